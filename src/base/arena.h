@@ -1,0 +1,58 @@
+/*
+ * arena.h: memory that is given back all at once.
+ *
+ * An arena is a chain of blocks; pieces are cut off one after the other and never freed alone.
+ * A request, a configuration and a connection each have one, which is how most memory in this
+ * program is owned. Every arena is born with a ceiling in bytes.
+ *
+ * Blocks of ARENA_BLOCK bytes are recycled through a free list (loop thread only; arenas used on
+ * other threads are made with `arena_init_private`, which takes its blocks from malloc).
+ * Nothing here yields.
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/macros.h"
+#include "base/str.h"
+
+#define ARENA_BLOCK 4096
+
+struct arena_block;
+
+struct arena {
+    char *at;                 /* next free byte of the newest block */
+    char *end;                /* its end */
+    struct arena_block *newest;
+    size_t held_bytes;        /* of all blocks */
+    size_t bytes_max;         /* ceiling for held_bytes */
+    bool private_blocks;
+};
+
+void arena_init(struct arena *a, size_t bytes_max);
+void arena_init_private(struct arena *a, size_t bytes_max);
+void arena_fini(struct arena *a);  /* also resets to empty, so a second call is harmless */
+
+/*
+ * `size` bytes, aligned for any type, not cleared; arena_zalloc clears them.
+ * NULL when the ceiling would be passed or memory is out: the caller returns E_MEMORY.
+ */
+MUSTCHECK void *arena_alloc(struct arena *a, size_t size);
+MUSTCHECK void *arena_zalloc(struct arena *a, size_t size);
+
+#define ARENA_NEW(a, type) ((type *)arena_zalloc((a), sizeof(type)))
+#define ARENA_ARRAY(a, type, count) ((type *)arena_zalloc((a), sizeof(type) * (count)))
+
+/* Copies; always NUL-terminated behind the text. p == NULL when the arena is full. */
+MUSTCHECK struct str arena_str(struct arena *a, struct str s);
+MUSTCHECK struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
+MUSTCHECK struct str arena_vprintf(struct arena *a, const char *fmt, va_list args) PRINTF(2, 0);
+
+/* Bytes that the free list of blocks holds now, and its ceiling; for metrics. */
+size_t arena_pool_bytes(void);
+void arena_pool_trim(size_t keep_bytes);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * log.h: lines for people and for machines, on standard error or in a file.
+ *
+ * Library code does not log: api/, cli/ and the tasks of their own (ledger writer, listener) do.
+ * A line is one event with fields; it is written as text ("15:04:05 info turn model=x ms=12") or
+ * as one JSON object. No prompt, no key and no body ever goes in.
+ *
+ * Lines are collected in a buffer of LOG_BUFFER_BYTES and written at the end of the loop's round
+ * (log_flush), so a line costs no system call of its own; warnings and errors are written at once.
+ * Loop thread only, except log_event with LOG_ERROR, which any thread may call.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "base/str.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_format { LOG_TEXT, LOG_JSON };
+
+#define LOG_BUFFER_BYTES 65536
+
+/* Ends a list of fields. */
+#define LOG_END ((struct log_field){NULL, LOG_F_END, {0}})
+
+enum log_kind { LOG_F_END, LOG_F_STR, LOG_F_INT, LOG_F_NANOS_USD, LOG_F_US_AS_MS, LOG_F_NULL };
+
+struct log_field {
+    const char *name;
+    enum log_kind kind;
+    union {
+        struct str s;
+        int64_t i;
+    } value;
+};
+
+static inline struct log_field log_s(const char *name, struct str s)
+{
+    return (struct log_field){name, LOG_F_STR, {.s = s}};
+}
+static inline struct log_field log_z(const char *name, const char *z)
+{
+    return log_s(name, str_from(z));
+}
+static inline struct log_field log_i(const char *name, int64_t i)
+{
+    return (struct log_field){name, LOG_F_INT, {.i = i}};
+}
+/* Nano-dollars, written as dollars: 1234567 -> 0.001234567 */
+static inline struct log_field log_usd(const char *name, int64_t nanos)
+{
+    return (struct log_field){name, LOG_F_NANOS_USD, {.i = nanos}};
+}
+/* Microseconds, written as milliseconds with three decimals. */
+static inline struct log_field log_ms(const char *name, int64_t us)
+{
+    return (struct log_field){name, LOG_F_US_AS_MS, {.i = us}};
+}
+
+/* `path` NULL or "-" is standard error. 0 or E_IO. Called again, it reopens (log rotation). */
+MUSTCHECK int log_open(const char *path, enum log_format format, enum log_level least);
+bool log_wants(enum log_level level);
+void log_event(enum log_level level, const char *event, const struct log_field *fields);
+#define LOG(level, event, ...)                                                                    \
+    do {                                                                                          \
+        if (log_wants(level))                                                                     \
+            log_event(level, event, (const struct log_field[]){__VA_ARGS__, LOG_END});            \
+    } while (0)
+void log_flush(void);
+uint64_t log_lines_dropped(void); /* lines that could not be written */
+
+#endif

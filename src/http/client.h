@@ -1,0 +1,69 @@
+/*
+ * client.h: one request to an upstream and its answer, over a connection of a pool.
+ *
+ *     http_call_begin(&call, conn, arena, limits);
+ *     err = http_call_send(&call, "POST", target, &headers, body, pieces);
+ *     err = http_call_head(&call);                 call.status, call.headers
+ *     while ((err = http_call_read(&call, &piece)) == 0 && piece.n > 0) ...
+ *     http_call_end(&call);                        gives the connection back
+ *
+ * The caller sets deadlines around each step. Answers that break HTTP are E_UPSTREAM_HTTP, that end
+ * too early E_UPSTREAM_CUT; a connection that fails before the first byte of the answer gives
+ * E_CLOSED or E_RESET, so that a stale idle one can be told (`conn->reused`). 1xx are skipped.
+ */
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "http/message.h"
+#include "net/upool.h"
+
+struct http_call {
+    struct upool_conn *conn; /* NULL once it was given back */
+    struct arena *arena;     /* headers of the answer are copied into it */
+    const struct http_limits *limits;
+    bool head_request;
+    bool sent, got_byte, done;
+    int status;
+    struct http_headers headers;
+    struct http_headers trailers;
+    int64_t body_bytes; /* -1: not known */
+    void *state;        /* the parser and the read buffer, kept with the connection */
+};
+
+void http_call_begin(struct http_call *call, struct upool_conn *conn, struct arena *arena,
+                     const struct http_limits *limits);
+
+/*
+ * Writes the request in one system call where it fits. Host, Content-Length and Connection are
+ * set here when `headers` lacks them; `body_bytes` -1 with http_call_write sends chunks.
+ */
+YIELDS MUSTCHECK int http_call_send(struct http_call *call, struct str method, struct str target,
+                                    const struct http_headers *headers, const struct iovec *body,
+                                    int pieces);
+
+/* For bodies that are not held: begin with body_bytes (-1: chunked), then write pieces, then an
+ * empty piece. */
+YIELDS MUSTCHECK int http_call_send_head(struct http_call *call, struct str method,
+                                         struct str target, const struct http_headers *headers,
+                                         int64_t body_bytes);
+YIELDS MUSTCHECK int http_call_write(struct http_call *call, struct str piece);
+
+YIELDS MUSTCHECK int http_call_head(struct http_call *call);
+
+/*
+ * The next piece of the body: all that is there, without waiting for more. It points into the
+ * connection's buffer and is valid until the next call. n == 0 at the end.
+ */
+YIELDS MUSTCHECK int http_call_read(struct http_call *call, struct str *ret_piece);
+
+/* Gives the connection back: into the pool if the answer was read to its end, else closed. */
+void http_call_end(struct http_call *call);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * message.h: what requests and answers share: methods, header lists, limits.
+ *
+ * Header names and values are `struct str` into the arena or buffer of whoever parsed them. Lists
+ * keep the order in which fields came, names as they were written; look-up ignores case.
+ */
+#ifndef HTTP_MESSAGE_H
+#define HTTP_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/macros.h"
+#include "base/str.h"
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_PATCH, HTTP_OPTIONS,
+                   HTTP_OTHER };
+
+struct http_header {
+    struct str name, value;
+};
+
+struct http_headers {
+    struct http_header *at;
+    unsigned n, cap;
+    struct arena *arena; /* where `at` grows; names and values are not copied */
+};
+
+void http_headers_init(struct http_headers *h, struct arena *arena);
+/* Appends; 0 or E_MEMORY. */
+MUSTCHECK int http_headers_add(struct http_headers *h, struct str name, struct str value);
+/* The first value of `name`, or STR_NONE. */
+struct str http_headers_get(const struct http_headers *h, struct str name);
+unsigned http_headers_count(const struct http_headers *h, struct str name);
+
+/* Connection, Keep-Alive, Proxy-*, TE, Trailer, Transfer-Encoding, Upgrade. */
+bool http_header_is_hop_by_hop(struct str name);
+
+/* "OK" for 200; "Status" for what is not in the table. */
+const char *http_status_text(int status);
+
+struct http_limits {
+    size_t header_bytes_max; /* request line or status line and all fields; default 64 KiB */
+    unsigned headers_max;    /* fields; default 128 */
+    int64_t header_ms;       /* from the first byte to the end of the header; default 10 s */
+    int64_t idle_ms;         /* between requests; default 75 s */
+    int64_t body_ms;         /* the longest pause in a body; default 30 s */
+    int64_t write_ms;        /* the longest pause in a write; default 60 s */
+};
+extern const struct http_limits http_limits_default;
+
+#endif

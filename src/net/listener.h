@@ -1,0 +1,42 @@
+/*
+ * listener.h: accept connections, each in a task of its own.
+ *
+ * `address` is "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses) or "unix:/path". The
+ * listener counts its connections, refuses past `connections_max` by not accepting, and on
+ * `listener_stop` closes the door and lets the connections end.
+ */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "base/macros.h"
+#include "net/stream.h"
+
+struct listener;
+
+struct listener_settings {
+    const char *address;
+    unsigned connections_max;
+    int backlog;
+    bool reuse_port;
+};
+
+/* Serves one connection; the stream is closed by the listener when it returns. May yield. */
+typedef void listener_serve(void *arg, struct stream *s, const struct sockaddr *peer);
+
+MUSTCHECK int listener_start(const struct listener_settings *settings, listener_serve *serve,
+                             void *arg, struct listener **ret_listener, struct fault *f);
+const char *listener_address(const struct listener *l); /* with the real port, for port 0 */
+unsigned listener_connections(const struct listener *l);
+void listener_stop(struct listener *l);          /* no more connections */
+void listener_cancel_all(struct listener *l, int why); /* asks the open ones to end */
+YIELDS void listener_join(struct listener *l);   /* waits for them, then frees the listener */
+
+/* Does `address` name loopback only? */
+bool listener_is_loopback(const char *address);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * pool.h: threads for what blocks or burns the CPU.
+ *
+ * A job owns its memory: should the task that asked give up (deadline, cancellation), the job
+ * still runs to its end and is then dropped on the loop.
+ */
+#ifndef RT_POOL_H
+#define RT_POOL_H
+
+#include "base/macros.h"
+
+struct pool_job {
+    void (*run)(struct pool_job *job);  /* on a thread of the pool; touches only the job */
+    void (*drop)(struct pool_job *job); /* on the loop, only when the caller gave up; frees it */
+};
+
+/*
+ * Runs the job and waits for it. 0: it has run and belongs to the caller again. E_TIMEOUT or the
+ * reason of a cancellation: the pool drops it when it has run; the caller must not touch it.
+ * E_MEMORY: it did not run and belongs to the caller.
+ */
+YIELDS MUSTCHECK int pool_call(struct pool_job *job);
+
+#endif
