@@ -1,0 +1,150 @@
+/*
+ * conf.h: one YAML file, read by tables.
+ *
+ * A module describes its part of the file as a `struct conf_table`: a row a setting, with its type,
+ * default, bounds and help, and where in the module's struct the value goes. The same rows give the
+ * parser, `sluice check`'s errors, the JSON Schema, the reference page and the difference between
+ * two files, so these cannot drift apart. The root table stands in api/config.c.
+ *
+ * A loaded file is a `struct conf_doc`: it owns the arena that all values live in. It is reference
+ * counted, never changed, and swapped whole on reload. Nothing here yields; loading reads one file
+ * and is done at start and, on reload, on the pool of threads.
+ *
+ * `${NAME}` in any scalar is replaced by that environment variable, `$$` by a dollar sign; one that
+ * is not set is an error at its line, unless `${NAME:-default}`.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/str.h"
+
+/* What a row's value is, in the file and in C. */
+enum conf_type {
+    CONF_STR,      /* struct str */
+    CONF_SECRET,   /* struct str; never shown */
+    CONF_BOOL,     /* bool; on/off, true/false, yes/no */
+    CONF_INT,      /* int64_t; min .. max */
+    CONF_SHARE,    /* int64_t in millionths; 0.25 or 25% */
+    CONF_DURATION, /* int64_t milliseconds; 250ms, 30s, 10m, 1h, 7d; "off" is 0 where min is 0 */
+    CONF_BYTES,    /* int64_t bytes; 4096, 64KiB, 8MiB, 1GiB, also KB MB GB */
+    CONF_USD,      /* int64_t nano-dollars; exact decimals */
+    CONF_CHOICE,   /* int: index into choices */
+    CONF_JSON,     /* struct str: any YAML as compact JSON */
+    CONF_STRS,     /* struct conf_strs; one scalar is a list of one */
+    CONF_STR_MAP,  /* struct conf_str_map: name -> scalar */
+    CONF_TABLE,    /* the child's struct, embedded */
+    CONF_LIST,     /* struct conf_list of the child's struct; one item may stand for a list of one */
+    CONF_MAP,      /* struct conf_map of the child's struct, in the order of the file */
+    CONF_LIST_MAP, /* struct conf_map of struct conf_list of the child's struct: name -> list */
+};
+
+struct conf_strs {
+    unsigned n;
+    struct str *at;
+};
+struct conf_str_map {
+    unsigned n;
+    struct str *name;
+    struct str *value;
+};
+struct conf_list {
+    unsigned n;
+    void *at; /* n structs of the child's size */
+};
+struct conf_map {
+    unsigned n;
+    struct str *name;
+    void *at; /* n structs of the child's size (CONF_LIST_MAP: n struct conf_list) */
+};
+
+enum conf_flags {
+    CONF_REQUIRED = 1,       /* must be given */
+    CONF_SHAPES_ANSWERS = 2, /* part of the answer hash that the evals' brake looks at */
+    CONF_NEEDS_RESTART = 4,  /* a reload that changes it is refused with these words */
+};
+
+struct conf_table;
+
+struct conf_row {
+    const char *name;
+    enum conf_type type;
+    size_t offset;              /* in the struct of its table */
+    const char *fallback;       /* the default as it would be written; NULL: zero, "" or none */
+    const char *help;           /* one or two sentences, for the reference page */
+    unsigned flags;
+    int64_t min, max;           /* both 0: no bounds */
+    const char *const *choices; /* CONF_CHOICE: ends with NULL */
+    const struct conf_table *child;
+};
+
+struct conf_table {
+    const char *name;           /* for the reference page: "provider" */
+    const char *help;
+    size_t size;                /* of the struct */
+    const struct conf_row *rows; /* ends with a row whose name is NULL */
+    const char *shorthand;      /* a scalar in the table's place is this row's value; NULL: refused */
+    const char *example;        /* a few lines of YAML for the reference page; may be NULL */
+};
+
+struct conf_doc;
+
+/* One complaint. `line` and `column` count from 1; 0 where there is none. */
+struct conf_problem {
+    unsigned line, column;
+    bool warning;
+    struct str path; /* "providers.openai.base_url" */
+    struct str text; /* what is wrong and what was expected, with the nearest right word */
+};
+
+/*
+ * Reads `path` ("-": standard input) or `text` (then `path` is only the name shown). All problems
+ * are collected, not only the first. *ret_doc is given in any case and is to be unref'd; on
+ * E_CONFIG or E_IO its values are incomplete and only its problems may be used. The arena's
+ * ceiling is 16 MiB, the file's 4 MiB.
+ */
+MUSTCHECK int conf_load(const struct conf_table *root, const char *path, struct conf_doc **ret_doc);
+MUSTCHECK int conf_load_text(const struct conf_table *root, const char *path, struct str text,
+                             struct conf_doc **ret_doc);
+struct conf_doc *conf_ref(struct conf_doc *doc);
+void conf_unref(struct conf_doc *doc);
+
+const void *conf_root(const struct conf_doc *doc); /* the root table's struct */
+struct arena *conf_arena(struct conf_doc *doc);    /* for what is compiled from it */
+const char *conf_path(const struct conf_doc *doc);
+struct str conf_text_hash(const struct conf_doc *doc); /* hex of the file's content */
+
+unsigned conf_problem_count(const struct conf_doc *doc);
+const struct conf_problem *conf_problem(const struct conf_doc *doc, unsigned i);
+unsigned conf_error_count(const struct conf_doc *doc); /* without warnings */
+
+/*
+ * For checks that look at more than one row, by the modules. `field` is the address of the value
+ * inside the root's struct (of a list's or map's item too), by which line and path are found; an
+ * address of a whole struct finds where that began.
+ */
+void conf_complain(struct conf_doc *doc, const void *field, const char *fmt, ...) PRINTF(3, 4);
+void conf_warn(struct conf_doc *doc, const void *field, const char *fmt, ...) PRINTF(3, 4);
+
+/* "file.yaml:12:5: error: providers.x.kind: ..." for each problem, with the line and a caret. */
+MUSTCHECK int conf_problems_print(const struct conf_doc *doc, struct buf *out, bool colors);
+
+/* What changed: a line a setting, "limits.idle: 30s -> 1m"; secrets only as "(changed)". */
+MUSTCHECK int conf_diff(const struct conf_table *root, const struct conf_doc *before,
+                        const struct conf_doc *after, struct buf *out, unsigned *ret_changes,
+                        bool *ret_needs_restart);
+
+/* The effective configuration, defaults included, as YAML; secrets as "(set)" or "(not set)". */
+MUSTCHECK int conf_print(const struct conf_table *root, const struct conf_doc *doc,
+                         struct buf *out);
+MUSTCHECK int conf_schema(const struct conf_table *root, struct buf *out);    /* JSON Schema */
+MUSTCHECK int conf_reference(const struct conf_table *root, struct buf *out); /* Markdown */
+
+#endif

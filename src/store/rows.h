@@ -1,0 +1,87 @@
+/*
+ * rows.h: the port to a database of rows.
+ *
+ * What the program stores as rows (ledger, keys) goes through these few functions; behind them
+ * stand SQLite (sqlite.c) and, later, PostgreSQL. Statements are SQL that both understand, with
+ * $1, $2 ... for values. A handle belongs to one thread. Every call may block on the disk, so none
+ * is made on the loop: the ledger's writer has a thread, commands have nothing else to do.
+ */
+#ifndef STORE_ROWS_H
+#define STORE_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/str.h"
+
+struct rows_store; /* an open database */
+struct rows_query; /* a prepared statement of it */
+
+enum rows_type { ROWS_NULL, ROWS_INT, ROWS_TEXT };
+
+struct rows_value {
+    enum rows_type type;
+    int64_t i;
+    struct str s; /* borrowed for the call */
+};
+
+static inline struct rows_value rows_null(void)
+{
+    return (struct rows_value){.type = ROWS_NULL};
+}
+static inline struct rows_value rows_int(int64_t i)
+{
+    return (struct rows_value){.type = ROWS_INT, .i = i};
+}
+/* p == NULL is stored as NULL. */
+static inline struct rows_value rows_text(struct str s)
+{
+    return (struct rows_value){.type = s.p ? ROWS_TEXT : ROWS_NULL, .s = s};
+}
+
+/* What a kind of database does. `url` is what stands behind "kind:". */
+struct rows_ops {
+    const char *kind; /* "sqlite" */
+    int (*open)(struct str url, bool read_only, struct rows_store **ret_store, struct fault *f);
+    void (*close)(struct rows_store *store);
+    int (*exec)(struct rows_store *store, const char *sql, struct fault *f);
+    int (*prepare)(struct rows_store *store, const char *sql, struct rows_query **ret_query,
+                   struct fault *f);
+    int (*bind)(struct rows_query *query, const struct rows_value *values, unsigned n);
+    int (*step)(struct rows_query *query, bool *ret_row, struct fault *f);
+    struct rows_value (*column)(struct rows_query *query, unsigned i);
+    void (*reset)(struct rows_query *query);
+    void (*free_query)(struct rows_query *query);
+};
+
+extern const struct rows_ops *const rows_kinds[]; /* ends with NULL */
+
+struct rows_store {
+    const struct rows_ops *ops;
+};
+struct rows_query {
+    struct rows_store *store;
+};
+
+/* "sqlite:sluice.db". E_CONFIG with the kinds that exist for another word. */
+MUSTCHECK int rows_open(struct str where, bool read_only, struct rows_store **ret_store,
+                        struct fault *f);
+void rows_close(struct rows_store *store); /* NULL is harmless */
+MUSTCHECK int rows_exec(struct rows_store *store, const char *sql, struct fault *f);
+MUSTCHECK int rows_prepare(struct rows_store *store, const char *sql,
+                           struct rows_query **ret_query, struct fault *f);
+void rows_free(struct rows_query *query);
+
+/* Binds, steps once and resets: for INSERT, UPDATE and the like. */
+MUSTCHECK int rows_run(struct rows_query *query, const struct rows_value *values, unsigned n,
+                       struct fault *f);
+
+/* Binds and calls `fn` for each row until it returns non-zero (which is then returned). */
+MUSTCHECK int rows_each(struct rows_query *query, const struct rows_value *values, unsigned n,
+                        int (*fn)(void *arg, struct rows_query *row), void *arg, struct fault *f);
+struct rows_value rows_column(struct rows_query *row, unsigned i); /* text: valid until the next */
+
+#endif
