@@ -21,24 +21,14 @@
 #include "base/id.h"
 #include "base/macros.h"
 #include "base/str.h"
+#include "llm/prices.h"
+#include "llm/tokens.h"
 
 #define LEDGER_FLUSH_MS 200
 #define LEDGER_BATCH_ROWS 512
 #define LEDGER_START_MS 1000
 #define LEDGER_BYTES_MAX (64 * 1024 * 1024)
 #define LEDGER_ADMIT_WAIT_MS 2000
-
-/* Who counted the tokens. */
-enum token_source { TOKENS_NONE, TOKENS_PROVIDER, TOKENS_ESTIMATE };
-
-/* Tokens in disjoint classes: the prompt is input + cached + cache_write, the completion output +
- * reasoning. */
-struct tokens {
-    int64_t input, cached, cache_write, output, reasoning;
-    enum token_source source;
-};
-
-#define COST_UNKNOWN INT64_MIN /* null in the ledger: the model has no price */
 
 enum turn_state { TURN_RUNNING, TURN_DONE, TURN_FAILED, TURN_PARTIAL, TURN_LOST };
 

@@ -1,0 +1,66 @@
+/*
+ * openai.h: OpenAI's wire format: chat completions, completions, embeddings.
+ *
+ * Pure functions over bytes: nothing here does I/O or yields. Reading is strict where sluice acts
+ * on what it reads and blind to everything else. Source of the shapes: OpenAI's public API
+ * reference, and llama.cpp's server, which is compatible with it.
+ */
+#ifndef LLM_OPENAI_H
+#define LLM_OPENAI_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/str.h"
+#include "llm/request.h"
+#include "llm/tokens.h"
+
+/*
+ * Reads a request. E_BAD_JSON, E_BAD_REQUEST (a member of the wrong type, model missing), or
+ * E_DUPLICATE_KEY for a key twice that decides something here or at the provider.
+ */
+MUSTCHECK int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
+                                  struct llm_request *ret_request, struct fault *f);
+
+/* The edits that ask for usage in a stream whose client did not. */
+MUSTCHECK int openai_edit_ask_usage(const struct llm_request *request, struct llm_edits *edits);
+
+/* The edits that add the members of `params` (a JSON object) which the request lacks. */
+MUSTCHECK int openai_edit_params(const struct llm_request *request, struct str params,
+                                 struct arena *arena, struct llm_edits *edits);
+
+/* What an answer, or an event of one, says. */
+struct openai_facts {
+    bool has_usage;
+    struct tokens usage;
+    int64_t content_bytes; /* of text and tool arguments, for estimates */
+    bool has_error;        /* an error object in place of an answer */
+    int error_status;      /* as its code says; 0 when it says none */
+    struct str error_text; /* valid until the next read */
+    bool only_usage;       /* an event without choices: it is there for the usage alone */
+    bool has_usage_member;
+    bool done;             /* "[DONE]" */
+};
+
+/* A whole answer. E_UPSTREAM_BODY when it is no JSON object. */
+MUSTCHECK int openai_answer_read(struct str body, struct openai_facts *ret_facts);
+
+/* One event's data. E_UPSTREAM_BODY when it is neither "[DONE]" nor a JSON object. */
+MUSTCHECK int openai_event_read(struct str data, struct openai_facts *ret_facts);
+
+/*
+ * An event without its top-level usage member: appends `raw` to `out` with the member and one comma
+ * cut out. `data` must point into `raw`.
+ */
+MUSTCHECK int openai_event_without_usage(struct str raw, struct str data, struct buf *out);
+
+/* {"error":{"message":..., "type":..., "param":null, "code":...}} */
+int openai_error_write(struct buf *out, int status, const char *code, struct str message);
+
+/* "invalid_request_error" and the like, by status. */
+const char *openai_error_type(int status);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * prices.h: what a token costs.
+ *
+ * A price is a whole number of nano-dollars for a million tokens; a call's cost is summed exactly
+ * and rounded once, half up, to nano-dollars. The list that ships with the program (prices/) is
+ * dated and unconfirmed; the user's own file or rows come before it. What has no price costs null,
+ * never 0.
+ */
+#ifndef LLM_PRICES_H
+#define LLM_PRICES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/str.h"
+#include "llm/tokens.h"
+
+#define COST_UNKNOWN INT64_MIN /* null: the model has no price */
+#define PRICE_UNKNOWN (-1)
+
+/* Nano-dollars a million tokens; PRICE_UNKNOWN where the list does not say. */
+struct price {
+    struct str name;   /* as the list has it */
+    int64_t input, cached, cache_write, output, reasoning, batch_input, batch_output;
+    int64_t context_tokens, output_tokens_max; /* 0: not known */
+    struct str source; /* which list, of which day */
+};
+
+struct prices;
+
+/* The list inside the program, and over it the user's file ("" for none), in `arena`. */
+MUSTCHECK int prices_load(struct arena *arena, struct str user_file, struct prices **ret_prices,
+                          struct fault *f);
+
+/*
+ * The price of a provider's model: "provider/model", else "model", else (a dated name such as
+ * gpt-5-mini-2025-08-07) the same without its date. NULL when there is none.
+ */
+const struct price *prices_find(const struct prices *p, struct str provider, struct str model);
+
+/*
+ * Cost in nano-dollars, or COST_UNKNOWN where there is no price for a class that has tokens. A
+ * class without a price of its own costs as input (cached, cache_write) or output (reasoning).
+ */
+int64_t price_cost(const struct price *p, const struct tokens *t);
+
+/* a + b, COST_UNKNOWN when either is. */
+static inline int64_t cost_add(int64_t a, int64_t b)
+{
+    return a == COST_UNKNOWN || b == COST_UNKNOWN ? COST_UNKNOWN : a + b;
+}
+
+unsigned prices_count(const struct prices *p);
+struct str prices_date(const struct prices *p);
+
+#endif

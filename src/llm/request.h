@@ -1,0 +1,69 @@
+/*
+ * request.h: what sluice reads out of a request, and how it edits one without touching the rest.
+ *
+ * The body stays as the client sent it. Reading notes what the house needs to know (model, stream,
+ * limits) and where it stands in those bytes; changing is a short list of edits, each "these bytes
+ * become those", from which the pieces that go upstream are put together without a copy.
+ */
+#ifndef LLM_REQUEST_H
+#define LLM_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/macros.h"
+#include "base/str.h"
+
+/* What is asked for. The row of an operation is in request.c. */
+enum llm_op { OP_CHAT, OP_COMPLETION, OP_EMBEDDING, OP_COUNT };
+
+struct llm_op_row {
+    const char *name;      /* in the ledger and in metrics: "chat" */
+    const char *path;      /* behind a provider's base URL: "chat/completions" */
+    bool streams;          /* may be asked for as a stream */
+};
+extern const struct llm_op_row llm_ops[OP_COUNT];
+
+struct llm_request {
+    enum llm_op op;
+    struct str body;       /* as it came */
+    struct str model;      /* unescaped; in the arena */
+    bool stream;
+    bool wants_usage;      /* stream_options.include_usage was true */
+    int64_t max_tokens;    /* 0: not given */
+    int64_t choices;       /* n; at least 1 */
+
+    struct json_span model_at;          /* the value's bytes, quotes included */
+    struct json_span stream_options_at; /* the value's bytes; from == to: absent */
+    size_t inside_at;                   /* just behind the opening brace */
+    size_t members;                     /* of the top-level object */
+};
+
+/* These bytes of the original become `with`. Edits are sorted and do not overlap. */
+struct llm_edit {
+    struct json_span at;
+    struct str with;
+};
+
+#define LLM_EDITS_MAX 32
+
+struct llm_edits {
+    unsigned n;
+    struct llm_edit at[LLM_EDITS_MAX];
+};
+
+/* Keeps the list sorted. E_INTERNAL when it is full. */
+MUSTCHECK int llm_edit_add(struct llm_edits *edits, struct json_span at, struct str with);
+
+/*
+ * The edited body as pieces, which borrow from `body` and from the edits: at most 2 * n + 1.
+ * Returns how many; *ret_bytes is their sum.
+ */
+unsigned llm_edits_apply(const struct llm_edits *edits, struct str body,
+                         struct iovec pieces[2 * LLM_EDITS_MAX + 1], size_t *ret_bytes);
+
+#endif

@@ -1,0 +1,193 @@
+#include "llm/settings.h"
+
+#include <stddef.h>
+
+const struct timeouts timeouts_default = {
+    .connect_ms = 5 * 1000,
+    .first_token_ms = 10 * 60 * 1000, /* reasoning models think for minutes before they speak */
+    .between_tokens_ms = 2 * 60 * 1000,
+    .total_ms = 60 * 60 * 1000,
+    .idle_ms = 55 * 1000,
+};
+
+static int64_t pick(int64_t inner, int64_t outer)
+{
+    return inner ? inner : outer;
+}
+
+struct timeouts timeouts_over(const struct timeouts *inner, const struct timeouts *outer)
+{
+    return (struct timeouts){
+        .connect_ms = pick(inner->connect_ms, outer->connect_ms),
+        .first_token_ms = pick(inner->first_token_ms, outer->first_token_ms),
+        .between_tokens_ms = pick(inner->between_tokens_ms, outer->between_tokens_ms),
+        .total_ms = pick(inner->total_ms, outer->total_ms),
+        .idle_ms = pick(inner->idle_ms, outer->idle_ms),
+    };
+}
+
+#define DAY_MS (24 * 60 * 60 * 1000LL)
+#define ROW(type_, field_) .type = (type_), .offset = offsetof(THIS, field_)
+
+#define THIS struct timeouts
+static const struct conf_row timeouts_rows[] = {
+    {.name = "connect", ROW(CONF_DURATION, connect_ms), .min = 1, .max = DAY_MS,
+     .help = "To a connection that is ready, TLS included. Without it: 5s."},
+    {.name = "first_token", ROW(CONF_DURATION, first_token_ms), .min = 1, .max = DAY_MS,
+     .help = "From the request's last byte to the answer's first. Reasoning models may think for "
+             "minutes. Without it: 10m."},
+    {.name = "between_tokens", ROW(CONF_DURATION, between_tokens_ms), .min = 1, .max = DAY_MS,
+     .help = "The longest pause within an answer. Without it: 2m."},
+    {.name = "total", ROW(CONF_DURATION, total_ms), .min = 1, .max = DAY_MS,
+     .help = "A whole call, from the first try to the last byte. Without it: 1h."},
+    {.name = "idle", ROW(CONF_DURATION, idle_ms), .min = 1, .max = DAY_MS,
+     .help = "How long an unused connection to the provider is kept. Without it: 55s."},
+    {0},
+};
+#undef THIS
+static const struct conf_table timeouts_table = {
+    .name = "timeouts",
+    .help = "How long a call to a provider may take. A model's own come before its provider's.",
+    .size = sizeof(struct timeouts),
+    .rows = timeouts_rows,
+    .example = "timeouts: {first_token: 20m, between_tokens: 90s}",
+};
+
+#define THIS struct base_url_settings
+static const struct conf_row base_url_rows[] = {
+    {.name = "url", ROW(CONF_STR, url), .flags = CONF_REQUIRED,
+     .help = "http:// or https://, with the path in front of /chat/completions."},
+    {.name = "weight", ROW(CONF_INT, weight), .fallback = "1", .min = 1, .max = 1000,
+     .help = "Its share beside the other replicas."},
+    {0},
+};
+#undef THIS
+static const struct conf_table base_url_table = {
+    .name = "base_url",
+    .help = "Where a provider answers. Several are replicas: a call goes to the one with the "
+            "fewest calls under way for its weight.",
+    .size = sizeof(struct base_url_settings),
+    .rows = base_url_rows,
+    .shorthand = "url",
+    .example = "base_url: [{url: http://127.0.0.1:9001/v1, weight: 2}, http://127.0.0.1:9002/v1]",
+};
+
+#define THIS struct tls_table
+static const struct conf_row tls_rows[] = {
+    {.name = "ca_file", ROW(CONF_STR, ca_file),
+     .help = "Certificates to trust (PEM) in place of the system's."},
+    {.name = "cert_file", ROW(CONF_STR, cert_file), .help = "Our own certificate (PEM)."},
+    {.name = "key_file", ROW(CONF_STR, key_file), .help = "Its private key (PEM)."},
+    {.name = "insecure", ROW(CONF_BOOL, insecure), .fallback = "off",
+     .help = "Do not verify the provider's certificate. For tests only."},
+    {0},
+};
+#undef THIS
+static const struct conf_table tls_conf_table = {
+    .name = "tls",
+    .help = "TLS to a provider. The certificate and the host name are verified.",
+    .size = sizeof(struct tls_table),
+    .rows = tls_rows,
+};
+
+static const char *const stream_usage_words[] = {"ask", "estimate", NULL};
+
+#define THIS struct provider_settings
+static const struct conf_row provider_rows[] = {
+    {.name = "kind", ROW(CONF_STR, kind), .fallback = "openai", .flags = CONF_SHAPES_ANSWERS,
+     .help = "The protocol it speaks: `openai` (OpenAI, vLLM, llama.cpp, Ollama, Groq, Together, "
+             "OpenRouter and whatever else is compatible) or `recorded` (plays a file)."},
+    {.name = "base_url", ROW(CONF_LIST, base_url), .child = &base_url_table,
+     .flags = CONF_SHAPES_ANSWERS,
+     .help = "Where it answers; several are replicas. Kind `openai` has OpenAI's own as default."},
+    {.name = "key", ROW(CONF_SECRET, key),
+     .help = "The provider's API key, as a `${NAME}` reference to the environment."},
+    {.name = "key_header", ROW(CONF_STR, key_header), .fallback = "Authorization",
+     .help = "The header that carries the key (`api-key` for Azure)."},
+    {.name = "key_prefix", ROW(CONF_STR, key_prefix),
+     .help = "What stands before the key in that header. Without it: `Bearer ` for "
+             "Authorization, nothing for another header."},
+    {.name = "path", ROW(CONF_STR, path), .fallback = "/{operation}",
+     .help = "What follows base_url; `{operation}` is chat/completions and the like, `{model}` "
+             "the model's name. Azure: `/openai/deployments/{model}/{operation}`."},
+    {.name = "api_version", ROW(CONF_STR, api_version),
+     .help = "Sent as `?api-version=` where given."},
+    {.name = "headers", ROW(CONF_STR_MAP, headers),
+     .help = "Further headers for every call. They are shown in listings: no secrets here."},
+    {.name = "stream_usage", ROW(CONF_CHOICE, stream_usage), .fallback = "ask",
+     .choices = stream_usage_words,
+     .help = "How the tokens of a stream are known whose client did not ask for usage: `ask` "
+             "splices the option in and cuts the answer's usage out again; `estimate` leaves the "
+             "request alone and counts bytes, for servers that do not know the option."},
+    {.name = "pass_key", ROW(CONF_BOOL, pass_key), .fallback = "off",
+     .help = "Pass the client's own Authorization on, where sluice itself asks for no key."},
+    {.name = "stateful", ROW(CONF_BOOL, stateful), .fallback = "off",
+     .help = "Let every key reach objects that live at the provider (files, batches, stored "
+             "responses). All of them share one account: only where all may see all."},
+    {.name = "file", ROW(CONF_STR, file), .flags = CONF_SHAPES_ANSWERS,
+     .help = "Kind `recorded`: the JSONL file of answers to play."},
+    {.name = "prices", ROW(CONF_STR, prices),
+     .help = "The name under which the price list knows this provider. Without it: its own."},
+    {.name = "connections", ROW(CONF_INT, connections_max), .fallback = "0", .max = 100000,
+     .help = "The most connections to each replica; 0 is no limit."},
+    {.name = "answer_bytes", ROW(CONF_BYTES, answer_bytes_max), .fallback = "64MiB", .min = 1024,
+     .max = 1LL << 32,
+     .help = "The largest answer that is held in memory. Streams are not held."},
+    {.name = "timeouts", ROW(CONF_TABLE, timeouts), .child = &timeouts_table,
+     .help = "Of its calls."},
+    {.name = "tls", ROW(CONF_TABLE, tls), .child = &tls_conf_table, .help = "To it."},
+    {0},
+};
+#undef THIS
+const struct conf_table provider_table = {
+    .name = "provider",
+    .help = "Somebody who answers: a hosted service or a server of your own.",
+    .size = sizeof(struct provider_settings),
+    .rows = provider_rows,
+    .example = "openai: {kind: openai, key: \"${OPENAI_API_KEY}\"}\n"
+               "home:   {base_url: [http://127.0.0.1:9001/v1, http://127.0.0.1:9002/v1]}",
+};
+
+#define THIS struct model_settings
+static const struct conf_row model_rows[] = {
+    {.name = "is", ROW(CONF_STR, is), .flags = CONF_REQUIRED | CONF_SHAPES_ANSWERS,
+     .help = "What the name stands for: `provider/model`, another alias or `lane/NAME`."},
+    {.name = "fallback", ROW(CONF_STRS, fallback), .flags = CONF_SHAPES_ANSWERS,
+     .help = "What is asked in its place, in this order, while it cannot answer."},
+    {.name = "params", ROW(CONF_JSON, params), .flags = CONF_SHAPES_ANSWERS,
+     .help = "Parameters for requests that do not set them themselves."},
+    {.name = "timeouts", ROW(CONF_TABLE, timeouts), .child = &timeouts_table,
+     .help = "Of its calls."},
+    {0},
+};
+#undef THIS
+const struct conf_table model_table = {
+    .name = "model",
+    .help = "A name that applications may ask for.",
+    .size = sizeof(struct model_settings),
+    .rows = model_rows,
+    .shorthand = "is",
+    .example = "fast:   {is: openai/gpt-5-nano, fallback: [home/llama]}\nsmart:  openai/gpt-5",
+};
+
+#define THIS struct lane_item_settings
+static const struct conf_row lane_item_rows[] = {
+    {.name = "is", ROW(CONF_STR, is), .flags = CONF_REQUIRED | CONF_SHAPES_ANSWERS,
+     .help = "`provider/model` or an alias."},
+    {.name = "reasoning_effort", ROW(CONF_STR, reasoning_effort), .flags = CONF_SHAPES_ANSWERS,
+     .help = "Short for params: {reasoning_effort: ...}."},
+    {.name = "params", ROW(CONF_JSON, params), .flags = CONF_SHAPES_ANSWERS,
+     .help = "Parameters for requests that do not set them themselves."},
+    {.name = "timeouts", ROW(CONF_TABLE, timeouts), .child = &timeouts_table,
+     .help = "Of its calls."},
+    {0},
+};
+#undef THIS
+const struct conf_table lane_item_table = {
+    .name = "lane",
+    .help = "One model of a lane. The first of a lane is asked; the others stand in for it.",
+    .size = sizeof(struct lane_item_settings),
+    .rows = lane_item_rows,
+    .shorthand = "is",
+    .example = "cheap:     [fast]\nreasoning: [{is: openai/gpt-5, reasoning_effort: high}]",
+};

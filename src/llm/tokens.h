@@ -1,0 +1,46 @@
+/*
+ * tokens.h: how many tokens a call took, in classes that do not overlap.
+ *
+ * The prompt is input + cached + cache_write, the completion output + reasoning. Whoever counted is
+ * said with it: a provider's own count, or an estimate (bytes / 4).
+ */
+#ifndef LLM_TOKENS_H
+#define LLM_TOKENS_H
+
+#include <stdint.h>
+
+enum token_source { TOKENS_NONE, TOKENS_PROVIDER, TOKENS_ESTIMATE };
+
+struct tokens {
+    int64_t input, cached, cache_write, output, reasoning;
+    enum token_source source;
+};
+
+static inline int64_t tokens_prompt(const struct tokens *t)
+{
+    return t->input + t->cached + t->cache_write;
+}
+static inline int64_t tokens_completion(const struct tokens *t)
+{
+    return t->output + t->reasoning;
+}
+
+/* Bytes of text to tokens, until real counting exists. */
+static inline int64_t tokens_of_bytes(int64_t bytes)
+{
+    return (bytes + 3) / 4;
+}
+
+/* Adds `more` to `sum`; one estimate makes the sum an estimate. */
+static inline void tokens_add(struct tokens *sum, const struct tokens *more)
+{
+    sum->input += more->input;
+    sum->cached += more->cached;
+    sum->cache_write += more->cache_write;
+    sum->output += more->output;
+    sum->reasoning += more->reasoning;
+    if (more->source > sum->source)
+        sum->source = more->source;
+}
+
+#endif
