@@ -1,0 +1,66 @@
+# Thin over Meson and Ninja: each target is one script or one build below build/.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+MODELS ?= one
+FUZZ_SECONDS ?= 600
+
+help: ## this list
+	@echo 'sluice: make TARGET'
+	@echo
+	@sed -n 's/^\([a-z -]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo
+	@echo 'The first steps: "make run" shows sluice at work, "make test" proves it.'
+
+build: ## install what building needs, leave the program at build/sluice
+	@scripts/setup build
+	@scripts/build release sluice
+
+run: ## build, start a local model and sluice, try it, stay up (MODELS=one, two, mock)
+	@MODELS=$(MODELS) scripts/run
+
+test: ## build and run all tests, in under ten minutes
+	@scripts/test
+
+models: ## fetch the local model (MODELS=two: the second one too)
+	@scripts/setup models
+	@MODELS=$(MODELS) scripts/models
+
+bench: build ## compare with nginx on one mock upstream
+	@scripts/setup bench
+	@scripts/build release all
+	@bench/run
+
+check-all: ## everything: tests, sanitizers, fuzzing, lint, a short soak (an hour or more)
+	@scripts/check-all
+
+asan ubsan tsan: ## the tests under the address, undefined-behaviour or thread sanitizer
+	@scripts/test --variant $@ unit replay wire fault
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS (600)
+	@scripts/setup build fuzz
+	@scripts/build fuzz all
+	@scripts/fuzz $(FUZZ_SECONDS)
+
+lint: ## includes, banned functions, style, formatting, shell scripts
+	@scripts/setup lint
+	@scripts/lint
+
+format: ## put all C files into the house format
+	@scripts/setup lint
+	@scripts/lint --fix
+
+install: build ## install to PREFIX (/usr/local), below DESTDIR if given
+	@install -D -m 755 build/sluice $(DESTDIR)$(PREFIX)/bin/sluice
+
+check-fresh: ## prove build, test and run on fresh Debian 12 and 13 roots (as root)
+	@scripts/setup fresh
+	@scripts/check-fresh bookworm
+	@scripts/check-fresh trixie
+
+clean: ## remove what was built (not what was fetched)
+	@rm -rf build/release build/asan build/ubsan build/tsan build/fuzz build/sluice
+
+.PHONY: help build run test models bench check-all asan ubsan tsan fuzz lint format install \
+	check-fresh clean
