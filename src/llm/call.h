@@ -1,0 +1,76 @@
+/*
+ * call.h: one call to one upstream, from the request's bytes to the bill.
+ *
+ * A call asks one target once (a stale idle connection is replaced and asked again, which the
+ * provider never saw). It knows nothing of retries, clients or ledgers: it takes a request, gives a
+ * stream's events to a sink as they come or keeps a whole answer, and says what it cost.
+ */
+#ifndef LLM_CALL_H
+#define LLM_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/str.h"
+#include "http/client.h"
+#include "http/sse.h"
+#include "llm/provider.h"
+
+/*
+ * Where a stream goes. `begin` is called once, when the answer is known to be good: with its first
+ * event. From then on nothing can be tried again. Their errors end the call.
+ */
+struct llm_sink {
+    int (*begin)(struct llm_sink *sink, int status, const struct http_headers *headers);
+    int (*events)(struct llm_sink *sink, struct str bytes);
+};
+
+struct llm_call {
+    /* in */
+    const struct target *target;
+    const struct llm_request *request;
+    const struct http_headers *headers; /* of the client, already filtered */
+    struct str pass_key;                /* the client's own Authorization, or STR_NONE */
+    struct arena *arena;
+    struct llm_sink *sink;
+    int64_t deadline_ms;                /* of the whole turn */
+    uint64_t tried;                     /* replicas not to ask again, a bit each */
+
+    /* out */
+    int status;              /* 0: no answer */
+    struct http_headers answer_headers;
+    struct buf body;         /* a whole answer, or an error's body */
+    bool streamed;           /* events went to the sink */
+    bool sent;               /* the provider may have seen the request */
+    int64_t retry_after_ms;  /* -1: not said */
+    struct tokens tokens;
+    int64_t cost_usd_nanos;
+    int64_t began_wall_us;
+    int64_t began_us, connected_us, first_us, ended_us; /* monotonic; 0: did not happen */
+    bool reused;
+    unsigned replica;        /* index, for `tried` */
+    struct endpoint *endpoint; /* NULL where there is none */
+
+    /* the transport's and the reader's own */
+    struct llm_outgoing out;
+    struct http_call http;
+    struct upool_conn *conn;
+    struct sse sse;
+    struct buf edited;       /* events with their usage cut out, or held back before the first */
+    int64_t content_bytes;
+    bool finished, done;     /* a finish_reason, and [DONE], were seen */
+    void *own;
+};
+
+void llm_call_init(struct llm_call *call);
+void llm_call_fini(struct llm_call *call);
+
+/* Runs it. 0: `body` holds the answer, or the sink has had it. Else the error, with status, body,
+ * retry_after_ms where the provider answered. Tokens and cost are set in any case. */
+YIELDS MUSTCHECK int llm_call_run(struct llm_call *call, struct fault *f);
+
+#endif

@@ -1,0 +1,14 @@
+/* kinds.h: the kinds of provider that providers.c lists; one line a file. */
+#ifndef LLM_KINDS_H
+#define LLM_KINDS_H
+
+struct provider_kind;
+struct transport;
+
+extern const struct provider_kind provider_openai;   /* provider_openai.c */
+extern const struct provider_kind provider_recorded; /* provider_recorded.c */
+
+extern const struct transport transport_http;     /* transport_http.c */
+extern const struct transport transport_recorded; /* provider_recorded.c */
+
+#endif

@@ -1,0 +1,515 @@
+#include "llm/models.h"
+
+#include <stdlib.h>
+
+#include "base/json.h"
+
+/* A chain of aliases longer than this is a circle. */
+#define ALIAS_DEPTH_MAX 16
+#define TARGETS_MAX 32
+
+struct named_route {
+    struct str name;
+    struct route route;
+};
+
+struct models {
+    struct arena *arena;
+    struct conf_doc *doc;
+    struct upstreams *upstreams;
+    const struct prices *prices;
+    const struct models_settings *settings;
+    const struct provider *default_provider;
+    unsigned providers_n;
+    struct provider *providers;
+    unsigned names_n;
+    struct named_route *names; /* sorted by name */
+};
+
+/* ---- providers ---- */
+
+static int provider_urls_open(struct models *m, struct provider *p)
+{
+    const struct provider_settings *s = p->settings;
+    struct base_url_settings fallback = {.url = str_from(p->kind->base_url), .weight = 1};
+    const struct base_url_settings *urls = s->base_url.n ? s->base_url.at : &fallback;
+    unsigned n = s->base_url.n ? s->base_url.n : 1;
+    if (fallback.url.n == 0 && s->base_url.n == 0) {
+        conf_complain(m->doc, s, "kind %s needs a base_url", p->kind->name);
+        return E_CONFIG;
+    }
+    if (n > 64) {
+        conf_complain(m->doc, s, "%u base URLs; expected at most 64", n);
+        return E_CONFIG;
+    }
+    p->replicas = ARENA_ARRAY(m->arena, struct replica, n);
+    if (!p->replicas)
+        return E_MEMORY;
+    for (unsigned i = 0; i < n; i++) {
+        struct fault f = {0};
+        struct url url;
+        int err = url_parse(urls[i].url, &url, &f);
+        if (!err)
+            err = upstreams_get(m->upstreams, &url, s, &p->replicas[i].endpoint, &f);
+        if (err) {
+            conf_complain(m->doc, s->base_url.n ? &urls[i] : (const void *)s, "%s",
+                          fault_text(&f));
+            return E_CONFIG;
+        }
+        p->replicas[i].path = url.path;
+        p->replicas[i].weight = (unsigned)urls[i].weight;
+        p->replicas_n = i + 1;
+    }
+    return 0;
+}
+
+static int provider_key_make(struct models *m, struct provider *p)
+{
+    const struct provider_settings *s = p->settings;
+    p->key_header = s->key_header;
+    if (s->key.n == 0)
+        return 0;
+    struct str prefix = s->key_prefix;
+    if (prefix.n == 0 && str_eq_nocase(s->key_header, STR("Authorization")))
+        prefix = STR("Bearer ");
+    p->key_value = arena_printf(m->arena, "%.*s%.*s", STR_ARGS(prefix), STR_ARGS(s->key));
+    return p->key_value.p ? 0 : E_MEMORY;
+}
+
+/* A header name is a token, a value has no line ends: else one setting could write two headers. */
+static bool header_is_sane(struct str name, struct str value)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)name.p[i] <= ' ' || name.p[i] == ':' || name.p[i] == 127)
+            return false;
+    for (size_t i = 0; i < value.n; i++)
+        if (((unsigned char)value.p[i] < ' ' && value.p[i] != '\t') || value.p[i] == 127)
+            return false;
+    return name.n > 0;
+}
+
+static int provider_headers_make(struct models *m, struct provider *p)
+{
+    const struct conf_str_map *extra = &p->settings->headers;
+    http_headers_init(&p->headers, m->arena);
+    if (!header_is_sane(p->key_header, p->key_value)) {
+        conf_complain(m->doc, p->settings, "the key or its header has a character that a header "
+                                           "cannot carry (a line end?)");
+        return E_CONFIG;
+    }
+    for (unsigned i = 0; i < extra->n; i++) {
+        if (!header_is_sane(extra->name[i], extra->value[i])) {
+            conf_complain(m->doc, &p->settings->headers, "'%.*s' is no header",
+                          STR_ARGS(extra->name[i]));
+            return E_CONFIG;
+        }
+        int err = http_headers_add(&p->headers, extra->name[i], extra->value[i]);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static int provider_compile(struct models *m, struct str name, const struct provider_settings *s,
+                            struct provider *p)
+{
+    p->name = name;
+    p->settings = s;
+    p->timeouts = timeouts_over(&s->timeouts, &timeouts_default);
+    p->price_name = s->prices.n ? s->prices : name;
+    if (str_find(name, STR("/")) >= 0 || str_eq(name, STR("lane"))) {
+        conf_complain(m->doc, s, "a provider's name has no '/' and is not 'lane'");
+        return E_CONFIG;
+    }
+    p->kind = provider_kind_find(s->kind);
+    if (!p->kind) {
+        struct str words[16];
+        unsigned n = 0;
+        for (; provider_kinds[n] && n < ARRAY_LEN(words); n++)
+            words[n] = str_from(provider_kinds[n]->name);
+        struct str near = str_nearest(s->kind, words, n);
+        conf_complain(m->doc, &s->kind, "no kind of provider is called '%.*s'%s%.*s%s",
+                      STR_ARGS(s->kind), near.n ? "; did you mean '" : "; expected openai",
+                      STR_ARGS(near), near.n ? "'?" : " or recorded");
+        return E_CONFIG;
+    }
+    int err = provider_key_make(m, p);
+    if (!err)
+        err = provider_headers_make(m, p);
+    if (!err && p->kind->over_http)
+        err = provider_urls_open(m, p);
+    if (!err && p->kind->open)
+        err = p->kind->open(p, m->doc);
+    return err;
+}
+
+static int providers_compile(struct models *m)
+{
+    const struct conf_map *map = &m->settings->providers;
+    m->providers = ARENA_ARRAY(m->arena, struct provider, map->n + 1);
+    if (!m->providers)
+        return E_MEMORY;
+    int first = 0;
+    for (unsigned i = 0; i < map->n; i++) {
+        const struct provider_settings *s = &((const struct provider_settings *)map->at)[i];
+        int err = provider_compile(m, map->name[i], s, &m->providers[i]);
+        m->providers_n = i + 1; /* also a half-made one is closed */
+        first = first ? first : err;
+    }
+    struct str wanted = m->settings->default_provider;
+    if (wanted.n == 0 && map->n == 1)
+        m->default_provider = &m->providers[0];
+    if (wanted.n == 0 || str_eq(wanted, STR("none")))
+        return first;
+    m->default_provider = models_provider(m, wanted);
+    if (!m->default_provider) {
+        struct str near = str_nearest(wanted, map->name, map->n);
+        conf_complain(m->doc, &m->settings->default_provider,
+                      "no provider is called '%.*s'%s%.*s%s", STR_ARGS(wanted),
+                      near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
+        return E_CONFIG;
+    }
+    return first;
+}
+
+/* ---- names ---- */
+
+/* What is collected while one name is followed to its targets. */
+struct expansion {
+    struct models *m;
+    const void *field; /* for complaints */
+    unsigned n;
+    struct target at[TARGETS_MAX];
+};
+
+/* The members of `outer`, and those of `inner` that it lacks. */
+static int params_merge(struct arena *arena, struct str outer, struct str inner,
+                        struct str *ret_params)
+{
+    if (outer.n == 0 || inner.n == 0) {
+        *ret_params = outer.n ? outer : inner;
+        return 0;
+    }
+    yyjson_doc *a = yyjson_read(outer.p, outer.n, 0), *b = yyjson_read(inner.p, inner.n, 0);
+    yyjson_mut_doc *sum = yyjson_mut_doc_new(NULL);
+    char *text = NULL;
+    size_t n = 0;
+    if (a && b && sum) {
+        yyjson_mut_val *root = yyjson_val_mut_copy(sum, yyjson_doc_get_root(a));
+        size_t i, max;
+        yyjson_val *key, *value;
+        yyjson_obj_foreach(yyjson_doc_get_root(b), i, max, key, value)
+        {
+            if (!yyjson_obj_getn(yyjson_doc_get_root(a), yyjson_get_str(key), yyjson_get_len(key)))
+                yyjson_mut_obj_add(root, yyjson_val_mut_copy(sum, key),
+                                   yyjson_val_mut_copy(sum, value));
+        }
+        yyjson_mut_doc_set_root(sum, root);
+        text = yyjson_mut_write(sum, 0, &n);
+    }
+    *ret_params = text ? arena_str(arena, str_of(text, n)) : STR_NONE;
+    free(text);
+    yyjson_mut_doc_free(sum);
+    yyjson_doc_free(a);
+    yyjson_doc_free(b);
+    return ret_params->p ? 0 : E_MEMORY;
+}
+
+static bool params_check(struct models *m, const void *field, struct str params)
+{
+    if (params.n == 0 || params.p[0] == '{')
+        return true;
+    conf_complain(m->doc, field, "expected a map of parameters, such as {temperature: 0}");
+    return false;
+}
+
+static int target_add(struct expansion *x, const struct provider *p, struct str model,
+                      struct str params, const struct timeouts *timeouts)
+{
+    if (x->n == TARGETS_MAX) {
+        conf_complain(x->m->doc, x->field, "more than %d models stand behind this name",
+                      TARGETS_MAX);
+        return E_CONFIG;
+    }
+    x->at[x->n++] = (struct target){.provider = p,
+                                    .model = model,
+                                    .params = params,
+                                    .timeouts = timeouts_over(timeouts, &p->timeouts),
+                                    .price = prices_find(x->m->prices, p->price_name, model)};
+    return 0;
+}
+
+static int name_expand(struct expansion *x, struct str name, struct str params,
+                       const struct timeouts *timeouts, unsigned depth);
+
+static int lane_expand(struct expansion *x, struct str lane, struct str params,
+                       const struct timeouts *timeouts, unsigned depth)
+{
+    const struct conf_map *lanes = &x->m->settings->lanes;
+    for (unsigned i = 0; i < lanes->n; i++) {
+        if (!str_eq(lanes->name[i], lane))
+            continue;
+        const struct conf_list *items = &((const struct conf_list *)lanes->at)[i];
+        for (unsigned k = 0; k < items->n; k++) {
+            const struct lane_item_settings *item =
+                &((const struct lane_item_settings *)items->at)[k];
+            struct str own = item->params;
+            int err = params_check(x->m, &item->params, own) ? 0 : E_CONFIG;
+            if (!err && item->reasoning_effort.n) {
+                struct str effort =
+                    arena_printf(x->m->arena, "{\"reasoning_effort\":\"%.*s\"}",
+                                 STR_ARGS(item->reasoning_effort));
+                err = effort.p ? params_merge(x->m->arena, effort, item->params, &own) : E_MEMORY;
+            }
+            if (!err)
+                err = params_merge(x->m->arena, params, own, &own);
+            struct timeouts t = timeouts_over(timeouts, &item->timeouts);
+            if (!err)
+                err = name_expand(x, item->is, own, &t, depth + 1);
+            if (err)
+                return err;
+        }
+        return 0;
+    }
+    struct str near = str_nearest(lane, lanes->name, lanes->n);
+    conf_complain(x->m->doc, x->field, "no lane is called '%.*s'%s%.*s%s", STR_ARGS(lane),
+                  near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
+    return E_CONFIG;
+}
+
+static int alias_expand(struct expansion *x, const struct model_settings *alias,
+                        struct str params, const struct timeouts *timeouts, unsigned depth)
+{
+    if (!params_check(x->m, &alias->params, alias->params))
+        return E_CONFIG;
+    struct str merged;
+    int err = params_merge(x->m->arena, params, alias->params, &merged);
+    struct timeouts t = timeouts_over(timeouts, &alias->timeouts);
+    if (!err)
+        err = name_expand(x, alias->is, merged, &t, depth + 1);
+    for (unsigned i = 0; !err && i < alias->fallback.n; i++)
+        err = name_expand(x, alias->fallback.at[i], merged, &t, depth + 1);
+    return err;
+}
+
+static const struct model_settings *alias_find(const struct models *m, struct str name)
+{
+    const struct conf_map *map = &m->settings->models;
+    for (unsigned i = 0; i < map->n; i++)
+        if (str_eq(map->name[i], name))
+            return &((const struct model_settings *)map->at)[i];
+    return NULL;
+}
+
+/* "provider/model" of a configured provider. */
+static const struct provider *provider_of(const struct models *m, struct str name,
+                                          struct str *ret_model)
+{
+    ptrdiff_t slash = str_find(name, STR("/"));
+    if (slash <= 0 || (size_t)slash + 1 == name.n)
+        return NULL;
+    *ret_model = str_tail(name, (size_t)slash + 1);
+    return models_provider(m, str_head(name, (size_t)slash));
+}
+
+static int name_expand(struct expansion *x, struct str name, struct str params,
+                       const struct timeouts *timeouts, unsigned depth)
+{
+    if (depth > ALIAS_DEPTH_MAX) {
+        conf_complain(x->m->doc, x->field, "'%.*s' leads back to itself", STR_ARGS(name));
+        return E_CONFIG;
+    }
+    if (str_eq(name, STR("auto"))) {
+        conf_complain(x->m->doc, x->field,
+                      "'auto' needs the router, which this version does not have; name a lane "
+                      "(lane/NAME) or a model");
+        return E_CONFIG;
+    }
+    if (str_starts(name, STR("lane/")))
+        return lane_expand(x, str_tail(name, 5), params, timeouts, depth);
+    const struct model_settings *alias = alias_find(x->m, name);
+    if (alias)
+        return alias_expand(x, alias, params, timeouts, depth);
+    struct str model;
+    const struct provider *p = provider_of(x->m, name, &model);
+    if (p)
+        return target_add(x, p, model, params, timeouts);
+    struct str near = str_nearest(name, x->m->settings->models.name, x->m->settings->models.n);
+    conf_complain(x->m->doc, x->field,
+                  "'%.*s' is neither a name of 'models' nor provider/model%s%.*s%s",
+                  STR_ARGS(name), near.n ? "; did you mean '" : "", STR_ARGS(near),
+                  near.n ? "'?" : "");
+    return E_CONFIG;
+}
+
+static int route_make(struct models *m, struct expansion *x, struct str name, struct str lane)
+{
+    struct target *at = ARENA_ARRAY(m->arena, struct target, x->n + 1);
+    if (!at)
+        return E_MEMORY;
+    memcpy(at, x->at, sizeof(*at) * x->n);
+    m->names[m->names_n++] =
+        (struct named_route){.name = name, .route = {.lane = lane, .n = x->n, .at = at}};
+    return 0;
+}
+
+static int named_compare(const void *a, const void *b)
+{
+    return str_cmp(((const struct named_route *)a)->name, ((const struct named_route *)b)->name);
+}
+
+static int names_compile(struct models *m)
+{
+    static const struct timeouts none = {0};
+    const struct conf_map *models = &m->settings->models, *lanes = &m->settings->lanes;
+    m->names = ARENA_ARRAY(m->arena, struct named_route, models->n + lanes->n + 1);
+    struct expansion *x = ARENA_NEW(m->arena, struct expansion);
+    if (!m->names || !x)
+        return E_MEMORY;
+    x->m = m;
+    int first = 0;
+    for (unsigned i = 0; i < models->n; i++) {
+        const struct model_settings *s = &((const struct model_settings *)models->at)[i];
+        x->n = 0;
+        x->field = s;
+        struct str lane =
+            str_starts(s->is, STR("lane/")) ? str_tail(s->is, 5) : STR_NONE;
+        int err = alias_expand(x, s, STR_NONE, &none, 0);
+        err = err ? err : route_make(m, x, models->name[i], lane);
+        first = first ? first : err;
+    }
+    for (unsigned i = 0; i < lanes->n; i++) {
+        x->n = 0;
+        x->field = &((const struct conf_list *)lanes->at)[i];
+        int err = lane_expand(x, lanes->name[i], STR_NONE, &none, 0);
+        struct str name = arena_printf(m->arena, "lane/%.*s", STR_ARGS(lanes->name[i]));
+        err = err ? err : name.p ? route_make(m, x, name, lanes->name[i]) : E_MEMORY;
+        first = first ? first : err;
+    }
+    qsort(m->names, m->names_n, sizeof(*m->names), named_compare);
+    return first;
+}
+
+int models_compile(const struct models_settings *settings, struct conf_doc *doc,
+                   struct upstreams *upstreams, const struct prices *prices,
+                   struct models **ret_models)
+{
+    struct models *m = ARENA_NEW(conf_arena(doc), struct models);
+    if (!m)
+        return E_MEMORY;
+    m->arena = conf_arena(doc);
+    m->doc = doc;
+    m->upstreams = upstreams;
+    m->prices = prices;
+    m->settings = settings;
+    int err = providers_compile(m);
+    if (!err)
+        err = names_compile(m);
+    if (err) {
+        models_close(m);
+        return err;
+    }
+    *ret_models = m;
+    return 0;
+}
+
+void models_close(struct models *m)
+{
+    for (unsigned i = 0; m && i < m->providers_n; i++) {
+        struct provider *p = &m->providers[i];
+        if (p->kind && p->kind->close && p->own)
+            p->kind->close(p);
+        for (unsigned k = 0; k < p->replicas_n; k++)
+            endpoint_unref(m->upstreams, p->replicas[k].endpoint);
+        p->replicas_n = 0;
+    }
+}
+
+/* ---- look-up ---- */
+
+const struct provider *models_provider(const struct models *m, struct str name)
+{
+    for (unsigned i = 0; i < m->settings->providers.n; i++)
+        if (str_eq(m->settings->providers.name[i], name))
+            return &m->providers[i];
+    return NULL;
+}
+
+static int unknown_name(const struct models *m, struct str asked, struct arena *arena,
+                        struct fault *f)
+{
+    bool lane = str_starts(asked, STR("lane/"));
+    struct str *words = ARENA_ARRAY(arena, struct str, m->names_n + 1);
+    if (!words)
+        return E_MEMORY;
+    for (unsigned i = 0; i < m->names_n; i++)
+        words[i] = m->names[i].name;
+    struct str near = str_nearest(asked, words, m->names_n);
+    return fault_set(f, lane ? E_UNKNOWN_LANE : E_UNKNOWN_MODEL,
+                     "there is no %s '%.*s'%s%.*s%s; GET /v1/models lists what there is",
+                     lane ? "lane" : "model", STR_ARGS(str_head(asked, 80)),
+                     near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
+}
+
+int models_resolve(const struct models *m, struct str asked, struct arena *arena,
+                   struct route *ret_route, struct fault *f)
+{
+    const struct named_route *known =
+        bsearch(&(struct named_route){.name = asked}, m->names, m->names_n, sizeof(*m->names),
+                named_compare);
+    if (known) {
+        *ret_route = known->route;
+        return 0;
+    }
+    if (str_starts(asked, STR("lane/")))
+        return unknown_name(m, asked, arena, f);
+    if (str_eq(asked, STR("auto")))
+        return fault_set(f, E_UNKNOWN_MODEL,
+                         "'auto' needs the router, which this version does not have; ask for a "
+                         "lane (lane/NAME) or a model");
+    struct str model = asked;
+    const struct provider *p = provider_of(m, asked, &model);
+    if (!p) {
+        p = m->default_provider;
+        model = asked;
+    }
+    if (!p && m->providers_n == 0)
+        return fault_set(f, E_NO_PROVIDER,
+                         "no provider is configured; set OPENAI_API_KEY or start with --config");
+    if (!p)
+        return unknown_name(m, asked, arena, f);
+    struct target *t = ARENA_NEW(arena, struct target);
+    if (!t)
+        return E_MEMORY;
+    *t = (struct target){.provider = p,
+                         .model = model,
+                         .timeouts = p->timeouts,
+                         .price = prices_find(m->prices, p->price_name, model)};
+    *ret_route = (struct route){.n = 1, .at = t};
+    return 0;
+}
+
+const struct provider *models_default_provider(const struct models *m)
+{
+    return m->default_provider;
+}
+
+unsigned models_provider_count(const struct models *m)
+{
+    return m->providers_n;
+}
+
+const struct provider *models_provider_at(const struct models *m, unsigned i)
+{
+    return &m->providers[i];
+}
+
+unsigned models_name_count(const struct models *m)
+{
+    return m->names_n;
+}
+
+struct str models_name_at(const struct models *m, unsigned i)
+{
+    return m->names[i].name;
+}

@@ -1,0 +1,95 @@
+/*
+ * provider.h: those who answer, and what kinds of them there are.
+ *
+ * A kind of provider is a row of functions: how a request is written for it and how its answers are
+ * read (pure, no I/O), and which transport carries them. A new kind is one file, one row in
+ * providers.c and its fixtures. A `struct provider` is one of the configuration's, compiled.
+ */
+#ifndef LLM_PROVIDER_H
+#define LLM_PROVIDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/str.h"
+#include "conf/conf.h"
+#include "http/message.h"
+#include "llm/openai.h"
+#include "llm/prices.h"
+#include "llm/request.h"
+#include "llm/settings.h"
+#include "llm/upstream.h"
+
+struct llm_call;
+struct provider;
+struct target;
+
+/* What goes upstream for one request: where to, and the body as edits of the client's. */
+struct llm_outgoing {
+    struct str path; /* with query */
+    struct llm_edits edits;
+    bool cut_usage;  /* usage was asked for on the client's behalf: cut it out of the answer */
+};
+
+/* Carries one call: HTTP, or a file of recorded answers. All may yield; errors as http/client.h. */
+struct transport {
+    int (*send)(struct llm_call *call, struct fault *f);
+    int (*head)(struct llm_call *call);                         /* status and headers */
+    int (*read)(struct llm_call *call, struct str *ret_piece);  /* n == 0 at the end */
+    void (*end)(struct llm_call *call);
+};
+
+struct provider_kind {
+    const char *name;
+    const char *summary;
+    const char *base_url; /* default; NULL: has to be given, or none is needed */
+    bool over_http;
+    const struct transport *transport;
+    /* Once a configuration: reads what the provider needs. May be NULL. */
+    int (*open)(struct provider *p, struct conf_doc *doc);
+    void (*close)(struct provider *p);
+    int (*request_write)(const struct target *target, const struct llm_request *request,
+                         struct arena *arena, struct llm_outgoing *ret_out);
+    int (*answer_read)(struct str body, struct openai_facts *ret_facts);
+    int (*event_read)(struct str data, struct openai_facts *ret_facts);
+};
+
+extern const struct provider_kind *const provider_kinds[]; /* ends with NULL */
+const struct provider_kind *provider_kind_find(struct str name);
+
+struct replica {
+    struct endpoint *endpoint;
+    struct str path; /* of its base URL */
+    unsigned weight;
+};
+
+struct provider {
+    struct str name;
+    const struct provider_kind *kind;
+    const struct provider_settings *settings;
+    struct timeouts timeouts;
+    unsigned replicas_n;
+    struct replica *replicas;
+    struct str key_header, key_value; /* "Authorization", "Bearer ..."; value n == 0: no key */
+    struct http_headers headers;      /* further ones of the configuration */
+    struct str price_name;
+    void *own;                        /* the kind's */
+};
+
+/* A model of a provider, as one request will ask for it. */
+struct target {
+    const struct provider *provider;
+    struct str model;          /* the provider's name for it */
+    struct str params;         /* JSON object; n == 0 for none */
+    struct timeouts timeouts;  /* complete: nothing in it is 0 */
+    const struct price *price; /* NULL: not known */
+};
+
+/* The replica with the fewest calls for its weight, of those that are up and not in `tried` (a
+ * bit each); where all are down, of all. NULL when all were tried. */
+struct replica *provider_pick(const struct provider *p, uint64_t tried);
+
+#endif
