@@ -245,6 +245,7 @@ static int facts_read(struct str text, struct openai_facts *facts)
             {
                 yyjson_val *part = yyjson_obj_get(choice, "delta");
                 part = part ? part : yyjson_obj_get(choice, "message");
+                facts->finished |= yyjson_is_str(yyjson_obj_get(choice, "finish_reason"));
                 facts->content_bytes +=
                     text_bytes(part) + (int64_t)yyjson_get_len(yyjson_obj_get(choice, "text"));
             }

@@ -42,6 +42,7 @@ struct openai_facts {
     struct str error_text; /* valid until the next read */
     bool only_usage;       /* an event without choices: it is there for the usage alone */
     bool has_usage_member;
+    bool finished;         /* a choice has its finish_reason */
     bool done;             /* "[DONE]" */
 };
 

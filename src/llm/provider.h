@@ -34,9 +34,13 @@ struct llm_outgoing {
     bool cut_usage;  /* usage was asked for on the client's behalf: cut it out of the answer */
 };
 
-/* Carries one call: HTTP, or a file of recorded answers. All may yield; errors as http/client.h. */
+/*
+ * Carries one call: HTTP, or a file of recorded answers. All may yield; errors as http/client.h.
+ * `send` chooses the replica; `fresh` asks for a connection that was not used before. `end` may
+ * follow at any time and comes exactly once for each `send`.
+ */
 struct transport {
-    int (*send)(struct llm_call *call, struct fault *f);
+    int (*send)(struct llm_call *call, bool fresh, struct fault *f);
     int (*head)(struct llm_call *call);                         /* status and headers */
     int (*read)(struct llm_call *call, struct str *ret_piece);  /* n == 0 at the end */
     void (*end)(struct llm_call *call);

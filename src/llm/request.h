@@ -49,7 +49,7 @@ struct llm_edit {
     struct str with;
 };
 
-#define LLM_EDITS_MAX 32
+#define LLM_EDITS_MAX 16
 
 struct llm_edits {
     unsigned n;
