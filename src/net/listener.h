@@ -1,15 +1,17 @@
 /*
  * listener.h: accept connections, each in a task of its own.
  *
- * `address` is "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses) or "unix:/path". The
- * listener counts its connections, refuses past `connections_max` by not accepting, and on
- * `listener_stop` closes the door and lets the connections end.
+ * `address` is "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses) or "unix:/path" (mode 0600;
+ * a stale socket file is replaced). The listener counts its connections, refuses past
+ * `connections_max` by not accepting, and on `listener_stop` closes the door and lets the
+ * connections end.
  */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
@@ -20,8 +22,8 @@ struct listener;
 
 struct listener_settings {
     const char *address;
-    unsigned connections_max;
-    int backlog;
+    unsigned connections_max; /* 0: no limit */
+    int backlog; /* 0: 4096; the system has its own limit */
     bool reuse_port;
 };
 
@@ -32,6 +34,14 @@ MUSTCHECK int listener_start(const struct listener_settings *settings, listener_
                              void *arg, struct listener **ret_listener, struct fault *f);
 const char *listener_address(const struct listener *l); /* with the real port, for port 0 */
 unsigned listener_connections(const struct listener *l);
+
+struct listener_stats {
+    unsigned open;
+    uint64_t accepted;
+    uint64_t refused;       /* closed again for want of memory or tasks */
+    uint64_t accept_errors; /* out of file descriptors and the like */
+};
+struct listener_stats listener_stats(const struct listener *l);
 void listener_stop(struct listener *l);          /* no more connections */
 void listener_cancel_all(struct listener *l, int why); /* asks the open ones to end */
 YIELDS void listener_join(struct listener *l);   /* waits for them, then frees the listener */

@@ -29,6 +29,8 @@ struct stream_ops {
     bool (*is_quiet)(struct stream *s);
     void (*shut_write)(struct stream *s);
     void (*close)(struct stream *s);
+    /* What fits without waiting, E_AGAIN when nothing does; never while a writev is under way. */
+    int (*write_now)(struct stream *s, const void *bytes, size_t n, size_t *ret_n);
 };
 
 /* The first member of every kind of stream. */
@@ -66,12 +68,22 @@ static inline void stream_shut_write(struct stream *s)
 {
     s->ops->shut_write(s);
 }
+MUSTCHECK static inline int stream_write_now(struct stream *s, const void *bytes, size_t n,
+                                             size_t *ret_n)
+{
+    return s->ops->write_now(s, bytes, n, ret_n);
+}
 void stream_close(struct stream *s); /* NULL is harmless */
 
 /* A TCP stream over a connected socket; takes `io` over, also on failure. */
 MUSTCHECK int stream_tcp_new(struct io *io, struct stream **ret_stream);
 
-/* Two connected ends in memory, each direction holding at most `bytes_max`. */
+/*
+ * Two connected ends in memory, each direction holding at most `bytes_max`. As with TCP, an end
+ * that is closed over unread bytes gives the other one E_RESET behind the bytes already written,
+ * else E_EOF; a shut or closed side is a hangup for the other.
+ */
 MUSTCHECK int stream_pair_new(size_t bytes_max, struct stream **ret_a, struct stream **ret_b);
+void stream_pair_reset(struct stream *s); /* closes this end of a pair as a reset would */
 
 #endif

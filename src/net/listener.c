@@ -1,0 +1,436 @@
+/*
+ * listener.c: see listener.h.
+ *
+ * One task accepts; it alone touches the listening socket and closes it when it ends. Each
+ * connection is a task in the list `open`. The listener is freed by listener_join, when the
+ * acceptor and all connections have ended.
+ */
+#include "net/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "rt/io.h"
+#include "rt/task.h"
+
+#define BACKLOG  4096
+#define EXPECTED "expected IPv4:PORT, [IPv6]:PORT, :PORT or unix:/path"
+
+/* Out of file descriptors or memory: connections that end meanwhile make room. */
+#define ACCEPT_PAUSE_MS 20
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    struct sockaddr_un un;
+};
+
+struct listener {
+    struct io *io; /* the acceptor's */
+    listener_serve *serve;
+    void *arg;
+    struct task *acceptor; /* NULL when it has ended */
+    struct list open;
+    struct waitq changed; /* a connection or the acceptor has ended */
+    unsigned connections_max;
+    bool stopping;
+    struct listener_stats stats;
+    char *address;
+    char *unix_path; /* to remove at the end, if it is still the one that we made */
+    struct stat unix_made;
+};
+
+struct connection {
+    struct list node;
+    struct listener *listener;
+    struct task *task;
+    struct stream *stream;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } peer; /* of a unix: client just the family */
+};
+
+/* ---- addresses */
+
+static int parse_unix(struct str path, union address *a, socklen_t *len, struct fault *f)
+{
+    if (path.n == 0 || path.n >= sizeof(a->un.sun_path))
+        return fault_set(f, E_CONFIG, "unix:%.*s: a path has 1 to %zu bytes", STR_ARGS(path),
+                         sizeof(a->un.sun_path) - 1);
+    a->un.sun_family = AF_UNIX;
+    memcpy(a->un.sun_path, path.p, path.n);
+    *len = sizeof(a->un);
+    return 0;
+}
+
+static bool parse_host(struct str host, uint16_t port, union address *a, socklen_t *len)
+{
+    char z[INET6_ADDRSTRLEN + 1] = "";
+
+    if (host.n >= sizeof(z))
+        return false;
+    if (host.n > 1 && host.p[0] == '[' && host.p[host.n - 1] == ']') {
+        memcpy(z, host.p + 1, host.n - 2);
+        a->in6.sin6_family = AF_INET6;
+        a->in6.sin6_port = htons(port);
+        *len = sizeof(a->in6);
+        return inet_pton(AF_INET6, z, &a->in6.sin6_addr) == 1;
+    }
+    if (host.n == 0) {
+        /* With IPV6_V6ONLY off it takes IPv4, too. */
+        a->in6.sin6_family = AF_INET6;
+        a->in6.sin6_port = htons(port);
+        a->in6.sin6_addr = in6addr_any;
+        *len = sizeof(a->in6);
+        return true;
+    }
+    if (str_eq(host, STR("localhost")))
+        host = STR("127.0.0.1");
+    memcpy(z, host.p, host.n);
+    a->in.sin_family = AF_INET;
+    a->in.sin_port = htons(port);
+    *len = sizeof(a->in);
+    return inet_pton(AF_INET, z, &a->in.sin_addr) == 1;
+}
+
+static int parse(const char *address, union address *a, socklen_t *len, struct fault *f)
+{
+    struct str all = str_from(address);
+    const char *colon = strrchr(address, ':');
+    uint64_t port;
+
+    memset(a, 0, sizeof(*a));
+    if (str_starts(all, STR("unix:")))
+        return parse_unix(str_tail(all, 5), a, len, f);
+    if (colon == NULL || !str_to_u64(str_from(colon + 1), 65535, &port) ||
+        !parse_host(str_head(all, (size_t)(colon - address)), (uint16_t)port, a, len))
+        return fault_set(f, E_CONFIG, "%s is not an address to listen on: " EXPECTED, address);
+    return 0;
+}
+
+bool listener_is_loopback(const char *address)
+{
+    union address a;
+    socklen_t len;
+
+    if (parse(address, &a, &len, NULL) != 0)
+        return false;
+    if (a.any.sa_family == AF_UNIX)
+        return true;
+    if (a.any.sa_family == AF_INET)
+        return ntohl(a.in.sin_addr.s_addr) >> 24 == 127;
+    if (IN6_IS_ADDR_V4MAPPED(&a.in6.sin6_addr))
+        return a.in6.sin6_addr.s6_addr[12] == 127;
+    return IN6_IS_ADDR_LOOPBACK(&a.in6.sin6_addr);
+}
+
+/* What was asked for, with the port that the system chose for port 0. */
+static char *real_address(int fd, const char *asked)
+{
+    union address a = {0};
+    socklen_t len = sizeof(a);
+    const char *colon = strrchr(asked, ':');
+    char *text = NULL;
+
+    if (getsockname(fd, &a.any, &len) != 0 || a.any.sa_family == AF_UNIX)
+        return strdup(asked);
+    unsigned port = ntohs(a.any.sa_family == AF_INET ? a.in.sin_port : a.in6.sin6_port);
+    if (asprintf(&text, "%.*s:%u", (int)(colon - asked), asked, port) < 0)
+        return NULL;
+    return text;
+}
+
+/* ---- the socket */
+
+static int bind_fault(const char *address, int error, struct fault *f)
+{
+    int err = err_from_errno(error);
+
+    switch (error) {
+    case EADDRINUSE:
+        return fault_set(f, E_IO, "%s is in use: another program listens there", address);
+    case EACCES:
+        return fault_set(f, E_IO, "%s: this user may not listen there", address);
+    case EADDRNOTAVAIL:
+        return fault_set(f, E_IO, "%s is not an address of this machine", address);
+    default:
+        return fault_set(f, err, "%s: cannot listen: %s", address, strerror(error));
+    }
+}
+
+/* A socket that nobody listens on any more is in the way of bind; one in use is left alone. */
+static void remove_stale_socket(const union address *a)
+{
+    struct stat st;
+
+    if (lstat(a->un.sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    if (connect(fd, &a->any, sizeof(a->un)) != 0 && errno == ECONNREFUSED)
+        (void)unlink(a->un.sun_path);
+    close(fd);
+}
+
+static void set_options(int fd, const union address *a, bool reuse_port)
+{
+    int on = 1, off = 0;
+
+    /* Wishes: listening works without them. Accepted sockets inherit TCP_NODELAY. */
+    if (a->any.sa_family == AF_UNIX)
+        return;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (a->any.sa_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    if (reuse_port)
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
+static int open_socket(const struct listener_settings *s, union address *a, socklen_t len,
+                       int *ret_fd, struct fault *f)
+{
+    int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 && errno == EAFNOSUPPORT && a->any.sa_family == AF_INET6 &&
+        IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr)) {
+        /* A machine without IPv6. */
+        uint16_t port = a->in6.sin6_port;
+        memset(a, 0, sizeof(*a));
+        a->in.sin_family = AF_INET;
+        a->in.sin_port = port;
+        len = sizeof(a->in);
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    }
+    if (fd < 0)
+        return bind_fault(s->address, errno, f);
+    set_options(fd, a, s->reuse_port);
+    if (a->any.sa_family == AF_UNIX) {
+        remove_stale_socket(a);
+        (void)fchmod(fd, 0600); /* bind makes the file with these rights */
+    }
+    if (bind(fd, &a->any, len) != 0 || listen(fd, s->backlog > 0 ? s->backlog : BACKLOG) != 0) {
+        int err = bind_fault(s->address, errno, f);
+        close(fd);
+        return err;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+/* ---- connections */
+
+static void connection_end(struct connection *c)
+{
+    struct listener *l = c->listener;
+
+    list_remove(&c->node);
+    stream_close(c->stream);
+    free(c);
+    l->stats.open--;
+    waitq_wake_all(&l->changed);
+}
+
+static void connection_task(void *arg)
+{
+    struct connection *c = arg;
+
+    c->listener->serve(c->listener->arg, c->stream, &c->peer.any);
+    connection_end(c);
+}
+
+static void connection_start(struct listener *l, struct io *io, const struct sockaddr *peer)
+{
+    struct connection *c = calloc(1, sizeof(*c));
+
+    l->stats.accepted++;
+    if (c == NULL) {
+        io_close(io);
+        l->stats.refused++;
+        return;
+    }
+    c->listener = l;
+    if (peer->sa_family == AF_INET)
+        memcpy(&c->peer.in, peer, sizeof(c->peer.in));
+    else if (peer->sa_family == AF_INET6)
+        memcpy(&c->peer.in6, peer, sizeof(c->peer.in6));
+    else
+        c->peer.any.sa_family = AF_UNIX;
+    list_push_back(&l->open, &c->node);
+    l->stats.open++;
+    if (stream_tcp_new(io, &c->stream) != 0 ||
+        task_spawn("connection", connection_task, c, &c->task) != 0) {
+        l->stats.refused++;
+        connection_end(c);
+    }
+}
+
+static void accept_all(struct listener *l)
+{
+    struct sockaddr_storage peer;
+    struct io *io;
+
+    while (!l->stopping) {
+        int err = 0;
+        if (l->connections_max > 0 && l->stats.open >= l->connections_max) {
+            err = waitq_wait(&l->changed);
+        } else {
+            memset(&peer, 0, sizeof(peer.ss_family) + sizeof(struct sockaddr_in6));
+            err = io_accept(l->io, &io, &peer);
+            if (err == 0) {
+                connection_start(l, io, (struct sockaddr *)&peer);
+            } else if (!l->stopping) {
+                l->stats.accept_errors++;
+                err = task_sleep(ACCEPT_PAUSE_MS);
+            }
+        }
+        if (err != 0 && task_canceled(task_self()) != 0)
+            return;
+    }
+}
+
+static void accept_task(void *arg)
+{
+    struct listener *l = arg;
+    struct stat st;
+
+    accept_all(l);
+    io_close(l->io);
+    l->io = NULL;
+    if (l->unix_path != NULL && stat(l->unix_path, &st) == 0 && st.st_ino == l->unix_made.st_ino &&
+        st.st_dev == l->unix_made.st_dev)
+        (void)unlink(l->unix_path);
+    l->acceptor = NULL;
+    waitq_wake_all(&l->changed);
+}
+
+/* ---- the listener */
+
+static void listener_free(struct listener *l)
+{
+    io_close(l->io);
+    free(l->address);
+    free(l->unix_path);
+    free(l);
+}
+
+static int listener_new(int fd, const struct listener_settings *s, const union address *a,
+                        struct listener **ret_listener)
+{
+    struct listener *l = calloc(1, sizeof(*l));
+
+    if (l == NULL) {
+        close(fd);
+        return E_MEMORY;
+    }
+    l->connections_max = s->connections_max;
+    list_init(&l->open);
+    waitq_init(&l->changed);
+    l->address = real_address(fd, s->address);
+    int err = l->address != NULL ? 0 : E_MEMORY;
+    if (a->any.sa_family == AF_UNIX) {
+        l->unix_path = strdup(a->un.sun_path);
+        if (l->unix_path == NULL || stat(l->unix_path, &l->unix_made) != 0)
+            err = E_MEMORY;
+    }
+    int io_err = io_open(fd, &l->io);
+    if (err == 0)
+        err = io_err;
+    if (err != 0) {
+        listener_free(l);
+        return err;
+    }
+    *ret_listener = l;
+    return 0;
+}
+
+int listener_start(const struct listener_settings *settings, listener_serve *serve, void *arg,
+                   struct listener **ret_listener, struct fault *f)
+{
+    struct listener *l = NULL;
+    union address a;
+    socklen_t len;
+    int fd = -1;
+
+    int err = parse(settings->address, &a, &len, f);
+    if (err == 0)
+        err = open_socket(settings, &a, len, &fd, f);
+    if (err == 0)
+        err = listener_new(fd, settings, &a, &l);
+    if (err != 0)
+        return err;
+    l->serve = serve;
+    l->arg = arg;
+    err = task_spawn("listener", accept_task, l, &l->acceptor);
+    if (err != 0) {
+        listener_free(l);
+        return err;
+    }
+    *ret_listener = l;
+    return 0;
+}
+
+const char *listener_address(const struct listener *l)
+{
+    return l->address;
+}
+
+unsigned listener_connections(const struct listener *l)
+{
+    return l->stats.open;
+}
+
+struct listener_stats listener_stats(const struct listener *l)
+{
+    return l->stats;
+}
+
+void listener_stop(struct listener *l)
+{
+    l->stopping = true;
+    if (l->acceptor != NULL)
+        task_cancel(l->acceptor, E_CANCELED);
+}
+
+void listener_cancel_all(struct listener *l, int why)
+{
+    LIST_EACH(&l->open, it)
+    {
+        task_cancel(LIST_ENTRY(it, struct connection, node)->task, why);
+    }
+}
+
+void listener_join(struct listener *l)
+{
+    int64_t outer = task_deadline(TASK_NO_DEADLINE);
+    int why = task_canceled(task_self());
+
+    /* The listener's memory is theirs until they end, whatever the caller's own limits are. */
+    task_deadline_restore(TASK_NO_DEADLINE);
+    while (why == 0 && (l->acceptor != NULL || l->stats.open > 0))
+        why = waitq_wait(&l->changed);
+    if (why != 0) {
+        listener_stop(l);
+        listener_cancel_all(l, why);
+    }
+    task_shield();
+    while (l->acceptor != NULL || l->stats.open > 0)
+        if (waitq_wait(&l->changed) != 0)
+            break;
+    task_unshield();
+    task_deadline_restore(outer);
+    listener_free(l);
+}

@@ -1,0 +1,636 @@
+/*
+ * tls.c: OpenSSL over any stream.
+ *
+ * OpenSSL sees a BIO of our own: its reads take what the lower stream has now, its writes collect
+ * in `out`. Every SSL_ call therefore returns without waiting, on the loop's stack (they go deep
+ * and a task's stack stays small), and the functions here do the waiting between the calls:
+ *
+ *     SSL_read  -> BIO read  -> stream_read_now(lower)  -> nothing there: wait, again
+ *     SSL_write -> BIO write -> out -> tls_flush -> stream_writev(lower), may wait
+ *
+ * A task that reads may make OpenSSL write (an answer to a key update) while another task flushes:
+ * whoever flushes first also sends what the other one adds, in order.
+ */
+#include "net/tls.h"
+
+#include <arpa/inet.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "net/tls_session.h"
+#include "rt/loop.h"
+#include "rt/task.h"
+
+#define RECORD_BYTES 16384
+
+/* Records are collected up to this before they are sent; one more may come on top. */
+#define FLUSH_BYTES   (4 * RECORD_BYTES)
+#define OUT_BYTES_MAX (FLUSH_BYTES + 4 * RECORD_BYTES)
+
+struct tls_context {
+    SSL_CTX *ssl_ctx;
+    BIO_METHOD *bio_method;
+    bool insecure;
+    unsigned refs; /* the owner's and one a connection */
+    struct tls_sessions sessions;
+};
+
+struct tls {
+    struct stream stream;
+    struct stream *lower;
+    struct tls_context *ctx;
+    SSL *ssl;
+    char *host;
+    struct buf out;
+    bool flushing;
+    bool established;
+    int lower_err; /* of the lower stream's last read; E_EOF: it ended */
+    int read_err;  /* sticky: how reading ended */
+    int write_err; /* sticky: why nothing can be sent any more */
+    struct waitq flushed;
+};
+
+/* ---- the BIO under OpenSSL */
+
+static int bio_read(BIO *bio, char *bytes, size_t n, size_t *ret_n)
+{
+    struct tls *t = BIO_get_data(bio);
+    int err = stream_read_now(t->lower, bytes, n, ret_n);
+
+    BIO_clear_retry_flags(bio);
+    if (err == 0)
+        return 1;
+    *ret_n = 0;
+    if (err == E_AGAIN)
+        BIO_set_retry_read(bio);
+    else
+        t->lower_err = err;
+    return 0;
+}
+
+static int bio_write(BIO *bio, const char *bytes, size_t n, size_t *ret_n)
+{
+    struct tls *t = BIO_get_data(bio);
+    int err = buf_add(&t->out, bytes, n);
+
+    BIO_clear_retry_flags(bio);
+    *ret_n = 0;
+    if (err != 0) {
+        t->write_err = err;
+        return 0;
+    }
+    *ret_n = n;
+    return 1;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *bio_method_new(void)
+{
+    BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "stream");
+
+    if (m == NULL)
+        return NULL;
+    BIO_meth_set_read_ex(m, bio_read);
+    BIO_meth_set_write_ex(m, bio_write);
+    BIO_meth_set_ctrl(m, bio_ctrl);
+    return m;
+}
+
+/* ---- the context */
+
+static const char *openssl_why(void)
+{
+    unsigned long e = ERR_peek_last_error();
+    const char *why = ERR_GET_LIB(e) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(e))
+                                                    : ERR_reason_error_string(e);
+    return why != NULL ? why : "no further reason given";
+}
+
+static int session_new(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls *t = SSL_get_app_data(ssl);
+    return tls_sessions_add(&t->ctx->sessions, t->host, session);
+}
+
+static int load_files(SSL_CTX *c, const struct tls_settings *s, struct fault *f)
+{
+    const char *key_file = s->key_file != NULL ? s->key_file : s->cert_file;
+
+    if (s->ca_file != NULL && SSL_CTX_load_verify_file(c, s->ca_file) != 1)
+        return fault_set(f, E_TLS, "trusted certificates in %s: %s", s->ca_file, openssl_why());
+    if (s->ca_file == NULL && !s->insecure && SSL_CTX_set_default_verify_paths(c) != 1)
+        return fault_set(f, E_TLS, "the system's trusted certificates: %s", openssl_why());
+    if (s->cert_file == NULL)
+        return 0;
+    if (SSL_CTX_use_certificate_chain_file(c, s->cert_file) != 1)
+        return fault_set(f, E_TLS, "client certificate in %s: %s", s->cert_file, openssl_why());
+    if (SSL_CTX_use_PrivateKey_file(c, key_file, SSL_FILETYPE_PEM) != 1)
+        return fault_set(f, E_TLS, "client key in %s: %s", key_file, openssl_why());
+    return 0;
+}
+
+static int configure(SSL_CTX *c, const struct tls_settings *s, struct fault *f)
+{
+    static const unsigned char alpn[] = "\x08http/1.1";
+
+    if (SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_alpn_protos(c, alpn, sizeof(alpn) - 1) != 0)
+        return fault_set(f, E_TLS, "OpenSSL: %s", openssl_why());
+    /* An end without farewell is ours to judge (take_now); to OpenSSL it would be a fatal error
+     * that spoils the session, and many servers end that way. */
+    SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                               SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(c, 1);
+    SSL_CTX_set_verify(c, s->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(c, session_new);
+    return load_files(c, s, f);
+}
+
+static void context_unref(struct tls_context *ctx)
+{
+    if (--ctx->refs > 0)
+        return;
+    tls_sessions_fini(&ctx->sessions);
+    SSL_CTX_free(ctx->ssl_ctx);
+    BIO_meth_free(ctx->bio_method);
+    free(ctx);
+}
+
+int tls_context_new(const struct tls_settings *settings, struct tls_context **ret_ctx,
+                    struct fault *f)
+{
+    struct tls_context *ctx = calloc(1, sizeof(*ctx));
+
+    if (ctx == NULL)
+        return E_MEMORY;
+    ERR_clear_error();
+    ctx->refs = 1;
+    ctx->insecure = settings->insecure;
+    tls_sessions_init(&ctx->sessions);
+    ctx->bio_method = bio_method_new();
+    ctx->ssl_ctx = SSL_CTX_new(TLS_client_method());
+    int err = E_MEMORY;
+    if (ctx->bio_method != NULL && ctx->ssl_ctx != NULL)
+        err = configure(ctx->ssl_ctx, settings, f);
+    ERR_clear_error();
+    if (err != 0) {
+        context_unref(ctx);
+        return err;
+    }
+    *ret_ctx = ctx;
+    return 0;
+}
+
+void tls_context_free(struct tls_context *ctx)
+{
+    if (ctx != NULL)
+        context_unref(ctx);
+}
+
+/* ---- calls into OpenSSL, on the loop's stack */
+
+enum what { HANDSHAKE, READ, PEEK, WRITE };
+
+struct call {
+    struct tls *t;
+    enum what what;
+    void *bytes;
+    size_t n;
+    size_t done;
+    int error; /* SSL_get_error's */
+    unsigned long reason;
+};
+
+static void call_on_loop_stack(void *arg)
+{
+    struct call *c = arg;
+    SSL *ssl = c->t->ssl;
+    int ok = 0;
+
+    ERR_clear_error();
+    switch (c->what) {
+    case HANDSHAKE:
+        ok = SSL_do_handshake(ssl);
+        break;
+    case READ:
+        ok = SSL_read_ex(ssl, c->bytes, c->n, &c->done);
+        break;
+    case PEEK:
+        ok = SSL_peek_ex(ssl, c->bytes, c->n, &c->done);
+        break;
+    case WRITE:
+        ok = SSL_write_ex(ssl, c->bytes, c->n, &c->done);
+        break;
+    }
+    c->error = ok == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, ok);
+    c->reason = ERR_peek_error();
+    ERR_clear_error();
+}
+
+static void call(struct tls *t, struct call *c)
+{
+    c->t = t;
+    loop_stack_call(call_on_loop_stack, c);
+}
+
+/* Sends what OpenSSL has written, also what is added meanwhile. */
+static int tls_flush(struct tls *t)
+{
+    while (t->flushing) {
+        int err = waitq_wait(&t->flushed);
+        if (err != 0)
+            return err;
+    }
+    t->flushing = true;
+    while (t->write_err == 0 && t->out.n > 0) {
+        struct iovec iov = {.iov_len = t->out.n};
+        char *bytes = buf_steal(&t->out, &iov.iov_len);
+        iov.iov_base = bytes;
+        t->write_err = stream_writev(t->lower, &iov, 1);
+        free(bytes);
+    }
+    t->flushing = false;
+    waitq_wake_all(&t->flushed);
+    return t->write_err;
+}
+
+/* ---- reading */
+
+/* READ or PEEK of what is there now; E_AGAIN, E_EOF and the like otherwise. */
+static int take_now(struct tls *t, enum what what, void *bytes, size_t n, size_t *ret_n)
+{
+    struct call c = {.what = what, .bytes = bytes, .n = n};
+
+    if (t->read_err != 0)
+        return t->read_err;
+    call(t, &c);
+    switch (c.error) {
+    case SSL_ERROR_NONE:
+        *ret_n = c.done;
+        return 0;
+    case SSL_ERROR_WANT_READ:
+        return E_AGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        /* The lower end without close_notify may be an attacker's cut: it is not an orderly one. */
+        t->read_err = t->lower_err != 0 ? E_RESET : E_EOF;
+        return t->read_err;
+    default:
+        t->read_err = t->lower_err != 0 ? t->lower_err : E_TLS;
+        return t->read_err;
+    }
+}
+
+static int tls_read_now(struct stream *s, void *bytes, size_t n, size_t *ret_n)
+{
+    return take_now(CONTAINER_OF(s, struct tls, stream), READ, bytes, n, ret_n);
+}
+
+static int take(struct tls *t, enum what what, void *bytes, size_t n, size_t *ret_n)
+{
+    int err;
+
+    while ((err = take_now(t, what, bytes, n, ret_n)) == E_AGAIN) {
+        if (t->out.n > 0 && !t->flushing) {
+            err = tls_flush(t);
+            if (err != 0)
+                break;
+        }
+        err = stream_wait_readable(t->lower);
+        if (err != 0)
+            break;
+    }
+    return err;
+}
+
+static int tls_read(struct stream *s, void *bytes, size_t n, size_t *ret_n)
+{
+    return take(CONTAINER_OF(s, struct tls, stream), READ, bytes, n, ret_n);
+}
+
+static int tls_wait_readable(struct stream *s)
+{
+    struct tls *t = CONTAINER_OF(s, struct tls, stream);
+    char byte;
+    size_t n;
+    int err = take(t, PEEK, &byte, 1, &n);
+
+    /* How the stream ended is for the next read to say. */
+    return err != 0 && err == t->read_err ? 0 : err;
+}
+
+/* ---- writing */
+
+/* The next record's plain text: a piece that is large enough as it is, small ones put together. */
+static struct str next_record(struct iovec **iov, int *count, char **together)
+{
+    while (*count > 0 && (*iov)->iov_len == 0) {
+        (*iov)++;
+        (*count)--;
+    }
+    if (*count == 0)
+        return STR_NONE;
+    struct iovec *v = *iov;
+    size_t n = v->iov_len < RECORD_BYTES ? v->iov_len : RECORD_BYTES;
+    if (*count > 1 && n < RECORD_BYTES && *together == NULL)
+        *together = malloc(RECORD_BYTES);
+    if (*count == 1 || n == RECORD_BYTES || *together == NULL) {
+        struct str record = {v->iov_base, n};
+        v->iov_base = (char *)v->iov_base + n;
+        v->iov_len -= n;
+        return record;
+    }
+    n = 0;
+    while (*count > 0 && n < RECORD_BYTES) {
+        v = *iov;
+        size_t more = v->iov_len < RECORD_BYTES - n ? v->iov_len : RECORD_BYTES - n;
+        memcpy(*together + n, v->iov_base, more);
+        n += more;
+        v->iov_base = (char *)v->iov_base + more;
+        v->iov_len -= more;
+        if (v->iov_len == 0) {
+            (*iov)++;
+            (*count)--;
+        }
+    }
+    return (struct str){*together, n};
+}
+
+static int encrypt(struct tls *t, struct str record)
+{
+    struct call c = {.what = WRITE, .bytes = (void *)record.p, .n = record.n};
+
+    call(t, &c);
+    if (c.error == SSL_ERROR_NONE && c.done == record.n)
+        return 0;
+    if (t->write_err == 0)
+        t->write_err = t->lower_err == E_EOF ? E_CLOSED : t->lower_err != 0 ? t->lower_err : E_TLS;
+    return t->write_err;
+}
+
+static int tls_writev(struct stream *s, struct iovec *iov, int count)
+{
+    struct tls *t = CONTAINER_OF(s, struct tls, stream);
+    char *together = NULL;
+    int err = t->write_err;
+
+    while (err == 0) {
+        struct str record = next_record(&iov, &count, &together);
+        if (record.n == 0)
+            break;
+        err = encrypt(t, record);
+        if (err == 0 && t->out.n >= FLUSH_BYTES)
+            err = tls_flush(t);
+    }
+    free(together);
+    return err != 0 ? err : tls_flush(t);
+}
+
+/* Sends what there is as far as it goes without waiting: the farewell, for which nobody waits. */
+static void flush_now(struct tls *t)
+{
+    size_t n;
+
+    while (t->write_err == 0 && !t->flushing && t->out.n > 0) {
+        t->write_err = stream_write_now(t->lower, t->out.p, t->out.n, &n);
+        if (t->write_err == 0)
+            buf_drop(&t->out, n);
+    }
+}
+
+static int tls_write_now(struct stream *s, const void *bytes, size_t n, size_t *ret_n)
+{
+    struct tls *t = CONTAINER_OF(s, struct tls, stream);
+
+    if (t->write_err != 0)
+        return t->write_err;
+    if (t->flushing || t->out.n > 0)
+        return E_AGAIN;
+    n = n < RECORD_BYTES ? n : RECORD_BYTES;
+    int err = encrypt(t, str_of(bytes, n));
+    if (err != 0)
+        return err;
+    flush_now(t);
+    if (t->write_err == E_AGAIN)
+        t->write_err = 0; /* the rest of the record stays in `out` for the next flush */
+    *ret_n = n;
+    return t->write_err;
+}
+
+/* ---- the rest of a stream */
+
+static void tls_watch_hangup(struct stream *s, void (*fn)(void *arg), void *arg)
+{
+    stream_watch_hangup(CONTAINER_OF(s, struct tls, stream)->lower, fn, arg);
+}
+
+/*
+ * TLS 1.3 sends session tickets when it likes. They make the lower stream readable without being
+ * anything that the user of this one would read: take them in, then look.
+ */
+static bool tls_is_quiet(struct stream *s)
+{
+    struct tls *t = CONTAINER_OF(s, struct tls, stream);
+    char byte;
+    size_t n;
+
+    if (t->read_err != 0 || t->write_err != 0)
+        return false;
+    if (stream_is_quiet(t->lower) && !SSL_has_pending(t->ssl))
+        return true;
+    return take_now(t, PEEK, &byte, 1, &n) == E_AGAIN && !SSL_has_pending(t->ssl) &&
+           stream_is_quiet(t->lower);
+}
+
+static void shutdown_on_loop_stack(void *arg)
+{
+    ERR_clear_error();
+    SSL_shutdown(arg);
+    ERR_clear_error();
+}
+
+static void say_goodbye(struct tls *t)
+{
+    bool fatal = t->read_err == E_TLS || t->write_err == E_TLS;
+
+    if (!t->established || fatal || (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN) != 0)
+        return;
+    loop_stack_call(shutdown_on_loop_stack, t->ssl);
+    flush_now(t);
+}
+
+static void tls_shut_write(struct stream *s)
+{
+    struct tls *t = CONTAINER_OF(s, struct tls, stream);
+
+    say_goodbye(t);
+    if (t->write_err == 0)
+        t->write_err = E_CLOSED;
+    stream_shut_write(t->lower);
+}
+
+static void free_on_loop_stack(void *arg)
+{
+    SSL_free(arg);
+}
+
+static void tls_close(struct stream *s)
+{
+    struct tls *t = CONTAINER_OF(s, struct tls, stream);
+
+    if (t->ssl != NULL) {
+        /* OpenSSL spoils the session of a connection that is freed without a farewell. */
+        say_goodbye(t);
+        loop_stack_call(free_on_loop_stack, t->ssl);
+    }
+    stream_close(t->lower);
+    buf_fini(&t->out);
+    free(t->host);
+    context_unref(t->ctx);
+    free(t);
+}
+
+static const struct stream_ops tls_ops = {
+    .kind = "tls",
+    .read = tls_read,
+    .read_now = tls_read_now,
+    .wait_readable = tls_wait_readable,
+    .writev = tls_writev,
+    .watch_hangup = tls_watch_hangup,
+    .is_quiet = tls_is_quiet,
+    .shut_write = tls_shut_write,
+    .close = tls_close,
+    .write_now = tls_write_now,
+};
+
+/* ---- the handshake */
+
+static int verify_host(SSL *ssl, const char *host)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1)
+        return 1; /* an address is no name: it is not sent as one */
+    if (X509_VERIFY_PARAM_set1_host(param, host, 0) != 1)
+        return 0;
+    return SSL_set_tlsext_host_name(ssl, host) == 1;
+}
+
+static void setup_on_loop_stack(void *arg)
+{
+    struct tls *t = arg;
+    SSL *ssl = SSL_new(t->ctx->ssl_ctx);
+    BIO *bio = BIO_new(t->ctx->bio_method);
+
+    if (ssl == NULL || bio == NULL || verify_host(ssl, t->host) != 1) {
+        SSL_free(ssl);
+        BIO_free(bio);
+        ERR_clear_error();
+        return;
+    }
+    BIO_set_data(bio, t);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl, bio, bio);
+    SSL_set_app_data(ssl, t);
+    SSL_set_connect_state(ssl);
+    tls_sessions_resume(&t->ctx->sessions, t->host, ssl);
+    t->ssl = ssl;
+}
+
+static int handshake_fault(struct tls *t, const struct call *c, struct fault *f)
+{
+    long verdict = SSL_get_verify_result(t->ssl);
+    const char *why;
+
+    if (t->lower_err != 0 || t->write_err != 0) {
+        int err = t->lower_err != 0 ? t->lower_err : t->write_err;
+        if (err == E_EOF || err == E_RESET || err == E_CLOSED)
+            return fault_set(f, E_RESET, "%s closed the connection during the TLS handshake",
+                             t->host);
+        return err;
+    }
+    if (ERR_GET_REASON(c->reason) == SSL_R_CERTIFICATE_VERIFY_FAILED && verdict != X509_V_OK) {
+        why = verdict == X509_V_ERR_HOSTNAME_MISMATCH     ? "host name mismatch"
+              : verdict == X509_V_ERR_IP_ADDRESS_MISMATCH ? "IP address mismatch"
+                                                          : X509_verify_cert_error_string(verdict);
+        return fault_set(f, E_TLS, "certificate of %s: %s", t->host, why);
+    }
+    why = ERR_reason_error_string(c->reason);
+    if (ERR_GET_REASON(c->reason) == SSL_R_WRONG_VERSION_NUMBER)
+        why = "the answer is not TLS";
+    return fault_set(f, E_TLS, "TLS with %s: %s", t->host, why != NULL ? why : "it failed");
+}
+
+static int shake_hands(struct tls *t, struct fault *f)
+{
+    for (;;) {
+        struct call c = {.what = HANDSHAKE};
+        call(t, &c);
+        bool failed = c.error != SSL_ERROR_NONE && c.error != SSL_ERROR_WANT_READ;
+        if (failed) {
+            flush_now(t); /* the alert that tells the server why */
+            return handshake_fault(t, &c, f);
+        }
+        int err = tls_flush(t);
+        if (err == E_CLOSED || err == E_RESET)
+            return handshake_fault(t, &c, f);
+        if (err != 0 || c.error == SSL_ERROR_NONE)
+            return err;
+        err = stream_wait_readable(t->lower);
+        if (err != 0)
+            return err;
+    }
+}
+
+/* "api.example.com." is the same host as without the dot, which certificates never have. */
+static char *host_copy(const char *host)
+{
+    size_t n = strlen(host);
+    return strndup(host, n > 1 && host[n - 1] == '.' ? n - 1 : n);
+}
+
+int tls_connect(struct tls_context *ctx, struct stream *lower, const char *host,
+                struct stream **ret_stream, struct fault *f)
+{
+    struct tls *t = calloc(1, sizeof(*t));
+
+    if (t == NULL) {
+        stream_close(lower);
+        return E_MEMORY;
+    }
+    t->stream.ops = &tls_ops;
+    t->lower = lower;
+    t->ctx = ctx;
+    ctx->refs++;
+    buf_init(&t->out, OUT_BYTES_MAX);
+    waitq_init(&t->flushed);
+    t->host = host_copy(host);
+    if (t->host != NULL)
+        loop_stack_call(setup_on_loop_stack, t);
+    int err = t->ssl == NULL ? E_MEMORY : shake_hands(t, f);
+    if (err != 0) {
+        tls_close(&t->stream);
+        return err;
+    }
+    t->established = true;
+    *ret_stream = &t->stream;
+    return 0;
+}
+
+bool tls_was_resumed(const struct stream *s)
+{
+    return s->ops == &tls_ops && SSL_session_reused(CONTAINER_OF(s, struct tls, stream)->ssl) == 1;
+}
