@@ -235,7 +235,8 @@ static int target_add(struct expansion *x, const struct provider *p, struct str 
                                     .model = model,
                                     .params = params,
                                     .timeouts = timeouts_over(timeouts, &p->timeouts),
-                                    .price = prices_find(x->m->prices, p->price_name, model)};
+                                    .price = prices_find(x->m->prices, x->m->arena,
+                                                         p->price_name, model)};
     return 0;
 }
 
@@ -484,7 +485,7 @@ int models_resolve(const struct models *m, struct str asked, struct arena *arena
     *t = (struct target){.provider = p,
                          .model = model,
                          .timeouts = p->timeouts,
-                         .price = prices_find(m->prices, p->price_name, model)};
+                         .price = prices_find(m->prices, arena, p->price_name, model)};
     *ret_route = (struct route){.n = 1, .at = t};
     return 0;
 }

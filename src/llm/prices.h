@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
+#include "conf/conf.h"
 #include "llm/tokens.h"
 
 #define COST_UNKNOWN INT64_MIN /* null: the model has no price */
@@ -32,15 +33,26 @@ struct price {
 
 struct prices;
 
-/* The list inside the program, and over it the user's file ("" for none), in `arena`. */
-MUSTCHECK int prices_load(struct arena *arena, struct str user_file, struct prices **ret_prices,
-                          struct fault *f);
+/* A row of the configuration: dollars a million tokens. */
+struct price_settings {
+    int64_t input, cached, cache_write, output, reasoning; /* PRICE_UNKNOWN: not given */
+};
+extern const struct conf_table price_table;
+
+/*
+ * The list inside the program; before it the rows of `own` (struct price_settings by name) and the
+ * user's file of the same form as prices/prices.json ("" for none). All in `arena`.
+ */
+MUSTCHECK int prices_load(struct arena *arena, const struct conf_map *own, struct str user_file,
+                          struct prices **ret_prices, struct fault *f);
 
 /*
  * The price of a provider's model: "provider/model", else "model", else (a dated name such as
- * gpt-5-mini-2025-08-07) the same without its date. NULL when there is none.
+ * gpt-5-mini-2025-08-07) the same without its date. NULL when there is none. The result is made in
+ * `arena`.
  */
-const struct price *prices_find(const struct prices *p, struct str provider, struct str model);
+const struct price *prices_find(const struct prices *p, struct arena *arena, struct str provider,
+                                struct str model);
 
 /*
  * Cost in nano-dollars, or COST_UNKNOWN where there is no price for a class that has tokens. A

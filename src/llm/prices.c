@@ -1,0 +1,295 @@
+#include "llm/prices.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "prices_data.h"
+
+#define USER_FILE_BYTES_MAX (16u * 1024 * 1024)
+
+/*
+ * The list is a megabyte of numbers of which a process needs a handful, so only its names are
+ * indexed: each model stands in a line of its own, and the line is parsed when it is asked for.
+ */
+struct entry {
+    struct str name;
+    struct str object; /* {"input":..., ...} */
+};
+
+struct list_of_prices {
+    unsigned n;
+    struct entry *at; /* sorted by name */
+    struct str title; /* "litellm 1.2.3, 2026-11-24" */
+};
+
+struct prices {
+    const struct conf_map *own;
+    struct list_of_prices user;
+    struct list_of_prices shipped;
+    struct str date;
+};
+
+#define THIS struct price_settings
+#define ROW(name_, help_)                                                                         \
+    {                                                                                             \
+        .name = #name_, .type = CONF_USD, .offset = offsetof(THIS, name_), .help = help_          \
+    }
+static const struct conf_row price_rows[] = {
+    {.name = "input", .type = CONF_USD, .offset = offsetof(THIS, input), .flags = CONF_REQUIRED,
+     .help = "Dollars a million tokens of the prompt."},
+    {.name = "output", .type = CONF_USD, .offset = offsetof(THIS, output), .flags = CONF_REQUIRED,
+     .help = "Dollars a million tokens of the answer."},
+    {.name = "cached", .type = CONF_USD, .offset = offsetof(THIS, cached), .fallback = "-0.000000001",
+     .help = "Of the prompt's part that the provider had in its cache. Without it: as input."},
+    {.name = "cache_write", .type = CONF_USD, .offset = offsetof(THIS, cache_write),
+     .fallback = "-0.000000001",
+     .help = "Of the prompt's part that it wrote into its cache. Without it: as input."},
+    {.name = "reasoning", .type = CONF_USD, .offset = offsetof(THIS, reasoning),
+     .fallback = "-0.000000001", .help = "Of thinking. Without it: as output."},
+    {0},
+};
+#undef ROW
+#undef THIS
+
+const struct conf_table price_table = {
+    .name = "price",
+    .help = "What a model costs, in dollars a million tokens. It comes before the list that ships "
+            "with sluice. The name is provider/model, or a model of any provider.",
+    .size = sizeof(struct price_settings),
+    .rows = price_rows,
+    .example = "home/llama: {input: 0.05, cached: 0.01, output: 0.20}",
+};
+
+static int entry_compare(const void *a, const void *b)
+{
+    return str_cmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
+}
+
+/* The names of a list in the form of prices/prices.json: a line a model. */
+static int list_index(struct arena *arena, struct str text, struct list_of_prices *list)
+{
+    ptrdiff_t at = str_find(text, STR("\"models\":{"));
+    if (at < 0)
+        return E_CONFIG;
+    struct str rest = str_tail(text, (size_t)at + 10);
+    size_t lines = 1;
+    for (size_t i = 0; i < rest.n; i++)
+        lines += rest.p[i] == '\n';
+    list->at = ARENA_ARRAY(arena, struct entry, lines);
+    if (!list->at)
+        return E_MEMORY;
+    while (rest.p) {
+        struct str line = str_trim(str_cut(&rest, '\n'));
+        ptrdiff_t end = line.n > 1 ? str_find(str_tail(line, 1), STR("\":{")) : -1;
+        if (end < 0 || line.p[0] != '"')
+            continue;
+        struct str object = str_tail(line, (size_t)end + 3);
+        ptrdiff_t close = str_find(object, STR("}"));
+        if (close < 0)
+            continue;
+        list->at[list->n++] = (struct entry){.name = str_of(line.p + 1, (size_t)end),
+                                             .object = str_head(object, (size_t)close + 1)};
+    }
+    qsort(list->at, list->n, sizeof(*list->at), entry_compare);
+    return 0;
+}
+
+/* A file that a person wrote may have any layout: it is put into the form of ours first. */
+static int list_normalise(struct arena *arena, struct str text, struct str *ret_text,
+                          struct fault *f)
+{
+    yyjson_doc *doc = NULL;
+    int err = json_parse(arena, text, &doc, f);
+    yyjson_val *models = err ? NULL : yyjson_obj_get(yyjson_doc_get_root(doc), "models");
+    if (err)
+        return err;
+    if (!yyjson_is_obj(models))
+        return fault_set(f, E_CONFIG, "a price file is {\"models\": {NAME: {\"input\": ...}}}");
+    struct buf out;
+    buf_init(&out, USER_FILE_BYTES_MAX);
+    buf_str(&out, STR("\"models\":{\n"));
+    size_t i, n;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(models, i, n, key, value)
+    {
+        char *object = yyjson_val_write(value, 0, NULL);
+        buf_printf(&out, "\"%s\":%s\n", yyjson_get_str(key), object ? object : "");
+        free(object);
+    }
+    *ret_text = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
+    buf_fini(&out);
+    return ret_text->p ? 0 : E_MEMORY;
+}
+
+static int user_file_load(struct arena *arena, struct str path, struct list_of_prices *list,
+                          struct fault *f)
+{
+    FILE *file = fopen(path.p, "re");
+    if (!file)
+        return fault_set(f, E_CONFIG, "the price file %s cannot be read: %s", path.p,
+                         strerror(errno));
+    struct buf text;
+    buf_init(&text, USER_FILE_BYTES_MAX);
+    char piece[4096];
+    size_t n;
+    while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
+        buf_add(&text, piece, n);
+    (void)fclose(file);
+    struct str normal = STR_NONE;
+    int err = text.failed ? text.failed : list_normalise(arena, buf_view(&text), &normal, f);
+    buf_fini(&text);
+    if (!err)
+        err = list_index(arena, normal, list);
+    list->title = path;
+    return err;
+}
+
+/* "date":"2026-11-24" and the like from a list's head. */
+static struct str head_word(struct str text, struct str key)
+{
+    ptrdiff_t at = str_find(str_head(text, 1024), key);
+    if (at < 0)
+        return STR_NONE;
+    struct str rest = str_tail(text, (size_t)at + key.n);
+    return str_cut(&rest, '"');
+}
+
+int prices_load(struct arena *arena, const struct conf_map *own, struct str user_file,
+                struct prices **ret_prices, struct fault *f)
+{
+    struct prices *p = ARENA_NEW(arena, struct prices);
+    if (!p)
+        return E_MEMORY;
+    p->own = own;
+    struct str text = str_of((const char *)prices_json, prices_json_len);
+    int err = list_index(arena, text, &p->shipped);
+    p->date = head_word(text, STR("\"date\":\""));
+    struct str from = head_word(text, STR("\"from\":\""));
+    p->shipped.title = arena_printf(arena, "%.*s of %.*s, unconfirmed", STR_ARGS(from),
+                                    STR_ARGS(p->date));
+    if (!err && user_file.n)
+        err = user_file_load(arena, user_file, &p->user, f);
+    if (!err)
+        *ret_prices = p;
+    return err;
+}
+
+static struct price *own_find(const struct prices *p, struct arena *arena, struct str name)
+{
+    for (unsigned i = 0; p->own && i < p->own->n; i++) {
+        const struct price_settings *s = &((const struct price_settings *)p->own->at)[i];
+        if (!str_eq(p->own->name[i], name))
+            continue;
+        struct price *price = ARENA_NEW(arena, struct price);
+        if (price)
+            *price = (struct price){.name = name,
+                                    .input = s->input,
+                                    .cached = s->cached,
+                                    .cache_write = s->cache_write,
+                                    .output = s->output,
+                                    .reasoning = s->reasoning,
+                                    .batch_input = PRICE_UNKNOWN,
+                                    .batch_output = PRICE_UNKNOWN,
+                                    .source = STR("the configuration")};
+        return price;
+    }
+    return NULL;
+}
+
+static struct price *list_find(const struct list_of_prices *list, struct arena *arena,
+                               struct str name)
+{
+    if (list->n == 0)
+        return NULL;
+    const struct entry *e = bsearch(&(struct entry){.name = name}, list->at, list->n,
+                                    sizeof(*list->at), entry_compare);
+    yyjson_val *v = e ? json_peek(e->object) : NULL;
+    struct price *price = v ? ARENA_NEW(arena, struct price) : NULL;
+    if (!price)
+        return NULL;
+    *price = (struct price){
+        .name = e->name,
+        .input = json_get_i64(v, "input", PRICE_UNKNOWN),
+        .cached = json_get_i64(v, "cached_input", PRICE_UNKNOWN),
+        .cache_write = json_get_i64(v, "cache_write", PRICE_UNKNOWN),
+        .output = json_get_i64(v, "output", PRICE_UNKNOWN),
+        .reasoning = json_get_i64(v, "reasoning", PRICE_UNKNOWN),
+        .batch_input = json_get_i64(v, "batch_input", PRICE_UNKNOWN),
+        .batch_output = json_get_i64(v, "batch_output", PRICE_UNKNOWN),
+        .context_tokens = json_get_i64(v, "context", 0),
+        .output_tokens_max = json_get_i64(v, "max_output", 0),
+        .source = list->title,
+    };
+    return price;
+}
+
+static const struct price *name_find(const struct prices *p, struct arena *arena, struct str name)
+{
+    struct price *price = own_find(p, arena, name);
+    price = price ? price : list_find(&p->user, arena, name);
+    return price ? price : list_find(&p->shipped, arena, name);
+}
+
+/* "gpt-5-mini-2025-08-07" -> "gpt-5-mini"; STR_NONE when it does not end in a date. */
+static struct str without_date(struct str model)
+{
+    static const char form[] = "-dddd-dd-dd";
+    size_t n = sizeof(form) - 1;
+    if (model.n <= n)
+        return STR_NONE;
+    const char *end = model.p + model.n - n;
+    for (size_t i = 0; i < n; i++)
+        if (form[i] == '-' ? end[i] != '-' : end[i] < '0' || end[i] > '9')
+            return STR_NONE;
+    return str_head(model, model.n - n);
+}
+
+const struct price *prices_find(const struct prices *p, struct arena *arena, struct str provider,
+                                struct str model)
+{
+    for (struct str name = model; name.n > 0; name = without_date(name)) {
+        struct str full = arena_printf(arena, "%.*s/%.*s", STR_ARGS(provider), STR_ARGS(name));
+        const struct price *price = full.p ? name_find(p, arena, full) : NULL;
+        price = price ? price : name_find(p, arena, name);
+        if (price)
+            return price;
+    }
+    return NULL;
+}
+
+int64_t price_cost(const struct price *p, const struct tokens *t)
+{
+    if (t->input == 0 && t->cached == 0 && t->cache_write == 0 && t->output == 0 &&
+        t->reasoning == 0)
+        return p ? 0 : COST_UNKNOWN;
+    if (!p)
+        return COST_UNKNOWN;
+    const struct {
+        int64_t tokens, price;
+    } classes[] = {
+        {t->input, p->input},
+        {t->cached, p->cached == PRICE_UNKNOWN ? p->input : p->cached},
+        {t->cache_write, p->cache_write == PRICE_UNKNOWN ? p->input : p->cache_write},
+        {t->output, p->output},
+        {t->reasoning, p->reasoning == PRICE_UNKNOWN ? p->output : p->reasoning},
+    };
+    __int128 sum = 0; /* nano-dollars times a million */
+    for (unsigned i = 0; i < ARRAY_LEN(classes); i++) {
+        if (classes[i].tokens > 0 && classes[i].price == PRICE_UNKNOWN)
+            return COST_UNKNOWN;
+        sum += (__int128)classes[i].tokens * classes[i].price;
+    }
+    return (int64_t)((sum + 500000) / 1000000);
+}
+
+unsigned prices_count(const struct prices *p)
+{
+    return p->shipped.n + p->user.n + (p->own ? p->own->n : 0);
+}
+
+struct str prices_date(const struct prices *p)
+{
+    return p->date;
+}
