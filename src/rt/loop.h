@@ -48,4 +48,10 @@ MUSTCHECK int loop_on_signal(int signum, void (*fn)(int signum, void *arg), void
  * stack (parsing, formatting). Must not yield. Outside a task it is a plain call. */
 void loop_stack_call(void (*fn)(void *arg), void *arg);
 
+/*
+ * For tests that stand under clock_fake: where the loop would wait for a timer while nothing else
+ * is to come (no event at hand, no job on the pool), it moves the clock to that time instead.
+ */
+void loop_jump_time(bool on);
+
 #endif

@@ -45,6 +45,11 @@ void task_deadline_restore(int64_t outer_at_ms);
 /*
  * Asks `t` to stop: its present and every later wait returns `why` (E_CANCELED, E_CLIENT_GONE ...).
  * The first reason stays. May be called from the loop or from another task; never waits.
+ *
+ * What counts is what came first. A wait that was satisfied before the cancellation (or before the
+ * deadline) returns 0 although the task has not run since, so nothing that was handed to it is
+ * lost; the next call that may wait returns the reason at once, even where it would not have had
+ * to wait. The cancellation goes before the deadline when both hold.
  */
 void task_cancel(struct task *t, int why);
 int task_canceled(const struct task *t); /* the reason or 0 */
@@ -78,6 +83,7 @@ void waitq_wake_all(struct waitq *q);
 /* A group of tasks that is joined before the function that made it returns. */
 struct group {
     unsigned running;
+    int canceled; /* the reason, which members that join later get too; 0 for none */
     struct waitq done;
     struct list members;
 };
