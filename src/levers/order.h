@@ -1,0 +1,29 @@
+/*
+ * order.h: the levers in the order in which a request meets them, and their settings.
+ *
+ * Adding a lever: its file, its settings in `struct levers_settings`, one row here and one in
+ * order.c, which gives the reason for its place.
+ */
+#ifndef LEVERS_ORDER_H
+#define LEVERS_ORDER_H
+
+#include "base/arena.h"
+#include "base/macros.h"
+#include "guard/fallback.h"
+#include "guard/retry.h"
+#include "turn/turn.h"
+
+struct levers_settings {
+    struct fallback_settings fallback;
+    struct retry_settings retry;
+};
+
+/* For the root table: X(member, table, help), in the order of the file. */
+#define LEVERS_ROWS(X)                                                                            \
+    X(fallback, fallback_table, "Asking another model.")                                          \
+    X(retry, retry_table, "Asking again.")
+
+MUSTCHECK int levers_chain(struct arena *arena, const struct levers_settings *settings,
+                           struct lever_chain *ret_chain);
+
+#endif

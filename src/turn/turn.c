@@ -1,0 +1,269 @@
+#include "turn/turn.h"
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "turn/meters.h"
+
+int turn_house_init(struct turn_house *house, struct ledger *ledger, struct metric_set *metrics)
+{
+    *house = (struct turn_house){.ledger = ledger, .metrics = metrics};
+    list_init(&house->running);
+    return turn_metrics_new(metrics, &house->meters);
+}
+
+void turn_house_fini(struct turn_house *house)
+{
+    turn_metrics_free(house->meters);
+    house->meters = NULL;
+}
+
+void turn_begin(struct turn *t, struct turn_house *house, struct arena *arena, int64_t began_us)
+{
+    *t = (struct turn){.house = house,
+                       .arena = arena,
+                       .began_us = began_us,
+                       .began_wall_us = clock_wall_us() - (clock_mono_us() - began_us)};
+    id_new(&t->id);
+    list_push_back(&house->running, &t->node);
+    house->running_n++;
+}
+
+void turn_note(struct turn *t, const char *verdict, int64_t saved_tokens, int64_t saved_usd_nanos)
+{
+    struct lever_note *note = &t->notes[t->at - 1]; /* turn_next has moved on by one */
+    note->verdict = verdict;
+    note->saved_tokens += saved_tokens;
+    note->saved_usd_nanos += saved_usd_nanos;
+    t->saved_usd_nanos += saved_usd_nanos;
+}
+
+/* ---- the innermost: one call ---- */
+
+/* The calls of a turn stand in one array that grows by doubling within the arena. */
+static struct ledger_call *call_row_add(struct turn *t)
+{
+    if (t->calls_n == TURN_CALLS_MAX)
+        return NULL;
+    bool full = t->calls_n == 0 || (t->calls_n >= 2 && (t->calls_n & (t->calls_n - 1)) == 0);
+    if (full || t->calls_n == 1) {
+        unsigned cap = t->calls_n ? t->calls_n * 2 : 1;
+        struct ledger_call *more = ARENA_ARRAY(t->arena, struct ledger_call, cap);
+        if (!more)
+            return NULL;
+        if (t->calls_n)
+            memcpy(more, t->calls, t->calls_n * sizeof(*more));
+        t->calls = more;
+    }
+    return &t->calls[t->calls_n++];
+}
+
+static void call_bill(struct turn *t, struct ledger_call *row, const struct llm_call *c, int err)
+{
+    int64_t since = c->began_us;
+    *row = (struct ledger_call){
+        .seq = t->calls_n - 1,
+        .purpose = STR("answer"),
+        .provider = t->target->provider->name,
+        .model = t->target->model,
+        .endpoint = c->endpoint ? c->endpoint->host_header : STR_NONE,
+        .attempt = t->calls_n,
+        .status = c->status,
+        .err = err,
+        .tokens = c->tokens,
+        .cost_usd_nanos = c->cost_usd_nanos,
+        .began_wall_us = c->began_wall_us,
+        .connect_us = c->connected_us ? c->connected_us - since : -1,
+        .first_us = c->first_us ? c->first_us - since : -1,
+        .total_us = c->ended_us - since,
+        .reused = c->reused,
+    };
+    tokens_add(&t->tokens, &c->tokens);
+    t->cost_usd_nanos =
+        t->calls_n == 1 ? c->cost_usd_nanos : cost_add(t->cost_usd_nanos, c->cost_usd_nanos);
+    t->upstream_us += c->ended_us - since;
+    if (c->first_us && !err)
+        t->first_us = c->first_us;
+}
+
+static int call_make(struct turn *t)
+{
+    struct ledger_call *row = call_row_add(t);
+    struct llm_call *c = row ? ARENA_NEW(t->arena, struct llm_call) : NULL;
+    if (!c)
+        return E_MEMORY;
+    if (t->call)
+        llm_call_fini(t->call);
+    t->call = c;
+    llm_call_init(c);
+    c->target = t->target;
+    c->request = t->request;
+    c->headers = t->headers;
+    c->pass_key = t->target->provider->settings->pass_key ? t->pass_key : STR_NONE;
+    c->arena = t->arena;
+    c->sink = t->sink;
+    c->deadline_ms = t->deadline_ms;
+    c->tried = t->tried;
+    fault_clear(&t->fault);
+    int err = llm_call_run(c, &t->fault);
+    t->streamed = c->streamed;
+    call_bill(t, row, c, err);
+    turn_meter_call(t, c, err);
+    return err;
+}
+
+/* ---- the levers ---- */
+
+static bool passes_by(const struct lever_switch *on)
+{
+    return on->holdout > 0 && (int64_t)(random_u64() % 1000000) < on->holdout;
+}
+
+int turn_next(struct turn *t)
+{
+    unsigned i = t->at;
+    while (i < t->chain->n) {
+        const struct lever_switch *on = t->chain->at[i].on;
+        bool held_out = on->on && (t->notes[i].held_out || passes_by(on));
+        t->notes[i].held_out = held_out;
+        if (on->on && !held_out)
+            break;
+        i++;
+    }
+    int64_t began = clock_mono_us();
+    if (i == t->chain->n) {
+        int err = call_make(t);
+        t->inner_us += clock_mono_us() - began;
+        return err;
+    }
+    unsigned outer_at = t->at;
+    int64_t outer_inner = t->inner_us;
+    t->inner_us = 0;
+    t->at = i + 1; /* for the lever's own turn_next; turn_note looks one back */
+    int err = t->chain->at[i].lever->run(t->chain->at[i].self, t);
+    int64_t took = clock_mono_us() - began;
+    t->notes[i].own_us += took - t->inner_us;
+    t->at = outer_at;
+    t->inner_us = outer_inner + took;
+    return err;
+}
+
+int turn_run(struct turn *t)
+{
+    if (t->route.n == 0)
+        return fault_set(&t->fault, E_NO_PROVIDER, "no provider answers for this model");
+    t->target = &t->route.at[0];
+    t->deadline_ms = t->began_us / 1000 + t->target->timeouts.total_ms;
+    int err = t->house->ledger ? ledger_admit(t->house->ledger) : 0;
+    if (err)
+        return fault_set(&t->fault, err, "%s", err_text(err));
+    return turn_next(t);
+}
+
+/* ---- the end ---- */
+
+int64_t turn_overhead_us(const struct turn *t)
+{
+    return clock_mono_us() - t->began_us - t->upstream_us;
+}
+
+/* {"retry":{"did":"second try","us":12}}; STR_NONE when no lever did anything. */
+static struct str levers_json(const struct turn *t)
+{
+    struct buf out = {0};
+    for (unsigned i = 0; t->chain && i < t->chain->n; i++) {
+        const struct lever_note *n = &t->notes[i];
+        if (!n->verdict && !n->held_out)
+            continue;
+        if (out.bytes_max == 0)
+            buf_init(&out, 4096);
+        buf_printf(&out, "%s\"%s\":{\"did\":", out.n ? "," : "{", t->chain->at[i].lever->name);
+        json_quote(&out, str_from(n->held_out ? "held out" : n->verdict));
+        buf_printf(&out, ",\"us\":%lld", (long long)n->own_us);
+        if (n->saved_tokens)
+            buf_printf(&out, ",\"saved_tokens\":%lld", (long long)n->saved_tokens);
+        buf_char(&out, '}');
+    }
+    if (out.n == 0)
+        return STR_NONE;
+    buf_char(&out, '}');
+    struct str json = out.failed ? STR_NONE : arena_str(t->arena, buf_view(&out));
+    buf_fini(&out);
+    return json;
+}
+
+static void row_fill(const struct turn *t, struct ledger_turn *row)
+{
+    *row = (struct ledger_turn){
+        .id = t->id,
+        .began_wall_us = t->began_wall_us,
+        .state = TURN_RUNNING,
+        .tenant = t->tenant,
+        .key = t->key,
+        .task = t->task,
+        .session = t->session,
+        .tags = t->tags,
+        .api = str_from(t->api),
+        .asked = t->request ? t->request->model : STR_NONE,
+        .provider = t->target ? t->target->provider->name : STR_NONE,
+        .model = t->target ? t->target->model : STR_NONE,
+        .lane = t->route.lane,
+        .stream = t->request && t->request->stream,
+        .tokens = t->tokens,
+        .cost_usd_nanos = t->cost_usd_nanos,
+        .saved_usd_nanos = t->saved_usd_nanos,
+        .queue_us = 0,
+        .first_us = t->first_us ? t->first_us - t->began_us : -1,
+        .total_us = -1,
+        .overhead_us = -1,
+        .bytes_in = t->bytes_in,
+    };
+}
+
+static enum turn_state state_of(const struct turn *t, int err)
+{
+    if (!err)
+        return TURN_DONE;
+    bool part = t->streamed || err == E_CLIENT_GONE;
+    return part && t->calls_n > 0 ? TURN_PARTIAL : TURN_FAILED;
+}
+
+void turn_end(struct turn *t, int err, int status, int64_t bytes_out)
+{
+    list_remove(&t->node);
+    t->house->running_n--;
+    struct ledger_turn row;
+    row_fill(t, &row);
+    row.state = state_of(t, err);
+    row.status = status;
+    row.err = err;
+    row.total_us = clock_mono_us() - t->began_us;
+    row.overhead_us = row.total_us - t->upstream_us;
+    row.bytes_out = bytes_out;
+    row.levers = levers_json(t);
+    row.calls_n = t->calls_n;
+    row.calls = t->calls;
+    if (t->house->ledger)
+        ledger_turn_ended(t->house->ledger, &row);
+    turn_meter_end(t, &row);
+    if (t->call)
+        llm_call_fini(t->call);
+    t->call = NULL;
+}
+
+void turn_house_tick(struct turn_house *house)
+{
+    int64_t before = clock_mono_us() - LEDGER_START_MS * 1000;
+    LIST_EACH(&house->running, it)
+    {
+        struct turn *t = LIST_ENTRY(it, struct turn, node);
+        if (t->began_us > before)
+            break; /* the list is in order of beginning */
+        if (t->row_written || !house->ledger)
+            continue;
+        struct ledger_turn row;
+        row_fill(t, &row);
+        ledger_turn_running(house->ledger, &row);
+        t->row_written = true;
+    }
+}

@@ -1,0 +1,148 @@
+/*
+ * turn.h: one request and its answer.
+ *
+ *     turn_begin(&turn, house, arena)      who asks, when
+ *     ... the API fills in the request ...
+ *     err = turn_run(&turn)                admission to the ledger, the levers, the calls
+ *     ... the API answers ...
+ *     turn_end(&turn, status, bytes_out)   the bill, on every way out
+ *
+ * A lever is one function around the rest of the way: it may answer, may change what will be asked,
+ * and calls turn_next zero, one or several times. The innermost turn_next makes the call to the
+ * target. turn_next itself records each lever's own time, savings and verdict.
+ */
+#ifndef TURN_TURN_H
+#define TURN_TURN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/macros.h"
+#include "base/metric.h"
+#include "base/str.h"
+#include "llm/call.h"
+#include "llm/models.h"
+#include "llm/request.h"
+#include "turn/ledger.h"
+
+#define LEVERS_MAX 16
+#define TURN_CALLS_MAX 64
+
+struct turn;
+
+/* What every lever's settings begin with: it can be switched off alone and held out. */
+struct lever_switch {
+    bool on;
+    int64_t holdout; /* millionths of the traffic that pass it by */
+};
+
+struct lever {
+    const char *name;
+    const char *summary;
+    /* Once a process and configuration; `settings` begins with a struct lever_switch. May be NULL:
+     * then `self` is the settings. */
+    int (*make)(struct arena *arena, const void *settings, void **ret_self);
+    YIELDS int (*run)(void *self, struct turn *t);
+};
+
+/* The levers of a configuration, outermost first; made by levers/order.c. */
+struct lever_chain {
+    unsigned n;
+    struct {
+        const struct lever *lever;
+        const struct lever_switch *on;
+        void *self;
+    } at[LEVERS_MAX];
+};
+
+/* What one lever did to one turn. */
+struct lever_note {
+    const char *verdict; /* a literal such as "second try"; NULL: nothing */
+    int64_t own_us;
+    int64_t saved_tokens, saved_usd_nanos;
+    bool held_out;
+};
+
+/* What turns share: lives as long as the process. */
+struct turn_house {
+    struct ledger *ledger;
+    struct metric_set *metrics;
+    struct list running; /* struct turn, oldest first */
+    unsigned running_n;
+    int64_t retry_credit; /* thousandths of a retry that may be spent; guard/retry.c */
+    struct turn_metrics *meters;
+};
+
+MUSTCHECK int turn_house_init(struct turn_house *house, struct ledger *ledger,
+                              struct metric_set *metrics);
+void turn_house_fini(struct turn_house *house);
+/* Once a second or so: writes the rows of turns that have been running for long. */
+void turn_house_tick(struct turn_house *house);
+
+struct turn {
+    struct list node;
+    struct turn_house *house;
+    struct arena *arena;
+    struct id id;
+    int64_t began_us, began_wall_us;
+    bool row_written; /* its running row */
+
+    /* who asks; set by the API */
+    struct str tenant, key, task, session, tags;
+    const char *api; /* "openai.chat" */
+
+    /* what is asked; set by the API. The levers may change target and chain position only. */
+    struct llm_request *request;
+    const struct http_headers *headers; /* to pass on */
+    struct str pass_key;
+    struct route route;
+    const struct lever_chain *chain;
+    struct llm_sink *sink;
+    int64_t bytes_in;
+
+    /* on the way */
+    unsigned at;                 /* the lever whose turn_next runs */
+    int64_t inner_us;            /* time spent further in, for the levers' own time */
+    const struct target *target; /* who is asked now; fallback moves it */
+    uint64_t tried;              /* replicas of it that failed */
+    int64_t deadline_ms;
+    struct lever_note notes[LEVERS_MAX];
+
+    /* the answer: of the last call */
+    struct llm_call *call;
+    bool streamed; /* something went to the client: no second try */
+    struct fault fault;
+
+    /* the bill */
+    unsigned calls_n;
+    struct ledger_call *calls;
+    struct tokens tokens;
+    int64_t cost_usd_nanos;
+    int64_t saved_usd_nanos;
+    int64_t upstream_us;
+    int64_t first_us; /* monotonic; 0: none */
+};
+
+/* Everything zero but who and when. */
+void turn_begin(struct turn *t, struct turn_house *house, struct arena *arena, int64_t began_us);
+
+/* Resolved route, request, chain and sink are set. 0: t->call has the answer, or the sink had it. */
+YIELDS MUSTCHECK int turn_run(struct turn *t);
+
+/* The rest of the way, for levers. */
+YIELDS MUSTCHECK int turn_next(struct turn *t);
+
+/* A lever says what it did. */
+void turn_note(struct turn *t, const char *verdict, int64_t saved_tokens, int64_t saved_usd_nanos);
+
+/* Writes the rows and the metrics. `err` is 0 or why the turn failed; `status` what the client got.
+ * For a turn that never ran too. Never waits. */
+void turn_end(struct turn *t, int err, int status, int64_t bytes_out);
+
+/* So far: what x-sluice-overhead-us says. */
+int64_t turn_overhead_us(const struct turn *t);
+
+#endif
