@@ -24,6 +24,8 @@
 #include "http/message.h"
 #include "net/upool.h"
 
+struct http_client_conn;
+
 struct http_call {
     struct upool_conn *conn; /* NULL once it was given back */
     struct arena *arena;     /* headers of the answer are copied into it */
@@ -33,23 +35,31 @@ struct http_call {
     int status;
     struct http_headers headers;
     struct http_headers trailers;
-    int64_t body_bytes; /* -1: not known */
-    void *state;        /* the parser and the read buffer, kept with the connection */
+    int64_t body_bytes; /* of the answer; -1: not known */
+    struct str host;    /* what Host says where the headers given lack it; set after begin */
+    int64_t send_left;  /* bytes of the request's body that http_call_write shall still get */
+    bool send_chunked;
+    struct str send_head;           /* goes out with the first piece of the body */
+    struct http_client_conn *state; /* the parser and the read buffer, kept with the connection */
 };
 
 void http_call_begin(struct http_call *call, struct upool_conn *conn, struct arena *arena,
                      const struct http_limits *limits);
 
 /*
- * Writes the request in one system call where it fits. Host, Content-Length and Connection are
- * set here when `headers` lacks them; `body_bytes` -1 with http_call_write sends chunks.
+ * Writes the request in one system call where it fits. Content-Length and Connection are set here
+ * (those among `headers` are left out), Host where `headers` lacks it. When the other side closes
+ * while we write but has answered, the answer is what counts: 0, and the connection is not used
+ * again.
  */
 YIELDS MUSTCHECK int http_call_send(struct http_call *call, struct str method, struct str target,
                                     const struct http_headers *headers, const struct iovec *body,
                                     int pieces);
 
-/* For bodies that are not held: begin with body_bytes (-1: chunked), then write pieces, then an
- * empty piece. */
+/*
+ * For bodies that are not held: begin with body_bytes (-1: chunked), then write pieces, then an
+ * empty piece. The header goes out with the first piece.
+ */
 YIELDS MUSTCHECK int http_call_send_head(struct http_call *call, struct str method,
                                          struct str target, const struct http_headers *headers,
                                          int64_t body_bytes);

@@ -15,8 +15,16 @@
 #include "base/macros.h"
 #include "base/str.h"
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_PATCH, HTTP_OPTIONS,
-                   HTTP_OTHER };
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_DELETE,
+    HTTP_PATCH,
+    HTTP_OPTIONS,
+    HTTP_OTHER
+};
 
 struct http_header {
     struct str name, value;
@@ -50,5 +58,10 @@ struct http_limits {
     int64_t write_ms;        /* the longest pause in a write; default 60 s */
 };
 extern const struct http_limits http_limits_default;
+
+/* Bytes of all read buffers, the free ones included; for metrics. */
+size_t http_buffer_bytes(void);
+/* Frees those that are not in use. */
+void http_buffers_trim(void);
 
 #endif

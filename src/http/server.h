@@ -7,8 +7,10 @@
  *
  * What is refused here, with an answer in the shape that `http_serve_settings.refuse` gives: bad
  * HTTP (bare LF, folded lines, both Content-Length and Transfer-Encoding, a chunked body that
- * lies), headers over the limits (431), a header that is too slow (408), a wrong Expect (417).
- * After such an answer the connection is closed. Pipelined requests are answered in order.
+ * lies), headers over the limits (431), a header that is too slow (408), a wrong Expect (417),
+ * CONNECT (405). After such an answer the connection is closed. Pipelined requests are answered in
+ * order. An Upgrade is declined by answering in HTTP/1.1. A target in absolute form is accepted;
+ * its host then stands in for what Host said.
  *
  * Memory: an idle connection holds its struct and no buffer. The arena of an exchange is made
  * when a request comes and freed when it was answered.
@@ -35,6 +37,9 @@ struct exchange_ops {
     int (*write)(struct exchange *x, struct str bytes);
     int (*end)(struct exchange *x, const struct http_headers *trailers);
     void (*watch_hangup)(struct exchange *x, void (*fn)(void *arg), void *arg);
+    /* What is left of a body of known length, straight into memory; NULL where that saves nothing.
+     */
+    int (*read_into)(struct exchange *x, char *out);
 };
 
 /* A request and the way back to whoever sent it. */
@@ -44,18 +49,18 @@ struct exchange {
 
     enum http_method method;
     struct str method_text;
-    struct str target;        /* as it came */
-    struct str path, query;   /* of the target; query without '?' */
+    struct str target;      /* as it came */
+    struct str path, query; /* of the target; query without '?' */
     struct http_headers headers;
-    int64_t body_bytes;       /* Content-Length; 0 for none, -1 for chunked */
+    int64_t body_bytes;           /* Content-Length; 0 for none, -1 for chunked */
     struct http_headers trailers; /* filled when the body has been read to its end */
     const struct sockaddr *peer;
-    int64_t began_us;         /* monotonic: the first byte of this request */
+    int64_t began_us; /* monotonic: the first byte of this request */
 
     /* the answer so far */
     bool begun, ended;
     int status;
-    uint64_t bytes_out;
+    uint64_t bytes_out; /* of the body, without framing */
 };
 
 /*
@@ -116,11 +121,11 @@ typedef void http_refuser(void *arg, struct exchange *x, int err, const char *te
 
 struct http_server_settings {
     const struct http_limits *limits;
-    size_t arena_bytes_max;    /* of one request */
+    size_t arena_bytes_max; /* of one request */
     http_handler *handler;
     http_refuser *refuse;
     void *arg;
-    const bool *draining;      /* when true, connections close after their answer */
+    const bool *draining; /* when true, connections close after their answer */
 };
 
 /* Serves the connection to its end. Does not close the stream. */

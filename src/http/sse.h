@@ -5,6 +5,11 @@
  * that carried them, so that an event can be passed on as it came. Line ends are LF, CR LF or CR;
  * a BOM at the beginning is skipped. Bytes of an unfinished event are kept in a buf with a ceiling.
  *
+ * However the stream is cut into pieces, the events are the same. Where lines end with CR LF, an
+ * event is whole only with the LF of its blank line. A blank line that is a bare CR behind another
+ * kind of line end is whole at once, since a wait for an LF that never comes would hold the event
+ * back; should one come, it leads the next event's bytes.
+ *
  *     sse_feed(&sse, piece);
  *     while ((err = sse_next(&sse, &event)) == 0 && event.raw.n > 0) ...
  */
@@ -20,18 +25,26 @@
 #include "base/str.h"
 
 struct sse_event {
-    struct str raw;   /* all its bytes, the blank line included */
-    struct str name;  /* the event field, or STR_NONE */
-    struct str data;  /* data lines joined by LF; points into raw when there is one line only */
-    bool is_comment;  /* nothing but comments, or no data at all (keep-alive) */
+    struct str raw;  /* all its bytes, the blank line included */
+    struct str name; /* the event field, or STR_NONE */
+    struct str data; /* data lines joined by LF; points into raw when there is one line only */
+    bool is_comment; /* nothing but comments, or no data at all (keep-alive) */
 };
 
 struct sse {
-    struct buf rest;    /* an unfinished event, from earlier pieces */
-    struct buf joined;  /* data of more than one line */
-    struct str piece;   /* what was fed and not yet taken */
-    size_t scanned;     /* bytes of `rest` already searched for an end */
-    bool began;
+    struct buf rest;   /* an unfinished event, from earlier pieces */
+    struct buf joined; /* data of more than one line */
+    struct str piece;  /* what was fed and not yet taken */
+    const char *cr;    /* the first CR in `piece`, or its end; NULL when not looked for yet */
+    size_t bytes_max;
+    size_t line_bytes;  /* of the unfinished line */
+    unsigned bom;       /* bytes of a BOM seen at the beginning; 4 when that is behind us */
+    bool cr_pending;    /* the last byte was a CR; an LF after it belongs to it */
+    bool blank_pending; /* that CR ended a blank line */
+    bool crlf;          /* lines end with CR LF, as far as the last one tells */
+    bool first;         /* no event was given yet */
+    bool given;         /* the last event stands in `rest` */
+    int err;            /* E_UPSTREAM_LARGE stays */
 };
 
 void sse_init(struct sse *s, size_t event_bytes_max);

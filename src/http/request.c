@@ -1,0 +1,316 @@
+/* request.c: reads a request's header, checks what llhttp leaves open, and reads its body. */
+#include "http/request.h"
+
+#include "base/clock.h"
+#include "http/answer.h"
+#include "rt/task.h"
+
+#define DRAIN_BYTES_MAX (64 * 1024)
+
+static int bad(struct server_conn *c, const char *text)
+{
+    c->fault_text = text;
+    return E_BAD_HTTP;
+}
+
+/*
+ * What a failed read means. Our own deadline says that the client is too slow; an earlier one of
+ * the caller's stays what it is.
+ */
+static int read_fault(int err, int64_t outer_ms)
+{
+    switch (err) {
+    case E_EOF:
+    case E_CLOSED:
+    case E_RESET:
+        return E_CLIENT_GONE;
+    case E_TIMEOUT:
+        return clock_cached_ms() < outer_ms ? E_TOO_SLOW : E_TIMEOUT;
+    default:
+        return err;
+    }
+}
+
+/* ---- the header */
+
+/* Empty lines before a request belong to nothing. True when a byte of the request is there. */
+static bool skip_empty_lines(struct rbuf *in)
+{
+    while (rbuf_held(in) >= 2 && memcmp(in->mem + in->from, "\r\n", 2) == 0)
+        in->from += 2;
+    return rbuf_held(in) >= 2 || (rbuf_held(in) == 1 && in->mem[in->from] != '\r');
+}
+
+/* Until the first byte. Whatever goes wrong here is nobody's fault: the connection just ends. */
+static int wait_first_byte(struct server_conn *c)
+{
+    if (skip_empty_lines(&c->in))
+        return 0;
+    int64_t outer = task_deadline(clock_cached_ms() + c->settings->limits->idle_ms);
+    int err = 0;
+    while (err == 0 && !skip_empty_lines(&c->in)) {
+        err = rbuf_fill(&c->in, c->stream);
+    }
+    task_deadline_restore(outer);
+    return err != 0 ? E_CLIENT_GONE : 0;
+}
+
+static int header_fill(struct server_conn *c)
+{
+    ptrdiff_t moved = 0;
+    int err = 0;
+
+    if (c->in.to == c->in.cap) {
+        size_t cap_max = c->settings->limits->header_bytes_max + RBUF_BYTES;
+        err = rbuf_room(&c->in, cap_max, &moved);
+        http_parser_moved(&c->parser, moved);
+        if (err == E_TOO_LARGE)
+            return E_HEADERS_TOO_LARGE;
+    }
+    return err != 0 ? err : rbuf_fill(&c->in, c->stream);
+}
+
+static int parse_header(struct server_conn *c)
+{
+    size_t parsed = 0;
+
+    for (;;) {
+        size_t used;
+        int err = http_parser_header(&c->parser, c->in.mem + c->in.from + parsed,
+                                     rbuf_held(&c->in) - parsed, &used);
+        if (err != 0) {
+            c->fault_text = c->parser.text;
+            return err;
+        }
+        if (c->parser.header_done)
+            return 0;
+        parsed += used;
+        err = header_fill(c);
+        if (err != 0)
+            return err;
+    }
+}
+
+/* ---- checks */
+
+static enum http_method method_of(const llhttp_t *ll)
+{
+    switch (ll->method) {
+    case LLHTTP_GET:
+        return HTTP_GET;
+    case LLHTTP_HEAD:
+        return HTTP_HEAD;
+    case LLHTTP_POST:
+        return HTTP_POST;
+    case LLHTTP_PUT:
+        return HTTP_PUT;
+    case LLHTTP_DELETE:
+        return HTTP_DELETE;
+    case LLHTTP_PATCH:
+        return HTTP_PATCH;
+    case LLHTTP_OPTIONS:
+        return HTTP_OPTIONS;
+    default:
+        return HTTP_OTHER;
+    }
+}
+
+static bool is_visible_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f || s.p[i] == '#')
+            return false;
+    }
+    return s.n > 0;
+}
+
+/* "http://host/path": the host counts as Host, the rest is the path. */
+static int absolute_target(struct server_conn *c, struct str rest, struct str *ret_path)
+{
+    size_t n = 0;
+
+    while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
+        n++;
+    struct str host = str_head(rest, n);
+    if (n == 0 || str_find(host, STR("@")) >= 0)
+        return bad(c, "the target's host is not valid");
+    for (unsigned i = 0; i < c->x.headers.n; i++) {
+        if (str_eq_nocase(c->x.headers.at[i].name, STR("Host")))
+            c->x.headers.at[i].value = host;
+    }
+    *ret_path = str_tail(rest, n);
+    return 0;
+}
+
+static int take_target(struct server_conn *c)
+{
+    struct exchange *x = &c->x;
+    struct str path = x->target;
+    int err = 0;
+
+    if (!is_visible_ascii(path))
+        return bad(c, "the request's target is not valid");
+    if (str_starts_nocase(path, STR("http://")))
+        err = absolute_target(c, str_tail(path, 7), &path);
+    else if (str_starts_nocase(path, STR("https://")))
+        err = absolute_target(c, str_tail(path, 8), &path);
+    else if (path.p[0] != '/' && !(str_eq(path, STR("*")) && x->method == HTTP_OPTIONS))
+        return bad(c, "the request's target is not valid");
+    if (err != 0)
+        return err;
+    x->query = path;
+    x->path = str_cut(&x->query, '?');
+    if (x->path.n == 0)
+        x->path = STR("/");
+    return 0;
+}
+
+static int take_expect(struct server_conn *c)
+{
+    struct str expect = http_headers_get(&c->x.headers, STR("Expect"));
+
+    if (expect.p == NULL || c->minor == 0)
+        return 0;
+    if (!str_eq_nocase(expect, STR("100-continue"))) {
+        c->fault_text = "this expectation cannot be met";
+        c->status_forced = 417;
+        return E_BAD_REQUEST;
+    }
+    c->expects_continue = !c->body.done;
+    return 0;
+}
+
+static int take_header(struct server_conn *c)
+{
+    struct exchange *x = &c->x;
+    enum http_framing framing;
+    int64_t length;
+
+    int err = http_parser_keep(&c->parser, c->in.mem + c->in.from, &c->arena);
+    if (err != 0)
+        return err;
+    c->in.from += c->parser.header_bytes;
+    if (rbuf_held(&c->in) == 0)
+        rbuf_drop(&c->in);
+    c->minor = c->parser.ll.http_minor;
+    x->method = method_of(&c->parser.ll);
+    x->method_text = c->parser.method;
+    x->target = c->parser.target;
+    if (c->parser.ll.method == HTTP_CONNECT) {
+        c->fault_text = "this is not a proxy";
+        return E_BAD_METHOD;
+    }
+    unsigned hosts = http_headers_count(&x->headers, STR("Host"));
+    if (hosts > 1 || (hosts == 0 && c->minor > 0))
+        return bad(c, hosts > 1 ? "Host stands twice" : "Host is missing");
+    err = http_parser_framing(&c->parser, false, &framing, &length);
+    if (err != 0) {
+        c->fault_text = c->parser.text;
+        return err;
+    }
+    err = take_target(c);
+    if (err != 0)
+        return err;
+    x->body_bytes = framing == HTTP_BODY_CHUNKED ? -1 : length;
+    body_begin(&c->body, framing, length, &x->trailers);
+    c->keep = http_parser_keep_alive(&c->parser);
+    return take_expect(c);
+}
+
+int request_read_header(struct server_conn *c)
+{
+    int err = wait_first_byte(c);
+    if (err != 0)
+        return err;
+    c->x.began_us = clock_mono_us();
+    http_parser_begin(&c->parser, HTTP_REQUEST, c->settings->limits, &c->x.headers);
+    int64_t outer = task_deadline(clock_cached_ms() + c->settings->limits->header_ms);
+    char first = c->in.mem[c->in.from];
+    if (first == '\r' || first == '\n')
+        err = bad(c, "a line does not end with CR LF");
+    else
+        err = parse_header(c);
+    task_deadline_restore(outer);
+    if (err != 0)
+        return read_fault(err, outer);
+    return take_header(c);
+}
+
+/* ---- the body */
+
+/* After a fault in the body nobody knows where the next request would begin. */
+static int body_fault(struct server_conn *c, int err, int64_t outer_ms)
+{
+    if (err == 0)
+        return 0;
+    c->keep = false;
+    c->refused = true;
+    if (err == E_BAD_HTTP)
+        c->fault_text = c->parser.text;
+    return read_fault(err, outer_ms);
+}
+
+int request_read_body(struct exchange *x, struct str *ret_piece)
+{
+    struct server_conn *c = conn_of(x);
+
+    *ret_piece = STR_NONE;
+    int err = answer_continue(c);
+    if (err != 0)
+        return err;
+    int64_t outer = task_deadline(clock_cached_ms() + c->settings->limits->body_ms);
+    err = body_read(&c->body, ret_piece);
+    task_deadline_restore(outer);
+    return body_fault(c, err, outer);
+}
+
+/* Each wait of body_read_into has the whole of body_ms: it is the longest pause, not the total. */
+int request_read_into(struct exchange *x, char *out)
+{
+    struct server_conn *c = conn_of(x);
+    int64_t outer = TASK_NO_DEADLINE;
+
+    if (c->body.left != x->body_bytes)
+        return E_INTERNAL; /* some of it was read already */
+    int err = answer_continue(c);
+
+    while (err == 0 && !c->body.done) {
+        size_t n;
+        outer = task_deadline(clock_cached_ms() + c->settings->limits->body_ms);
+        err = body_read_some(&c->body, out, &n);
+        task_deadline_restore(outer);
+        if (err == 0)
+            out += n;
+    }
+    return body_fault(c, err, outer);
+}
+
+bool request_is_drainable(const struct server_conn *c)
+{
+    return c->body.done || (!c->expects_continue && c->body.left <= DRAIN_BYTES_MAX);
+}
+
+bool request_drain(struct server_conn *c)
+{
+    size_t total = 0;
+    int err = 0;
+
+    if (c->body.done)
+        return true;
+    int64_t outer = task_deadline(clock_cached_ms() + c->settings->limits->body_ms);
+    while (err == 0 && !c->body.done && total <= DRAIN_BYTES_MAX) {
+        struct str piece;
+        err = body_read(&c->body, &piece);
+        total += piece.n;
+    }
+    task_deadline_restore(outer);
+    return err == 0 && c->body.done;
+}
+
+void request_watch_hangup(struct exchange *x, void (*fn)(void *arg), void *arg)
+{
+    struct server_conn *c = conn_of(x);
+
+    c->watching = fn != NULL;
+    stream_watch_hangup(c->stream, fn, arg);
+}
