@@ -308,14 +308,22 @@ static bool options_read(struct mock *m, int argc, char **argv)
 {
     struct settings *s = &m->settings;
     static const struct option options[] = {
-        {"events", 1, NULL, OPT_NUMBER},      {"interval-ms", 1, NULL, OPT_NUMBER},
-        {"delay-ms", 1, NULL, OPT_NUMBER},    {"bytes", 1, NULL, OPT_NUMBER},
-        {"dimensions", 1, NULL, OPT_NUMBER},  {"stall-ms", 1, NULL, OPT_NUMBER},
-        {"retry-ms", 1, NULL, OPT_NUMBER},    {"huge-bytes", 1, NULL, OPT_NUMBER},
-        {"seed", 1, NULL, OPT_NUMBER},        {"listen", 1, NULL, OPT_LISTEN},
-        {"tokens", 1, NULL, OPT_TOKENS},      {"faults", 1, NULL, OPT_FAULTS},
-        {"fault-kinds", 1, NULL, OPT_KINDS},  {"log", 1, NULL, OPT_LOG},
-        {"keep-last", 0, NULL, OPT_KEEP},     {"help", 0, NULL, 'h'},
+        {"events", 1, NULL, OPT_NUMBER},
+        {"interval-ms", 1, NULL, OPT_NUMBER},
+        {"delay-ms", 1, NULL, OPT_NUMBER},
+        {"bytes", 1, NULL, OPT_NUMBER},
+        {"dimensions", 1, NULL, OPT_NUMBER},
+        {"stall-ms", 1, NULL, OPT_NUMBER},
+        {"retry-ms", 1, NULL, OPT_NUMBER},
+        {"huge-bytes", 1, NULL, OPT_NUMBER},
+        {"seed", 1, NULL, OPT_NUMBER},
+        {"listen", 1, NULL, OPT_LISTEN},
+        {"tokens", 1, NULL, OPT_TOKENS},
+        {"faults", 1, NULL, OPT_FAULTS},
+        {"fault-kinds", 1, NULL, OPT_KINDS},
+        {"log", 1, NULL, OPT_LOG},
+        {"keep-last", 0, NULL, OPT_KEEP},
+        {"help", 0, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     uint64_t *const numbers[] = {&s->events,   &s->interval_ms, &s->delay_ms,
@@ -368,8 +376,12 @@ int main(int argc, char **argv)
     static struct mock m = {
         .listen_text = "127.0.0.1:9900",
         .random = 1,
-        .settings = {.events = 100, .bytes = 625, .dimensions = 8, .stall_ms = 5000,
-                     .retry_ms = 1000, .huge_bytes = 100u << 20},
+        .settings = {.events = 100,
+                     .bytes = 625,
+                     .dimensions = 8,
+                     .stall_ms = 5000,
+                     .retry_ms = 1000,
+                     .huge_bytes = 100u << 20},
     };
     struct sigaction action = {.sa_handler = signal_stop};
 

@@ -32,7 +32,7 @@ struct span {
 };
 
 #define SPAN(literal) ((struct span){(literal), sizeof(literal) - 1})
-bool span_is(struct span s, const char *text);      /* equal, case counts */
+bool span_is(struct span s, const char *text); /* equal, case counts */
 bool span_is_nocase(struct span s, const char *text);
 bool span_number(struct span s, uint64_t *ret_value); /* all of it is decimal digits */
 
@@ -76,19 +76,19 @@ void out_json_string(struct out *o, const char *text);
     X(E500, "500", 100, B)                                                                         \
     X(E502, "502", 100, B)                                                                         \
     X(E503, "503", 100, B)                                                                         \
-    X(HUGE, "huge", 1, B)                   /* an answer, or one event, of huge_bytes */           \
-    X(GZIP, "gzip", 100, B)                 /* compressed against the request */                   \
-    X(TRUNCATED, "truncated", 100, P)       /* Content-Length says more than is sent */            \
-    X(CHUNK_LIE, "chunk-lie", 100, B)       /* a chunk's size is not its data's */                 \
-    X(CHUNK_OPEN, "chunk-open", 100, B)     /* all data, then close without the last chunk */      \
-    X(SLOW, "slow", 20, B)                  /* everything arrives, in small late pieces */         \
-    X(HTML, "html", 100, B)                 /* 200 with a page of HTML */                          \
-    X(BROKEN_JSON, "broken-json", 100, P)   /* 200 with half a JSON object, length true */         \
-    X(NO_USAGE, "no-usage", 100, B)         /* all right, but no usage */                          \
-    X(EMPTY, "empty", 100, B)               /* 200 without a body */                               \
-    X(GARBAGE, "garbage", 100, B)           /* not HTTP at all */                                  \
-    X(LONG_HEAD, "long-head", 10, B)        /* a header of a megabyte */                           \
-    X(REDIRECT, "redirect", 0, B)           /* 307 to a port where nobody listens */
+    X(HUGE, "huge", 1, B)                 /* an answer, or one event, of huge_bytes */             \
+    X(GZIP, "gzip", 100, B)               /* compressed against the request */                     \
+    X(TRUNCATED, "truncated", 100, P)     /* Content-Length says more than is sent */              \
+    X(CHUNK_LIE, "chunk-lie", 100, B)     /* a chunk's size is not its data's */                   \
+    X(CHUNK_OPEN, "chunk-open", 100, B)   /* all data, then close without the last chunk */        \
+    X(SLOW, "slow", 20, B)                /* everything arrives, in small late pieces */           \
+    X(HTML, "html", 100, B)               /* 200 with a page of HTML */                            \
+    X(BROKEN_JSON, "broken-json", 100, P) /* 200 with half a JSON object, length true */           \
+    X(NO_USAGE, "no-usage", 100, B)       /* all right, but no usage */                            \
+    X(EMPTY, "empty", 100, B)             /* 200 without a body */                                 \
+    X(GARBAGE, "garbage", 100, B)         /* not HTTP at all */                                    \
+    X(LONG_HEAD, "long-head", 10, B)      /* a header of a megabyte */                             \
+    X(REDIRECT, "redirect", 0, B)         /* 307 to a port where nobody listens */
 
 enum fault {
 #define X(id, name, weight, where) FAULT_##id,
@@ -173,9 +173,9 @@ struct conn {
     struct mock *mock;
     struct conn *next_free; /* in the list of closed ones, freed after the batch of events */
     bool closed;
-    bool busy;       /* a request is being answered */
-    bool ended;      /* all pieces are made; `end` says what follows the last byte */
-    bool continued;  /* "100 Continue" was said for the incomplete request */
+    bool busy;      /* a request is being answered */
+    bool ended;     /* all pieces are made; `end` says what follows the last byte */
+    bool continued; /* "100 Continue" was said for the incomplete request */
     enum step end;
     struct out in;   /* an incomplete request */
     struct out left; /* made but not yet accepted by the kernel */
@@ -219,7 +219,7 @@ struct mock {
     uint64_t number, random, now_ns;
     FILE *log;
     bool keep_last;
-    struct out last;    /* the last request as it came, if keep_last */
+    struct out last;                 /* the last request as it came, if keep_last */
     struct out in, out, event, body; /* scratch, shared by all connections */
     struct out memo; /* the last body that was scanned: benchmarks send the same one all the time */
     struct body_facts memo_facts;

@@ -8,15 +8,24 @@
 static const char *status_text(int status)
 {
     switch (status) {
-    case 200: return "OK";
-    case 307: return "Temporary Redirect";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 404: return "Not Found";
-    case 429: return "Too Many Requests";
-    case 500: return "Internal Server Error";
-    case 502: return "Bad Gateway";
-    default: return "Service Unavailable";
+    case 200:
+        return "OK";
+    case 307:
+        return "Temporary Redirect";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 404:
+        return "Not Found";
+    case 429:
+        return "Too Many Requests";
+    case 500:
+        return "Internal Server Error";
+    case 502:
+        return "Bad Gateway";
+    default:
+        return "Service Unavailable";
     }
 }
 
@@ -219,8 +228,8 @@ static void event_start(struct conn *c, struct out *e)
     OUT_LITERAL(e, "data: ");
     id_put(c, e);
     if (c->plan.api == API_CHAT)
-        OUT_LITERAL(e, "\",\"object\":\"chat.completion.chunk\",\"created\":" CREATED
-                       ",\"model\":\"");
+        OUT_LITERAL(e,
+                    "\",\"object\":\"chat.completion.chunk\",\"created\":" CREATED ",\"model\":\"");
     else
         OUT_LITERAL(e, "\",\"object\":\"text_completion\",\"created\":" CREATED ",\"model\":\"");
     out_text(e, c->model);

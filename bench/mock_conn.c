@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define IN_BYTES_MAX (256u << 20)
-#define FILL_BYTES 65536
+#define FILL_BYTES   65536
 
 struct conn *conn_new(struct mock *m, int fd)
 {
@@ -65,7 +65,8 @@ static void request_begin(struct conn *c, const struct request *request)
     c->continued = false;
 }
 
-/* Starts on a whole request at the front of `in`; false if there is none (or the peer is dropped). */
+/* Starts on a whole request at the front of `in`; false if there is none (or the peer is dropped).
+ */
 static bool request_take(struct conn *c, struct out *in)
 {
     struct request request;

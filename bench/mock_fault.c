@@ -300,8 +300,9 @@ enum step fault_answer(struct conn *c, struct out *o)
         OUT_LITERAL(o, "\x16\x03\x01\x02 this is not HTTP\r\n\r\n\r\n");
         return STEP_CLOSE;
     case FAULT_HTML:
-        return text_answer(c, o, "text/html", "<!doctype html><html><head><title>Sign in</title>"
-                                              "</head><body>Please sign in.</body></html>\n");
+        return text_answer(c, o, "text/html",
+                           "<!doctype html><html><head><title>Sign in</title>"
+                           "</head><body>Please sign in.</body></html>\n");
     case FAULT_EMPTY:
         return text_answer(c, o, c->plan.stream ? "text/event-stream" : "application/json", "");
     case FAULT_REDIRECT:
@@ -354,7 +355,8 @@ static enum step huge_event(struct conn *c, struct out *o)
 
 bool fault_stream_middle(struct conn *c, struct out *o, enum step *ret_step)
 {
-    static const char broken[] = "data: {\"id\":\"chatcmpl-mock\",\"choices\":[{\"delta\":{\"con\n\n";
+    static const char broken[] =
+        "data: {\"id\":\"chatcmpl-mock\",\"choices\":[{\"delta\":{\"con\n\n";
     static const char error[] = "data: {\"error\":{\"message\":\"The server had an error.\","
                                 "\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n";
 

@@ -16,10 +16,10 @@ static struct span trimmed(const char *p, const char *end)
 static void steer_read(struct request *r, struct span name, struct span value)
 {
     static const char *const names[] = {
-        [STEER_EVENTS] = "x-mock-events",   [STEER_INTERVAL] = "x-mock-interval-ms",
-        [STEER_DELAY] = "x-mock-delay-ms",  [STEER_BYTES] = "x-mock-bytes",
-        [STEER_STALL] = "x-mock-stall-ms",  [STEER_RETRY] = "x-mock-retry-ms",
-        [STEER_FAULT] = "x-mock-fault",     [STEER_TOKENS] = "x-mock-tokens",
+        [STEER_EVENTS] = "x-mock-events",  [STEER_INTERVAL] = "x-mock-interval-ms",
+        [STEER_DELAY] = "x-mock-delay-ms", [STEER_BYTES] = "x-mock-bytes",
+        [STEER_STALL] = "x-mock-stall-ms", [STEER_RETRY] = "x-mock-retry-ms",
+        [STEER_FAULT] = "x-mock-fault",    [STEER_TOKENS] = "x-mock-tokens",
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -122,12 +122,18 @@ static void words_read(struct plan *plan, struct span name)
         const char *word;
         uint64_t *value;
     } const words[] = {
-        {"events", &plan->events},           {"interval", &plan->interval_ms},
-        {"delay", &plan->delay_ms},          {"bytes", &plan->bytes},
-        {"stall", &plan->stall_ms},          {"retry", &plan->retry_ms},
-        {"dims", &plan->dimensions},         {"huge", &plan->huge_bytes},
-        {"times", &plan->times},             {"prompt", &plan->usage.prompt},
-        {"cached", &plan->usage.cached},     {"completion", &plan->usage.completion},
+        {"events", &plan->events},
+        {"interval", &plan->interval_ms},
+        {"delay", &plan->delay_ms},
+        {"bytes", &plan->bytes},
+        {"stall", &plan->stall_ms},
+        {"retry", &plan->retry_ms},
+        {"dims", &plan->dimensions},
+        {"huge", &plan->huge_bytes},
+        {"times", &plan->times},
+        {"prompt", &plan->usage.prompt},
+        {"cached", &plan->usage.cached},
+        {"completion", &plan->usage.completion},
         {"reasoning", &plan->usage.reasoning},
     };
 
@@ -173,7 +179,7 @@ static void headers_read(struct plan *plan, const struct request *r)
         enum steer which;
         uint64_t *value;
     } const numbers[] = {
-        {STEER_EVENTS, &plan->events}, {STEER_INTERVAL, &plan->interval_ms},
+        {STEER_EVENTS, &plan->events},  {STEER_INTERVAL, &plan->interval_ms},
         {STEER_DELAY, &plan->delay_ms}, {STEER_BYTES, &plan->bytes},
         {STEER_STALL, &plan->stall_ms}, {STEER_RETRY, &plan->retry_ms},
     };
