@@ -1,0 +1,155 @@
+#include "base/str.h"
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+bool str_eq_nocase(struct str a, struct str b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (lower(a.p[i]) != lower(b.p[i]))
+            return false;
+    return true;
+}
+
+bool str_starts(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && str_eq(str_head(s, prefix.n), prefix);
+}
+
+bool str_starts_nocase(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && str_eq_nocase(str_head(s, prefix.n), prefix);
+}
+
+bool str_ends(struct str s, struct str suffix)
+{
+    return s.n >= suffix.n && str_eq(str_tail(s, s.n - suffix.n), suffix);
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct str str_trim(struct str s)
+{
+    while (s.n > 0 && is_space(s.p[0])) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n > 0 && is_space(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+struct str str_head(struct str s, size_t n)
+{
+    return (struct str){s.p, n < s.n ? n : s.n};
+}
+
+struct str str_tail(struct str s, size_t n)
+{
+    n = n < s.n ? n : s.n;
+    return (struct str){s.p ? s.p + n : NULL, s.n - n};
+}
+
+ptrdiff_t str_find(struct str s, struct str needle)
+{
+    if (needle.n == 0)
+        return 0;
+    if (s.n < needle.n)
+        return -1;
+    const char *at = memmem(s.p, s.n, needle.p, needle.n);
+    return at ? at - s.p : -1;
+}
+
+struct str str_cut(struct str *rest, char sep)
+{
+    struct str all = *rest;
+    const char *at = all.n ? memchr(all.p, sep, all.n) : NULL;
+    if (!at) {
+        *rest = STR_NONE;
+        return all;
+    }
+    size_t n = (size_t)(at - all.p);
+    *rest = str_tail(all, n + 1);
+    return str_head(all, n);
+}
+
+bool str_to_u64(struct str s, uint64_t max, uint64_t *ret_value)
+{
+    if (s.n == 0)
+        return false;
+    uint64_t value = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+        uint64_t digit = (uint64_t)(s.p[i] - '0');
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, digit, &value) || value > max)
+            return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+int str_cmp(struct str a, struct str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int order = n ? memcmp(a.p, b.p, n) : 0;
+    if (order)
+        return order;
+    return a.n < b.n ? -1 : a.n > b.n;
+}
+
+#define DISTANCE_MAX 64
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+unsigned str_distance(struct str a, struct str b)
+{
+    if (a.n > DISTANCE_MAX || b.n > DISTANCE_MAX)
+        return DISTANCE_MAX;
+    /* Three rows of the usual table: the one before last is for swaps. */
+    unsigned char rows[3][DISTANCE_MAX + 1];
+    unsigned char *before = rows[0], *last = rows[1], *now = rows[2];
+    for (size_t j = 0; j <= b.n; j++)
+        last[j] = (unsigned char)j;
+    for (size_t i = 1; i <= a.n; i++) {
+        now[0] = (unsigned char)i;
+        for (size_t j = 1; j <= b.n; j++) {
+            unsigned cost = a.p[i - 1] != b.p[j - 1];
+            unsigned d = least(least(last[j] + 1u, now[j - 1] + 1u), last[j - 1] + cost);
+            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
+                d = least(d, before[j - 2] + 1u);
+            now[j] = (unsigned char)d;
+        }
+        unsigned char *free_row = before;
+        before = last;
+        last = now;
+        now = free_row;
+    }
+    return last[b.n];
+}
+
+struct str str_nearest(struct str wrong, const struct str *words, size_t count)
+{
+    struct str best = STR_NONE;
+    unsigned best_distance = DISTANCE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        unsigned d = str_distance(wrong, words[i]);
+        size_t longer = wrong.n > words[i].n ? wrong.n : words[i].n;
+        if (d < best_distance && (size_t)d * 3 <= longer) {
+            best = words[i];
+            best_distance = d;
+        }
+    }
+    return best;
+}
