@@ -31,6 +31,7 @@ struct signal_watch {
 
 static struct {
     uv_loop_t uv;
+    uv_async_t uv_alive; /* never sent: without a handle uv_run does nothing at all */
     bool uv_touched;
     int64_t uv_due_ms; /* INT64_MAX: nothing that time alone brings */
     struct list hooks;
@@ -148,6 +149,7 @@ static void uv_wind_down(void)
 {
     for (struct signal_watch *w = loop.signals; w; w = w->next)
         uv_close((uv_handle_t *)&w->handle, NULL);
+    uv_close((uv_handle_t *)&loop.uv_alive, NULL);
     uv_walk(&loop.uv, handle_left, NULL);
     while (uv_run(&loop.uv, UV_RUN_DEFAULT) != 0)
         ;
@@ -160,12 +162,30 @@ static void uv_wind_down(void)
 
 /* ---------------------------------------------------------------- life */
 
-/* Registers what libuv made at its birth with its own epoll set. */
-static int watch_fds(void)
+static void never_sent(uv_async_t *handle)
 {
-    uv_turn();
-    int err = io_backend()->watch(uv_backend_fd(&loop.uv), uv_turn);
-    return err ? err : io_backend()->watch(loop.wake_fd, wake_fd_readable);
+    (void)handle;
+}
+
+/* The backend, and in it libuv and the messages of other threads. */
+static int init_waiting(void)
+{
+    int err = io_backend()->init();
+    if (err)
+        return err;
+    if (uv_async_init(&loop.uv, &loop.uv_alive, never_sent) != 0) {
+        io_backend()->fini();
+        return E_IO;
+    }
+    uv_turn(); /* registers what libuv made at its birth with its own epoll set */
+    err = io_backend()->watch(uv_backend_fd(&loop.uv), uv_turn);
+    if (!err)
+        err = io_backend()->watch(loop.wake_fd, wake_fd_readable);
+    if (err) {
+        uv_wind_down();
+        io_backend()->fini();
+    }
+    return err;
 }
 
 int loop_init(void)
@@ -182,20 +202,15 @@ int loop_init(void)
     loop.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (loop.wake_fd < 0)
         return E_IO;
-    if (uv_loop_init(&loop.uv) != 0) {
-        close(loop.wake_fd);
-        return E_IO;
+    int err = E_IO;
+    if (uv_loop_init(&loop.uv) == 0) {
+        err = init_waiting();
+        if (err == 0)
+            return 0;
+        (void)uv_loop_close(&loop.uv);
     }
-    int err = io_backend()->init();
-    if (err == 0) {
-        err = watch_fds();
-        if (err)
-            io_backend()->fini();
-    }
-    if (err) {
-        uv_loop_close(&loop.uv);
-        close(loop.wake_fd);
-    }
+    close(loop.wake_fd);
+    loop.wake_fd = -1;
     return err;
 }
 

@@ -59,6 +59,8 @@ void rt_abort(const char *file, int line, const char *text)
 
 void tasks_init(void)
 {
+    tasks.count = 0;
+    tasks.current = NULL;
     list_init(&tasks.ready);
     list_init(&tasks.yielded);
 #if RT_TSAN
