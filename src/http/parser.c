@@ -51,13 +51,6 @@ static int on_url_complete(llhttp_t *ll)
     return 0;
 }
 
-static int on_version_complete(llhttp_t *ll)
-{
-    if (ll->http_major != 1 || ll->http_minor > 1)
-        return refuse(parser_of(ll), E_BAD_HTTP, "the version is neither HTTP/1.1 nor HTTP/1.0");
-    return 0;
-}
-
 /*
  * Trailers come in pieces whose memory goes with the read buffer: what is there of a span is
  * copied, and copied again with what follows. They are few and short.
@@ -129,8 +122,11 @@ static int on_header_value_complete(llhttp_t *ll)
     return 0;
 }
 
+/* llhttp takes a line without a version for HTTP/0.9. */
 static int on_headers_complete(llhttp_t *ll)
 {
+    if (ll->http_major != 1 || ll->http_minor > 1)
+        return refuse(parser_of(ll), E_BAD_HTTP, "the version is neither HTTP/1.1 nor HTTP/1.0");
     parser_of(ll)->header_done = true;
     return HPE_PAUSED;
 }
@@ -165,7 +161,6 @@ static const llhttp_settings_t callbacks = {
     .on_method_complete = on_method_complete,
     .on_url = on_url,
     .on_url_complete = on_url_complete,
-    .on_version_complete = on_version_complete,
     .on_header_field = on_header_field,
     .on_header_field_complete = on_header_field_complete,
     .on_header_value = on_header_value,

@@ -150,6 +150,9 @@ static int take_target(struct server_conn *c)
 
     if (!is_visible_ascii(path))
         return bad(c, "the request's target is not valid");
+    /* llhttp takes several spaces for one; others on the way might not. */
+    if (x->method_text.p + x->method_text.n + 1 != path.p || path.p[path.n + 1] != 'H')
+        return bad(c, "the first line is not HTTP/1.1");
     if (str_starts_nocase(path, STR("http://")))
         err = absolute_target(c, str_tail(path, 7), &path);
     else if (str_starts_nocase(path, STR("https://")))
