@@ -116,7 +116,11 @@ void tasks_run_ready(void); /* a bounded number of them */
  */
 YIELDS MUSTCHECK int task_turn(void);
 
-/* task_park until `at_ms` at the latest, whatever the deadline is; no look at the cancellation. */
+/*
+ * task_park until `at_ms` at the latest, whatever the deadline is, and without a look at what
+ * came before. TASK_TIME_UP when that time came: E_TIMEOUT may be the reason of a cancellation.
+ */
+#define TASK_TIME_UP 1
 YIELDS MUSTCHECK int task_park_until(struct list *list, int64_t at_ms);
 
 /* The group's side of task_spawn and of a task's end (group.c). */

@@ -303,7 +303,7 @@ static void task_timer_fired(struct timer *timer)
     if (t->state != TASK_PARKED || t->wake_ms == TASK_NO_DEADLINE)
         return;
     if (t->wake_ms <= clock_cached_ms()) {
-        task_finish_wait(t, E_TIMEOUT);
+        task_finish_wait(t, TASK_TIME_UP);
         return;
     }
     int err = timer_start(timer, t->wake_ms);
@@ -358,7 +358,9 @@ int task_park(struct list *list)
     struct task *t = tasks.current;
     RT_CHECK(t, "a wait outside a task");
     int err = task_stopped(t);
-    return err ? err : task_park_until(list, t->deadline_ms);
+    if (!err)
+        err = task_park_until(list, t->deadline_ms);
+    return err == TASK_TIME_UP ? E_TIMEOUT : err;
 }
 
 void task_wake(struct task *t)
@@ -381,7 +383,9 @@ int task_sleep(int64_t ms)
     int64_t now_ms = clock_cached_ms();
     bool beyond = t->deadline_ms - now_ms < ms; /* no overflow: the deadline is in the future */
     err = task_park_until(NULL, beyond ? t->deadline_ms : now_ms + ms);
-    return err == E_TIMEOUT && !beyond ? 0 : err;
+    if (err == TASK_TIME_UP)
+        return beyond ? E_TIMEOUT : 0;
+    return err;
 }
 
 /* ---------------------------------------------------------------- deadline and cancellation */
