@@ -18,10 +18,6 @@ struct levers_settings {
     struct retry_settings retry;
 };
 
-/* For the root table: X(member, table, help), in the order of the file. */
-#define LEVERS_ROWS(X)                                                                            \
-    X(fallback, fallback_table, "Asking another model.")                                          \
-    X(retry, retry_table, "Asking again.")
 
 MUSTCHECK int levers_chain(struct arena *arena, const struct levers_settings *settings,
                            struct lever_chain *ret_chain);

@@ -1,0 +1,51 @@
+/*
+ * config.h: the whole configuration: the root of the table that conf/ reads.
+ *
+ * Every module owns its rows; here they are put together, in the playbook's order.
+ */
+#ifndef API_CONFIG_H
+#define API_CONFIG_H
+
+#include "conf/conf.h"
+#include "guard/keys.h"
+#include "levers/order.h"
+#include "llm/models.h"
+
+struct state_settings {
+    struct str ledger; /* "sqlite:sluice.db"; "off" */
+    int64_t keep_ms;   /* 0: for ever */
+    int64_t keep_bytes;
+};
+
+struct log_settings {
+    struct str file;
+    int format, level;
+};
+
+struct http_settings {
+    int64_t body_bytes_max, header_bytes_max, headers_max;
+    int64_t header_ms, idle_ms, body_ms, write_ms;
+    int64_t connections_max;
+};
+
+struct config {
+    struct str listen;
+    struct str admin_listen;
+    struct conf_strs hosts;
+    int64_t drain_ms;
+    struct state_settings state;
+    struct log_settings log;
+    struct http_settings http;
+    struct models_settings models;
+    struct conf_map prices;
+    struct str price_file;
+    struct keys_settings keys;
+    struct levers_settings levers;
+};
+
+extern const struct conf_table config_table;
+
+/* What `sluice serve` runs on without a file: one provider, with the key of the environment. */
+extern const char config_without_file[];
+
+#endif

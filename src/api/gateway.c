@@ -1,0 +1,249 @@
+#include "api/gateway.h"
+
+#include <stdlib.h>
+
+#include "api/visit.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/listener.h"
+#include "rt/pool.h"
+
+#define REQUEST_ARENA_BYTES_MAX (8u * 1024 * 1024)
+
+struct snapshot *snapshot_ref(struct snapshot *s)
+{
+    s->refs++;
+    return s;
+}
+
+void snapshot_unref(struct snapshot *s)
+{
+    if (!s || --s->refs > 0)
+        return;
+    models_close(s->models);
+    conf_unref(s->doc); /* the arena goes with it, and so does all that was compiled */
+    free(s);
+}
+
+/* Rule 13: without keys only this machine may ask. */
+static int doors_check(const struct config *c, struct conf_doc *doc)
+{
+    if (c->keys.require || listener_is_loopback(c->listen.p))
+        return 0;
+    conf_complain(doc, &c->listen,
+                  "%.*s is open to others, but no keys are required; set keys: {require: true} or "
+                  "listen on 127.0.0.1",
+                  STR_ARGS(c->listen));
+    return E_CONFIG;
+}
+
+static struct http_limits limits_of(const struct http_settings *s)
+{
+    return (struct http_limits){.header_bytes_max = (size_t)s->header_bytes_max,
+                                .headers_max = (unsigned)s->headers_max,
+                                .header_ms = s->header_ms,
+                                .idle_ms = s->idle_ms,
+                                .body_ms = s->body_ms,
+                                .write_ms = s->write_ms};
+}
+
+int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc,
+                  struct snapshot **ret_snapshot)
+{
+    if (conf_error_count(doc) > 0)
+        return E_CONFIG;
+    struct snapshot *s = calloc(1, sizeof(*s));
+    if (!s)
+        return E_MEMORY;
+    s->refs = 1;
+    s->doc = conf_ref(doc);
+    s->config = conf_root(doc);
+    s->limits = limits_of(&s->config->http);
+    s->loaded_wall_us = clock_wall_us();
+    struct fault f = {0};
+    struct arena *arena = conf_arena(doc);
+    int err = prices_load(arena, &s->config->prices, s->config->price_file, &s->prices, &f);
+    if (err == E_CONFIG)
+        conf_complain(doc, &s->config->price_file, "%s", fault_text(&f));
+    int door = doors_check(s->config, doc);
+    if (!err)
+        err = models_compile(&s->config->models, doc, upstreams, s->prices, &s->models);
+    if (!err)
+        err = levers_chain(arena, &s->config->levers, &s->chain);
+    err = err ? err : door;
+    if (err) {
+        snapshot_unref(s);
+        return err;
+    }
+    *ret_snapshot = s;
+    return 0;
+}
+
+static bool has_ledger(const struct config *c)
+{
+    return c->state.ledger.n > 0 && !str_eq(c->state.ledger, STR("off"));
+}
+
+static int log_configure(const struct log_settings *s)
+{
+    return log_open(s->file.n ? s->file.p : NULL, (enum log_format)s->format,
+                    (enum log_level)s->level);
+}
+
+int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
+{
+    const struct config *c = snapshot->config;
+    g->now = snapshot;
+    g->began_wall_us = clock_wall_us();
+    g->metrics = metric_set_new();
+    if (!g->metrics)
+        return E_MEMORY;
+    int err = log_configure(&c->log);
+    if (err)
+        return fault_set(f, err, "the log file %.*s cannot be written", STR_ARGS(c->log.file));
+    struct str where = has_ledger(c) ? c->state.ledger : STR_NONE;
+    if (where.n)
+        err = ledger_open(&(struct ledger_settings){.where = where,
+                                                    .keep_days = c->state.keep_ms / 86400000,
+                                                    .keep_bytes = c->state.keep_bytes},
+                          &g->ledger, f);
+    if (!err)
+        err = keys_open(where, &g->keys, f);
+    if (!err)
+        err = keys_configure(g->keys, &c->keys, snapshot->doc);
+    if (!err)
+        err = turn_house_init(&g->house, g->ledger, g->metrics);
+    return err;
+}
+
+void gateway_close(struct gateway *g)
+{
+    if (g->ledger)
+        ledger_close(g->ledger);
+    if (g->keys)
+        keys_close(g->keys);
+    turn_house_fini(&g->house);
+    snapshot_unref(g->now);
+    upstreams_free(g->upstreams);
+    metric_set_free(g->metrics);
+}
+
+/* ---- reload ---- */
+
+struct load_job {
+    struct pool_job job;
+    char *path;
+    struct buf text; /* n == 0: read the file */
+    struct conf_doc *doc;
+    int err;
+};
+
+static void load_run(struct pool_job *job)
+{
+    struct load_job *l = CONTAINER_OF(job, struct load_job, job);
+    l->err = l->text.n ? conf_load_text(&config_table, l->path, buf_view(&l->text), &l->doc)
+                       : conf_load(&config_table, l->path, &l->doc);
+}
+
+static void load_drop(struct pool_job *job)
+{
+    struct load_job *l = CONTAINER_OF(job, struct load_job, job);
+    conf_unref(l->doc);
+    buf_fini(&l->text);
+    free(l->path);
+    free(l);
+}
+
+/* Compares with what is in use, and refuses what only a restart can change. */
+static int difference(struct gateway *g, struct conf_doc *doc, struct buf *out)
+{
+    unsigned changes = 0;
+    bool restart = false;
+    int err = conf_diff(&config_table, g->now->doc, doc, out, &changes, &restart);
+    if (err)
+        return err;
+    if (changes == 0)
+        return buf_str(out, STR("nothing changed\n"));
+    if (!restart)
+        return 0;
+    buf_str(out, STR("refused: listeners and state change with a restart only\n"));
+    return E_CONFIG;
+}
+
+static int swap(struct gateway *g, struct conf_doc *doc, bool dry_run, struct buf *out)
+{
+    struct snapshot *fresh = NULL;
+    int err = snapshot_make(g->upstreams, doc, &fresh);
+    if (err) {
+        int printed = conf_problems_print(doc, out, false);
+        return printed ? printed : err;
+    }
+    err = difference(g, doc, out);
+    if (!err && !dry_run)
+        err = keys_configure(g->keys, &fresh->config->keys, doc);
+    if (err || dry_run) {
+        snapshot_unref(fresh);
+        return err;
+    }
+    if (log_configure(&fresh->config->log) != 0)
+        buf_str(out, STR("warning: the log file cannot be written; the old one stays\n"));
+    struct snapshot *old = g->now;
+    g->now = fresh;
+    snapshot_unref(old);
+    return 0;
+}
+
+int gateway_reload(struct gateway *g, const char *path, struct str text, bool dry_run,
+                   struct buf *out)
+{
+    struct load_job *l = calloc(1, sizeof(*l));
+    if (!l)
+        return E_MEMORY;
+    l->job = (struct pool_job){.run = load_run, .drop = load_drop};
+    l->path = strdup(path);
+    buf_init(&l->text, text.n + 1);
+    buf_str(&l->text, text);
+    if (!l->path || l->text.failed) {
+        load_drop(&l->job);
+        return E_MEMORY;
+    }
+    int err = pool_call(&l->job);
+    if (err)
+        return err; /* the pool drops it */
+    err = l->err;
+    if (err == E_CONFIG || err == E_IO) {
+        int printed = conf_problems_print(l->doc, out, false);
+        err = printed ? printed : err;
+    } else if (!err) {
+        err = swap(g, l->doc, dry_run, out);
+    }
+    if (err)
+        g->reloads_refused++;
+    else if (!dry_run)
+        g->reloads++;
+    load_drop(&l->job);
+    return err;
+}
+
+/* ---- doors ---- */
+
+void door_init(struct door *door, struct gateway *g, bool admin)
+{
+    *door = (struct door){.gateway = g, .admin = admin};
+    door->http = (struct http_server_settings){.arena_bytes_max = REQUEST_ARENA_BYTES_MAX,
+                                               .handler = visit_handle,
+                                               .refuse = visit_refuse,
+                                               .arg = door,
+                                               .draining = &g->draining};
+}
+
+void door_serve(void *arg, struct stream *s, const struct sockaddr *peer)
+{
+    struct door *door = arg;
+    /* The limits are those of the configuration in use when the client came. */
+    struct snapshot *held = snapshot_ref(door->gateway->now);
+    struct http_server_settings settings = door->http;
+    settings.limits = &held->limits;
+    http_serve(s, peer, &settings);
+    snapshot_unref(held);
+}

@@ -1,0 +1,87 @@
+/*
+ * gateway.h: what a running sluice consists of.
+ *
+ * The gateway lives as long as the process: ledger, keys, upstreams, metrics. What one
+ * configuration file says is a snapshot: compiled once, reference counted, swapped whole. A request
+ * holds the snapshot that it began with. Loop thread only.
+ */
+#ifndef API_GATEWAY_H
+#define API_GATEWAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/config.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/metric.h"
+#include "conf/conf.h"
+#include "guard/keys.h"
+#include "http/server.h"
+#include "levers/order.h"
+#include "llm/models.h"
+#include "turn/turn.h"
+
+struct listener;
+
+struct snapshot {
+    unsigned refs;
+    struct conf_doc *doc;
+    const struct config *config;
+    struct prices *prices;
+    struct models *models;
+    struct lever_chain chain;
+    struct http_limits limits;
+    int64_t loaded_wall_us;
+};
+
+struct snapshot *snapshot_ref(struct snapshot *s);
+void snapshot_unref(struct snapshot *s);
+
+struct gateway {
+    struct snapshot *now;
+    struct upstreams *upstreams;
+    struct ledger *ledger; /* NULL: none */
+    struct keys *keys;
+    struct metric_set *metrics;
+    struct turn_house house;
+    struct listener *listener, *admin_listener;
+    bool draining;
+    int64_t began_wall_us;
+    uint64_t reloads, reloads_refused;
+    uint64_t refused; /* requests that did not come past the door */
+};
+
+/*
+ * Compiles a loaded file; what is wrong is complained of in the document, with E_CONFIG. `config`
+ * checks that span modules (keys where the listener is open to the world) are made here too.
+ */
+MUSTCHECK int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc,
+                            struct snapshot **ret_snapshot);
+
+/* Opens everything that `snapshot` names (ledger, keys, log) and takes it over. */
+MUSTCHECK int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f);
+void gateway_close(struct gateway *g);
+
+/*
+ * Loads `path` (or `text`, when it is not STR_NONE) on the pool of threads, compiles it and puts it
+ * in place of the one in use. `out` gets the difference, or the problems (E_CONFIG: the old one
+ * stays). With `dry_run` nothing is changed.
+ */
+YIELDS MUSTCHECK int gateway_reload(struct gateway *g, const char *path, struct str text,
+                                    bool dry_run, struct buf *out);
+
+/* The handler of its listeners. */
+struct door {
+    struct gateway *gateway;
+    bool admin; /* this listener is for /admin, /metrics and /health, without keys */
+    struct http_server_settings http;
+};
+void door_init(struct door *door, struct gateway *g, bool admin);
+YIELDS void door_serve(void *door, struct stream *s, const struct sockaddr *peer);
+
+/* Writes the gauges of all subsystems, then the whole set. */
+MUSTCHECK int gateway_metrics(struct gateway *g, struct buf *out);
+
+#endif

@@ -1,0 +1,322 @@
+/*
+ * llm_api.c: chat completions, completions and embeddings, from the request to the last byte.
+ *
+ * One request is one function from top to bottom: read, resolve, run the turn, answer, bill.
+ */
+#include <stdlib.h>
+
+#include "api/pass.h"
+#include "api/visit.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "llm/openai.h"
+#include "rt/task.h"
+
+#define TAG_BYTES_MAX 256
+
+/* A request of these APIs under way. Lives in the exchange's arena. */
+struct ask {
+    struct llm_sink sink; /* first: the call knows only this */
+    struct visit *v;
+    struct turn turn;
+    struct llm_request request;
+    struct http_headers headers;
+    char *body;
+    struct task *task;
+};
+
+/* ---- the way back ---- */
+
+static int header_number(struct http_headers *h, struct arena *arena, struct str name, int64_t n)
+{
+    struct str text = arena_printf(arena, "%lld", (long long)n);
+    return text.p ? http_headers_add(h, name, text) : E_MEMORY;
+}
+
+static int header_usd(struct http_headers *h, struct arena *arena, struct str name, int64_t nanos)
+{
+    struct buf text;
+    buf_init(&text, 64);
+    json_usd(&text, nanos);
+    struct str kept = text.failed ? STR_NONE : arena_str(arena, buf_view(&text));
+    buf_fini(&text);
+    return kept.p ? http_headers_add(h, name, kept) : E_MEMORY;
+}
+
+/* x-sluice-*: what the manual promises of every answer. The cost is known when the answer is. */
+static int own_headers(struct ask *a, struct http_headers *h, bool whole)
+{
+    struct arena *arena = a->v->x->arena;
+    const struct turn *t = &a->turn;
+    int err = http_headers_add(h, STR("x-sluice-id"), str_of(t->id.text, ID_CHARS));
+    if (!err && t->target) {
+        struct str model = arena_printf(arena, "%.*s/%.*s", STR_ARGS(t->target->provider->name),
+                                        STR_ARGS(t->target->model));
+        err = model.p ? http_headers_add(h, STR("x-sluice-model"), model) : E_MEMORY;
+    }
+    if (!err && t->route.lane.n)
+        err = http_headers_add(h, STR("x-sluice-lane"), t->route.lane);
+    if (!err)
+        err = http_headers_add(h, STR("x-sluice-cache"), STR("off"));
+    if (!err && whole && t->calls_n > 0 && t->cost_usd_nanos != COST_UNKNOWN)
+        err = header_usd(h, arena, STR("x-sluice-cost-usd"), t->cost_usd_nanos);
+    if (!err && t->calls_n > 0)
+        err = header_number(h, arena, STR("x-sluice-overhead-us"), turn_overhead_us(t));
+    return err;
+}
+
+static struct ask *ask_of(struct llm_sink *sink)
+{
+    return CONTAINER_OF(sink, struct ask, sink);
+}
+
+/* From here on no second try is possible, so the request's bytes are not needed any more. */
+static int sink_begin(struct llm_sink *sink, int status, const struct http_headers *from)
+{
+    struct ask *a = ask_of(sink);
+    free(a->body);
+    a->body = NULL;
+    struct http_headers headers;
+    http_headers_init(&headers, a->v->x->arena);
+    a->turn.upstream_us = clock_mono_us() - a->turn.call->began_us; /* for the overhead so far */
+    a->turn.calls_n += a->turn.calls_n == 0;
+    int err = pass_downstream(from, &headers);
+    if (!err)
+        err = own_headers(a, &headers, false);
+    a->turn.upstream_us = 0;
+    return err ? err : exchange_begin(a->v->x, status, &headers, -1);
+}
+
+static int sink_events(struct llm_sink *sink, struct str bytes)
+{
+    return exchange_write(ask_of(sink)->v->x, bytes);
+}
+
+/* The answer was held: it goes out with what it cost. */
+static int answer_whole(struct ask *a)
+{
+    struct exchange *x = a->v->x;
+    const struct llm_call *c = a->turn.call;
+    struct http_headers headers;
+    http_headers_init(&headers, x->arena);
+    int err = pass_downstream(&c->answer_headers, &headers);
+    if (!err)
+        err = own_headers(a, &headers, true);
+    return err ? err : exchange_respond(x, c->status, &headers, buf_view(&c->body));
+}
+
+/* ---- faults ---- */
+
+/* May the client see the provider's own words? They are its protocol's, and it can act on them. */
+static bool provider_speaks(const struct ask *a, int err)
+{
+    const struct llm_call *c = a->turn.call;
+    if (!c || c->status < 400 || c->body.n == 0)
+        return false;
+    if (err != E_UPSTREAM_STATUS && err != E_UPSTREAM_LIMIT && err != E_UPSTREAM_BUSY)
+        return false;
+    return yyjson_is_obj(json_peek(buf_view(&c->body)));
+}
+
+static int retry_headers(const struct ask *a, int err, struct http_headers *h)
+{
+    const struct llm_call *c = a->turn.call;
+    if (!c || c->retry_after_ms < 0 || (err != E_UPSTREAM_LIMIT && err != E_UPSTREAM_BUSY))
+        return 0;
+    struct arena *arena = a->v->x->arena;
+    int added = header_number(h, arena, STR("Retry-After"), (c->retry_after_ms + 999) / 1000);
+    return added ? added : header_number(h, arena, STR("retry-after-ms"), c->retry_after_ms);
+}
+
+static int error_status(const struct ask *a, int err)
+{
+    const struct llm_call *c = a->turn.call;
+    bool theirs = err == E_UPSTREAM_STATUS || err == E_UPSTREAM_LIMIT || err == E_UPSTREAM_BUSY;
+    bool client_can_act = theirs && c && c->status >= 400;
+    return client_can_act ? c->status : err_status(err);
+}
+
+/* Before the answer began: an error answer. Returns the status that the client gets. */
+static int answer_error(struct ask *a, int err)
+{
+    struct exchange *x = a->v->x;
+    int status = error_status(a, err);
+    struct http_headers headers;
+    http_headers_init(&headers, x->arena);
+    struct buf json;
+    buf_init(&json, 8192);
+    struct str body;
+    int made = 0;
+    if (provider_speaks(a, err)) {
+        made = pass_downstream(&a->turn.call->answer_headers, &headers);
+        body = buf_view(&a->turn.call->body);
+    } else {
+        made = http_headers_add(&headers, STR("Content-Type"), STR("application/json"));
+        if (!made)
+            made = retry_headers(a, err, &headers);
+        const struct fault *f = a->turn.fault.err ? &a->turn.fault : &a->v->fault;
+        struct str text = str_from(f->text[0] ? f->text : err_text(err));
+        openai_error_write(&json, status, err_code(err), text);
+        body = buf_view(&json);
+    }
+    if (!made)
+        made = own_headers(a, &headers, true);
+    if (!made)
+        made = exchange_respond(x, status, &headers, body);
+    buf_fini(&json);
+    return made ? 499 : status;
+}
+
+/* After it began: the protocol's own error event, then the end. */
+static int stream_error(struct ask *a, int err)
+{
+    struct buf event;
+    buf_init(&event, 8192);
+    struct str text = str_from(a->turn.fault.text[0] ? a->turn.fault.text : err_text(err));
+    buf_str(&event, STR("data: "));
+    openai_error_write(&event, err_status(err), err_code(err), text);
+    buf_str(&event, STR("\n\n"));
+    int sent = exchange_write(a->v->x, buf_view(&event));
+    if (!sent)
+        sent = exchange_end(a->v->x, NULL);
+    buf_fini(&event);
+    return sent ? 499 : a->v->x->status;
+}
+
+/* Tells the client what came of it; the status that it got, 499 when it was gone. */
+static int answer(struct ask *a, int err)
+{
+    struct exchange *x = a->v->x;
+    int sent;
+    if (err == E_CLIENT_GONE)
+        return 499;
+    if (err)
+        return a->turn.streamed || x->begun ? stream_error(a, err) : answer_error(a, err);
+    if (a->turn.streamed)
+        sent = exchange_end(x, NULL);
+    else
+        sent = answer_whole(a);
+    return sent ? 499 : x->status;
+}
+
+/* ---- the way in ---- */
+
+static void client_left(void *arg)
+{
+    struct ask *a = arg;
+    task_cancel(a->task, E_CLIENT_GONE);
+}
+
+static struct str header_tag(const struct exchange *x, struct str name)
+{
+    return str_head(http_headers_get(&x->headers, name), TAG_BYTES_MAX);
+}
+
+static void who_asks(struct ask *a)
+{
+    const struct exchange *x = a->v->x;
+    struct turn *t = &a->turn;
+    t->tenant = a->v->key ? a->v->key->tenant : STR_NONE;
+    t->key = a->v->key ? a->v->key->public_part : STR_NONE;
+    t->task = header_tag(x, STR("x-sluice-task"));
+    t->session = header_tag(x, STR("x-sluice-session"));
+    t->tags = header_tag(x, STR("x-sluice-tags"));
+    /* What is no key of ours is the provider's own, where the configuration lets it pass. */
+    if (!a->v->key)
+        t->pass_key = http_headers_get(&x->headers, STR("Authorization"));
+}
+
+static int request_take(struct ask *a, enum llm_op op)
+{
+    struct visit *v = a->v;
+    struct exchange *x = v->x;
+    size_t n = 0;
+    int err = exchange_read_all(x, (size_t)v->snapshot->config->http.body_bytes_max, &a->body, &n);
+    if (err == E_TOO_LARGE)
+        return fault_set(&v->fault, err, "the body is over http.body_bytes (%lld bytes)",
+                         (long long)v->snapshot->config->http.body_bytes_max);
+    if (err)
+        return err;
+    a->turn.bytes_in = (int64_t)n;
+    err = openai_request_read(op, str_of(a->body, n), x->arena, &a->request, &v->fault);
+    if (err)
+        return err;
+    a->turn.request = &a->request;
+    if (v->key)
+        err = key_allows(v->key, a->request.model, &v->fault);
+    if (!err)
+        err = models_resolve(v->snapshot->models, a->request.model, x->arena, &a->turn.route,
+                             &v->fault);
+    if (!err)
+        err = pass_upstream(&x->headers, x->arena, false, &a->headers);
+    return err;
+}
+
+static void turn_log(const struct ask *a, int err, int status)
+{
+    const struct turn *t = &a->turn;
+    const struct target *target = t->target;
+    bool priced = t->calls_n > 0 && t->cost_usd_nanos != COST_UNKNOWN;
+    LOG(err && err != E_CLIENT_GONE ? LOG_WARN : LOG_INFO, "turn",
+        log_s("id", str_of(t->id.text, ID_CHARS)), log_z("api", t->api),
+        log_s("key", t->key.n ? t->key : STR("-")),
+        log_s("asked", t->request ? str_head(t->request->model, 128) : STR("-")),
+        log_s("provider", target ? target->provider->name : STR("-")),
+        log_s("model", target ? str_head(target->model, 128) : STR("-")),
+        log_i("status", status), log_z("error", err ? err_code(err) : "-"),
+        log_i("in", tokens_prompt(&t->tokens)), log_i("out", tokens_completion(&t->tokens)),
+        log_z("counted", token_source_name(t->tokens.source)),
+        priced ? log_usd("usd", t->cost_usd_nanos)
+               : (struct log_field){"usd", LOG_F_NULL, {.i = 0}},
+        log_i("calls", t->calls_n), log_ms("ms", clock_mono_us() - t->began_us),
+        log_ms("overhead_ms", turn_overhead_us(t)));
+}
+
+/* A turn that failed is a warning for the operator only if it was not the client's own doing. */
+static void ask_run(struct visit *v, enum llm_op op, const char *api)
+{
+    struct ask *a = ARENA_NEW(v->x->arena, struct ask);
+    if (!a) {
+        visit_error(v, E_MEMORY);
+        return;
+    }
+    a->sink = (struct llm_sink){.begin = sink_begin, .events = sink_events};
+    a->v = v;
+    a->task = task_self();
+    struct turn *t = &a->turn;
+    turn_begin(t, &v->gateway->house, v->x->arena, v->x->began_us);
+    t->api = api;
+    t->headers = &a->headers;
+    t->chain = &v->snapshot->chain;
+    t->sink = &a->sink;
+    who_asks(a);
+
+    int err = request_take(a, op);
+    if (!err) {
+        exchange_watch_hangup(v->x, client_left, a);
+        err = turn_run(t);
+        exchange_watch_hangup(v->x, NULL, NULL);
+    }
+    int status = answer(a, err);
+    if (!err && status == 499)
+        err = E_CLIENT_GONE;
+    turn_log(a, err, status);
+    turn_end(t, err, status, (int64_t)v->x->bytes_out);
+    free(a->body);
+}
+
+void api_chat(struct visit *v)
+{
+    ask_run(v, OP_CHAT, "openai.chat");
+}
+
+void api_completion(struct visit *v)
+{
+    ask_run(v, OP_COMPLETION, "openai.completion");
+}
+
+void api_embedding(struct visit *v)
+{
+    ask_run(v, OP_EMBEDDING, "openai.embedding");
+}

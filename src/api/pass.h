@@ -1,0 +1,19 @@
+/*
+ * pass.h: which headers go from one side to the other.
+ */
+#ifndef API_PASS_H
+#define API_PASS_H
+
+#include "base/arena.h"
+#include "base/macros.h"
+#include "http/message.h"
+
+/* What of the client's headers goes upstream: nothing that names or authorises the client, nothing
+ * of the connection, nothing of ours. `with_type`: its Content-Type too. */
+MUSTCHECK int pass_upstream(const struct http_headers *from, struct arena *arena, bool with_type,
+                            struct http_headers *ret_headers);
+
+/* What of an answer's headers goes to the client. Content-Type among them. */
+MUSTCHECK int pass_downstream(const struct http_headers *from, struct http_headers *to);
+
+#endif

@@ -1,0 +1,195 @@
+#include "api/visit.h"
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "guard/doors.h"
+#include "llm/openai.h"
+
+#define ERROR_BYTES_MAX 4096
+
+static struct str arena_error(struct arena *arena, int status, const char *code, struct str text)
+{
+    struct buf out;
+    buf_init(&out, ERROR_BYTES_MAX);
+    openai_error_write(&out, status, code, text);
+    struct str json = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
+    buf_fini(&out);
+    return json.p ? json : STR("{\"error\":{\"message\":\"out of memory\"}}");
+}
+
+static void respond(struct exchange *x, int status, struct str json)
+{
+    struct http_headers headers;
+    http_headers_init(&headers, x->arena);
+    int err = http_headers_add(&headers, STR("Content-Type"), STR("application/json"));
+    if (!err && status == 401)
+        err = http_headers_add(&headers, STR("WWW-Authenticate"), STR("Bearer"));
+    if (!err)
+        err = exchange_respond(x, status, &headers, json);
+    (void)err; /* the client is gone, and http_serve sees that too */
+}
+
+void visit_json(struct visit *v, int status, struct str json)
+{
+    respond(v->x, status, json);
+}
+
+void visit_error(struct visit *v, int err)
+{
+    int status = err_status(err);
+    struct str text =
+        str_from(v->fault.err == err ? fault_text(&v->fault) : err_text(err));
+    respond(v->x, status, arena_error(v->x->arena, status, err_code(err), text));
+}
+
+static void refusal_log(struct gateway *g, const struct exchange *x, int err)
+{
+    g->refused++;
+    LOG(LOG_INFO, "refused", log_z("error", err_code(err)), log_i("status", err_status(err)),
+        log_s("method", str_head(x->method_text, 16)), log_s("path", str_head(x->path, 128)));
+}
+
+void visit_refuse(void *arg, struct exchange *x, int err, const char *text)
+{
+    struct door *door = arg;
+    refusal_log(door->gateway, x, err);
+    int status = x->status >= 400 ? x->status : err_status(err);
+    respond(x, status, arena_error(x->arena, status, err_code(err), str_from(text)));
+}
+
+/* ---- who is it ---- */
+
+static struct str key_presented(const struct exchange *x)
+{
+    struct str value = http_headers_get(&x->headers, STR("Authorization"));
+    if (value.n == 0)
+        value = http_headers_get(&x->headers, STR("api-key"));
+    return value.n ? value : http_headers_get(&x->headers, STR("x-api-key"));
+}
+
+static int key_take(struct visit *v)
+{
+    const struct key *key = NULL;
+    int err = keys_check(v->gateway->keys, key_presented(v->x), &key, &v->fault);
+    return err ? err : key_copy(v->x->arena, key, &v->key);
+}
+
+static int local_door(struct visit *v)
+{
+    const struct config *c = v->snapshot->config;
+    return door_check_local(http_headers_get(&v->x->headers, STR("Host")),
+                            http_headers_get(&v->x->headers, STR("Origin")), c->hosts.at,
+                            c->hosts.n, &v->fault);
+}
+
+static int admin_check(struct visit *v)
+{
+    if (v->admin_door)
+        return local_door(v);
+    int err = key_take(v);
+    if (err == E_NO_KEY)
+        fault_set(&v->fault, err,
+                  "an admin key is needed; or set admin_listen in the configuration");
+    if (!err && !v->key->admin)
+        err = fault_set(&v->fault, E_FORBIDDEN, "key %.*s is no admin key",
+                        STR_ARGS(v->key->public_part));
+    return err;
+}
+
+static int needs_check(struct visit *v, enum route_needs needs)
+{
+    switch (needs) {
+    case NEEDS_NOTHING:
+        return 0;
+    case NEEDS_ADMIN:
+        return admin_check(v);
+    case NEEDS_KEY:
+        break;
+    }
+    if (v->admin_door)
+        return fault_set(&v->fault, E_NOT_FOUND, "this listener serves /admin and /metrics only");
+    if (v->snapshot->config->keys.require)
+        return key_take(v);
+    int err = local_door(v);
+    if (err)
+        return err;
+    /* A key that is given is looked at, so that its name stands in the ledger; one that is not
+     * ours belongs to the provider. */
+    struct fault ignored = {0};
+    const struct key *key = NULL;
+    if (keys_check(v->gateway->keys, key_presented(v->x), &key, &ignored) == 0)
+        return key_copy(v->x->arena, key, &v->key);
+    return 0;
+}
+
+/* ---- where does it go ---- */
+
+static bool path_matches(const struct route_row *r, struct str path, struct str *ret_rest)
+{
+    struct str pattern = str_from(r->path);
+    if (!str_ends(pattern, STR("*")))
+        return str_eq(path, pattern);
+    pattern.n--;
+    if (!str_starts(path, pattern))
+        return false;
+    *ret_rest = str_tail(path, pattern.n);
+    /* "/v1/files*" is /v1/files and /v1/files/..., not /v1/filesystem */
+    return str_ends(pattern, STR("/")) ? ret_rest->n > 0
+                                       : ret_rest->n == 0 || ret_rest->p[0] == '/';
+}
+
+static bool method_matches(const struct route_row *r, enum http_method m)
+{
+    return r->method == m || r->method == HTTP_OTHER || (r->method == HTTP_GET && m == HTTP_HEAD);
+}
+
+static const struct route_row *route_find(struct visit *v, bool *ret_other_method)
+{
+    for (const struct route_row *r = routes; r->path; r++) {
+        if (!path_matches(r, v->path, &v->rest))
+            continue;
+        if (method_matches(r, v->x->method))
+            return r;
+        *ret_other_method = true;
+    }
+    return NULL;
+}
+
+static int route_missing(struct visit *v, bool other_method)
+{
+    if (other_method)
+        return fault_set(&v->fault, E_BAD_METHOD, "%.*s does not take %.*s",
+                         STR_ARGS(str_head(v->path, 80)),
+                         STR_ARGS(str_head(v->x->method_text, 16)));
+    struct str words[64];
+    unsigned n = 0;
+    for (const struct route_row *r = routes; r->path && n < ARRAY_LEN(words); r++)
+        words[n++] = str_from(r->path);
+    struct str near = str_nearest(v->path, words, n);
+    return fault_set(&v->fault, E_NOT_FOUND, "there is no %.*s here%s%.*s%s",
+                     STR_ARGS(str_head(v->path, 80)), near.n ? "; did you mean " : "",
+                     STR_ARGS(near), near.n ? "?" : "");
+}
+
+void visit_handle(void *arg, struct exchange *x)
+{
+    struct door *door = arg;
+    struct visit *v = ARENA_NEW(x->arena, struct visit);
+    if (!v)
+        return;
+    v->gateway = door->gateway;
+    v->snapshot = snapshot_ref(door->gateway->now);
+    v->x = x;
+    v->admin_door = door->admin;
+    v->path = str_starts(x->path, STR("/openai/v1/")) ? str_tail(x->path, 7) : x->path;
+    bool other_method = false;
+    const struct route_row *route = route_find(v, &other_method);
+    int err = route ? needs_check(v, route->needs) : route_missing(v, other_method);
+    if (err) {
+        refusal_log(v->gateway, x, err);
+        visit_error(v, err);
+    } else {
+        route->handle(v);
+    }
+    snapshot_unref(v->snapshot);
+}

@@ -1,0 +1,71 @@
+/*
+ * visit.h: one request at the door: who it is, which route it takes, and how it is answered when
+ * something is wrong. Handlers get a `struct visit` and answer through its exchange.
+ */
+#ifndef API_VISIT_H
+#define API_VISIT_H
+
+#include <stdbool.h>
+
+#include "api/gateway.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/str.h"
+#include "guard/keys.h"
+#include "http/server.h"
+
+struct visit {
+    struct gateway *gateway;
+    struct snapshot *snapshot; /* held until the answer is out */
+    struct exchange *x;
+    const struct key *key;     /* in the exchange's arena; NULL where none is asked for */
+    bool admin_door;           /* came by the admin listener */
+    struct str path;           /* without the alias in front: "/v1/chat/completions" */
+    struct str rest;           /* what a route with a star matched */
+    struct fault fault;
+};
+
+/* The handler and the refuser of http_server_settings; `arg` is a struct door. */
+YIELDS void visit_handle(void *arg, struct exchange *x);
+YIELDS void visit_refuse(void *arg, struct exchange *x, int err, const char *text);
+
+/* Answers with the protocol's error object. Once per visit; its own errors end the connection. */
+YIELDS void visit_error(struct visit *v, int err);
+YIELDS void visit_json(struct visit *v, int status, struct str json);
+
+enum route_needs {
+    NEEDS_NOTHING, /* health */
+    NEEDS_KEY,     /* a key where keys are required, else the local door */
+    NEEDS_ADMIN,   /* an admin key or the admin listener */
+};
+
+struct route_row {
+    enum http_method method;
+    const char *path; /* a star at the end takes whatever follows */
+    enum route_needs needs;
+    YIELDS void (*handle)(struct visit *v);
+    const char *summary;
+};
+
+/* All routes; ends with a row whose path is NULL. In routes.c. */
+extern const struct route_row routes[];
+
+/* The handlers, a file a group. */
+void api_chat(struct visit *v);             /* llm_api.c */
+void api_completion(struct visit *v);
+void api_embedding(struct visit *v);
+void api_models(struct visit *v);           /* models_api.c */
+void api_model(struct visit *v);
+void api_relay(struct visit *v);            /* relay_api.c */
+void api_stateful(struct visit *v);
+void api_health(struct visit *v);           /* health_api.c */
+void api_ready(struct visit *v);
+void api_metrics(struct visit *v);
+void api_keys_list(struct visit *v);        /* admin_api.c */
+void api_keys_make(struct visit *v);
+void api_keys_revoke(struct visit *v);
+void api_config_show(struct visit *v);
+void api_config_load(struct visit *v);
+void api_upstreams(struct visit *v);
+
+#endif
