@@ -18,13 +18,16 @@ build: ## install what building needs, leave the program at build/sluice
 	@scripts/build release sluice
 
 run: ## build, start a local model and sluice, try it, stay up (MODELS=one, two, mock)
+	@scripts/setup build run
+	@scripts/build release sluice $(if $(filter mock,$(MODELS)),bench/mock)
+	@$(if $(filter mock,$(MODELS)),,MODELS=$(MODELS) scripts/models)
 	@MODELS=$(MODELS) scripts/run
 
 test: ## build and run all tests, in under ten minutes
+	@scripts/setup build test
 	@scripts/test
 
 models: ## fetch the local model (MODELS=two: the second one too)
-	@scripts/setup models
 	@MODELS=$(MODELS) scripts/models
 
 bench: build ## compare with nginx on one mock upstream
@@ -36,6 +39,7 @@ check-all: ## everything: tests, sanitizers, fuzzing, lint, a short soak (an hou
 	@scripts/check-all
 
 asan ubsan tsan: ## the tests under the address, undefined-behaviour or thread sanitizer
+	@scripts/setup build test
 	@scripts/test --variant $@ unit replay wire fault
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS (600)
