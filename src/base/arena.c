@@ -7,9 +7,27 @@
 #define POOL_BYTES_MAX (16u * 1024 * 1024)
 #define ALIGNMENT 16
 
+/* malloc's own header completes a block to ARENA_BLOCK bytes, so blocks tile whole pages. */
+#define BLOCK_MALLOC_BYTES (ARENA_BLOCK - sizeof(size_t))
+
+/* Above this a piece has a block of its own: less is wasted at the newest block's end. */
+#define LARGE_BYTES (ARENA_BLOCK / 4)
+
+/* With the address sanitizer, what no piece covers must not be touched, and pieces stand apart. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#define GAP 16
+#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+#define GAP 0
+#define POISON(p, n) ((void)(p), (void)(n))
+#define UNPOISON(p, n) ((void)(p), (void)(n))
+#endif
+
 struct arena_block {
     struct arena_block *next;
-    size_t bytes; /* of the whole block, this header included */
+    size_t bytes; /* of the whole block, this header included; ARENA_BLOCK for the usual ones */
 };
 
 _Static_assert(sizeof(struct arena_block) % ALIGNMENT == 0, "pieces behind it are aligned");
@@ -19,22 +37,23 @@ static struct {
     size_t bytes;
 } pool;
 
-static struct arena_block *block_get(struct arena *a, size_t bytes)
+static struct arena_block *block_get(const struct arena *a)
 {
-    if (bytes == ARENA_BLOCK && !a->private_blocks && pool.free) {
-        struct arena_block *b = pool.free;
+    struct arena_block *b = a->private_blocks ? NULL : pool.free;
+    if (b) {
         pool.free = b->next;
         pool.bytes -= ARENA_BLOCK;
         return b;
     }
-    struct arena_block *b = malloc(bytes);
+    b = malloc(BLOCK_MALLOC_BYTES);
     if (b)
-        b->bytes = bytes;
+        b->bytes = ARENA_BLOCK;
     return b;
 }
 
 static void block_put(const struct arena *a, struct arena_block *b)
 {
+    UNPOISON(b + 1, b->bytes == ARENA_BLOCK ? BLOCK_MALLOC_BYTES - sizeof(*b) : 0);
     if (b->bytes != ARENA_BLOCK || a->private_blocks || pool.bytes >= POOL_BYTES_MAX) {
         free(b);
         return;
@@ -65,13 +84,16 @@ void arena_fini(struct arena *a)
     a->held_bytes = 0;
 }
 
+static bool has_room(const struct arena *a, size_t bytes)
+{
+    return a->held_bytes <= a->bytes_max && bytes <= a->bytes_max - a->held_bytes;
+}
+
 /* A large piece gets a block of its own behind the newest, whose rest stays in use. */
 static void *large_alloc(struct arena *a, size_t size)
 {
     size_t bytes = sizeof(struct arena_block) + size;
-    if (a->held_bytes + bytes > a->bytes_max)
-        return NULL;
-    struct arena_block *b = malloc(bytes);
+    struct arena_block *b = has_room(a, bytes) ? malloc(bytes) : NULL;
     if (!b)
         return NULL;
     b->bytes = bytes;
@@ -86,32 +108,36 @@ static void *large_alloc(struct arena *a, size_t size)
     return b + 1;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+static bool block_add(struct arena *a)
 {
-    if (size > SIZE_MAX - ALIGNMENT)
-        return NULL;
-    size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    if (size <= (size_t)(a->end - a->at)) {
-        void *piece = a->at;
-        a->at += size;
-        return piece;
-    }
-    if (size > ARENA_BLOCK / 4) {
-        if (a->held_bytes > a->bytes_max || size > a->bytes_max)
-            return NULL;
-        return large_alloc(a, size);
-    }
-    if (a->held_bytes + ARENA_BLOCK > a->bytes_max)
-        return NULL;
-    struct arena_block *b = block_get(a, ARENA_BLOCK);
+    struct arena_block *b = has_room(a, ARENA_BLOCK) ? block_get(a) : NULL;
     if (!b)
-        return NULL;
+        return false;
     b->next = a->newest;
     a->newest = b;
     a->held_bytes += ARENA_BLOCK;
-    a->at = (char *)(b + 1) + size;
-    a->end = (char *)b + ARENA_BLOCK;
-    return b + 1;
+    a->at = (char *)(b + 1);
+    a->end = (char *)b + BLOCK_MALLOC_BYTES;
+    POISON(a->at, (size_t)(a->end - a->at));
+    return true;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    if (UNLIKELY(size > SIZE_MAX / 2))
+        return NULL;
+    /* An empty piece is one byte long, since NULL would mean that there is no room. */
+    size_t step = (size + !size + ALIGNMENT - 1 + GAP) & ~(size_t)(ALIGNMENT - 1);
+    if (UNLIKELY(step > (size_t)(a->end - a->at))) {
+        if (step > LARGE_BYTES)
+            return large_alloc(a, step);
+        if (!block_add(a))
+            return NULL;
+    }
+    void *piece = a->at;
+    a->at += step;
+    UNPOISON(piece, size);
+    return piece;
 }
 
 void *arena_zalloc(struct arena *a, size_t size)
@@ -120,6 +146,14 @@ void *arena_zalloc(struct arena *a, size_t size)
     if (piece)
         memset(piece, 0, size);
     return piece;
+}
+
+void *arena_zarray(struct arena *a, size_t size, size_t count)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(size, count, &bytes))
+        return NULL;
+    return arena_zalloc(a, bytes);
 }
 
 struct str arena_str(struct arena *a, struct str s)
@@ -135,20 +169,21 @@ struct str arena_str(struct arena *a, struct str s)
 
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list args)
 {
+    char text[256];
     va_list again;
     va_copy(again, args);
-    size_t room = (size_t)(a->end - a->at);
-    int n = vsnprintf(room ? a->at : NULL, room, fmt, args); /* at once where it fits */
-    struct str text = STR_NONE;
-    if (n >= 0) {
+    int n = vsnprintf(text, sizeof(text), fmt, args);
+    struct str made = STR_NONE;
+    if (n >= 0 && (size_t)n < sizeof(text)) {
+        made = arena_str(a, str_of(text, (size_t)n));
+    } else if (n >= 0) {
         char *p = arena_alloc(a, (size_t)n + 1);
-        if (p && (size_t)n + 1 > room)
-            vsnprintf(p, (size_t)n + 1, fmt, again);
         if (p)
-            text = str_of(p, (size_t)n);
+            vsnprintf(p, (size_t)n + 1, fmt, again);
+        made = p ? str_of(p, (size_t)n) : STR_NONE;
     }
     va_end(again);
-    return text;
+    return made;
 }
 
 struct str arena_printf(struct arena *a, const char *fmt, ...)

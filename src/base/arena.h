@@ -44,7 +44,8 @@ MUSTCHECK void *arena_alloc(struct arena *a, size_t size);
 MUSTCHECK void *arena_zalloc(struct arena *a, size_t size);
 
 #define ARENA_NEW(a, type) ((type *)arena_zalloc((a), sizeof(type)))
-#define ARENA_ARRAY(a, type, count) ((type *)arena_zalloc((a), sizeof(type) * (count)))
+#define ARENA_ARRAY(a, type, count) ((type *)arena_zarray((a), sizeof(type), (count)))
+MUSTCHECK void *arena_zarray(struct arena *a, size_t size, size_t count);
 
 /* Copies; always NUL-terminated behind the text. p == NULL when the arena is full. */
 MUSTCHECK struct str arena_str(struct arena *a, struct str s);

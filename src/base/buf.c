@@ -6,6 +6,8 @@
 
 #include "base/err.h"
 
+#define LEAST_CAP 128
+
 void buf_init(struct buf *b, size_t bytes_max)
 {
     *b = (struct buf){.bytes_max = bytes_max};
@@ -24,16 +26,24 @@ static int fail(struct buf *b, int err)
     return err;
 }
 
+/* The next capacity that holds `need` bytes, which the ceiling allows. */
+static size_t next_cap(const struct buf *b, size_t need)
+{
+    size_t cap = b->cap > b->bytes_max / 2 ? b->bytes_max : b->cap * 2;
+    if (cap < need)
+        cap = need;
+    if (cap < LEAST_CAP)
+        cap = LEAST_CAP;
+    return cap < b->bytes_max ? cap : b->bytes_max;
+}
+
 int buf_reserve(struct buf *b, size_t more)
 {
-    if (more <= b->cap - b->n)
+    if (LIKELY(more <= b->cap - b->n))
         return 0;
     if (more > b->bytes_max - b->n)
         return fail(b, E_TOO_LARGE);
-    size_t cap = b->cap ? b->cap : 128;
-    while (cap < b->n + more)
-        cap *= 2;
-    cap = cap < b->bytes_max ? cap : b->bytes_max;
+    size_t cap = next_cap(b, b->n + more);
     char *p = realloc(b->p, cap);
     if (!p)
         return fail(b, E_MEMORY);
@@ -63,31 +73,37 @@ int buf_char(struct buf *b, char c)
     return buf_add(b, &c, 1);
 }
 
+/* vsnprintf wants a byte for its NUL, which the ceiling need not have: long text goes around. */
+static int vprintf_long(struct buf *b, size_t n, const char *fmt, va_list args)
+{
+    if (n > b->bytes_max - b->n)
+        return fail(b, E_TOO_LARGE);
+    char *text = malloc(n + 1);
+    if (!text)
+        return fail(b, E_MEMORY);
+    vsnprintf(text, n + 1, fmt, args);
+    int err = buf_add(b, text, n);
+    free(text);
+    return err;
+}
+
 int buf_printf(struct buf *b, const char *fmt, ...)
 {
-    va_list args;
-    for (int round = 0; round < 2; round++) {
-        size_t room = b->cap - b->n;
-        va_start(args, fmt);
-        int n = vsnprintf(room ? b->p + b->n : NULL, room, fmt, args);
-        va_end(args);
-        if (n < 0)
-            return fail(b, E_INTERNAL);
-        if ((size_t)n < room) {
-            b->n += (size_t)n;
-            return 0;
-        }
-        /* One more byte for the NUL that vsnprintf writes, though it is not counted in n. */
-        if ((size_t)n > b->bytes_max - b->n)
-            return fail(b, E_TOO_LARGE);
-        size_t ceiling = b->bytes_max;
-        b->bytes_max = ceiling + 1;
-        int err = buf_reserve(b, (size_t)n + 1);
-        b->bytes_max = ceiling;
-        if (err)
-            return err;
-    }
-    return fail(b, E_INTERNAL);
+    char text[512];
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    int n = vsnprintf(text, sizeof(text), fmt, args);
+    int err;
+    if (n < 0)
+        err = fail(b, E_INTERNAL);
+    else if ((size_t)n < sizeof(text))
+        err = buf_add(b, text, (size_t)n);
+    else
+        err = vprintf_long(b, (size_t)n, fmt, again);
+    va_end(again);
+    va_end(args);
+    return err;
 }
 
 int buf_u64(struct buf *b, uint64_t value)
@@ -103,10 +119,32 @@ int buf_u64(struct buf *b, uint64_t value)
 
 int buf_i64(struct buf *b, int64_t value)
 {
-    if (value >= 0)
-        return buf_u64(b, (uint64_t)value);
-    int err = buf_char(b, '-');
-    return err ? err : buf_u64(b, 0 - (uint64_t)value);
+    return buf_decimal(b, value, 0, 0);
+}
+
+#define PLACES_MAX 18
+
+int buf_decimal(struct buf *b, int64_t value, unsigned places, unsigned places_least)
+{
+    char text[1 + 20 + 1]; /* sign, digits, point */
+    size_t at = sizeof(text);
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    places = places < PLACES_MAX ? places : PLACES_MAX;
+    bool begun = false;
+    for (unsigned place = places; place > 0; place--, rest /= 10) {
+        begun = begun || rest % 10 != 0 || place <= places_least;
+        if (begun)
+            text[--at] = (char)('0' + rest % 10);
+    }
+    if (begun)
+        text[--at] = '.';
+    do {
+        text[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (value < 0)
+        text[--at] = '-';
+    return buf_add(b, text + at, sizeof(text) - at);
 }
 
 void buf_drop(struct buf *b, size_t n)

@@ -34,13 +34,19 @@ static inline void buf_clear(struct buf *b)
 /* Room for `more` further bytes: 0 or E_TOO_LARGE, E_MEMORY. */
 MUSTCHECK int buf_reserve(struct buf *b, size_t more);
 
-/* Each returns 0 or the error, and also keeps the first error in b->failed. */
+/* Each adds all or nothing, returns 0 or the error, and keeps the first error in b->failed. */
 int buf_add(struct buf *b, const void *bytes, size_t n);
 int buf_str(struct buf *b, struct str s);
 int buf_char(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 int buf_u64(struct buf *b, uint64_t value);
 int buf_i64(struct buf *b, int64_t value);
+
+/*
+ * `value` divided by 10 to the `places` (at most 18), exact: (1234567, 9) is 0.001234567. Zeros at
+ * the end go, down to `places_least` decimals: (12000, 3, 3) is 12.000, (12000, 3, 0) is 12.
+ */
+int buf_decimal(struct buf *b, int64_t value, unsigned places, unsigned places_least);
 
 /* Removes the first `n` bytes and moves the rest to the front. */
 void buf_drop(struct buf *b, size_t n);

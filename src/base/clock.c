@@ -1,7 +1,6 @@
 #include "base/clock.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <time.h>
 
 /* Tests own time through this; in the program it is never set. */
@@ -11,6 +10,10 @@ static struct {
 } fake;
 
 static int64_t cached_ms;
+
+/* 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z */
+#define ISO_MS_MIN (-62167219200000LL)
+#define ISO_MS_MAX 253402300799999LL
 
 static int64_t read_us(clockid_t which)
 {
@@ -62,13 +65,38 @@ void clock_real(void)
     clock_refresh();
 }
 
+static char *digits_write(char *at, int value, int width)
+{
+    for (int i = width - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    return at + width;
+}
+
 char *clock_iso(int64_t wall_us, char out[25])
 {
-    time_t seconds = (time_t)(wall_us / 1000000);
-    int ms = (int)(wall_us % 1000000 / 1000);
+    /* Rounded down also before 1970; the text has room for the years 0 to 9999. */
+    int64_t ms = wall_us / 1000 - (wall_us % 1000 < 0);
+    if (ms < ISO_MS_MIN)
+        ms = ISO_MS_MIN;
+    if (ms > ISO_MS_MAX)
+        ms = ISO_MS_MAX;
+    time_t seconds = (time_t)(ms / 1000 - (ms % 1000 < 0));
     struct tm t;
     gmtime_r(&seconds, &t);
-    size_t n = strftime(out, 25, "%Y-%m-%dT%H:%M:%S", &t);
-    snprintf(out + n, 25 - n, ".%03dZ", ms);
+    char *at = digits_write(out, t.tm_year + 1900, 4);
+    *at++ = '-';
+    at = digits_write(at, t.tm_mon + 1, 2);
+    *at++ = '-';
+    at = digits_write(at, t.tm_mday, 2);
+    *at++ = 'T';
+    at = digits_write(at, t.tm_hour, 2);
+    *at++ = ':';
+    at = digits_write(at, t.tm_min, 2);
+    *at++ = ':';
+    at = digits_write(at, t.tm_sec, 2);
+    *at++ = '.';
+    at = digits_write(at, (int)(ms - (int64_t)seconds * 1000), 3);
+    *at++ = 'Z';
+    *at = '\0';
     return out;
 }

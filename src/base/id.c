@@ -1,6 +1,7 @@
 #include "base/id.h"
 
-#include <string.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
@@ -12,8 +13,10 @@ void random_bytes(void *out, size_t n)
     char *p = out;
     while (n > 0) {
         ssize_t got = getrandom(p, n, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
         if (got <= 0)
-            continue; /* interrupted; the call cannot fail otherwise once the system is up */
+            abort(); /* no system that we run on; secrets without chance would be worse */
         p += got;
         n -= (size_t)got;
     }
@@ -37,13 +40,19 @@ uint64_t random_u64(void)
     return result;
 }
 
+/*
+ * While the wall clock runs back by less than this, ids keep counting in the latest millisecond
+ * seen, so their order holds. A larger step is a clock that was set: its time is believed.
+ */
+#define STEP_BACK_MS_MAX 60000
+
 void id_new(struct id *ret_id)
 {
     static int64_t last_ms;
     static uint64_t low; /* 60 of the 80 random bits; the other 20 are drawn with each new ms */
     static uint64_t high;
     int64_t now_ms = clock_wall_us() / 1000;
-    if (now_ms > last_ms) {
+    if (now_ms > last_ms || now_ms < last_ms - STEP_BACK_MS_MAX) {
         last_ms = now_ms;
         /* The top bit stays free, so that counting up within a millisecond has room. */
         low = random_u64() >> 5;

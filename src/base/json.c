@@ -2,68 +2,72 @@
 
 #include <stdlib.h>
 
+#include "base/json_internal.h"
+
 /*
- * Scratch memory of scans and peeks: the copy that is parsed in place, and the values. It grows to
- * what the largest text needs and shrinks again with the next text that needs much less.
+ * Scratch memory is reused from text to text. It grows to what the largest one needs; an area
+ * beyond KEPT is given back by the next text that needs a quarter of it or less.
  */
-#define SCRATCH_BYTES_KEPT (1024u * 1024)
+#define SCRATCH_BYTES_LEAST 16384
+#define SCRATCH_BYTES_KEPT  (1024u * 1024)
+#define TEXT_BYTES_MAX      (64u * 1024 * 1024)
+#define VALUES_BYTES_MAX    (256u * 1024 * 1024)
 
-static struct {
-    char *bytes;
+struct area {
+    char *p;
     size_t cap;
-} scratch;
+};
 
+/* What one parsed text lives in: the copy that is parsed in place, and its values. */
+struct scratch {
+    struct area text;
+    struct area values;
+    bool values_lent; /* yyjson asks for one piece when it parses in place */
+};
+
+static struct scratch scan_scratch, peek_scratch;
 static struct json_scan the_scan;
 
-static char *scratch_of(size_t need)
+/* Room for `need` bytes whose old content does not matter. */
+static char *area_fit(struct area *a, size_t need)
 {
-    bool much_too_large = scratch.cap > SCRATCH_BYTES_KEPT && need < scratch.cap / 4;
-    if (scratch.cap >= need && !much_too_large)
-        return scratch.bytes;
-    size_t cap = need < 65536 ? 65536 : need;
-    free(scratch.bytes);
-    scratch.bytes = malloc(cap);
-    scratch.cap = scratch.bytes ? cap : 0;
-    return scratch.bytes;
+    bool giant_passed = a->cap > SCRATCH_BYTES_KEPT && need <= a->cap / 4;
+    if (LIKELY(a->cap >= need && !giant_passed))
+        return a->p;
+    size_t cap = need < SCRATCH_BYTES_LEAST ? SCRATCH_BYTES_LEAST : need + need / 4;
+    free(a->p);
+    a->p = malloc(cap);
+    a->cap = a->p ? cap : 0;
+    return a->p;
 }
 
-/* Deeper than JSON_DEPTH_MAX? Few brackets cannot nest deeply, and counting them is quick. */
-static bool too_deep(struct str text)
+static void *scratch_malloc(void *ctx, size_t size)
 {
-    size_t brackets = 0;
-    for (size_t i = 0; i < text.n; i++)
-        brackets += (text.p[i] == '{') | (text.p[i] == '[');
-    if (LIKELY(brackets <= JSON_DEPTH_MAX))
-        return false;
-    int depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > JSON_DEPTH_MAX)
-                return true;
-        } else if (c == '}' || c == ']') {
-            depth--;
-        }
-    }
-    return false;
+    struct scratch *s = ctx;
+    if (s->values_lent || size > VALUES_BYTES_MAX)
+        return NULL;
+    void *p = area_fit(&s->values, size);
+    s->values_lent = p != NULL;
+    return p;
 }
 
-static int depth_fault(struct fault *f)
+static void *scratch_realloc(void *ctx, void *old UNUSED, size_t old_size UNUSED, size_t size)
 {
-    return fault_set(f, E_BAD_JSON, "the JSON nests deeper than %d levels", JSON_DEPTH_MAX);
+    struct scratch *s = ctx;
+    if (size <= s->values.cap)
+        return s->values.p;
+    if (size > VALUES_BYTES_MAX)
+        return NULL;
+    char *p = realloc(s->values.p, size);
+    if (p)
+        s->values = (struct area){p, size};
+    return p;
 }
 
-static int read_fault(struct fault *f, const yyjson_read_err *e)
+static void scratch_free(void *ctx, void *piece UNUSED)
 {
-    return fault_set(f, E_BAD_JSON, "invalid JSON at byte %zu: %s", e->pos, e->msg);
+    struct scratch *s = ctx;
+    s->values_lent = false;
 }
 
 static void *arena_malloc(void *ctx, size_t size)
@@ -85,20 +89,73 @@ static void arena_free(void *ctx UNUSED, void *piece UNUSED)
 {
 }
 
-int json_parse(struct arena *a, struct str text, yyjson_doc **ret_doc, struct fault *f)
+/*
+ * Deeper than JSON_DEPTH_MAX? yyjson reads without recursion and knows no limit. Its values stand
+ * one behind the other with each container in front of what it holds, so a walk over them with
+ * the ends of the open containers tells; it costs less than a look at every byte.
+ */
+static bool too_deep(yyjson_doc *doc)
 {
-    if (too_deep(text))
-        return depth_fault(f);
-    yyjson_alc alc = {arena_malloc, arena_realloc, arena_free, a};
+    if (yyjson_doc_get_val_count(doc) <= JSON_DEPTH_MAX)
+        return false;
+    yyjson_val *ends[JSON_DEPTH_MAX];
+    size_t depth = 0;
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    yyjson_val *end = unsafe_yyjson_get_next(root);
+    for (yyjson_val *v = root; v < end; v++) {
+        while (depth > 0 && v >= ends[depth - 1])
+            depth--;
+        if (!unsafe_yyjson_is_ctn(v))
+            continue;
+        if (depth == JSON_DEPTH_MAX)
+            return true;
+        ends[depth++] = unsafe_yyjson_get_next(v);
+    }
+    return false;
+}
+
+/* Parses the copy of `text` at `copy` in place; on failure says what is wrong with `text`. */
+static int read_copy(struct str text, char *copy, const yyjson_alc *alc, yyjson_doc **ret_doc,
+                     struct fault *f)
+{
+    if (text.n)
+        memcpy(copy, text.p, text.n);
+    memset(copy + text.n, 0, YYJSON_PADDING_SIZE);
     yyjson_read_err e = {0};
-    /* Without YYJSON_READ_INSITU the text is copied, not changed. */
-    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text.p, text.n, 0, &alc, &e);
+    yyjson_doc *doc = yyjson_read_opts(copy, text.n, YYJSON_READ_INSITU, alc, &e);
     if (!doc && e.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
-        return E_MEMORY;
+        return fault_set(f, E_MEMORY, "no memory to read %zu bytes of JSON", text.n);
     if (!doc)
-        return read_fault(f, &e);
+        return f ? json_read_fault(f, text, &e) : E_BAD_JSON;
+    if (too_deep(doc))
+        return f ? json_depth_fault(f, text) : E_BAD_JSON;
     *ret_doc = doc;
     return 0;
+}
+
+static int scratch_read(struct scratch *s, struct str text, yyjson_doc **ret_doc, struct fault *f)
+{
+    if (text.n > TEXT_BYTES_MAX)
+        return fault_set(f, E_TOO_LARGE, "%zu bytes of JSON; at most %u are read", text.n,
+                         TEXT_BYTES_MAX);
+    char *copy = area_fit(&s->text, text.n + YYJSON_PADDING_SIZE);
+    if (!copy)
+        return E_MEMORY;
+    s->values_lent = false;
+    yyjson_alc alc = {scratch_malloc, scratch_realloc, scratch_free, s};
+    return read_copy(text, copy, &alc, ret_doc, f);
+}
+
+int json_parse(struct arena *a, struct str text, yyjson_doc **ret_doc, struct fault *f)
+{
+    if (text.n > TEXT_BYTES_MAX)
+        return fault_set(f, E_TOO_LARGE, "%zu bytes of JSON; at most %u are read", text.n,
+                         TEXT_BYTES_MAX);
+    char *copy = arena_alloc(a, text.n + YYJSON_PADDING_SIZE);
+    if (!copy)
+        return E_MEMORY;
+    yyjson_alc alc = {arena_malloc, arena_realloc, arena_free, a};
+    return read_copy(text, copy, &alc, ret_doc, f);
 }
 
 struct str json_get_str(yyjson_val *object, const char *key)
@@ -114,196 +171,113 @@ int64_t json_get_i64(yyjson_val *object, const char *key, int64_t absent)
     return (int64_t)yyjson_get_uint(v);
 }
 
-static bool is_json_space(char c)
+static bool is_space(char c)
 {
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* From a string's opening quote to the byte behind its closing one. */
-static size_t string_end(struct str text, size_t at)
-{
-    for (at++; text.p[at] != '"'; at++)
-        if (text.p[at] == '\\')
-            at++;
-    return at + 1;
-}
-
-static size_t value_start(struct str text, size_t key_at)
-{
-    size_t at = string_end(text, key_at);
-    while (text.p[at] != ':')
-        at++;
-    at++;
-    while (is_json_space(text.p[at]))
-        at++;
-    return at;
-}
-
-/* Back from `at` over white space. */
+/* The byte behind the white space before `at`; there is always some text before it. */
 static size_t space_before(struct str text, size_t at)
 {
-    while (is_json_space(text.p[at - 1]))
+    while (is_space(text.p[at - 1]))
         at--;
     return at;
 }
 
-/* Where each member's value ends: before the comma in front of the next key, or the last brace. */
-static void members_end(struct json_scan *s)
+/* Where the value begins whose key's opening quote stands at `at`. The text is valid JSON. */
+static size_t value_start(struct str text, size_t at)
 {
-    for (size_t i = 0; i < s->count; i++) {
-        size_t end;
-        if (i + 1 < s->count) {
-            end = space_before(s->text, s->member[i + 1].member_at.from); /* behind the comma */
-            end = space_before(s->text, end - 1);
-        } else {
-            end = space_before(s->text, s->text.n);
-            end = space_before(s->text, end - 1);
-        }
-        s->member[i].member_at.to = s->member[i].value_at.to = end;
+    for (at++; text.p[at] != '"'; at++)
+        if (text.p[at] == '\\')
+            at++;
+    for (at++; is_space(text.p[at]); at++)
+        ;
+    for (at++; is_space(text.p[at]); at++) /* behind the colon */
+        ;
+    return at;
+}
+
+static void member_end(struct json_scan *s, size_t end)
+{
+    struct json_member *last = &s->member[s->count - 1];
+    last->member_at.to = last->value_at.to = end;
+}
+
+/* Fills in the members; `copy` is what the original text became by being parsed in place. */
+static int members_find(struct json_scan *s, const char *copy, struct fault *f)
+{
+    yyjson_obj_iter it = yyjson_obj_iter_with(s->root);
+    yyjson_val *key;
+    while ((key = yyjson_obj_iter_next(&it))) {
+        /* Unescaping moves a string's end, never its beginning. */
+        size_t key_at = (size_t)(yyjson_get_str(key) - copy) - 1;
+        /* The value before ends in front of the comma that is in front of this key. */
+        if (s->count > 0)
+            member_end(s, space_before(s->text, space_before(s->text, key_at) - 1));
+        if (s->count == JSON_MEMBERS_MAX)
+            return fault_set(f, E_BAD_JSON, "byte %zu: the object has more than %d members",
+                             key_at, JSON_MEMBERS_MAX);
+        s->member[s->count++] = (struct json_member){
+            .key = json_str(key),
+            .value = yyjson_obj_iter_get_val(key),
+            .member_at.from = key_at,
+            .value_at.from = value_start(s->text, key_at),
+        };
     }
+    /* Behind the root's closing brace is nothing but white space. */
+    if (s->count > 0)
+        member_end(s, space_before(s->text, space_before(s->text, s->text.n) - 1));
+    return 0;
 }
 
 int json_scan(struct str text, const struct json_scan **ret_scan, struct fault *f)
 {
     struct json_scan *s = &the_scan;
-    if (too_deep(text))
-        return depth_fault(f);
-    size_t copy_bytes = (text.n + YYJSON_PADDING_SIZE + 15) & ~(size_t)15;
-    size_t values = yyjson_read_max_memory_usage(text.n, YYJSON_READ_INSITU);
-    char *copy = scratch_of(copy_bytes + values);
-    if (!copy)
-        return E_MEMORY;
-    if (text.n)
-        memcpy(copy, text.p, text.n);
-    memset(copy + text.n, 0, YYJSON_PADDING_SIZE);
-    yyjson_alc alc;
-    yyjson_read_err e = {0};
-    if (!yyjson_alc_pool_init(&alc, copy + copy_bytes, values))
-        return E_MEMORY;
-    yyjson_doc *doc = yyjson_read_opts(copy, text.n, YYJSON_READ_INSITU, &alc, &e);
-    if (!doc)
-        return read_fault(f, &e);
+    yyjson_doc *doc;
     s->text = text;
-    s->root = yyjson_doc_get_root(doc);
+    s->root = NULL;
     s->count = 0;
+    int err = scratch_read(&scan_scratch, text, &doc, f);
+    if (err)
+        return err;
+    s->root = yyjson_doc_get_root(doc);
     if (!yyjson_is_obj(s->root))
-        return fault_set(f, E_BAD_JSON, "the body has to be a JSON object");
-    size_t i, n;
-    yyjson_val *key, *value;
-    yyjson_obj_foreach(s->root, i, n, key, value)
-    {
-        if (s->count == JSON_MEMBERS_MAX)
-            return fault_set(f, E_BAD_JSON, "the object has more than %d members",
-                             JSON_MEMBERS_MAX);
-        struct json_member *m = &s->member[s->count++];
-        /* Parsed in place, a key's text begins where it did in the original. */
-        size_t key_at = (size_t)(yyjson_get_str(key) - copy) - 1;
-        *m = (struct json_member){.key = json_str(key),
-                                  .value = value,
-                                  .member_at = {.from = key_at},
-                                  .value_at = {.from = value_start(text, key_at)}};
-    }
-    members_end(s);
-    *ret_scan = s;
-    return 0;
+        return fault_set(f, E_BAD_JSON, "byte 0: the body has to be a JSON object, it is %s %s",
+                         yyjson_is_arr(s->root) ? "an" : "a", yyjson_get_type_desc(s->root));
+    err = members_find(s, scan_scratch.text.p, f);
+    if (!err)
+        *ret_scan = s;
+    return err;
 }
 
 const struct json_member *json_scan_find(const struct json_scan *scan, struct str key,
                                          bool *ret_twice)
 {
     const struct json_member *found = NULL;
-    for (size_t i = 0; i < scan->count; i++) {
-        if (scan->member[i].key.n != key.n || !str_eq(scan->member[i].key, key))
+    bool twice = false;
+    for (size_t i = 0; i < scan->count && !twice; i++) {
+        if (!str_eq(scan->member[i].key, key))
             continue;
-        if (found) {
-            if (ret_twice)
-                *ret_twice = true;
-            return found;
-        }
-        found = &scan->member[i];
+        if (found)
+            twice = true;
+        else
+            found = &scan->member[i];
         if (!ret_twice)
             break;
     }
+    if (ret_twice)
+        *ret_twice = twice;
     return found;
 }
 
 yyjson_val *json_peek(struct str text)
 {
-    if (too_deep(text))
-        return NULL;
-    size_t need = yyjson_read_max_memory_usage(text.n, 0);
-    char *memory = scratch_of(need);
-    yyjson_alc alc;
-    if (!memory || !yyjson_alc_pool_init(&alc, memory, need))
-        return NULL;
-    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text.p, text.n, 0, &alc, NULL);
-    return yyjson_doc_get_root(doc);
+    yyjson_doc *doc;
+    return scratch_read(&peek_scratch, text, &doc, NULL) ? NULL : yyjson_doc_get_root(doc);
 }
 
-/* Length of the valid UTF-8 sequence at p, 0 for an invalid one. */
-static size_t utf8_length(const unsigned char *p, size_t n)
+size_t json_scratch_bytes(void)
 {
-    if (p[0] < 0x80)
-        return 1;
-    size_t want = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || n < want)
-        return 0;
-    for (size_t i = 1; i < want; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    /* overlong forms, surrogates, beyond U+10FFFF */
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return want;
-}
-
-static int escape(struct buf *out, unsigned char c)
-{
-    static const char letters[] = "btnvfr"; /* 8 .. 13; JSON has no \v */
-    if (c == '"' || c == '\\')
-        return buf_printf(out, "\\%c", c);
-    if (c >= 8 && c <= 13 && c != 11)
-        return buf_printf(out, "\\%c", letters[c - 8]);
-    return buf_printf(out, "\\u%04x", c);
-}
-
-int json_quote(struct buf *out, struct str s)
-{
-    const unsigned char *p = (const unsigned char *)s.p;
-    buf_char(out, '"');
-    size_t plain = 0; /* plain .. i is to be copied as it is */
-    for (size_t i = 0; i < s.n;) {
-        size_t n = utf8_length(p + i, s.n - i);
-        bool special = n == 0 || p[i] < 0x20 || p[i] == '"' || p[i] == '\\' || p[i] == 0x7f;
-        if (!special) {
-            i += n;
-            continue;
-        }
-        buf_add(out, p + plain, i - plain);
-        if (n == 0)
-            buf_str(out, STR("\xef\xbf\xbd"));
-        else
-            escape(out, p[i]);
-        plain = ++i;
-    }
-    buf_add(out, p + plain, s.n - plain);
-    return buf_char(out, '"');
-}
-
-int json_usd(struct buf *out, int64_t nanos)
-{
-    uint64_t value = nanos < 0 ? 0 - (uint64_t)nanos : (uint64_t)nanos;
-    if (nanos < 0)
-        buf_char(out, '-');
-    uint64_t fraction = value % 1000000000u;
-    int err = buf_u64(out, value / 1000000000u);
-    if (fraction == 0)
-        return err;
-    int digits = 9;
-    while (fraction % 10 == 0) {
-        fraction /= 10;
-        digits--;
-    }
-    return buf_printf(out, ".%0*llu", digits, (unsigned long long)fraction);
+    return scan_scratch.text.cap + scan_scratch.values.cap + peek_scratch.text.cap +
+           peek_scratch.values.cap;
 }

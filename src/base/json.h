@@ -6,8 +6,9 @@
  * and knows where every top-level member stands in the ORIGINAL bytes, so that a value can be
  * replaced by splicing and all other bytes stay as they came.
  *
- * Both refuse what nests deeper than JSON_DEPTH_MAX, with E_BAD_JSON and the byte where it went
- * wrong. Nothing here yields; scans belong to the loop thread.
+ * Both refuse what nests deeper than JSON_DEPTH_MAX, with E_BAD_JSON and a fault that names the
+ * byte, the line and what was expected there. More than 64 MiB are E_TOO_LARGE. Nothing here
+ * yields; scans belong to the loop thread.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
@@ -31,9 +32,10 @@ MUSTCHECK int json_parse(struct arena *a, struct str text, yyjson_doc **ret_doc,
 struct str json_get_str(yyjson_val *object, const char *key);
 /* A member's value as a whole number >= 0; `absent` when it is not there or is none. */
 int64_t json_get_i64(yyjson_val *object, const char *key, int64_t absent);
+/* STR_NONE for what is no string. */
 static inline struct str json_str(yyjson_val *v)
 {
-    return (struct str){yyjson_get_str(v), yyjson_get_len(v)};
+    return yyjson_is_str(v) ? (struct str){yyjson_get_str(v), yyjson_get_len(v)} : STR_NONE;
 }
 
 /* Bytes `from` .. `to` (not included) of the original text. */
@@ -74,11 +76,18 @@ const struct json_member *json_scan_find(const struct json_scan *scan, struct st
 
 /*
  * A quick parse of `text` into scratch memory without member positions: for looking into events.
- * The value is valid until the next json_scan or json_peek. NULL when it is not valid JSON.
+ * The value is valid until the next json_peek; scans do not disturb it, nor it them. NULL when
+ * it is not valid JSON.
  */
 yyjson_val *json_peek(struct str text);
 
-/* "abc" with quotes and escapes, as RFC 8259 asks; invalid UTF-8 becomes U+FFFD. */
+/* What the scratch memory of scans and peeks holds now; for metrics. */
+size_t json_scratch_bytes(void);
+
+/*
+ * "abc" with quotes and escapes, as RFC 8259 asks; invalid UTF-8 becomes U+FFFD. Control
+ * characters beyond ASCII are escaped too, so that a quoted text is safe on a terminal.
+ */
 int json_quote(struct buf *out, struct str s);
 
 /* Nano-dollars as a JSON number in dollars, exact: 1234567 -> 0.001234567 */

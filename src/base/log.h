@@ -24,7 +24,7 @@ enum log_format { LOG_TEXT, LOG_JSON };
 #define LOG_BUFFER_BYTES 65536
 
 /* Ends a list of fields. */
-#define LOG_END ((struct log_field){NULL, LOG_F_END, {0}})
+#define LOG_END ((struct log_field){.name = NULL, .kind = LOG_F_END})
 
 enum log_kind { LOG_F_END, LOG_F_STR, LOG_F_INT, LOG_F_NANOS_USD, LOG_F_US_AS_MS, LOG_F_NULL };
 

@@ -1,96 +1,101 @@
 #include "base/metric.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
-
-#define BOUNDS_MAX 32
 #define FAMILIES_MAX 256
-#define LABEL_BYTES_MAX 128
+#define BOUNDS_MAX   32
+#define BUCKETS      64
 
 struct metric_series {
-    struct metric_series *next; /* in its bucket */
+    struct metric_series *next; /* in its hash bucket */
     struct family *family;
-    char *labels[METRIC_LABELS_MAX];
-    int64_t value;     /* counter, gauge; histogram: sum */
-    uint64_t count;    /* histogram */
-    int64_t bounds[BOUNDS_MAX]; /* histogram: in stored units */
-    uint64_t buckets[];         /* histogram: bounds_n + 1 */
+    char *labels;     /* the label values, one behind the other, each ended by a NUL */
+    size_t labels_n;  /* their bytes, NULs included */
+    int64_t value;    /* counter, gauge; histogram: sum, in stored units */
+    uint64_t count;   /* histogram: observations */
+    uint64_t below[]; /* histogram: those in each interval, bounds_n + 1 of them */
 };
 
-#define BUCKETS 64
-
+/* All series of one description. */
 struct family {
     const struct metric_desc *desc;
     unsigned labels_n, bounds_n, series_n;
+    unsigned places; /* decimals that the scale shifts by; PLACES_NONE for an odd scale */
+    int64_t bounds[BOUNDS_MAX]; /* in stored units */
     struct metric_series *bucket[BUCKETS];
-    struct metric_series *other; /* what did not fit */
+    struct metric_series *other; /* what did not fit; all of a family without labels */
+    bool other_used;
 };
+
+#define PLACES_NONE 99
 
 struct metric_set {
     unsigned families_n;
     struct family *families[FAMILIES_MAX];
-    struct family *nowhere; /* takes what cannot be had for lack of memory */
+    struct family *lost; /* takes what there was no memory for */
 };
 
-static const struct metric_desc nowhere_desc = {
-    .name = "sluice_metrics_lost", .help = "Updates that found no memory.", .kind = METRIC_COUNTER};
+static const struct metric_desc lost_desc = {
+    .name = "sluice_metric_updates_lost_total",
+    .help = "Updates of metrics that there was no memory for.",
+    .kind = METRIC_COUNTER,
+};
 
-static struct metric_series *series_new(struct family *f, const struct str *values)
+/* 1e-6 shifts by six places; exact decimals are written where it is a power of ten. */
+static unsigned places_of(double scale)
 {
-    struct metric_series *s =
-        calloc(1, sizeof(*s) + (f->bounds_n + 1) * sizeof(s->buckets[0]));
-    if (!s)
+    double power = 1;
+    for (unsigned places = 0; places <= 9; places++, power /= 10)
+        if (scale == 0 ? places == 0 : fabs(scale / power - 1) < 1e-9)
+            return places;
+    return PLACES_NONE;
+}
+
+static struct metric_series *series_new(struct family *f, struct str labels)
+{
+    struct metric_series *s = calloc(1, sizeof(*s) + (f->bounds_n + 1) * sizeof(s->below[0]));
+    char *copy = malloc(labels.n + 1);
+    if (!s || !copy) {
+        free(s);
+        free(copy);
         return NULL;
-    s->family = f;
-    double scale = f->desc->scale != 0 ? f->desc->scale : 1;
-    for (unsigned i = 0; i < f->bounds_n; i++)
-        s->bounds[i] = (int64_t)(f->desc->bounds[i] / scale + 0.5);
-    for (unsigned i = 0; i < f->labels_n; i++) {
-        struct str v = values ? str_head(values[i], LABEL_BYTES_MAX) : STR("other");
-        s->labels[i] = strndup(v.p ? v.p : "", v.n);
     }
+    if (labels.n)
+        memcpy(copy, labels.p, labels.n);
+    s->family = f;
+    s->labels = copy;
+    s->labels_n = labels.n;
     return s;
+}
+
+static void series_free(struct metric_series *s)
+{
+    free(s->labels);
+    free(s);
 }
 
 static struct family *family_new(const struct metric_desc *desc)
 {
+    static const char others[] = "other\0other\0other\0other";
     struct family *f = calloc(1, sizeof(*f));
     if (!f)
         return NULL;
     f->desc = desc;
+    f->places = places_of(desc->scale);
+    double scale = desc->scale == 0 ? 1 : desc->scale;
     while (f->labels_n < METRIC_LABELS_MAX && desc->labels[f->labels_n])
         f->labels_n++;
-    while (desc->bounds && f->bounds_n < BOUNDS_MAX && desc->bounds[f->bounds_n] != 0)
-        f->bounds_n++;
-    f->other = series_new(f, NULL);
+    for (; desc->bounds && f->bounds_n < BOUNDS_MAX && desc->bounds[f->bounds_n] != 0; f->bounds_n++)
+        f->bounds[f->bounds_n] = (int64_t)llround(desc->bounds[f->bounds_n] / scale);
+    f->other = series_new(f, str_of(others, f->labels_n * sizeof("other")));
     if (!f->other) {
         free(f);
         return NULL;
     }
     return f;
-}
-
-struct metric_set *metric_set_new(void)
-{
-    struct metric_set *set = calloc(1, sizeof(*set));
-    if (!set)
-        return NULL;
-    set->nowhere = family_new(&nowhere_desc);
-    if (!set->nowhere) {
-        free(set);
-        return NULL;
-    }
-    return set;
-}
-
-static void series_free(struct metric_series *s)
-{
-    for (unsigned i = 0; i < METRIC_LABELS_MAX; i++)
-        free(s->labels[i]);
-    free(s);
 }
 
 static void family_free(struct family *f)
@@ -106,13 +111,26 @@ static void family_free(struct family *f)
     free(f);
 }
 
+struct metric_set *metric_set_new(void)
+{
+    struct metric_set *set = calloc(1, sizeof(*set));
+    if (!set)
+        return NULL;
+    set->lost = family_new(&lost_desc);
+    if (!set->lost) {
+        free(set);
+        return NULL;
+    }
+    return set;
+}
+
 void metric_set_free(struct metric_set *set)
 {
     if (!set)
         return;
     for (unsigned i = 0; i < set->families_n; i++)
         family_free(set->families[i]);
-    family_free(set->nowhere);
+    family_free(set->lost);
     free(set);
 }
 
@@ -122,50 +140,65 @@ static struct family *family_get(struct metric_set *set, const struct metric_des
         if (set->families[i]->desc == desc)
             return set->families[i];
     struct family *f = set->families_n < FAMILIES_MAX ? family_new(desc) : NULL;
-    if (!f)
-        return set->nowhere;
-    set->families[set->families_n++] = f;
+    if (f)
+        set->families[set->families_n++] = f;
     return f;
 }
 
-/* FNV-1a over the labels. */
-static unsigned bucket_of(const struct str *values, unsigned n)
+/* One label value as it is kept: cut, and without bytes that are no UTF-8 or control characters. */
+static size_t label_clean(char *out, struct str value)
 {
-    uint32_t hash = 2166136261u;
-    for (unsigned i = 0; i < n; i++) {
-        struct str v = str_head(values[i], LABEL_BYTES_MAX);
-        for (size_t k = 0; k < v.n; k++)
-            hash = (hash ^ (unsigned char)v.p[k]) * 16777619u;
-        hash = (hash ^ 0xffu) * 16777619u;
+    value = str_head_utf8(value, METRIC_LABEL_BYTES_MAX);
+    size_t n = 0;
+    for (size_t i = 0; i < value.n;) {
+        size_t length = str_utf8_len(str_tail(value, i));
+        unsigned char c = (unsigned char)value.p[i];
+        if (length == 0 || ((c < 0x20 || c == 0x7f) && c != '\n'))
+            out[n++] = '?';
+        else
+            memcpy(out + n, value.p + i, length);
+        n += length > 1 || (length == 1 && out[n] == value.p[i]) ? length : 0;
+        i += length ? length : 1;
     }
-    return hash % BUCKETS;
+    out[n++] = '\0';
+    return n;
 }
 
-static bool has_labels(const struct metric_series *s, const struct str *values, unsigned n)
+/* FNV-1a */
+static uint32_t hash_of(struct str s)
 {
-    for (unsigned i = 0; i < n; i++)
-        if (!s->labels[i] ||
-            !str_eq(str_from(s->labels[i]), str_head(values[i], LABEL_BYTES_MAX)))
-            return false;
-    return true;
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < s.n; i++)
+        hash = (hash ^ (unsigned char)s.p[i]) * 16777619u;
+    return hash;
 }
 
 struct metric_series *metric_get(struct metric_set *set, const struct metric_desc *desc,
                                  const struct str *label_values)
 {
     struct family *f = family_get(set, desc);
-    if (f == set->nowhere)
+    if (!f)
+        return set->lost->other;
+    if (f->labels_n == 0) {
+        f->other_used = true;
         return f->other;
-    unsigned b = f->labels_n ? bucket_of(label_values, f->labels_n) : 0;
-    for (struct metric_series *s = f->bucket[b]; s; s = s->next)
-        if (has_labels(s, label_values, f->labels_n))
+    }
+    char room[METRIC_LABELS_MAX * (METRIC_LABEL_BYTES_MAX + 1)];
+    struct str labels = {room, 0};
+    for (unsigned i = 0; i < f->labels_n; i++)
+        labels.n += label_clean(room + labels.n, label_values[i]);
+    struct metric_series **bucket = &f->bucket[hash_of(labels) % BUCKETS];
+    for (struct metric_series *s = *bucket; s; s = s->next)
+        if (str_eq(str_of(s->labels, s->labels_n), labels))
             return s;
-    struct metric_series *s = f->series_n < METRIC_SERIES_MAX ? series_new(f, label_values) : NULL;
-    if (!s)
+    struct metric_series *s = f->series_n < METRIC_SERIES_MAX ? series_new(f, labels) : NULL;
+    if (!s) {
+        f->other_used = true;
         return f->other;
+    }
     f->series_n++;
-    s->next = f->bucket[b];
-    f->bucket[b] = s;
+    s->next = *bucket;
+    *bucket = s;
     return s;
 }
 
@@ -181,10 +214,11 @@ void metric_put(struct metric_series *s, int64_t value)
 
 void metric_observe(struct metric_series *s, int64_t value)
 {
+    const struct family *f = s->family;
     unsigned i = 0;
-    while (i < s->family->bounds_n && value > s->bounds[i])
+    while (i < f->bounds_n && value > f->bounds[i])
         i++;
-    s->buckets[i]++;
+    s->below[i]++;
     s->count++;
     s->value += value;
 }
@@ -194,96 +228,101 @@ int64_t metric_value(const struct metric_series *s)
     return s->family->desc->kind == METRIC_HISTOGRAM ? (int64_t)s->count : s->value;
 }
 
-static void escaped(struct buf *out, const char *text)
+/* A label's value escapes the quote too; a help text does not. */
+static void escaped(struct buf *out, const char *text, bool quoted)
 {
     for (; *text; text++) {
-        if (*text == '\\' || *text == '"')
-            buf_char(out, '\\');
-        if (*text == '\n')
+        if (*text == '\n') {
             buf_str(out, STR("\\n"));
-        else
-            buf_char(out, *text);
+            continue;
+        }
+        if (*text == '\\' || (quoted && *text == '"'))
+            buf_char(out, '\\');
+        buf_char(out, *text);
     }
 }
 
-/* {a="x",le="0.5"}; nothing when there are no labels. */
-static void labels_write(struct buf *out, const struct metric_series *s, const char *le)
+/* name_suffix{a="x",le="0.5"} and a space; no braces where there are no labels. */
+static void name_write(struct buf *out, const struct metric_series *s, const char *suffix,
+                       const char *le)
 {
-    const struct metric_desc *d = s->family->desc;
-    if (s->family->labels_n == 0 && !le)
-        return;
-    buf_char(out, '{');
-    for (unsigned i = 0; i < s->family->labels_n; i++) {
-        buf_printf(out, "%s%s=\"", i ? "," : "", d->labels[i]);
-        escaped(out, s->labels[i] ? s->labels[i] : "");
+    const struct family *f = s->family;
+    buf_str(out, str_from(f->desc->name));
+    buf_str(out, str_from(suffix));
+    const char *value = s->labels;
+    char before = '{';
+    for (unsigned i = 0; i < f->labels_n; i++, value += strlen(value) + 1, before = ',') {
+        buf_char(out, before);
+        buf_str(out, str_from(f->desc->labels[i]));
+        buf_str(out, STR("=\""));
+        escaped(out, value, true);
         buf_char(out, '"');
     }
-    if (le)
-        buf_printf(out, "%sle=\"%s\"", s->family->labels_n ? "," : "", le);
-    buf_char(out, '}');
-}
-
-static void number_write(struct buf *out, double value)
-{
-    buf_printf(out, " %.17g\n", value);
-}
-
-static void scaled_write(struct buf *out, int64_t value, double scale)
-{
-    if (scale == 0 || scale == 1) {
-        buf_char(out, ' ');
-        buf_i64(out, value);
-        buf_char(out, '\n');
-    } else {
-        buf_printf(out, " %.15g\n", (double)value * scale);
+    if (le) {
+        buf_printf(out, "%cle=\"%s\"", before, le);
+        before = ',';
     }
+    buf_str(out, before == ',' ? STR("} ") : STR(" "));
+}
+
+static void scaled_write(struct buf *out, const struct metric_series *s)
+{
+    const struct family *f = s->family;
+    if (f->places != PLACES_NONE)
+        buf_decimal(out, s->value, f->places, 0);
+    else
+        buf_printf(out, "%.15g", (double)s->value * f->desc->scale);
+    buf_char(out, '\n');
 }
 
 static void histogram_write(struct buf *out, const struct metric_series *s)
 {
-    const struct metric_desc *d = s->family->desc;
-    uint64_t below = 0;
-    for (unsigned i = 0; i <= s->family->bounds_n; i++) {
+    const struct family *f = s->family;
+    uint64_t sum = 0;
+    for (unsigned i = 0; i <= f->bounds_n; i++) {
         char le[32] = "+Inf";
-        if (i < s->family->bounds_n)
-            snprintf(le, sizeof(le), "%g", d->bounds[i]);
-        below += s->buckets[i];
-        buf_printf(out, "%s_bucket", d->name);
-        labels_write(out, s, le);
-        number_write(out, (double)below);
+        if (i < f->bounds_n)
+            snprintf(le, sizeof(le), "%.15g", f->desc->bounds[i]);
+        sum += s->below[i];
+        name_write(out, s, "_bucket", le);
+        buf_u64(out, sum);
+        buf_char(out, '\n');
     }
-    buf_printf(out, "%s_sum", d->name);
-    labels_write(out, s, NULL);
-    scaled_write(out, s->value, d->scale);
-    buf_printf(out, "%s_count", d->name);
-    labels_write(out, s, NULL);
-    number_write(out, (double)s->count);
+    name_write(out, s, "_sum", NULL);
+    scaled_write(out, s);
+    name_write(out, s, "_count", NULL);
+    buf_u64(out, s->count);
+    buf_char(out, '\n');
 }
 
 static void series_write(struct buf *out, const struct metric_series *s)
 {
-    const struct metric_desc *d = s->family->desc;
-    if (d->kind == METRIC_HISTOGRAM) {
+    if (s->family->desc->kind == METRIC_HISTOGRAM) {
         histogram_write(out, s);
         return;
     }
-    buf_str(out, str_from(d->name));
-    labels_write(out, s, NULL);
-    scaled_write(out, s->value, d->scale);
+    name_write(out, s, "", NULL);
+    scaled_write(out, s);
+}
+
+static void family_write(struct buf *out, const struct family *f)
+{
+    static const char *const kinds[] = {"counter", "gauge", "histogram"};
+    buf_printf(out, "# HELP %s ", f->desc->name);
+    escaped(out, f->desc->help, false);
+    buf_printf(out, "\n# TYPE %s %s\n", f->desc->name, kinds[f->desc->kind]);
+    for (unsigned b = 0; b < BUCKETS; b++)
+        for (const struct metric_series *s = f->bucket[b]; s; s = s->next)
+            series_write(out, s);
+    if (f->other_used)
+        series_write(out, f->other);
 }
 
 int metric_render(const struct metric_set *set, struct buf *out)
 {
-    static const char *const kinds[] = {"counter", "gauge", "histogram"};
-    for (unsigned i = 0; i < set->families_n; i++) {
-        const struct family *f = set->families[i];
-        buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", f->desc->name, f->desc->help,
-                   f->desc->name, kinds[f->desc->kind]);
-        for (unsigned b = 0; b < BUCKETS; b++)
-            for (const struct metric_series *s = f->bucket[b]; s; s = s->next)
-                series_write(out, s);
-        if (f->other->value || f->other->count)
-            series_write(out, f->other);
-    }
+    for (unsigned i = 0; i < set->families_n; i++)
+        family_write(out, set->families[i]);
+    if (set->lost->other->value != 0)
+        family_write(out, set->lost);
     return out->failed;
 }

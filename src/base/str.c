@@ -106,6 +106,39 @@ int str_cmp(struct str a, struct str b)
     return a.n < b.n ? -1 : a.n > b.n;
 }
 
+size_t str_utf8_len(struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    if (s.n == 0)
+        return 0;
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] < 0xc2 || p[0] > 0xf4)
+        return 0;
+    size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (s.n < n)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    /* The second byte tells overlong forms, surrogates and what lies beyond U+10FFFF. */
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+struct str str_head_utf8(struct str s, size_t n)
+{
+    if (s.n <= n)
+        return s;
+    /* A sequence has at most three bytes behind its first. */
+    for (size_t back = 0; back < 4 && back < n; back++)
+        if (str_utf8_len(str_tail(s, n - back)) > back)
+            return str_head(s, n - back);
+    return str_head(s, n); /* no UTF-8 anyway */
+}
+
 #define DISTANCE_MAX 64
 
 static unsigned least(unsigned a, unsigned b)
@@ -139,12 +172,25 @@ unsigned str_distance(struct str a, struct str b)
     return last[b.n];
 }
 
+static struct str lowered(struct str s, char room[DISTANCE_MAX])
+{
+    for (size_t i = 0; i < s.n; i++)
+        room[i] = lower(s.p[i]);
+    return str_of(room, s.n);
+}
+
 struct str str_nearest(struct str wrong, const struct str *words, size_t count)
 {
     struct str best = STR_NONE;
     unsigned best_distance = DISTANCE_MAX;
+    char wrong_room[DISTANCE_MAX], word_room[DISTANCE_MAX];
+    if (wrong.n > DISTANCE_MAX)
+        return STR_NONE;
+    struct str wrong_lower = lowered(wrong, wrong_room);
     for (size_t i = 0; i < count; i++) {
-        unsigned d = str_distance(wrong, words[i]);
+        if (words[i].n > DISTANCE_MAX)
+            continue;
+        unsigned d = str_distance(wrong_lower, lowered(words[i], word_room));
         size_t longer = wrong.n > words[i].n ? wrong.n : words[i].n;
         if (d < best_distance && (size_t)d * 3 <= longer) {
             best = words[i];

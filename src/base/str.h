@@ -68,12 +68,18 @@ MUSTCHECK bool str_to_u64(struct str s, uint64_t max, uint64_t *ret_value);
 /* Order as memcmp, the shorter first. For qsort and for binary search. */
 int str_cmp(struct str a, struct str b);
 
+/* Length of the valid UTF-8 sequence that `s` begins with, 1 to 4; 0 when there is none. */
+size_t str_utf8_len(struct str s);
+
+/* The longest head of at most `n` bytes that does not end within a UTF-8 sequence. */
+struct str str_head_utf8(struct str s, size_t n);
+
 /* Edit distance (Damerau-Levenshtein, adjacent swaps count one), both at most 64 bytes, else 64. */
 unsigned str_distance(struct str a, struct str b);
 
 /*
  * The word of `words` nearest to `wrong`, for "did you mean"; STR_NONE when none is near enough
- * (more than a third of its letters differ).
+ * (more than a third of the longer one's letters differ). Case does not count.
  */
 struct str str_nearest(struct str wrong, const struct str *words, size_t count);
 

@@ -1,0 +1,100 @@
+/*
+ * doc.h: what conf's own files share: the loaded document, its problems, and where values stand.
+ *
+ * A `struct place` says that the bytes `at` .. `at + size` of the settings came from a line of the
+ * file. Places form a tree by `up`, from which paths are made when somebody asks; nobody pays for
+ * paths of settings that are right.
+ */
+#ifndef CONF_DOC_H
+#define CONF_DOC_H
+
+#include "conf/conf.h"
+#include "conf/node.h"
+
+#define DOC_FILE_BYTES_MAX (4u * 1024 * 1024)
+#define DOC_ARENA_BYTES_MAX (16u * 1024 * 1024)
+#define DOC_TREE_BYTES_MAX (32u * 1024 * 1024)
+#define DOC_PROBLEM_BYTES_MAX (1024u * 1024)
+#define DOC_PROBLEMS_MAX 1000
+#define DOC_MAP_MAX 10000
+
+struct place {
+    struct place *next;             /* all of a document's, newest first */
+    const struct place *up;
+    const char *at;
+    size_t size;
+    const struct conf_table *table; /* of the struct that stands there; NULL: a value */
+    struct str name;                /* the row or key; p == NULL: item `index` of a list */
+    unsigned index, line, column;
+};
+
+/* Bytes of the file that are a secret and are not shown. */
+struct secret_span {
+    struct secret_span *next;
+    size_t from, to;
+};
+
+struct conf_doc {
+    unsigned refs;
+    struct arena arena;         /* values, places, the file's text */
+    struct arena problem_arena; /* kept apart, so that a full arena can still be told */
+    const struct conf_table *table;
+    const void *root;
+    struct str path; /* NUL-terminated */
+    struct str text;
+    struct str hash;
+    struct place *places;
+    struct secret_span *secrets;
+    struct conf_problem *problems; /* sorted by line and column */
+    unsigned problem_count, problem_room, error_count;
+};
+
+MUSTCHECK struct conf_doc *doc_new(const struct conf_table *table, const char *path);
+
+/* Keeps the problem; `path` and the text are copied. */
+void doc_problem(struct conf_doc *doc, bool warning, unsigned line, unsigned column,
+                 struct str path, const char *fmt, ...) PRINTF(6, 7);
+void doc_vproblem(struct conf_doc *doc, bool warning, unsigned line, unsigned column,
+                  struct str path, const char *fmt, va_list args) PRINTF(6, 0);
+
+/* "providers.openai.base_url[0]", and one more step `name` where it is not empty. */
+struct str place_path(struct arena *a, const struct place *at, struct str name);
+
+/* Appends ".name", or "name" where `out` is empty; in quotes where it has odd characters. */
+void path_add(struct buf *out, struct str name);
+
+const struct conf_row *table_row(const struct conf_table *table, struct str name);
+
+/* A text as messages quote it: cut to a readable length, control characters escaped. */
+struct quoted {
+    char text[96];
+};
+struct quoted quoted(struct str s);
+#define QUOTED(s) (quoted(s).text)
+
+/* syntax.c: line `line` of the file without its end; p == NULL behind the last. */
+struct str text_line(struct str text, unsigned line);
+/* Is it text in UTF-8? If not, a problem was recorded. */
+MUSTCHECK bool syntax_check(struct conf_doc *doc, struct str text);
+/* Records what libfyaml complained about, in words that help. */
+void syntax_problem(struct conf_doc *doc, struct str text, unsigned line, unsigned column,
+                    const char *message);
+
+/* parse.c: fills doc->root from the tree. 0, E_CONFIG or E_MEMORY. */
+MUSTCHECK int parse_root(struct conf_doc *doc, struct arena *scratch, const struct node *node);
+
+/*
+ * expand.c: `text` with ${NAME}, ${NAME:-default} and $$ replaced. False: *ret_why says what is
+ * wrong, or is empty when memory is out. Without a dollar sign the result is `text` itself.
+ */
+MUSTCHECK bool env_expand(struct arena *a, struct str text, struct str *ret_text,
+                          struct str *ret_why);
+
+/*
+ * json.c: a node as compact JSON, by YAML's core schema. False: *ret_where and *ret_why say what
+ * cannot be written; without a *ret_why memory is out.
+ */
+MUSTCHECK bool json_from_node(struct arena *a, const struct node *node, struct buf *out,
+                              const struct node **ret_where, struct str *ret_why);
+
+#endif

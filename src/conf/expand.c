@@ -1,0 +1,90 @@
+/* expand.c: references to the environment. */
+#include <stdlib.h>
+
+#include "conf/doc.h"
+
+static bool name_char(char c, bool first)
+{
+    return c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           (!first && c >= '0' && c <= '9');
+}
+
+static size_t name_length(struct str s)
+{
+    size_t n = 0;
+    while (n < s.n && name_char(s.p[n], n == 0))
+        n++;
+    return n;
+}
+
+/* `*rest` begins behind "${"; moves it behind "}". */
+static bool reference(struct arena *a, struct str *rest, struct buf *out, struct str *ret_why)
+{
+    struct str inside = *rest;
+    ptrdiff_t end = str_find(*rest, STR("}"));
+    if (end < 0) {
+        *ret_why = STR("has a ${ without its }; a dollar sign itself is written $$");
+        return false;
+    }
+    inside.n = (size_t)end;
+    *rest = str_tail(*rest, inside.n + 1);
+    size_t n = name_length(inside);
+    struct str name = str_head(inside, n), after = str_tail(inside, n);
+    if (n == 0 || n > 255 || (after.n && !str_starts(after, STR(":-")))) {
+        *ret_why = arena_printf(a, "has '${%s}'; expected ${NAME} or ${NAME:-default}, and $$ for "
+                                   "a dollar sign itself", QUOTED(inside));
+        return false;
+    }
+    char zname[256];
+    memcpy(zname, name.p, n);
+    zname[n] = '\0';
+    const char *value = getenv(zname);
+    if (after.n && (!value || !*value)) {
+        buf_str(out, str_tail(after, 2));
+    } else if (value) {
+        buf_str(out, str_from(value));
+    } else {
+        *ret_why = arena_printf(a, "needs the environment variable %s, which is not set; set it, "
+                                   "or write ${%s:-default}", zname, zname);
+        return false;
+    }
+    return true;
+}
+
+bool env_expand(struct arena *a, struct str text, struct str *ret_text, struct str *ret_why)
+{
+    *ret_why = STR_NONE;
+    *ret_text = text;
+    if (!text.n || !memchr(text.p, '$', text.n))
+        return true;
+    struct buf out;
+    buf_init(&out, DOC_FILE_BYTES_MAX);
+    struct str rest = text;
+    bool good = true;
+    while (rest.n && good) {
+        const char *dollar = memchr(rest.p, '$', rest.n);
+        size_t n = dollar ? (size_t)(dollar - rest.p) : rest.n;
+        buf_add(&out, rest.p, n);
+        rest = str_tail(rest, n);
+        if (str_starts(rest, STR("$$"))) {
+            buf_char(&out, '$');
+            rest = str_tail(rest, 2);
+        } else if (str_starts(rest, STR("${"))) {
+            rest = str_tail(rest, 2);
+            good = reference(a, &rest, &out, ret_why);
+        } else if (rest.n) {
+            buf_char(&out, '$');
+            rest = str_tail(rest, 1);
+        }
+    }
+    if (good) {
+        *ret_text = out.failed ? STR_NONE : arena_str(a, buf_view(&out));
+        good = ret_text->p != NULL;
+        if (good && memchr(ret_text->p, '\0', ret_text->n)) {
+            *ret_why = STR("has a NUL character");
+            good = false;
+        }
+    }
+    buf_fini(&out);
+    return good;
+}

@@ -1,0 +1,125 @@
+/* syntax.c: what is wrong with a file before it is a tree, in words that help. */
+#include <stdio.h>
+
+#include "conf/doc.h"
+
+struct str text_line(struct str text, unsigned line)
+{
+    struct str rest = text, one = STR_NONE;
+    for (unsigned i = 0; i < line && rest.p; i++)
+        one = str_cut(&rest, '\n');
+    if (one.n && one.p[one.n - 1] == '\r')
+        one.n--;
+    return one;
+}
+
+/* Bytes of the UTF-8 character that begins `s`; 0: it is not valid. */
+static unsigned utf8_length(const unsigned char *s, size_t n)
+{
+    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+    unsigned want = s[0] < 0x80 ? 1 : s[0] >= 0xf8 ? 0 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    if (want == 1)
+        return 1;
+    if (want == 0 || s[0] < 0xc2 || n < want)
+        return 0;
+    unsigned code = s[0] & (0x7fu >> want);
+    for (unsigned i = 1; i < want; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (s[i] & 0x3fu);
+    }
+    bool good = code >= least[want] && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
+    return good ? want : 0;
+}
+
+bool syntax_check(struct conf_doc *doc, struct str text)
+{
+    unsigned line = 1, column = 1;
+    for (size_t i = 0; i < text.n; column++) {
+        unsigned char c = (unsigned char)text.p[i];
+        unsigned n = utf8_length((const unsigned char *)text.p + i, text.n - i);
+        bool control = (c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f;
+        if (n == 0 || control) {
+            doc_problem(doc, false, line, column, STR_NONE,
+                        control ? "a control character (0x%02x); a configuration is plain text"
+                                : "a byte that is not UTF-8 (0x%02x); save the file as UTF-8",
+                        c);
+            return false;
+        }
+        i += n;
+        if (c == '\n') {
+            line++;
+            column = 0;
+        }
+    }
+    return true;
+}
+
+/* What libfyaml's words mean to somebody who is not writing a YAML parser. */
+static const struct {
+    const char *message, *meaning;
+} meanings[] = {
+    {"missing comma in flow", "a ',' or the closing bracket is missing"},
+    {"without a closing bracket", "a list's '[' or a map's '{' is not closed"},
+    {"invalid nested block mapping", "a second ':' in this line; put text with ': ' in quotes"},
+    {"wrongly indented double-quoted", "a text in \"double quotes\" does not end in its lines"},
+    {"wrongly indented single-quoted", "a text in 'single quotes' does not end in its lines"},
+    {"end of file in double-quoted", "a text in \"double quotes\" is not closed"},
+    {"end of file in single-quoted", "a text in 'single quotes' is not closed"},
+};
+
+/* The first line from `line` on, of the next few, whose indentation has a tab; 0: none. */
+static unsigned tab_line(struct str text, unsigned line, unsigned *ret_column)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        struct str one = text_line(text, line + i);
+        for (size_t j = 0; j < one.n && (one.p[j] == ' ' || one.p[j] == '\t'); j++) {
+            if (one.p[j] == '\t') {
+                *ret_column = (unsigned)j + 1;
+                return line + i;
+            }
+        }
+    }
+    return 0;
+}
+
+/* The line behind `line` that has something in it. */
+static unsigned line_after(struct str text, unsigned line, unsigned *ret_column)
+{
+    for (unsigned i = 1; i < 100; i++) {
+        struct str one = text_line(text, line + i), trimmed = str_trim(one);
+        if (!one.p)
+            break;
+        if (trimmed.n && trimmed.p[0] != '#') {
+            *ret_column = (unsigned)(trimmed.p - one.p) + 1;
+            return line + i;
+        }
+    }
+    return line;
+}
+
+void syntax_problem(struct conf_doc *doc, struct str text, unsigned line, unsigned column,
+                    const char *message)
+{
+    struct str said = str_from(message);
+    unsigned tab_column = 0, tab = line ? tab_line(text, line, &tab_column) : 0;
+    if (tab) {
+        doc_problem(doc, false, tab, tab_column, STR_NONE,
+                    "a tab in the indentation; YAML wants spaces");
+        return;
+    }
+    if (str_find(said, STR("multiline plain key")) >= 0) {
+        line = line_after(text, line, &column);
+        doc_problem(doc, false, line, column, STR_NONE,
+                    "this line is indented deeper than the one above it, which already has its "
+                    "value; line it up with its neighbours");
+        return;
+    }
+    struct str meaning = said.n ? said : STR("this is not valid YAML");
+    for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
+        if (str_find(said, str_from(meanings[i].message)) >= 0)
+            meaning = str_from(meanings[i].meaning);
+    bool reference = str_find(text_line(text, line), STR("${")) >= 0;
+    doc_problem(doc, false, line, column, STR_NONE, "%.*s%s", STR_ARGS(meaning),
+                reference ? "; within [ ] and { } a reference needs quotes: \"${NAME}\"" : "");
+}
