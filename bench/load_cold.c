@@ -92,16 +92,8 @@ static bool cold_once(struct load *l)
         if (!good)
             pause_us(200);
     }
-    if (good) {
+    if (good)
         hist_add(&l->latency, clock_ns() - start);
-        /* Memory at rest: after the first answer and a moment of calm. */
-        pause_us(500000);
-        struct watch w = {.name = "child", .pid_n = 1, .pids = {pid}};
-        if (l->watch_n == 0)
-            l->watches[l->watch_n++] = w;
-        l->watches[0].pids[0] = pid;
-        watch_read(&l->watches[0], &l->watches[0].end, true);
-    }
     child_end(pid);
     return good;
 }
