@@ -5,7 +5,7 @@
 
 /* How much memory the free list of blocks keeps for the next requests. */
 #define POOL_BYTES_MAX (16u * 1024 * 1024)
-#define ALIGNMENT 16
+#define ALIGNMENT      16
 
 /* malloc's own header completes a block to ARENA_BLOCK bytes, so blocks tile whole pages. */
 #define BLOCK_MALLOC_BYTES (ARENA_BLOCK - sizeof(size_t))
@@ -14,14 +14,19 @@
 #define LARGE_BYTES (ARENA_BLOCK / 4)
 
 /* With the address sanitizer, what no piece covers must not be touched, and pieces stand apart. */
+#ifdef __has_feature /* clang's way to say it */
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
-#define GAP 16
-#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define GAP            16
+#define POISON(p, n)   ASAN_POISON_MEMORY_REGION(p, n)
 #define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
 #else
-#define GAP 0
-#define POISON(p, n) ((void)(p), (void)(n))
+#define GAP            0
+#define POISON(p, n)   ((void)(p), (void)(n))
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 

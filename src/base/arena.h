@@ -24,17 +24,17 @@
 struct arena_block;
 
 struct arena {
-    char *at;                 /* next free byte of the newest block */
-    char *end;                /* its end */
+    char *at;  /* next free byte of the newest block */
+    char *end; /* its end */
     struct arena_block *newest;
-    size_t held_bytes;        /* of all blocks */
-    size_t bytes_max;         /* ceiling for held_bytes */
+    size_t held_bytes; /* of all blocks */
+    size_t bytes_max;  /* ceiling for held_bytes */
     bool private_blocks;
 };
 
 void arena_init(struct arena *a, size_t bytes_max);
 void arena_init_private(struct arena *a, size_t bytes_max);
-void arena_fini(struct arena *a);  /* also resets to empty, so a second call is harmless */
+void arena_fini(struct arena *a); /* also resets to empty, so a second call is harmless */
 
 /*
  * `size` bytes, aligned for any type, not cleared; arena_zalloc clears them.
@@ -43,7 +43,7 @@ void arena_fini(struct arena *a);  /* also resets to empty, so a second call is 
 MUSTCHECK void *arena_alloc(struct arena *a, size_t size);
 MUSTCHECK void *arena_zalloc(struct arena *a, size_t size);
 
-#define ARENA_NEW(a, type) ((type *)arena_zalloc((a), sizeof(type)))
+#define ARENA_NEW(a, type)          ((type *)arena_zalloc((a), sizeof(type)))
 #define ARENA_ARRAY(a, type, count) ((type *)arena_zarray((a), sizeof(type), (count)))
 MUSTCHECK void *arena_zarray(struct arena *a, size_t size, size_t count);
 

@@ -17,7 +17,7 @@
 
 struct buf {
     char *p;
-    size_t n;         /* bytes in use */
+    size_t n; /* bytes in use */
     size_t cap;
     size_t bytes_max; /* ceiling for cap */
     int failed;       /* 0, or the first error of an append */

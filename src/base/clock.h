@@ -11,10 +11,10 @@
 
 #include "base/macros.h"
 
-int64_t clock_mono_us(void);  /* microseconds since some fixed point */
-int64_t clock_wall_us(void);  /* microseconds since 1970-01-01 UTC */
+int64_t clock_mono_us(void); /* microseconds since some fixed point */
+int64_t clock_wall_us(void); /* microseconds since 1970-01-01 UTC */
 int64_t clock_cached_ms(void);
-void clock_refresh(void);     /* the loop calls this after every wait */
+void clock_refresh(void); /* the loop calls this after every wait */
 
 /* Tests: from now on time stands still at these values and moves only by clock_advance_us. */
 void clock_fake(int64_t mono_us, int64_t wall_us);

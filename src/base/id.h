@@ -19,8 +19,8 @@ struct id {
     char text[ID_CHARS + 1]; /* NUL-terminated */
 };
 
-void id_new(struct id *ret_id);               /* loop thread */
-void random_bytes(void *out, size_t n);       /* from the system, fit for secrets */
-uint64_t random_u64(void);                    /* fast, not for secrets; loop thread */
+void id_new(struct id *ret_id);         /* loop thread */
+void random_bytes(void *out, size_t n); /* from the system, fit for secrets */
+uint64_t random_u64(void);              /* fast, not for secrets; loop thread */
 
 #endif

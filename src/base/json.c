@@ -215,8 +215,8 @@ static int members_find(struct json_scan *s, const char *copy, struct fault *f)
         if (s->count > 0)
             member_end(s, space_before(s->text, space_before(s->text, key_at) - 1));
         if (s->count == JSON_MEMBERS_MAX)
-            return fault_set(f, E_BAD_JSON, "byte %zu: the object has more than %d members",
-                             key_at, JSON_MEMBERS_MAX);
+            return fault_set(f, E_BAD_JSON, "byte %zu: the object has more than %d members", key_at,
+                             JSON_MEMBERS_MAX);
         s->member[s->count++] = (struct json_member){
             .key = json_str(key),
             .value = yyjson_obj_iter_get_val(key),

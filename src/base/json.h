@@ -58,9 +58,9 @@ struct json_member {
 #define JSON_MEMBERS_MAX 256
 
 struct json_scan {
-    struct str text;   /* the original */
-    yyjson_val *root;  /* valid until the next scan */
-    size_t count;      /* top-level members; 0 when the root is no object */
+    struct str text;  /* the original */
+    yyjson_val *root; /* valid until the next scan */
+    size_t count;     /* top-level members; 0 when the root is no object */
     struct json_member member[JSON_MEMBERS_MAX];
 };
 

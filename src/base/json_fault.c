@@ -92,7 +92,7 @@ static bool step(struct walk *w)
     }
 }
 
-/* What the grammar allows at `pos`; NULL when that lies within a token. */
+/* What the grammar allows at `pos`; NULL when nobody knows. */
 static const char *expected_at(struct str text, size_t pos)
 {
     struct walk w = {.text = text, .expect = VALUE};
@@ -101,7 +101,7 @@ static const char *expected_at(struct str text, size_t pos)
             return NULL;
     bool object = w.depth > 0 && w.is_object[w.depth - 1];
     if (w.at > pos)
-        return NULL;
+        return "the end of the string";
     switch (w.expect) {
     case VALUE:
         return "a value";
@@ -121,14 +121,18 @@ static const char *expected_at(struct str text, size_t pos)
     return NULL;
 }
 
-/* Why a token is wrong, by what yyjson calls it. */
-static const char *expected_in(yyjson_read_code code)
+/* What was expected, if there is anything to add to what yyjson says. */
+static const char *expected(struct str text, size_t pos, yyjson_read_code code)
 {
     if (code == YYJSON_READ_ERROR_INVALID_STRING)
-        return "a string in UTF-8 with its control characters, quotes and backslashes escaped";
+        return "a string in UTF-8 with control characters, quotes and backslashes escaped";
     if (code == YYJSON_READ_ERROR_INVALID_NUMBER)
         return "a number such as -12.5e3";
-    return "the end of what began before";
+    if (code == YYJSON_READ_ERROR_LITERAL)
+        return "true, false or null";
+    if (code == YYJSON_READ_ERROR_JSON_STRUCTURE)
+        return NULL; /* a trailing comma: the message says it all */
+    return expected_at(text, pos);
 }
 
 static size_t line_of(struct str text, size_t pos)
@@ -142,13 +146,15 @@ static size_t line_of(struct str text, size_t pos)
 int json_read_fault(struct fault *f, struct str text, const yyjson_read_err *e)
 {
     size_t pos = e->pos < text.n ? e->pos : text.n;
-    const char *expected = NULL;
-    if (e->code != YYJSON_READ_ERROR_INVALID_STRING && e->code != YYJSON_READ_ERROR_INVALID_NUMBER)
-        expected = expected_at(text, pos);
-    if (!expected)
-        expected = expected_in(e->code);
-    return fault_set(f, E_BAD_JSON, "invalid JSON at byte %zu (line %zu): %s, expected %s", pos,
-                     line_of(text, pos), e->msg, expected);
+    /* Some versions of yyjson end with what they expect, which the walk knows better. */
+    struct str what = str_from(e->msg);
+    ptrdiff_t comma = str_find(what, STR(", expected"));
+    if (comma >= 0)
+        what = str_head(what, (size_t)comma);
+    const char *wanted = expected(text, pos, e->code);
+    return fault_set(f, E_BAD_JSON, "invalid JSON at byte %zu (line %zu): %.*s%s%s", pos,
+                     line_of(text, pos), STR_ARGS(what), wanted ? ", expected " : "",
+                     wanted ? wanted : "");
 }
 
 /* The text is valid but for its depth. */

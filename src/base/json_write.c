@@ -25,8 +25,9 @@ static char escape_of(unsigned char c)
 static void escape_write(struct buf *out, unsigned code, char letter)
 {
     static const char hex[16] = "0123456789abcdef";
-    char text[6] = {'\\', letter, hex[code >> 12 & 15], hex[code >> 8 & 15],
-                    hex[code >> 4 & 15], hex[code & 15]};
+    char text[6] = {
+        '\\',          letter, hex[code >> 12 & 15], hex[code >> 8 & 15], hex[code >> 4 & 15],
+        hex[code & 15]};
     buf_add(out, text, letter == 'u' ? sizeof(text) : 2);
 }
 

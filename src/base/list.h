@@ -57,8 +57,8 @@ static inline struct list *list_pop_front(struct list *l)
 
 /* The body must not remove `it`; use LIST_EACH_SAFE for that. */
 #define LIST_EACH(l, it) for (struct list *it = (l)->next; it != (l); it = it->next)
-#define LIST_EACH_SAFE(l, it)                                                                     \
-    for (struct list *it = (l)->next, *it##_next = it->next; it != (l);                           \
+#define LIST_EACH_SAFE(l, it)                                                                      \
+    for (struct list *it = (l)->next, *it##_next = it->next; it != (l);                            \
          it = it##_next, it##_next = it->next)
 
 #endif

@@ -2,8 +2,10 @@
  * log.h: lines for people and for machines, on standard error or in a file.
  *
  * Library code does not log: api/, cli/ and the tasks of their own (ledger writer, listener) do.
- * A line is one event with fields; it is written as text ("15:04:05 info turn model=x ms=12") or
- * as one JSON object. No prompt, no key and no body ever goes in.
+ * A line is one event with fields; it is written as text ("2026-11-24T15:04:05.678Z info turn
+ * model=x ms=12.000") or as one JSON object. No prompt, no key and no body ever goes in. Whatever
+ * a value holds, a line stays one line: values are cut at 512 bytes, and quoted and escaped as
+ * JSON strings where they need it.
  *
  * Lines are collected in a buffer of LOG_BUFFER_BYTES and written at the end of the loop's round
  * (log_flush), so a line costs no system call of its own; warnings and errors are written at once.
@@ -64,10 +66,10 @@ static inline struct log_field log_ms(const char *name, int64_t us)
 MUSTCHECK int log_open(const char *path, enum log_format format, enum log_level least);
 bool log_wants(enum log_level level);
 void log_event(enum log_level level, const char *event, const struct log_field *fields);
-#define LOG(level, event, ...)                                                                    \
-    do {                                                                                          \
-        if (log_wants(level))                                                                     \
-            log_event(level, event, (const struct log_field[]){__VA_ARGS__, LOG_END});            \
+#define LOG(level, event, ...)                                                                     \
+    do {                                                                                           \
+        if (log_wants(level))                                                                      \
+            log_event(level, event, (const struct log_field[]){__VA_ARGS__, LOG_END});             \
     } while (0)
 void log_flush(void);
 uint64_t log_lines_dropped(void); /* lines that could not be written */

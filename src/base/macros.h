@@ -20,10 +20,10 @@
 #define YIELDS
 
 #define NORETURN __attribute__((noreturn))
-#define UNUSED __attribute__((unused))
-#define NONNULL __attribute__((nonnull))
+#define UNUSED   __attribute__((unused))
+#define NONNULL  __attribute__((nonnull))
 
-#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

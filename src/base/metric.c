@@ -35,14 +35,10 @@ struct family {
 struct metric_set {
     unsigned families_n;
     struct family *families[FAMILIES_MAX];
-    struct family *lost; /* takes what there was no memory for */
+    struct family *lost; /* swallows what there is no family for, for lack of memory */
 };
 
-static const struct metric_desc lost_desc = {
-    .name = "sluice_metric_updates_lost_total",
-    .help = "Updates of metrics that there was no memory for.",
-    .kind = METRIC_COUNTER,
-};
+static const struct metric_desc lost_desc = {.name = "lost", .help = "never shown"};
 
 /* 1e-6 shifts by six places; exact decimals are written where it is a power of ten. */
 static unsigned places_of(double scale)
@@ -88,8 +84,8 @@ static struct family *family_new(const struct metric_desc *desc)
     double scale = desc->scale == 0 ? 1 : desc->scale;
     while (f->labels_n < METRIC_LABELS_MAX && desc->labels[f->labels_n])
         f->labels_n++;
-    for (; desc->bounds && f->bounds_n < BOUNDS_MAX && desc->bounds[f->bounds_n] != 0; f->bounds_n++)
-        f->bounds[f->bounds_n] = (int64_t)llround(desc->bounds[f->bounds_n] / scale);
+    for (const double *b = desc->bounds; b && *b != 0 && f->bounds_n < BOUNDS_MAX; b++)
+        f->bounds[f->bounds_n++] = (int64_t)llround(*b / scale);
     f->other = series_new(f, str_of(others, f->labels_n * sizeof("other")));
     if (!f->other) {
         free(f);
@@ -145,20 +141,25 @@ static struct family *family_get(struct metric_set *set, const struct metric_des
     return f;
 }
 
-/* One label value as it is kept: cut, and without bytes that are no UTF-8 or control characters. */
+/*
+ * One label value as it is kept: cut, ended by a NUL, and with '?' for what is no UTF-8 or a
+ * control character other than the end of a line. Returns its bytes, the NUL included.
+ */
 static size_t label_clean(char *out, struct str value)
 {
-    value = str_head_utf8(value, METRIC_LABEL_BYTES_MAX);
+    struct str rest = str_head_utf8(value, METRIC_LABEL_BYTES_MAX);
     size_t n = 0;
-    for (size_t i = 0; i < value.n;) {
-        size_t length = str_utf8_len(str_tail(value, i));
-        unsigned char c = (unsigned char)value.p[i];
-        if (length == 0 || ((c < 0x20 || c == 0x7f) && c != '\n'))
+    while (rest.n > 0) {
+        size_t length = str_utf8_len(rest);
+        unsigned char c = (unsigned char)rest.p[0];
+        if (length == 0 || (c < 0x20 && c != '\n') || c == 0x7f) {
             out[n++] = '?';
-        else
-            memcpy(out + n, value.p + i, length);
-        n += length > 1 || (length == 1 && out[n] == value.p[i]) ? length : 0;
-        i += length ? length : 1;
+            length = 1;
+        } else {
+            memcpy(out + n, rest.p, length);
+            n += length;
+        }
+        rest = str_tail(rest, length);
     }
     out[n++] = '\0';
     return n;
@@ -173,33 +174,44 @@ static uint32_t hash_of(struct str s)
     return hash;
 }
 
+static bool has_labels(const struct metric_series *s, struct str labels)
+{
+    return str_eq(str_of(s->labels, s->labels_n), labels);
+}
+
+/* The series with these labels; NULL where it is, or has to be, the family's other one. */
+static struct metric_series *series_get(struct family *f, struct str labels)
+{
+    if (has_labels(f->other, labels))
+        return NULL;
+    struct metric_series **bucket = &f->bucket[hash_of(labels) % BUCKETS];
+    for (struct metric_series *s = *bucket; s; s = s->next)
+        if (has_labels(s, labels))
+            return s;
+    struct metric_series *s = f->series_n < METRIC_SERIES_MAX ? series_new(f, labels) : NULL;
+    if (!s)
+        return NULL;
+    f->series_n++;
+    s->next = *bucket;
+    *bucket = s;
+    return s;
+}
+
 struct metric_series *metric_get(struct metric_set *set, const struct metric_desc *desc,
                                  const struct str *label_values)
 {
     struct family *f = family_get(set, desc);
     if (!f)
         return set->lost->other;
-    if (f->labels_n == 0) {
-        f->other_used = true;
-        return f->other;
-    }
     char room[METRIC_LABELS_MAX * (METRIC_LABEL_BYTES_MAX + 1)];
     struct str labels = {room, 0};
     for (unsigned i = 0; i < f->labels_n; i++)
         labels.n += label_clean(room + labels.n, label_values[i]);
-    struct metric_series **bucket = &f->bucket[hash_of(labels) % BUCKETS];
-    for (struct metric_series *s = *bucket; s; s = s->next)
-        if (str_eq(str_of(s->labels, s->labels_n), labels))
-            return s;
-    struct metric_series *s = f->series_n < METRIC_SERIES_MAX ? series_new(f, labels) : NULL;
-    if (!s) {
-        f->other_used = true;
-        return f->other;
-    }
-    f->series_n++;
-    s->next = *bucket;
-    *bucket = s;
-    return s;
+    struct metric_series *s = series_get(f, labels);
+    if (s)
+        return s;
+    f->other_used = true;
+    return f->other;
 }
 
 void metric_add(struct metric_series *s, int64_t n)
@@ -322,7 +334,5 @@ int metric_render(const struct metric_set *set, struct buf *out)
 {
     for (unsigned i = 0; i < set->families_n; i++)
         family_write(out, set->families[i]);
-    if (set->lost->other->value != 0)
-        family_write(out, set->lost);
     return out->failed;
 }

@@ -17,8 +17,9 @@
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
-#define METRIC_LABELS_MAX 4
-#define METRIC_SERIES_MAX 512
+#define METRIC_LABELS_MAX      4
+#define METRIC_SERIES_MAX      512
+#define METRIC_LABEL_BYTES_MAX 128 /* a longer value is cut */
 
 struct metric_series; /* one set of label values */
 struct metric_set;    /* all metrics of a process, or of a test */
@@ -28,7 +29,8 @@ struct metric_desc {
     const char *help;
     enum metric_kind kind;
     const char *labels[METRIC_LABELS_MAX]; /* unused ones NULL */
-    const double *bounds;                  /* histogram: upper bounds, ascending, ends with 0 */
+    const double *bounds;                  /* histogram: upper bounds in the unit shown, ascending,
+                                              at most 32, ends with 0 */
     double scale;                          /* a stored unit in the unit shown; 0 means 1.
                                               1e-6 for microseconds shown as seconds */
 };
@@ -43,10 +45,10 @@ void metric_set_free(struct metric_set *set);
  */
 struct metric_series *metric_get(struct metric_set *set, const struct metric_desc *desc,
                                  const struct str *label_values);
-void metric_add(struct metric_series *s, int64_t n);     /* counter, gauge */
-void metric_put(struct metric_series *s, int64_t value); /* gauge */
+void metric_add(struct metric_series *s, int64_t n);         /* counter, gauge */
+void metric_put(struct metric_series *s, int64_t value);     /* gauge */
 void metric_observe(struct metric_series *s, int64_t value); /* histogram, in stored units */
-int64_t metric_value(const struct metric_series *s);     /* counter, gauge; histogram: count */
+int64_t metric_value(const struct metric_series *s);         /* counter, gauge; histogram: count */
 
 /* The whole set in Prometheus' text format 0.0.4, escaped as it says. */
 MUSTCHECK int metric_render(const struct metric_set *set, struct buf *out);
