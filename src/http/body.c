@@ -56,6 +56,8 @@ int body_read(struct body *b, struct str *ret_piece)
     *ret_piece = STR_NONE;
     if (b->err_later != 0)
         return b->err_later;
+    if (b->done && rbuf_held(b->in) == 0)
+        rbuf_drop(b->in); /* the last piece was taken */
     while (!b->done && ret_piece->n == 0) {
         int err = rbuf_held(b->in) > 0 ? 0 : rbuf_fill(b->in, b->stream);
         if (err == E_EOF && b->framing == HTTP_BODY_UNTIL_CLOSE) {

@@ -65,21 +65,25 @@ unsigned http_headers_count(const struct http_headers *h, struct str name)
 
 bool http_header_is_hop_by_hop(struct str name)
 {
+    bool is = false;
+
     switch (name.n) {
     case 2:
-        return str_eq_nocase(name, STR("TE"));
+        is = str_eq_nocase(name, STR("TE"));
+        break;
     case 7:
-        return str_eq_nocase(name, STR("Trailer")) || str_eq_nocase(name, STR("Upgrade"));
+        is = str_eq_nocase(name, STR("Trailer")) || str_eq_nocase(name, STR("Upgrade"));
+        break;
     case 10:
-        return str_eq_nocase(name, STR("Connection")) || str_eq_nocase(name, STR("Keep-Alive"));
+        is = str_eq_nocase(name, STR("Connection")) || str_eq_nocase(name, STR("Keep-Alive"));
+        break;
     case 17:
-        if (str_eq_nocase(name, STR("Transfer-Encoding")))
-            return true;
+        is = str_eq_nocase(name, STR("Transfer-Encoding"));
         break;
     default:
         break;
     }
-    return str_starts_nocase(name, STR("Proxy-"));
+    return is || str_starts_nocase(name, STR("Proxy-"));
 }
 
 const char *http_status_text(int status)

@@ -250,7 +250,10 @@ static int body_fault(struct server_conn *c, int err, int64_t outer_ms)
     c->refused = true;
     if (err == E_BAD_HTTP)
         c->fault_text = c->parser.text;
-    return read_fault(err, outer_ms);
+    err = read_fault(err, outer_ms);
+    if (err == E_CLIENT_GONE)
+        c->broken = true;
+    return err;
 }
 
 int request_read_body(struct exchange *x, struct str *ret_piece)
@@ -307,7 +310,7 @@ bool request_drain(struct server_conn *c)
         total += piece.n;
     }
     task_deadline_restore(outer);
-    return err == 0 && c->body.done;
+    return err == 0 && c->body.done && total <= DRAIN_BYTES_MAX;
 }
 
 void request_watch_hangup(struct exchange *x, void (*fn)(void *arg), void *arg)
