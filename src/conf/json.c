@@ -19,7 +19,7 @@ static size_t digits(struct str s, unsigned base)
     size_t n = 0;
     for (; n < s.n; n++) {
         unsigned char c = (unsigned char)s.p[n];
-        unsigned value = c >= '0' && c <= '9'   ? c - '0'
+        unsigned value = c >= '0' && c <= '9'   ? c - (unsigned)'0'
                          : c >= 'a' && c <= 'f' ? c - 'a' + 10u
                          : c >= 'A' && c <= 'F' ? c - 'A' + 10u
                                                 : 99u;

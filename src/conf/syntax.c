@@ -6,8 +6,11 @@
 struct str text_line(struct str text, unsigned line)
 {
     struct str rest = text, one = STR_NONE;
-    for (unsigned i = 0; i < line && rest.p; i++)
+    for (unsigned i = 0; i < line; i++) {
+        if (!rest.p)
+            return STR_NONE;
         one = str_cut(&rest, '\n');
+    }
     if (one.n && one.p[one.n - 1] == '\r')
         one.n--;
     return one;

@@ -130,6 +130,7 @@ static void key_add(struct builder *b, struct frame *f, struct node *key)
         stop(b, key->line, key->column,
              "merging with << is not known; write the settings out, or use a whole map by its "
              "alias (name: *anchor)");
+    f->node->weight++;
     key->next = f->keys;
     f->keys = key;
     f->key = key;
