@@ -39,7 +39,7 @@ struct conf_doc {
     struct arena arena;         /* values, places, the file's text */
     struct arena problem_arena; /* kept apart, so that a full arena can still be told */
     const struct conf_table *table;
-    const void *root;
+    void *root;
     struct str path; /* NUL-terminated */
     struct str text;
     struct str hash;
