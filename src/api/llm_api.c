@@ -45,7 +45,7 @@ static int header_usd(struct http_headers *h, struct arena *arena, struct str na
 }
 
 /* x-sluice-*: what the manual promises of every answer. The cost is known when the answer is. */
-static int own_headers(struct ask *a, struct http_headers *h, bool whole)
+static int own_headers(struct ask *a, struct http_headers *h, int64_t overhead_us, bool whole)
 {
     struct arena *arena = a->v->x->arena;
     const struct turn *t = &a->turn;
@@ -61,8 +61,8 @@ static int own_headers(struct ask *a, struct http_headers *h, bool whole)
         err = http_headers_add(h, STR("x-sluice-cache"), STR("off"));
     if (!err && whole && t->calls_n > 0 && t->cost_usd_nanos != COST_UNKNOWN)
         err = header_usd(h, arena, STR("x-sluice-cost-usd"), t->cost_usd_nanos);
-    if (!err && t->calls_n > 0)
-        err = header_number(h, arena, STR("x-sluice-overhead-us"), turn_overhead_us(t));
+    if (!err && t->target)
+        err = header_number(h, arena, STR("x-sluice-overhead-us"), overhead_us);
     return err;
 }
 
@@ -79,12 +79,11 @@ static int sink_begin(struct llm_sink *sink, int status, const struct http_heade
     a->body = NULL;
     struct http_headers headers;
     http_headers_init(&headers, a->v->x->arena);
-    a->turn.upstream_us = clock_mono_us() - a->turn.call->began_us; /* for the overhead so far */
-    a->turn.calls_n += a->turn.calls_n == 0;
+    const struct turn *t = &a->turn;
+    int64_t call_us = clock_mono_us() - t->call->began_us; /* the call that is under way */
     int err = pass_downstream(from, &headers);
     if (!err)
-        err = own_headers(a, &headers, false);
-    a->turn.upstream_us = 0;
+        err = own_headers(a, &headers, turn_overhead_us(t) - call_us, false);
     return err ? err : exchange_begin(a->v->x, status, &headers, -1);
 }
 
@@ -102,7 +101,7 @@ static int answer_whole(struct ask *a)
     http_headers_init(&headers, x->arena);
     int err = pass_downstream(&c->answer_headers, &headers);
     if (!err)
-        err = own_headers(a, &headers, true);
+        err = own_headers(a, &headers, turn_overhead_us(&a->turn), true);
     return err ? err : exchange_respond(x, c->status, &headers, buf_view(&c->body));
 }
 
@@ -161,7 +160,7 @@ static int answer_error(struct ask *a, int err)
         body = buf_view(&json);
     }
     if (!made)
-        made = own_headers(a, &headers, true);
+        made = own_headers(a, &headers, turn_overhead_us(&a->turn), true);
     if (!made)
         made = exchange_respond(x, status, &headers, body);
     buf_fini(&json);
@@ -273,7 +272,6 @@ static void turn_log(const struct ask *a, int err, int status)
         log_ms("overhead_ms", turn_overhead_us(t)));
 }
 
-/* A turn that failed is a warning for the operator only if it was not the client's own doing. */
 static void ask_run(struct visit *v, enum llm_op op, const char *api)
 {
     struct ask *a = ARENA_NEW(v->x->arena, struct ask);

@@ -1,0 +1,209 @@
+/*
+ * admin_api.c: keys, configuration and upstreams, for people with an admin key.
+ */
+#include <stdlib.h>
+
+#include "api/visit.h"
+#include "base/json.h"
+#include "net/upool.h"
+
+#define ANSWER_BYTES_MAX (32u * 1024 * 1024)
+
+static void answer(struct visit *v, int status, struct buf *json)
+{
+    if (json->failed)
+        visit_error(v, json->failed);
+    else
+        visit_json(v, status, buf_view(json));
+}
+
+static void member(struct buf *out, const char *name, struct str value)
+{
+    buf_printf(out, "\"%s\":", name);
+    json_quote(out, value);
+}
+
+/* ---- keys ---- */
+
+static void key_write(struct buf *out, const struct key *key, struct str secret)
+{
+    buf_char(out, '{');
+    member(out, "public", key->public_part);
+    buf_char(out, ',');
+    member(out, "name", key->name);
+    buf_char(out, ',');
+    member(out, "tenant", key->tenant);
+    buf_str(out, STR(",\"models\":["));
+    for (unsigned i = 0; i < key->models_n; i++) {
+        if (i)
+            buf_char(out, ',');
+        json_quote(out, key->models[i]);
+    }
+    buf_printf(out, "],\"admin\":%s,\"declared\":%s,\"revoked\":%s",
+               key->admin ? "true" : "false", key->declared ? "true" : "false",
+               key->revoked_wall_us ? "true" : "false");
+    if (secret.n) {
+        buf_char(out, ',');
+        member(out, "secret", secret);
+    }
+    buf_char(out, '}');
+}
+
+void api_keys_list(struct visit *v)
+{
+    struct buf out;
+    buf_init(&out, ANSWER_BYTES_MAX);
+    buf_str(&out, STR("{\"keys\":["));
+    for (unsigned i = 0; i < keys_count(v->gateway->keys); i++) {
+        if (i)
+            buf_char(&out, ',');
+        key_write(&out, keys_at(v->gateway->keys, i), STR_NONE);
+    }
+    buf_str(&out, STR("]}"));
+    answer(v, 200, &out);
+    buf_fini(&out);
+}
+
+struct key_wish {
+    struct str name, tenant;
+    struct str *models;
+    unsigned models_n;
+    bool admin;
+};
+
+static int wish_read(struct visit *v, struct str body, struct key_wish *w)
+{
+    yyjson_doc *doc = NULL;
+    int err = json_parse(v->x->arena, body, &doc, &v->fault);
+    if (err)
+        return err;
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    if (!yyjson_is_obj(root))
+        return fault_set(&v->fault, E_BAD_REQUEST,
+                         "expected {\"name\": ..., \"tenant\": ..., \"models\": [...], "
+                         "\"admin\": false}");
+    w->name = str_head(json_get_str(root, "name"), 128);
+    w->tenant = str_head(json_get_str(root, "tenant"), 128);
+    w->admin = yyjson_is_true(yyjson_obj_get(root, "admin"));
+    yyjson_val *models = yyjson_obj_get(root, "models");
+    w->models = ARENA_ARRAY(v->x->arena, struct str, yyjson_arr_size(models) + 1);
+    if (!w->models)
+        return E_MEMORY;
+    size_t i, n;
+    yyjson_val *model;
+    yyjson_arr_foreach(models, i, n, model)
+    {
+        struct str name = json_str(model);
+        if (name.n == 0 || str_find(name, STR(",")) >= 0)
+            return fault_set(&v->fault, E_BAD_REQUEST, "'models' has to be a list of names");
+        w->models[w->models_n++] = name;
+    }
+    return 0;
+}
+
+void api_keys_make(struct visit *v)
+{
+    char *body = NULL;
+    size_t n = 0;
+    struct key_wish w = {.admin = false};
+    struct str secret = STR_NONE;
+    const struct key *key = NULL;
+    int err = exchange_read_all(v->x, 65536, &body, &n);
+    if (!err)
+        err = wish_read(v, str_of(body, n), &w);
+    if (!err)
+        err = keys_make(v->gateway->keys, v->x->arena, w.name.n ? w.name : STR(""), w.tenant,
+                        w.models, w.models_n, w.admin, &secret, &key, &v->fault);
+    free(body);
+    if (err) {
+        visit_error(v, err);
+        return;
+    }
+    struct buf out;
+    buf_init(&out, 65536);
+    key_write(&out, key, secret);
+    answer(v, 201, &out);
+    buf_fini(&out);
+}
+
+void api_keys_revoke(struct visit *v)
+{
+    int err = keys_revoke(v->gateway->keys, v->rest, &v->fault);
+    if (err)
+        visit_error(v, err);
+    else
+        visit_json(v, 200, STR("{\"revoked\":true}"));
+}
+
+/* ---- configuration ---- */
+
+void api_config_show(struct visit *v)
+{
+    struct buf yaml;
+    buf_init(&yaml, ANSWER_BYTES_MAX);
+    int err = conf_print(&config_table, v->snapshot->doc, &yaml);
+    struct http_headers headers;
+    http_headers_init(&headers, v->x->arena);
+    if (!err)
+        err = http_headers_add(&headers, STR("Content-Type"), STR("application/yaml"));
+    if (err)
+        visit_error(v, err);
+    else
+        err = exchange_respond(v->x, 200, &headers, buf_view(&yaml));
+    buf_fini(&yaml);
+}
+
+/* The file is read again where the body is empty, else the body is what shall hold; it lasts until
+ * the next reload, since the file is not written. `?dry_run=1` only shows what would change. */
+void api_config_load(struct visit *v)
+{
+    char *body = NULL;
+    size_t n = 0;
+    struct buf text, out;
+    buf_init(&text, ANSWER_BYTES_MAX);
+    buf_init(&out, ANSWER_BYTES_MAX);
+    bool dry_run = str_find(v->x->query, STR("dry_run=1")) >= 0;
+    int err = exchange_read_all(v->x, 4u << 20, &body, &n);
+    if (!err)
+        err = gateway_reload(v->gateway, conf_path(v->snapshot->doc), str_of(body, n), dry_run,
+                             &text);
+    free(body);
+    if (err && err != E_CONFIG && err != E_IO) {
+        visit_error(v, err);
+    } else {
+        buf_printf(&out, "{\"applied\":%s,", !err && !dry_run ? "true" : "false");
+        member(&out, err ? "problems" : "changes", buf_view(&text));
+        buf_char(&out, '}');
+        answer(v, err ? 400 : 200, &out);
+    }
+    buf_fini(&text);
+    buf_fini(&out);
+}
+
+/* ---- upstreams ---- */
+
+static void endpoint_write(void *arg, struct endpoint *e)
+{
+    struct buf *out = arg;
+    struct upool_stats s = upool_stats(e->pool);
+    if (out->n > 0 && out->p[out->n - 1] == '}')
+        buf_char(out, ',');
+    buf_char(out, '{');
+    member(out, "endpoint", e->host_header);
+    buf_printf(out,
+               ",\"up\":%s,\"calls_running\":%u,\"calls\":%llu,\"failures\":%llu,"
+               "\"failures_in_row\":%u,\"connections_idle\":%u,\"connections_in_use\":%u}",
+               endpoint_is_up(e) ? "true" : "false", e->under_way, (unsigned long long)e->calls,
+               (unsigned long long)e->failures, e->failures_in_row, s.idle, s.in_use);
+}
+
+void api_upstreams(struct visit *v)
+{
+    struct buf out;
+    buf_init(&out, ANSWER_BYTES_MAX);
+    buf_str(&out, STR("{\"upstreams\":["));
+    upstreams_each(v->gateway->upstreams, endpoint_write, &out);
+    buf_str(&out, STR("]}"));
+    answer(v, 200, &out);
+    buf_fini(&out);
+}

@@ -1,0 +1,182 @@
+/*
+ * health_api.c: is it alive, can it work, and all its numbers.
+ */
+#include "api/visit.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/listener.h"
+#include "net/upool.h"
+#include "rt/task.h"
+
+#define METRICS_BYTES_MAX (32u * 1024 * 1024)
+#define PROBE_MS 1000
+
+void api_health(struct visit *v)
+{
+    visit_json(v, 200, STR("{\"status\":\"ok\"}"));
+}
+
+/* ---- ready ---- */
+
+/* An endpoint that failed lately, or that nobody asked yet, is asked for a connection. */
+static bool endpoint_usable(struct endpoint *e)
+{
+    struct upool_stats s = upool_stats(e->pool);
+    if (e->failures_in_row == 0 && (s.idle > 0 || s.in_use > 0))
+        return true;
+    struct upool_conn *conn = NULL;
+    struct fault f = {0};
+    int64_t outer = task_deadline(clock_cached_ms() + PROBE_MS);
+    int err = upool_get(e->pool, true, &conn, &f);
+    task_deadline_restore(outer);
+    if (err)
+        return false;
+    upool_put(conn, true);
+    endpoint_answered(e);
+    return true;
+}
+
+static bool provider_usable(const struct provider *p)
+{
+    for (unsigned i = 0; i < p->replicas_n; i++)
+        if (endpoint_usable(p->replicas[i].endpoint))
+            return true;
+    return !p->kind->over_http;
+}
+
+void api_ready(struct visit *v)
+{
+    const struct models *m = v->snapshot->models;
+    if (v->gateway->draining) {
+        visit_error(v, E_DRAINING);
+        return;
+    }
+    for (unsigned i = 0; i < models_provider_count(m); i++) {
+        if (provider_usable(models_provider_at(m, i))) {
+            visit_json(v, 200, STR("{\"status\":\"ready\"}"));
+            return;
+        }
+    }
+    visit_error(v, fault_set(&v->fault, E_NO_PROVIDER,
+                             models_provider_count(m) ? "no provider can be reached"
+                                                      : "no provider is configured"));
+}
+
+/* ---- metrics ---- */
+
+#define GAUGE(name_, help_)                                                                       \
+    {                                                                                             \
+        .name = name_, .help = help_, .kind = METRIC_GAUGE                                        \
+    }
+#define COUNTER(name_, help_)                                                                     \
+    {                                                                                             \
+        .name = name_, .help = help_, .kind = METRIC_COUNTER                                      \
+    }
+
+/* One row a number of the process; the order is gauges_put's. */
+enum number {
+    N_CONNECTIONS, N_TASKS, N_STACKS_FREE, N_STACK_BYTES, N_ARENA_POOL, N_LEDGER_ROWS,
+    N_LEDGER_BYTES, N_LEDGER_WRITTEN, N_LEDGER_ERRORS, N_LEDGER_WRITE_US, N_RELOADS,
+    N_RELOADS_REFUSED, N_REFUSED, N_LOG_DROPPED, N_BEGAN, NUMBERS
+};
+static const struct metric_desc numbers[NUMBERS] = {
+    [N_CONNECTIONS] = GAUGE("sluice_client_connections", "Clients connected now."),
+    [N_TASKS] = GAUGE("sluice_tasks", "Tasks under way."),
+    [N_STACKS_FREE] = GAUGE("sluice_stacks_free", "Stacks kept for the next tasks."),
+    [N_STACK_BYTES] = GAUGE("sluice_stack_bytes", "Address space of all stacks."),
+    [N_ARENA_POOL] = GAUGE("sluice_arena_pool_bytes", "Memory kept for the next requests."),
+    [N_LEDGER_ROWS] = GAUGE("sluice_ledger_waiting_rows", "Rows that wait for the disk."),
+    [N_LEDGER_BYTES] = GAUGE("sluice_ledger_waiting_bytes", "Their memory."),
+    [N_LEDGER_WRITTEN] = COUNTER("sluice_ledger_rows_total", "Rows written."),
+    [N_LEDGER_ERRORS] = COUNTER("sluice_ledger_errors_total", "Batches that had to be repeated."),
+    [N_LEDGER_WRITE_US] = GAUGE("sluice_ledger_write_microseconds", "The last batch's time."),
+    [N_RELOADS] = COUNTER("sluice_reloads_total", "Configurations put into force."),
+    [N_RELOADS_REFUSED] = COUNTER("sluice_reloads_refused_total", "Configurations refused."),
+    [N_REFUSED] = COUNTER("sluice_refused_total", "Requests that did not come past the door."),
+    [N_LOG_DROPPED] = COUNTER("sluice_log_lines_dropped_total", "Log lines that were lost."),
+    [N_BEGAN] = GAUGE("sluice_start_time_seconds", "When the process began, since 1970."),
+};
+
+static const struct metric_desc up_desc = {.name = "sluice_upstream_up",
+                                           .help = "1 while an upstream is asked first.",
+                                           .kind = METRIC_GAUGE,
+                                           .labels = {"endpoint"}};
+static const struct metric_desc way_desc = {.name = "sluice_upstream_calls_running",
+                                            .help = "Calls under way.",
+                                            .kind = METRIC_GAUGE,
+                                            .labels = {"endpoint"}};
+static const struct metric_desc connections_desc = {.name = "sluice_upstream_connections",
+                                                    .help = "Connections by state.",
+                                                    .kind = METRIC_GAUGE,
+                                                    .labels = {"endpoint", "state"}};
+static const struct metric_desc opened_desc = {
+    .name = "sluice_upstream_connections_total",
+    .help = "Connections opened, used again, and that could not be made.",
+    .kind = METRIC_COUNTER,
+    .labels = {"endpoint", "how"}};
+
+static void put(struct gateway *g, const struct metric_desc *d, struct str a, struct str b,
+                int64_t value)
+{
+    metric_put(metric_get(g->metrics, d, (const struct str[METRIC_LABELS_MAX]){a, b}), value);
+}
+
+static void endpoint_put(void *arg, struct endpoint *e)
+{
+    struct gateway *g = arg;
+    struct upool_stats s = upool_stats(e->pool);
+    struct str name = e->host_header;
+    put(g, &up_desc, name, STR_NONE, endpoint_is_up(e));
+    put(g, &way_desc, name, STR_NONE, e->under_way);
+    put(g, &connections_desc, name, STR("idle"), s.idle);
+    put(g, &connections_desc, name, STR("in use"), s.in_use);
+    put(g, &opened_desc, name, STR("opened"), (int64_t)s.opened);
+    put(g, &opened_desc, name, STR("reused"), (int64_t)s.reused);
+    put(g, &opened_desc, name, STR("failed"), (int64_t)s.failed);
+}
+
+int gateway_metrics(struct gateway *g, struct buf *out)
+{
+    struct task_stats tasks = task_stats();
+    struct ledger_stats l = {0};
+    if (g->ledger)
+        l = ledger_stats(g->ledger);
+    const int64_t values[NUMBERS] = {
+        [N_CONNECTIONS] = g->listener ? listener_connections(g->listener) : 0,
+        [N_TASKS] = (int64_t)tasks.running,
+        [N_STACKS_FREE] = (int64_t)tasks.stacks_free,
+        [N_STACK_BYTES] = (int64_t)tasks.stack_bytes,
+        [N_ARENA_POOL] = (int64_t)arena_pool_bytes(),
+        [N_LEDGER_ROWS] = (int64_t)l.waiting_rows,
+        [N_LEDGER_BYTES] = (int64_t)l.waiting_bytes,
+        [N_LEDGER_WRITTEN] = (int64_t)l.rows_written,
+        [N_LEDGER_ERRORS] = (int64_t)l.errors,
+        [N_LEDGER_WRITE_US] = l.last_write_us,
+        [N_RELOADS] = (int64_t)g->reloads,
+        [N_RELOADS_REFUSED] = (int64_t)g->reloads_refused,
+        [N_REFUSED] = (int64_t)g->refused,
+        [N_LOG_DROPPED] = (int64_t)log_lines_dropped(),
+        [N_BEGAN] = g->began_wall_us / 1000000,
+    };
+    for (unsigned i = 0; i < NUMBERS; i++)
+        metric_put(metric_get(g->metrics, &numbers[i], NULL), values[i]);
+    upstreams_each(g->upstreams, endpoint_put, g);
+    return metric_render(g->metrics, out);
+}
+
+void api_metrics(struct visit *v)
+{
+    struct buf out;
+    buf_init(&out, METRICS_BYTES_MAX);
+    int err = gateway_metrics(v->gateway, &out);
+    struct http_headers headers;
+    http_headers_init(&headers, v->x->arena);
+    if (!err)
+        err = http_headers_add(&headers, STR("Content-Type"),
+                               STR("text/plain; version=0.0.4; charset=utf-8"));
+    if (err)
+        visit_error(v, err);
+    else
+        err = exchange_respond(v->x, 200, &headers, buf_view(&out));
+    buf_fini(&out);
+}

@@ -1,0 +1,73 @@
+/*
+ * models_api.c: GET /v1/models: the names of the configuration that this key may ask for.
+ */
+#include "api/visit.h"
+#include "base/json.h"
+
+#define LIST_BYTES_MAX (8u * 1024 * 1024)
+
+static void model_write(struct buf *out, const struct visit *v, struct str name, struct str owner)
+{
+    buf_str(out, STR("{\"id\":"));
+    json_quote(out, name);
+    buf_printf(out, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":",
+               (long long)(v->snapshot->loaded_wall_us / 1000000));
+    json_quote(out, owner);
+    buf_char(out, '}');
+}
+
+/* Who answers for it first. */
+static struct str owner_of(const struct visit *v, struct str name)
+{
+    struct route route = {0};
+    struct fault ignored = {0};
+    int err = models_resolve(v->snapshot->models, name, v->x->arena, &route, &ignored);
+    return err || route.n == 0 ? STR("sluice") : route.at[0].provider->name;
+}
+
+static bool may_see(const struct visit *v, struct str name)
+{
+    struct fault ignored = {0};
+    return !v->key || key_allows(v->key, name, &ignored) == 0;
+}
+
+void api_models(struct visit *v)
+{
+    struct buf out;
+    buf_init(&out, LIST_BYTES_MAX);
+    buf_str(&out, STR("{\"object\":\"list\",\"data\":["));
+    unsigned shown = 0;
+    for (unsigned i = 0; i < models_name_count(v->snapshot->models); i++) {
+        struct str name = models_name_at(v->snapshot->models, i);
+        if (!may_see(v, name))
+            continue;
+        if (shown++)
+            buf_char(&out, ',');
+        model_write(&out, v, name, owner_of(v, name));
+    }
+    buf_str(&out, STR("]}"));
+    if (out.failed)
+        visit_error(v, out.failed);
+    else
+        visit_json(v, 200, buf_view(&out));
+    buf_fini(&out);
+}
+
+void api_model(struct visit *v)
+{
+    struct route route = {0};
+    int err = models_resolve(v->snapshot->models, v->rest, v->x->arena, &route, &v->fault);
+    if (!err && !may_see(v, v->rest))
+        err = fault_set(&v->fault, E_UNKNOWN_MODEL, "there is no model '%.*s' for this key",
+                        STR_ARGS(str_head(v->rest, 80)));
+    struct buf out;
+    buf_init(&out, 8192);
+    if (!err)
+        model_write(&out, v, v->rest, route.at[0].provider->name);
+    err = err ? err : out.failed;
+    if (err)
+        visit_error(v, err);
+    else
+        visit_json(v, 200, buf_view(&out));
+    buf_fini(&out);
+}

@@ -1,0 +1,176 @@
+/*
+ * relay_api.c: paths that sluice passes on without reading them: key and ledger apply, levers do
+ * not. Their cost is not known, so it is null.
+ */
+#include "api/pass.h"
+#include "api/visit.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "llm/relay.h"
+#include "rt/task.h"
+
+struct passing {
+    struct llm_relay relay; /* first: the relay knows only this */
+    struct visit *v;
+    struct turn turn;
+    struct task *task;
+    struct http_headers headers;
+};
+
+static struct passing *passing_of(struct llm_relay *relay)
+{
+    return CONTAINER_OF(relay, struct passing, relay);
+}
+
+static int relay_read(struct llm_relay *relay, struct str *ret_piece)
+{
+    struct passing *p = passing_of(relay);
+    int err = exchange_read_body(p->v->x, ret_piece);
+    if (!err)
+        p->turn.bytes_in += (int64_t)ret_piece->n;
+    return err;
+}
+
+static int relay_begin(struct llm_relay *relay, int status, const struct http_headers *from,
+                       int64_t body_bytes)
+{
+    struct passing *p = passing_of(relay);
+    struct http_headers headers;
+    http_headers_init(&headers, p->v->x->arena);
+    int err = pass_downstream(from, &headers);
+    if (!err)
+        err = http_headers_add(&headers, STR("x-sluice-id"), str_of(p->turn.id.text, ID_CHARS));
+    return err ? err : exchange_begin(p->v->x, status, &headers, body_bytes);
+}
+
+static int relay_write(struct llm_relay *relay, struct str piece)
+{
+    return exchange_write(passing_of(relay)->v->x, piece);
+}
+
+static void client_left(void *arg)
+{
+    struct passing *p = arg;
+    task_cancel(p->task, E_CLIENT_GONE);
+}
+
+/* The one call of the turn, as the ledger wants it. */
+static void bill(struct passing *p, struct ledger_call *row, int err)
+{
+    const struct llm_relay *r = &p->relay;
+    int64_t since = r->began_us;
+    *row = (struct ledger_call){
+        .purpose = STR("relay"),
+        .provider = r->provider->name,
+        .model = STR(""),
+        .endpoint = r->endpoint ? r->endpoint->host_header : STR_NONE,
+        .attempt = 1,
+        .status = r->status,
+        .err = err,
+        .tokens = {.source = TOKENS_ESTIMATE},
+        .cost_usd_nanos = COST_UNKNOWN,
+        .began_wall_us = p->turn.began_wall_us,
+        .connect_us = r->connected_us ? r->connected_us - since : -1,
+        .first_us = r->first_us ? r->first_us - since : -1,
+        .total_us = r->ended_us ? r->ended_us - since : 0,
+    };
+    p->turn.calls = row;
+    p->turn.calls_n = 1;
+    p->turn.tokens = row->tokens;
+    p->turn.cost_usd_nanos = COST_UNKNOWN;
+    p->turn.upstream_us = row->total_us;
+    p->turn.first_us = r->first_us;
+    p->turn.streamed = r->begun;
+}
+
+static int pass(struct passing *p, const struct provider *provider)
+{
+    struct visit *v = p->v;
+    struct exchange *x = v->x;
+    struct llm_relay *r = &p->relay;
+    int err = pass_upstream(&x->headers, x->arena, true, &p->headers);
+    if (err)
+        return err;
+    struct str path = str_tail(v->path, 3); /* without "/v1", which the base URL has */
+    *r = (struct llm_relay){.provider = provider,
+                            .arena = x->arena,
+                            .method = x->method_text,
+                            .path = x->query.n ? arena_printf(x->arena, "%.*s?%.*s",
+                                                              STR_ARGS(path), STR_ARGS(x->query))
+                                               : path,
+                            .headers = &p->headers,
+                            .body_bytes = x->body_bytes,
+                            .read = relay_read,
+                            .begin = relay_begin,
+                            .write = relay_write};
+    if (provider->settings->pass_key && !v->key)
+        r->pass_key = http_headers_get(&x->headers, STR("Authorization"));
+    exchange_watch_hangup(x, client_left, p);
+    err = llm_relay_run(r, &v->fault);
+    exchange_watch_hangup(x, NULL, NULL);
+    return err;
+}
+
+static void run(struct visit *v, const struct provider *provider)
+{
+    struct passing *p = ARENA_NEW(v->x->arena, struct passing);
+    struct ledger_call *row = ARENA_NEW(v->x->arena, struct ledger_call);
+    if (!p || !row) {
+        visit_error(v, E_MEMORY);
+        return;
+    }
+    p->v = v;
+    p->task = task_self();
+    struct turn *t = &p->turn;
+    turn_begin(t, &v->gateway->house, v->x->arena, v->x->began_us);
+    t->api = "openai.relay";
+    t->tenant = v->key ? v->key->tenant : STR_NONE;
+    t->key = v->key ? v->key->public_part : STR_NONE;
+    t->tags = str_head(http_headers_get(&v->x->headers, STR("x-sluice-tags")), 256);
+
+    int err = v->gateway->ledger ? ledger_admit(v->gateway->ledger) : 0;
+    if (!err) {
+        err = pass(p, provider);
+        bill(p, row, err);
+    }
+    int status = p->relay.begun ? v->x->status : err_status(err);
+    if (err && !p->relay.begun && err != E_CLIENT_GONE)
+        visit_error(v, err);
+    else if (!err && exchange_end(v->x, NULL) != 0)
+        err = E_CLIENT_GONE;
+    /* An answer that broke off in the middle is left unfinished, which the client can see. */
+    LOG(LOG_INFO, "relay", log_s("id", str_of(t->id.text, ID_CHARS)),
+        log_s("path", str_head(v->path, 128)), log_s("provider", provider->name),
+        log_i("status", err == E_CLIENT_GONE ? 499 : status),
+        log_z("error", err ? err_code(err) : "-"), log_ms("ms", clock_mono_us() - t->began_us));
+    turn_end(t, err, err == E_CLIENT_GONE ? 499 : status, (int64_t)v->x->bytes_out);
+}
+
+void api_relay(struct visit *v)
+{
+    const struct provider *p = models_default_provider(v->snapshot->models);
+    if (p) {
+        run(v, p);
+        return;
+    }
+    int err = fault_set(&v->fault, E_NO_PROVIDER,
+                        "%.*s goes to the default provider, and none is set; set "
+                        "default_provider in the configuration",
+                        STR_ARGS(str_head(v->path, 80)));
+    visit_error(v, err);
+}
+
+void api_stateful(struct visit *v)
+{
+    const struct provider *p = models_default_provider(v->snapshot->models);
+    if (p && p->settings->stateful) {
+        run(v, p);
+        return;
+    }
+    int err = fault_set(&v->fault, E_STATEFUL_PATH,
+                        "%.*s reaches objects that all users of one provider key share; set "
+                        "providers.%.*s.stateful: on to allow it to everybody",
+                        STR_ARGS(str_head(v->path, 60)),
+                        STR_ARGS(p ? p->name : STR("NAME")));
+    visit_error(v, err);
+}

@@ -1,0 +1,41 @@
+#include "cli/load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+
+#define USUAL_FILE "sluice.yaml"
+
+void load_problems_show(const struct conf_doc *doc)
+{
+    struct buf out;
+    buf_init(&out, 4u << 20);
+    int err = conf_problems_print(doc, &out, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+    fprintf(stderr, "%.*s", STR_ARGS(buf_view(&out)));
+    if (err)
+        fputs("(more problems than can be shown)\n", stderr);
+    buf_fini(&out);
+}
+
+int load_config(const char *path, struct conf_doc **ret_doc)
+{
+    bool usual = !path && access(USUAL_FILE, R_OK) == 0;
+    int err;
+    if (path || usual)
+        err = conf_load(&config_table, path ? path : USUAL_FILE, ret_doc);
+    else
+        err = conf_load_text(&config_table, "(no file)", str_from(config_without_file), ret_doc);
+    if (err && !path && !usual && !getenv("OPENAI_API_KEY")) {
+        fputs("sluice: there is no configuration. Either set OPENAI_API_KEY, or name a file with "
+              "--config FILE\n(or call it " USUAL_FILE " in this folder).\n",
+              stderr);
+        return EXIT_COULD_NOT;
+    }
+    if (*ret_doc && conf_problem_count(*ret_doc) > 0)
+        load_problems_show(*ret_doc);
+    if (err == E_CONFIG)
+        return EXIT_BAR;
+    return err ? EXIT_COULD_NOT : 0;
+}

@@ -1,0 +1,20 @@
+/*
+ * load.h: the configuration, for commands: from a file, or what serves without one.
+ */
+#ifndef CLI_LOAD_H
+#define CLI_LOAD_H
+
+#include "api/config.h"
+#include "base/macros.h"
+#include "conf/conf.h"
+
+/*
+ * `path` NULL: `sluice.yaml` where there is one, else the configuration without a file. What is
+ * wrong goes to standard error, and the exit code comes back (0: fine). *ret_doc is to be unref'd.
+ */
+MUSTCHECK int load_config(const char *path, struct conf_doc **ret_doc);
+
+/* All problems of the document on standard error, in colours where it is a terminal. */
+void load_problems_show(const struct conf_doc *doc);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * main.c: `sluice COMMAND ...`
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/command.h"
+#include "version.h"
+
+static void help_print(FILE *to)
+{
+    fputs("sluice: a gateway between applications and language models.\n\n"
+          "Usage: sluice COMMAND [OPTIONS]\n\n",
+          to);
+    for (unsigned i = 0; commands[i]; i++)
+        fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\n`sluice COMMAND --help` says more. To begin: set OPENAI_API_KEY, run `sluice serve`,\n"
+          "and let your application's base URL be http://127.0.0.1:8080/v1.\n",
+          to);
+}
+
+static int unknown(const char *word)
+{
+    struct str words[64];
+    unsigned n = 0;
+    for (; commands[n] && n < ARRAY_LEN(words); n++)
+        words[n] = str_from(commands[n]->name);
+    struct str near = str_nearest(str_from(word), words, n);
+    fprintf(stderr, "sluice: there is no command '%s'%s%.*s%s\nTry: sluice --help\n", word,
+            near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
+    return EXIT_WRONG_USE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        help_print(stderr);
+        return EXIT_WRONG_USE;
+    }
+    const char *word = argv[1];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+        help_print(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(word, "--version") == 0) {
+        printf("sluice %s (%s)\n", SLUICE_VERSION, SLUICE_COMMIT);
+        return EXIT_DONE;
+    }
+    for (unsigned i = 0; commands[i]; i++)
+        if (strcmp(commands[i]->name, word) == 0)
+            return commands[i]->run(argc - 1, argv + 1);
+    return unknown(word);
+}

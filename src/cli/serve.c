@@ -1,0 +1,262 @@
+/*
+ * serve.c: `sluice serve`: everything is opened, then the loop runs until it is told to end.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "api/gateway.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/load.h"
+#include "cli/options.h"
+#include "llm/upstream.h"
+#include "net/listener.h"
+#include "rt/io.h"
+#include "rt/loop.h"
+#include "rt/task.h"
+
+static const char help[] =
+    "Usage: sluice serve [--config FILE] [--listen ADDRESS]\n\n"
+    "Serves OpenAI's API under /v1 and passes it on to the providers of the configuration.\n"
+    "Without --config it reads sluice.yaml where there is one; without that it needs nothing\n"
+    "but OPENAI_API_KEY in the environment (and OPENAI_BASE_URL for another server).\n\n"
+    "  --config FILE     the configuration (sluice check FILE tells what is wrong with it)\n"
+    "  --listen ADDRESS  in place of the file's: HOST:PORT, :PORT, unix:/PATH\n"
+    "  --io NAME         epoll (default) or uring\n\n"
+    "Signals: SIGHUP reads the file again, SIGTERM and SIGINT end after open requests are done\n"
+    "(a second one ends at once).\n\n"
+    "Example:\n"
+    "  OPENAI_API_KEY=sk-... sluice serve\n"
+    "  curl http://127.0.0.1:8080/v1/models\n";
+
+struct server {
+    struct gateway gateway;
+    struct door door, admin_door;
+    struct conf_doc *doc;
+    struct task *background;
+    unsigned stops;
+    bool reload;
+    struct loop_hook flush;
+};
+
+static void log_flush_hook(void *arg UNUSED)
+{
+    log_flush();
+}
+
+/* Every connection is two descriptors, so what the system allows is taken. */
+static void descriptors_raise(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+        r.rlim_cur = r.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+static void reload(struct server *s)
+{
+    struct buf out;
+    buf_init(&out, 4u << 20);
+    const char *path = conf_path(s->gateway.now->doc);
+    bool has_file = path[0] != '(';
+    int err = has_file ? gateway_reload(&s->gateway, path, STR_NONE, false, &out) : 0;
+    struct str rest = buf_view(&out);
+    LOG(err ? LOG_ERROR : LOG_INFO, err ? "reload refused" : "reloaded",
+        log_z("file", path));
+    while (rest.n > 0) {
+        struct str line = str_cut(&rest, '\n');
+        if (line.n)
+            LOG(err ? LOG_ERROR : LOG_INFO, "reload", log_s("line", line));
+    }
+    buf_fini(&out);
+}
+
+/* What has to be done now and then, and what signals ask for. */
+static void background(void *arg)
+{
+    struct server *s = arg;
+    int64_t keys_at = 0;
+    while (!s->stops) {
+        if (s->reload) {
+            s->reload = false;
+            reload(s);
+        }
+        turn_house_tick(&s->gateway.house);
+        if (clock_cached_ms() >= keys_at) {
+            keys_refresh(s->gateway.keys);
+            keys_at = clock_cached_ms() + KEYS_REFRESH_MS;
+        }
+        int err = task_sleep(250);
+        if (err && !s->stops)
+            break;
+    }
+}
+
+static void drain(void *arg)
+{
+    struct server *s = arg;
+    struct gateway *g = &s->gateway;
+    int64_t until = clock_cached_ms() + g->now->config->drain_ms;
+    g->draining = true;
+    listener_stop(g->listener);
+    if (g->admin_listener)
+        listener_stop(g->admin_listener);
+    LOG(LOG_INFO, "draining", log_i("connections", listener_connections(g->listener)),
+        log_i("turns", g->house.running_n));
+    while (g->house.running_n > 0 && clock_cached_ms() < until && s->stops < 2)
+        if (task_sleep(20) != 0)
+            break;
+    listener_cancel_all(g->listener, E_DRAINING);
+    listener_join(g->listener);
+    if (g->admin_listener) {
+        listener_cancel_all(g->admin_listener, E_DRAINING);
+        listener_join(g->admin_listener);
+    }
+    loop_stop();
+}
+
+static void on_signal(int signum, void *arg)
+{
+    struct server *s = arg;
+    if (signum == SIGHUP) {
+        s->reload = true;
+        task_wake(s->background);
+        return;
+    }
+    if (s->stops++ == 0) {
+        task_cancel(s->background, E_CANCELED);
+        if (task_spawn("drain", drain, s, NULL) != 0)
+            loop_stop();
+    }
+}
+
+static int signals_take(struct server *s)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+    int err = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(signals) && !err; i++)
+        err = loop_on_signal(signals[i], on_signal, s);
+    return err;
+}
+
+static int listen_on(struct gateway *g, struct door *door, bool admin, const char *address,
+                     struct listener **ret_listener, struct fault *f)
+{
+    door_init(door, g, admin);
+    return listener_start(
+        &(struct listener_settings){
+            .address = address,
+            .connections_max = (unsigned)g->now->config->http.connections_max,
+            .backlog = 4096},
+        door_serve, door, ret_listener, f);
+}
+
+static int open_all(struct server *s, const char *listen, struct fault *f)
+{
+    struct gateway *g = &s->gateway;
+    int err = upstreams_new(&g->upstreams);
+    struct snapshot *first = NULL;
+    if (!err)
+        err = snapshot_make(g->upstreams, s->doc, &first);
+    if (err == E_CONFIG)
+        load_problems_show(s->doc);
+    if (err)
+        return fault_set(f, err, "%s", err_text(err));
+    const struct config *c = first->config;
+    const char *address = listen ? listen : c->listen.p;
+    if (!c->keys.require && !listener_is_loopback(address)) {
+        snapshot_unref(first);
+        return fault_set(f, E_CONFIG, "%s is open to others, but no keys are required; set "
+                                      "keys: {require: true} or listen on 127.0.0.1",
+                         address);
+    }
+    err = gateway_open(g, first, f);
+    if (!err)
+        err = listen_on(g, &s->door, false, address, &g->listener, f);
+    if (!err && c->admin_listen.n)
+        err = listen_on(g, &s->admin_door, true, c->admin_listen.p, &g->admin_listener, f);
+    if (!err)
+        err = task_spawn("background", background, s, &s->background);
+    if (!err)
+        err = signals_take(s);
+    return err;
+}
+
+/* What a person wants to read first. */
+static void greet(const struct server *s)
+{
+    const struct gateway *g = &s->gateway;
+    const struct config *c = g->now->config;
+    const char *path = conf_path(s->doc);
+    bool has_file = path[0] != '(';
+    const char *address = listener_address(g->listener);
+    if (isatty(STDERR_FILENO) || !has_file) {
+        fprintf(stderr, "sluice listens on %s (base URL http://%s/v1)\n", address, address);
+        if (!has_file)
+            fputs("  no configuration file: requests go to OpenAI with the OPENAI_API_KEY of the "
+                  "environment;\n  no levers are on, requests are passed on as they come\n",
+                  stderr);
+        fprintf(stderr, "  ledger: %.*s; keys: %s\n", STR_ARGS(c->state.ledger),
+                c->keys.require ? "required" : "not required (this machine only)");
+    }
+    LOG(LOG_INFO, "listening", log_z("address", address), log_z("file", path),
+        log_z("io", io_backend_name()), log_i("providers", models_provider_count(g->now->models)));
+}
+
+static int serve(struct server *s, const char *listen)
+{
+    struct fault f = {0};
+    int err = open_all(s, listen, &f);
+    if (err) {
+        fprintf(stderr, "sluice serve: %s\n", fault_text(&f));
+        return err == E_CONFIG ? EXIT_BAR : EXIT_COULD_NOT;
+    }
+    s->flush.fn = log_flush_hook;
+    loop_hook_add(&s->flush);
+    greet(s);
+    err = loop_run();
+    loop_hook_remove(&s->flush);
+    gateway_close(&s->gateway);
+    LOG(LOG_INFO, "ended", log_z("why", err ? err_code(err) : "asked to"));
+    log_flush();
+    return err ? EXIT_COULD_NOT : EXIT_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+    const char *config = NULL, *listen = NULL, *io = NULL;
+    int words = 0;
+    const struct option_row rows[] = {{"--config", true, &config, NULL},
+                                      {"--listen", true, &listen, NULL},
+                                      {"--io", true, &io, NULL},
+                                      {NULL, false, NULL, NULL}};
+    int code = options_read(&command_serve, rows, argc, argv, &words);
+    if (code >= 0)
+        return code;
+    if (words > 0)
+        return options_wrong(&command_serve, "'%s' is too much", argv[1]);
+    io = io ? io : getenv("SLUICE_IO");
+    if (io && io_backend_select(io) != 0)
+        return options_wrong(&command_serve, "there is no '%s' here; expected epoll or uring", io);
+    struct server *s = calloc(1, sizeof(*s));
+    if (!s || loop_init() != 0) {
+        fputs("sluice serve: the loop could not be made\n", stderr);
+        free(s);
+        return EXIT_COULD_NOT;
+    }
+    descriptors_raise();
+    code = load_config(config, &s->doc);
+    if (code == 0)
+        code = serve(s, listen);
+    conf_unref(s->doc);
+    free(s);
+    return code;
+}
+
+const struct command command_serve = {
+    .name = "serve", .summary = "serve requests", .help = help, .run = run};

@@ -1,0 +1,412 @@
+#include "guard/keys.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "guard/keys_store.h"
+#include "rt/pool.h"
+#include "rt/task.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define PREFIX "sk-sluice-"
+
+#define THIS struct declared_key_settings
+#define AT(field) .offset = offsetof(THIS, field)
+static const struct conf_row declared_rows[] = {
+    {.name = "secret", .type = CONF_SECRET, AT(secret), .flags = CONF_REQUIRED,
+     .help = "What clients send; a `${NAME}` reference to the environment."},
+    {.name = "tenant", .type = CONF_STR, AT(tenant), .fallback = "default",
+     .help = "Whose it is. Tenants share nothing."},
+    {.name = "models", .type = CONF_STRS, AT(models),
+     .help = "The names it may ask for; `gpt-*` stands for all that begin so. Without it: all."},
+    {.name = "admin", .type = CONF_BOOL, AT(admin), .fallback = "off",
+     .help = "May it use /admin and /metrics?"},
+    {0},
+};
+#undef THIS
+static const struct conf_table declared_table = {
+    .name = "key",
+    .help = "A key that the file declares. (`sluice keys` makes others.)",
+    .size = sizeof(struct declared_key_settings),
+    .rows = declared_rows,
+    .shorthand = "secret",
+    .example = "app: {secret: \"${APP_KEY}\", tenant: shop, models: [fast, \"gpt-*\"]}",
+};
+
+#define THIS struct keys_settings
+static const struct conf_row keys_rows[] = {
+    {.name = "require", .type = CONF_BOOL, AT(require), .fallback = "off",
+     .help = "Refuse requests without a key. Needed where others than this machine can connect."},
+    {.name = "declared", .type = CONF_MAP, AT(declared), .child = &declared_table,
+     .help = "Keys of this file, by name."},
+    {0},
+};
+#undef AT
+#undef THIS
+const struct conf_table keys_table = {
+    .name = "keys",
+    .help = "Who may ask.",
+    .size = sizeof(struct keys_settings),
+    .rows = keys_rows,
+    .example = "keys: {require: true, declared: {app: {secret: \"${APP_KEY}\", tenant: shop}}}",
+};
+
+/* A declared key, found by a keyed hash of its secret. */
+struct declared {
+    uint64_t hash;
+    struct str secret;
+    struct key key;
+};
+
+struct keys {
+    char *where; /* the database; NULL: none */
+    uint64_t seed;
+    struct conf_doc *doc; /* the declared keys' texts are its */
+    unsigned declared_n;
+    struct declared *declared; /* sorted by hash */
+    struct key_list *made;     /* what the database holds; replaced whole */
+};
+
+/* ---- opening, configuring ---- */
+
+int keys_open(struct str where, struct keys **ret_keys, struct fault *f)
+{
+    struct keys *k = calloc(1, sizeof(*k));
+    if (!k)
+        return E_MEMORY;
+    random_bytes(&k->seed, sizeof(k->seed));
+    int err = 0;
+    if (where.n > 0) {
+        k->where = strndup(where.p, where.n);
+        err = k->where ? key_store_load(k->where, &k->made, f) : E_MEMORY;
+    }
+    if (err)
+        keys_close(k);
+    else
+        *ret_keys = k;
+    return err;
+}
+
+void keys_close(struct keys *k)
+{
+    if (!k)
+        return;
+    key_list_free(k->made);
+    conf_unref(k->doc);
+    free(k->declared);
+    free(k->where);
+    free(k);
+}
+
+static uint64_t secret_hash(const struct keys *k, struct str secret)
+{
+    return XXH3_64bits_withSeed(secret.p, secret.n, k->seed);
+}
+
+static int by_hash(const void *a, const void *b)
+{
+    uint64_t x = ((const struct declared *)a)->hash, y = ((const struct declared *)b)->hash;
+    return x < y ? -1 : x > y;
+}
+
+int keys_configure(struct keys *k, const struct keys_settings *settings, struct conf_doc *doc)
+{
+    const struct conf_map *map = &settings->declared;
+    struct declared *all = calloc(map->n + 1, sizeof(*all));
+    if (!all)
+        return E_MEMORY;
+    for (unsigned i = 0; i < map->n; i++) {
+        const struct declared_key_settings *s = &((const struct declared_key_settings *)map->at)[i];
+        all[i] = (struct declared){.hash = secret_hash(k, s->secret),
+                                   .secret = s->secret,
+                                   .key = {.public_part = map->name[i],
+                                           .name = map->name[i],
+                                           .tenant = s->tenant,
+                                           .models_n = s->models.n,
+                                           .models = s->models.at,
+                                           .admin = s->admin,
+                                           .declared = true}};
+    }
+    qsort(all, map->n, sizeof(*all), by_hash);
+    free(k->declared);
+    k->declared = all;
+    k->declared_n = map->n;
+    struct conf_doc *old = k->doc;
+    k->doc = conf_ref(doc);
+    conf_unref(old);
+    return 0;
+}
+
+/* ---- checking ---- */
+
+static const struct key *declared_find(const struct keys *k, struct str secret)
+{
+    uint64_t hash = secret_hash(k, secret);
+    unsigned from = 0, to = k->declared_n;
+    while (from < to) {
+        unsigned mid = (from + to) / 2;
+        if (k->declared[mid].hash < hash)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    for (; from < k->declared_n && k->declared[from].hash == hash; from++) {
+        const struct declared *d = &k->declared[from];
+        if (d->secret.n == secret.n && CRYPTO_memcmp(d->secret.p, secret.p, secret.n) == 0)
+            return &d->key;
+    }
+    return NULL;
+}
+
+static int made_check(const struct keys *k, struct str text, const struct key **ret_key,
+                      struct fault *f)
+{
+    struct str secret = str_tail(text, sizeof(PREFIX) - 1);
+    struct str public_part = str_cut(&secret, '-');
+    const struct key_record *r = key_list_find(k->made, public_part);
+    unsigned char hash[KEY_HASH_BYTES];
+    if (!r || key_hash(secret, hash) != 0 || CRYPTO_memcmp(hash, r->hash, sizeof(hash)) != 0)
+        return fault_set(f, E_BAD_KEY, "this API key is not known; `sluice keys list` shows the "
+                                       "keys there are");
+    if (r->key.revoked_wall_us)
+        return fault_set(f, E_KEY_REVOKED, "key %.*s was revoked", STR_ARGS(r->key.public_part));
+    *ret_key = &r->key;
+    return 0;
+}
+
+int keys_check(struct keys *k, struct str authorization, const struct key **ret_key,
+               struct fault *f)
+{
+    struct str text = str_trim(authorization);
+    if (str_starts_nocase(text, STR("Bearer ")))
+        text = str_trim(str_tail(text, 7));
+    if (text.n == 0)
+        return fault_set(f, E_NO_KEY,
+                         "an API key is needed: send it as 'Authorization: Bearer KEY'");
+    const struct key *declared = declared_find(k, text);
+    if (declared) {
+        *ret_key = declared;
+        return 0;
+    }
+    if (str_starts(text, STR(PREFIX)))
+        return made_check(k, text, ret_key, f);
+    return fault_set(f, E_BAD_KEY, "this API key is not known");
+}
+
+int key_allows(const struct key *key, struct str model, struct fault *f)
+{
+    for (unsigned i = 0; i < key->models_n; i++) {
+        struct str m = key->models[i];
+        bool prefix = str_ends(m, STR("*"));
+        m.n -= prefix;
+        if (prefix ? str_starts(model, m) : str_eq(model, m))
+            return 0;
+    }
+    if (key->models_n == 0)
+        return 0;
+    return fault_set(f, E_FORBIDDEN, "key %.*s may not ask for '%.*s'",
+                     STR_ARGS(key->public_part), STR_ARGS(str_head(model, 80)));
+}
+
+int key_copy(struct arena *arena, const struct key *key, const struct key **ret_key)
+{
+    struct key *copy = ARENA_NEW(arena, struct key);
+    struct str *models = ARENA_ARRAY(arena, struct str, key->models_n + 1);
+    if (!copy || !models)
+        return E_MEMORY;
+    *copy = *key;
+    copy->public_part = arena_str(arena, key->public_part);
+    copy->name = arena_str(arena, key->name);
+    copy->tenant = arena_str(arena, key->tenant);
+    copy->models = models;
+    for (unsigned i = 0; i < key->models_n; i++) {
+        models[i] = arena_str(arena, key->models[i]);
+        if (!models[i].p)
+            return E_MEMORY;
+    }
+    *ret_key = copy;
+    return copy->public_part.p && copy->name.p && copy->tenant.p ? 0 : E_MEMORY;
+}
+
+/* ---- changing; the database is asked on the pool of threads ---- */
+
+enum work_kind { WORK_LOAD, WORK_INSERT, WORK_REVOKE };
+
+struct work {
+    struct pool_job job;
+    enum work_kind kind;
+    char *where;
+    struct arena arena; /* of the record */
+    struct key_record record;
+    int64_t now_us;
+    struct key_list *list; /* what the database holds afterwards */
+    int err;
+    struct fault fault;
+};
+
+static void work_run(struct pool_job *job)
+{
+    struct work *w = CONTAINER_OF(job, struct work, job);
+    if (w->kind == WORK_INSERT)
+        w->err = key_store_insert(w->where, &w->record, &w->fault);
+    else if (w->kind == WORK_REVOKE)
+        w->err = key_store_revoke(w->where, w->record.key.public_part, w->now_us, &w->fault);
+    if (!w->err)
+        w->err = key_store_load(w->where, &w->list, &w->fault);
+}
+
+static void work_free(struct pool_job *job)
+{
+    struct work *w = CONTAINER_OF(job, struct work, job);
+    key_list_free(w->list);
+    arena_fini(&w->arena);
+    free(w->where);
+    free(w);
+}
+
+static struct work *work_new(const struct keys *k, enum work_kind kind)
+{
+    struct work *w = calloc(1, sizeof(*w));
+    if (!w)
+        return NULL;
+    w->job = (struct pool_job){.run = work_run, .drop = work_free};
+    w->kind = kind;
+    w->now_us = clock_wall_us();
+    w->where = strdup(k->where);
+    arena_init_private(&w->arena, 1u << 20);
+    return w;
+}
+
+/* Runs it where it may block and takes the new list over. */
+static int work_do(struct keys *k, struct work *w, struct fault *f)
+{
+    if (!w->where) {
+        work_free(&w->job);
+        return E_MEMORY;
+    }
+    if (task_self()) {
+        int err = pool_call(&w->job);
+        if (err == E_MEMORY)
+            work_free(&w->job);
+        if (err)
+            return err;
+    } else {
+        w->job.run(&w->job);
+    }
+    int err = w->err;
+    if (err)
+        fault_set(f, err, "%s", fault_text(&w->fault));
+    if (w->list) {
+        struct key_list *old = k->made;
+        k->made = w->list;
+        w->list = old;
+    }
+    work_free(&w->job);
+    return err;
+}
+
+static int no_database(struct fault *f)
+{
+    return fault_set(f, E_STORE, "keys are kept in the ledger's database, which is off; set "
+                                 "state.ledger, or declare keys in the file");
+}
+
+/* `n` characters of the alphabet of ids: five random bits each. */
+static struct str random_text(struct arena *arena, size_t n)
+{
+    static const char alphabet[33] = "0123456789abcdefghjkmnpqrstvwxyz";
+    unsigned char bytes[64];
+    char text[64];
+    random_bytes(bytes, n);
+    for (size_t i = 0; i < n; i++)
+        text[i] = alphabet[bytes[i] & 31];
+    return arena_str(arena, str_of(text, n));
+}
+
+int keys_make(struct keys *k, struct arena *arena, struct str name, struct str tenant,
+              const struct str *models, unsigned models_n, bool admin, struct str *ret_secret,
+              const struct key **ret_key, struct fault *f)
+{
+    if (!k->where)
+        return no_database(f);
+    if (keys_count(k) >= KEYS_MAX)
+        return fault_set(f, E_OVERLOADED, "there are %d keys already", KEYS_MAX);
+    struct str secret = random_text(arena, 40);
+    struct work *w = work_new(k, WORK_INSERT);
+    if (!w || !secret.p)
+        return E_MEMORY;
+    struct key *key = &w->record.key;
+    key->public_part = random_text(&w->arena, 10);
+    key->name = arena_str(&w->arena, name);
+    key->tenant = arena_str(&w->arena, tenant.n ? tenant : STR("default"));
+    key->models = ARENA_ARRAY(&w->arena, struct str, models_n + 1);
+    for (unsigned i = 0; i < models_n && key->models; i++)
+        key->models[i] = arena_str(&w->arena, models[i]);
+    key->models_n = models_n;
+    key->admin = admin;
+    key->made_wall_us = w->now_us;
+    int err = key_hash(secret, w->record.hash);
+    if (!err)
+        err = key_copy(arena, key, ret_key);
+    if (err) {
+        work_free(&w->job);
+        return err;
+    }
+    *ret_secret = arena_printf(arena, PREFIX "%.*s-%.*s", STR_ARGS((*ret_key)->public_part),
+                               STR_ARGS(secret));
+    err = work_do(k, w, f);
+    return err ? err : ret_secret->p ? 0 : E_MEMORY;
+}
+
+int keys_revoke(struct keys *k, struct str which, struct fault *f)
+{
+    if (!k->where)
+        return no_database(f);
+    const struct key_record *r = key_list_find(k->made, which);
+    struct str words[256];
+    unsigned n = 0;
+    for (unsigned i = 0; i < k->made->n; i++) {
+        const struct key *key = &k->made->at[i].key;
+        if (!r && key->name.n && str_eq(key->name, which) && !key->revoked_wall_us)
+            r = &k->made->at[i];
+        if (n < ARRAY_LEN(words))
+            words[n++] = key->name.n ? key->name : key->public_part;
+    }
+    if (!r) {
+        struct str near = str_nearest(which, words, n);
+        return fault_set(f, E_NOT_FOUND, "there is no key '%.*s'%s%.*s%s",
+                         STR_ARGS(str_head(which, 60)), near.n ? "; did you mean '" : "",
+                         STR_ARGS(near), near.n ? "'?" : "");
+    }
+    struct work *w = work_new(k, WORK_REVOKE);
+    if (!w)
+        return E_MEMORY;
+    w->record.key.public_part = arena_str(&w->arena, r->key.public_part);
+    return work_do(k, w, f);
+}
+
+void keys_refresh(struct keys *k)
+{
+    struct work *w = k->where ? work_new(k, WORK_LOAD) : NULL;
+    if (!w)
+        return;
+    struct fault ignored = {0}; /* the next look may succeed; the keys known stay in force */
+    int err = work_do(k, w, &ignored);
+    (void)err;
+}
+
+unsigned keys_count(const struct keys *k)
+{
+    return k->declared_n + (k->made ? k->made->n : 0);
+}
+
+const struct key *keys_at(const struct keys *k, unsigned i)
+{
+    return i < k->declared_n ? &k->declared[i].key : &k->made->at[i - k->declared_n].key;
+}
