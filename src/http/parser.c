@@ -52,25 +52,29 @@ static int on_url_complete(llhttp_t *ll)
 }
 
 /*
- * Trailers come in pieces whose memory goes with the read buffer: what is there of a span is
- * copied, and copied again with what follows. They are few and short.
+ * Trailers come in pieces whose memory goes with the read buffer, so they are copied. Room for a
+ * span that goes on doubles: what its pieces leave behind in the arena stays in proportion.
  */
 static int trailer_grow(struct http_parser *p, struct str *span, bool *open, const char *at,
                         size_t n)
 {
     size_t before = *open ? span->n : 0;
-    char *copy = arena_alloc(p->fields->arena, before + n + 1);
 
     p->trailer_bytes += n;
-    if (copy == NULL)
-        return refuse(p, E_MEMORY, "no memory for the trailers");
     if (p->trailer_bytes > HTTP_TRAILER_BYTES_MAX)
         return refuse(p, E_BAD_HTTP, "the trailers are too long");
-    if (before > 0)
-        memcpy(copy, span->p, before);
-    memcpy(copy + before, at, n);
-    copy[before + n] = '\0';
-    *span = (struct str){copy, before + n};
+    if (!*open || before + n > p->trailer_cap) {
+        size_t cap = 2 * before + n;
+        char *copy = arena_alloc(p->fields->arena, cap + 1);
+        if (copy == NULL)
+            return refuse(p, E_MEMORY, "no memory for the trailers");
+        if (before > 0)
+            memcpy(copy, span->p, before);
+        span->p = copy;
+        p->trailer_cap = cap;
+    }
+    memcpy((char *)span->p + before, at, n);
+    span->n = before + n;
     *open = true;
     return 0;
 }
@@ -338,5 +342,7 @@ int http_parser_chunks(struct http_parser *p, char *bytes, size_t n, size_t *ret
         refuse(p, E_BAD_HTTP, "the chunks are more framing than data");
         err = p->err;
     }
+    if (err != 0)
+        p->fields->n = 0; /* half a list of trailers is none */
     return err;
 }

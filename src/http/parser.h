@@ -61,6 +61,7 @@ struct http_parser {
     uint64_t body_total;
     uint64_t overhead;
     size_t trailer_bytes;
+    size_t trailer_cap; /* room of the span that is open */
 
     int err;          /* why one of our own checks stopped it */
     const char *text; /* a literal that says what is wrong */
