@@ -25,7 +25,6 @@ enum {
     READABLE = 1,
     WRITABLE = 2,
     ENDED = 4,
-    CLOSED = 8,
 };
 
 struct socket {
@@ -116,8 +115,6 @@ static void tell_hangup(struct socket *s)
 
 static void socket_event(struct socket *s, uint32_t events)
 {
-    if (s->flags & CLOSED)
-        return;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         s->flags |= ENDED | READABLE;
     if (events & EPOLLIN)
@@ -184,9 +181,8 @@ static void epoll_close(struct io *io)
 {
     struct socket *s = (struct socket *)io;
     RT_CHECK(!s->reader && !s->writer, "a socket was closed under a task that waits in it");
-    close(io->fd); /* which also takes it out of the epoll set */
-    s->flags = CLOSED;
-    s->hangup = NULL;
+    close(io->fd);    /* which also takes it out of the epoll set */
+    s->hangup = NULL; /* now an event still in the batch finds nobody to tell */
     list_remove(&s->node);
     list_push_back(&poll.closed, &s->node);
 }

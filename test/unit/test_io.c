@@ -709,10 +709,12 @@ static void watch(void *arg)
         if (by_reset)
             they_reset(&p);
         else
-            they_close(&p);
+            assert_int_equal(shutdown(p.theirs, SHUT_WR), 0);
         assert_int_equal(hangups, 0); /* not before the loop sees it */
         a_round();
         assert_int_equal(hangups, 1);
+        if (!by_reset)
+            they_reset(&p);
         a_round();
         assert_int_equal(hangups, 1); /* once */
         pair_free(&p);
@@ -755,6 +757,30 @@ static void test_hangup_watch_begins_late_or_ends(void **state)
 {
     (void)state;
     rt_run(watch_ended, NULL);
+}
+
+static void wake_task(void *arg)
+{
+    task_wake(arg);
+}
+
+/* Nothing but the late watch itself ends this wait. */
+static void watch_late(void *arg)
+{
+    (void)arg;
+    struct pair p = pair_new();
+    they_close(&p);
+    assert_int_equal(read_text(p.ours, ""), E_EOF);
+    a_round();
+    io_watch_hangup(p.ours, wake_task, task_self());
+    assert_int_equal(task_park(NULL), 0);
+    pair_free(&p);
+}
+
+static void test_a_late_watch_does_not_wait(void **state)
+{
+    (void)state;
+    rt_run(watch_late, NULL);
 }
 
 /* Watching again for the next request, with reads in between, as a server does. */
@@ -908,6 +934,34 @@ static void test_stale_events(void **state)
     pair_free(&s.second);
 }
 
+/* The same from a message, which the loop runs among the events of a batch. */
+static void close_second(void *arg)
+{
+    struct stale *s = arg;
+    io_close(s->second.ours);
+    s->second.ours = NULL;
+}
+
+static void message_closes(void *arg)
+{
+    struct stale *s = arg;
+    io_watch_hangup(s->second.ours, count_hangup, &s->got);
+    a_round();
+    assert_int_equal(loop_post(close_second, s), 0);
+    they_close(&s->second);
+    a_round();
+    assert_null(s->second.ours);
+    assert_int_equal(s->got, 0);
+}
+
+static void test_a_message_closes_a_socket_with_an_event(void **state)
+{
+    (void)state;
+    struct stale s = {.got = 0};
+    s.second = pair_new();
+    rt_run(message_closes, &s);
+}
+
 /* A socket whose end was in the batch is closed by its own task in that round. */
 static void close_after_end(void *arg)
 {
@@ -970,10 +1024,12 @@ static int run_on(const char *name)
         RT_TEST(test_canceled_with_bytes_at_hand),
         RT_TEST(test_hangup_watch),
         RT_TEST(test_hangup_watch_begins_late_or_ends),
+        RT_TEST(test_a_late_watch_does_not_wait),
         RT_TEST(test_hangup_watch_again),
         RT_TEST(test_the_client_leaves),
         RT_TEST(test_quiet),
         RT_TEST(test_stale_events),
+        RT_TEST(test_a_message_closes_a_socket_with_an_event),
         RT_TEST(test_many_ends_at_once),
     };
     int err = io_backend_select(name);

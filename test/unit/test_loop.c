@@ -94,6 +94,26 @@ static void test_hooks(void **state)
     loop_hook_remove(&h[3].hook);
 }
 
+static void ten_yields(void *arg)
+{
+    struct counting_hook *h = arg;
+    for (int i = 0; i < 10; i++) {
+        int before = h->calls;
+        assert_int_equal(task_sleep(0), 0);
+        assert_true(h->calls > before);
+    }
+}
+
+/* Who yields lets the loop look at its sockets, not only at other tasks. */
+static void test_a_yield_takes_a_round(void **state)
+{
+    (void)state;
+    struct counting_hook h = {.hook = {.fn = hook_called, .arg = &h}};
+    loop_hook_add(&h.hook);
+    rt_run(ten_yields, &h);
+    loop_hook_remove(&h.hook);
+}
+
 /* What a hook wakes runs without waiting for anything else. */
 static void wake_from_hook(void *arg)
 {
@@ -382,6 +402,7 @@ int main(void)
         RT_TEST(test_runs_until_no_task_is_left),
         RT_TEST(test_stop_leaves_tasks_as_they_are),
         RT_TEST(test_hooks),
+        RT_TEST(test_a_yield_takes_a_round),
         RT_TEST(test_a_hook_may_wake),
         RT_TEST(test_messages_come_in_order),
         RT_TEST(test_a_message_may_post),
