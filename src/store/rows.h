@@ -79,6 +79,10 @@ void rows_free(struct rows_query *query);
 MUSTCHECK int rows_run(struct rows_query *query, const struct rows_value *values, unsigned n,
                        struct fault *f);
 
+/* The same for statements with RETURNING: *ret_row tells whether a row came back. */
+MUSTCHECK int rows_run_some(struct rows_query *query, const struct rows_value *values, unsigned n,
+                            bool *ret_row, struct fault *f);
+
 /* Binds and calls `fn` for each row until it returns non-zero (which is then returned). */
 MUSTCHECK int rows_each(struct rows_query *query, const struct rows_value *values, unsigned n,
                         int (*fn)(void *arg, struct rows_query *row), void *arg, struct fault *f);

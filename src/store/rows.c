@@ -1,0 +1,76 @@
+#include "store/rows.h"
+
+#include "store/kinds.h"
+
+const struct rows_ops *const rows_kinds[] = {&rows_sqlite, NULL};
+
+int rows_open(struct str where, bool read_only, struct rows_store **ret_store, struct fault *f)
+{
+    struct str rest = where;
+    struct str kind = str_cut(&rest, ':');
+    for (unsigned i = 0; rows_kinds[i]; i++)
+        if (rest.n > 0 && str_eq(kind, str_from(rows_kinds[i]->kind)))
+            return rows_kinds[i]->open(rest, read_only, ret_store, f);
+    return fault_set(f, E_CONFIG, "'%.*s' names no database; expected sqlite:PATH",
+                     STR_ARGS(str_head(where, 100)));
+}
+
+void rows_close(struct rows_store *store)
+{
+    if (store)
+        store->ops->close(store);
+}
+
+int rows_exec(struct rows_store *store, const char *sql, struct fault *f)
+{
+    return store->ops->exec(store, sql, f);
+}
+
+int rows_prepare(struct rows_store *store, const char *sql, struct rows_query **ret_query,
+                 struct fault *f)
+{
+    return store->ops->prepare(store, sql, ret_query, f);
+}
+
+void rows_free(struct rows_query *query)
+{
+    if (query)
+        query->store->ops->free_query(query);
+}
+
+int rows_run_some(struct rows_query *query, const struct rows_value *values, unsigned n,
+                  bool *ret_row, struct fault *f)
+{
+    const struct rows_ops *ops = query->store->ops;
+    int err = ops->bind(query, values, n);
+    if (!err)
+        err = ops->step(query, ret_row, f);
+    ops->reset(query);
+    return err;
+}
+
+int rows_run(struct rows_query *query, const struct rows_value *values, unsigned n,
+             struct fault *f)
+{
+    bool ignored = false;
+    return rows_run_some(query, values, n, &ignored, f);
+}
+
+int rows_each(struct rows_query *query, const struct rows_value *values, unsigned n,
+              int (*fn)(void *arg, struct rows_query *row), void *arg, struct fault *f)
+{
+    const struct rows_ops *ops = query->store->ops;
+    int err = ops->bind(query, values, n);
+    for (bool row = true; !err && row;) {
+        err = ops->step(query, &row, f);
+        if (!err && row)
+            err = fn(arg, query);
+    }
+    ops->reset(query);
+    return err;
+}
+
+struct rows_value rows_column(struct rows_query *row, unsigned i)
+{
+    return row->store->ops->column(row, i);
+}
