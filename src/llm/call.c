@@ -11,6 +11,7 @@ void llm_call_init(struct llm_call *c)
 {
     c->retry_after_ms = -1;
     c->cost_usd_nanos = COST_UNKNOWN;
+    c->given_cost_usd_nanos = COST_UNKNOWN;
 }
 
 void llm_call_fini(struct llm_call *c)
@@ -350,7 +351,9 @@ static void bill_make(struct llm_call *c, int err)
             c->tokens.output = tokens_of_bytes(c->content_bytes);
         }
     }
-    c->cost_usd_nanos = price_cost(c->target->price, &c->tokens);
+    c->cost_usd_nanos = c->given_cost_usd_nanos != COST_UNKNOWN
+                            ? c->given_cost_usd_nanos
+                            : price_cost(c->target->price, &c->tokens);
 }
 
 /* Whose fault was it? A client that left or a request that was refused is not the endpoint's. */

@@ -49,6 +49,7 @@ struct llm_call {
     int64_t retry_after_ms;  /* -1: not said */
     struct tokens tokens;
     int64_t cost_usd_nanos;
+    int64_t given_cost_usd_nanos; /* as a recording has it; COST_UNKNOWN: none */
     int64_t began_wall_us;
     int64_t began_us, connected_us, first_us, ended_us; /* monotonic; 0: did not happen */
     bool reused;
