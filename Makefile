@@ -64,7 +64,7 @@ check-fresh: ## prove build, test and run on fresh Debian 12 and 13 roots (as ro
 	@scripts/check-fresh trixie
 
 clean: ## remove what was built (not what was fetched)
-	@rm -rf build/release build/asan build/ubsan build/tsan build/fuzz build/sluice
+	@rm -rf build/release build/asan build/ubsan build/tsan build/fuzz build/sluice build/*.log
 
 .PHONY: help build run test models bench check-all asan ubsan tsan fuzz lint format install \
 	check-fresh clean
