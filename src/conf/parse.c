@@ -410,6 +410,7 @@ static void default_set(struct parse *p, const struct conf_row *row, const struc
 static unsigned row_names(const struct conf_table *table, struct str names[ROWS_MAX])
 {
     unsigned n = 0;
+    names[0] = STR_NONE;
     for (const struct conf_row *row = table->rows; row->name && n < ROWS_MAX; row++)
         names[n++] = str_from(row->name);
     return n;
