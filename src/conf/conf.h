@@ -69,7 +69,9 @@ enum conf_flags {
     CONF_REQUIRED = 1,       /* must be given */
     CONF_SHAPES_ANSWERS = 2, /* part of the answer hash that the evals' brake looks at */
     CONF_NEEDS_RESTART = 4,  /* a reload that changes it is refused with these words */
+    CONF_OPTIONAL = 8,       /* a number that is not in the file is CONF_NOT_GIVEN, not 0 */
 };
+#define CONF_NOT_GIVEN (-1)
 
 struct conf_table;
 

@@ -392,6 +392,8 @@ static void default_set(struct parse *p, const struct conf_row *row, const struc
     if (!row->fallback) {
         if (row->type == CONF_TABLE)
             table_parse(p, row->child, at, NULL, field);
+        else if (row->flags & CONF_OPTIONAL)
+            scalar_put(row, field, CONF_NOT_GIVEN);
         return;
     }
     struct node node = {.kind = NODE_SCALAR, .plain = true, .text = str_from(row->fallback)};

@@ -24,6 +24,8 @@ struct list_of_prices {
     struct str title; /* "litellm 1.2.3, 2026-11-24" */
 };
 
+_Static_assert(PRICE_UNKNOWN == CONF_NOT_GIVEN, "a price that is not given is not known");
+
 struct prices {
     const struct conf_map *own;
     struct list_of_prices user;
@@ -32,25 +34,20 @@ struct prices {
 };
 
 #define THIS struct price_settings
-#define ROW(name_, help_)                                                                         \
-    {                                                                                             \
-        .name = #name_, .type = CONF_USD, .offset = offsetof(THIS, name_), .help = help_          \
-    }
 static const struct conf_row price_rows[] = {
     {.name = "input", .type = CONF_USD, .offset = offsetof(THIS, input), .flags = CONF_REQUIRED,
      .help = "Dollars a million tokens of the prompt."},
     {.name = "output", .type = CONF_USD, .offset = offsetof(THIS, output), .flags = CONF_REQUIRED,
      .help = "Dollars a million tokens of the answer."},
-    {.name = "cached", .type = CONF_USD, .offset = offsetof(THIS, cached), .fallback = "-0.000000001",
+    {.name = "cached", .type = CONF_USD, .offset = offsetof(THIS, cached), .flags = CONF_OPTIONAL,
      .help = "Of the prompt's part that the provider had in its cache. Without it: as input."},
     {.name = "cache_write", .type = CONF_USD, .offset = offsetof(THIS, cache_write),
-     .fallback = "-0.000000001",
+     .flags = CONF_OPTIONAL,
      .help = "Of the prompt's part that it wrote into its cache. Without it: as input."},
     {.name = "reasoning", .type = CONF_USD, .offset = offsetof(THIS, reasoning),
-     .fallback = "-0.000000001", .help = "Of thinking. Without it: as output."},
+     .flags = CONF_OPTIONAL, .help = "Of thinking. Without it: as output."},
     {0},
 };
-#undef ROW
 #undef THIS
 
 const struct conf_table price_table = {
