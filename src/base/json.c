@@ -13,6 +13,9 @@
 #define TEXT_BYTES_MAX      (64u * 1024 * 1024)
 #define VALUES_BYTES_MAX    (256u * 1024 * 1024)
 
+/* A number beyond 64 bits or beyond a double is still JSON, and not ours to refuse. */
+#define READ_FLAGS (YYJSON_READ_INSITU | YYJSON_READ_BIGNUM_AS_RAW)
+
 struct area {
     char *p;
     size_t cap;
@@ -122,7 +125,7 @@ static int read_copy(struct str text, char *copy, const yyjson_alc *alc, yyjson_
         memcpy(copy, text.p, text.n);
     memset(copy + text.n, 0, YYJSON_PADDING_SIZE);
     yyjson_read_err e = {0};
-    yyjson_doc *doc = yyjson_read_opts(copy, text.n, YYJSON_READ_INSITU, alc, &e);
+    yyjson_doc *doc = yyjson_read_opts(copy, text.n, READ_FLAGS, alc, &e);
     if (!doc && e.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
         return fault_set(f, E_MEMORY, "no memory to read %zu bytes of JSON", text.n);
     if (!doc)
