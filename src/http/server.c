@@ -104,8 +104,14 @@ static bool serve_one(struct server_conn *c)
         c->settings->handler(c->settings->arg, &c->x);
         answer_complete(c);
     } else if (is_refusal(err)) {
+        const char *text = c->fault_text != NULL ? c->fault_text : err_text(err);
+        if (err == E_MEMORY) {
+            /* The header has filled the arena: its room is needed for the answer. */
+            arena_fini(&c->arena);
+            exchange_reset(c);
+        }
         c->refused = true;
-        refuse(c, err, c->fault_text != NULL ? c->fault_text : err_text(err));
+        refuse(c, err, text);
     } else {
         c->broken = true; /* gone, idle for too long or canceled */
     }
@@ -122,7 +128,9 @@ static bool serve_one(struct server_conn *c)
  */
 static void linger(struct server_conn *c)
 {
-    if (c->broken || (c->body.done && !c->refused && rbuf_held(&c->in) == 0))
+    if (c->broken)
+        return;
+    if (c->body.done && !c->refused && rbuf_held(&c->in) == 0 && stream_is_quiet(c->stream))
         return;
     int64_t outer = task_deadline(clock_cached_ms() + LINGER_MS);
     size_t total = 0;

@@ -15,7 +15,8 @@ struct scene {
     int64_t ended_ms; /* after the beginning */
     unsigned handled; /* requests that reached the handler */
     int refused;      /* the error that the refuser saw */
-    unsigned reads, writes;
+    unsigned reads, writes, calls;
+    unsigned fail_at; /* the stream's call that fails, and all after it */
     struct stream *client, *server;
 };
 
@@ -77,9 +78,11 @@ static inline void scene_serve(void *arg)
     struct counted counted;
 
     counted_init(&counted, scene->server);
+    counted.fail_at = scene->fail_at;
     http_serve(&counted.stream, NULL, &scene->settings);
     scene->reads = counted.reads;
     scene->writes = counted.writes;
+    scene->calls = counted.calls;
     stream_close(&counted.stream);
 }
 

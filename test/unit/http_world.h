@@ -104,32 +104,40 @@ struct counted {
     struct stream *lower;
     unsigned reads; /* that gave bytes */
     unsigned writes;
+    unsigned calls, fail_at; /* the call of that number fails, and all after it; 0: none */
 };
 
 static inline struct counted *counted_of(struct stream *s)
 {
     return CONTAINER_OF(s, struct counted, stream);
 }
+static inline bool counted_fails(struct stream *s)
+{
+    struct counted *c = counted_of(s);
+
+    c->calls++;
+    return c->fail_at > 0 && c->calls >= c->fail_at;
+}
 static inline int counted_read(struct stream *s, void *bytes, size_t n, size_t *ret_n)
 {
-    int err = stream_read(counted_of(s)->lower, bytes, n, ret_n);
+    int err = counted_fails(s) ? E_RESET : stream_read(counted_of(s)->lower, bytes, n, ret_n);
     counted_of(s)->reads += err == 0;
     return err;
 }
 static inline int counted_read_now(struct stream *s, void *bytes, size_t n, size_t *ret_n)
 {
-    int err = stream_read_now(counted_of(s)->lower, bytes, n, ret_n);
+    int err = counted_fails(s) ? E_RESET : stream_read_now(counted_of(s)->lower, bytes, n, ret_n);
     counted_of(s)->reads += err == 0;
     return err;
 }
 static inline int counted_wait_readable(struct stream *s)
 {
-    return stream_wait_readable(counted_of(s)->lower);
+    return counted_fails(s) ? E_RESET : stream_wait_readable(counted_of(s)->lower);
 }
 static inline int counted_writev(struct stream *s, struct iovec *iov, int count)
 {
     counted_of(s)->writes++;
-    return stream_writev(counted_of(s)->lower, iov, count);
+    return counted_fails(s) ? E_RESET : stream_writev(counted_of(s)->lower, iov, count);
 }
 static inline void counted_watch_hangup(struct stream *s, void (*fn)(void *arg), void *arg)
 {

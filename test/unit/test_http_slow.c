@@ -322,6 +322,79 @@ static void test_no_buffer_while_waiting(void **state)
     scene_fini(&scene);
 }
 
+/* ---- faults */
+
+static void lenient_refuse(void *arg, struct exchange *x, int err, const char *text)
+{
+    (void)arg;
+    (void)!exchange_respond(x, err_status(err), NULL, str_from(text));
+}
+
+/* What the handler does must not matter: it goes on whatever happens. */
+static void stubborn_handler(void *arg, struct exchange *x)
+{
+    struct scene *scene = arg;
+    char *body = NULL;
+    size_t n = 0;
+
+    scene->handled++;
+    int err = exchange_read_all(x, 1000, &body, &n);
+    (void)!exchange_begin(x, err == 0 ? 200 : err_status(err), NULL, -1);
+    (void)!exchange_write(x, STR("one"));
+    (void)!exchange_write(x, str_of(body, n));
+    (void)!exchange_end(x, NULL);
+    free(body);
+}
+
+/* The connection breaks at the first call, at the second, and so on until none is left. */
+static void test_break_anywhere(void **state)
+{
+    static const char in[] = "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello"
+                             "POST / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
+                             "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" GET
+                             "GET / HTTP/1.1\r\n\r\n";
+    unsigned calls = 1000;
+    unsigned k;
+
+    (void)state;
+    for (k = 1; k <= calls; k++) {
+        struct scene scene;
+        scene_init(&scene, in);
+        scene.piece = 20;
+        scene.fail_at = k;
+        scene.settings.handler = stubborn_handler;
+        scene.settings.refuse = lenient_refuse;
+        scene_play(&scene);
+        assert_in_range(scene.handled, 0, 3);
+        calls = scene.calls + 1;
+        scene_fini(&scene);
+    }
+    assert_in_range(k, 20, 200);
+}
+
+/* A header that fills the arena is refused, and the refusal still finds room. */
+static void test_arena_full(void **state)
+{
+    struct scene scene;
+    struct buf in;
+
+    (void)state;
+    buf_init(&in, 1 << 20);
+    buf_str(&in, STR("GET / HTTP/1.1\r\n" HOST));
+    for (int i = 0; i < 100; i++)
+        buf_printf(&in, "X-%d: 0123456789\r\n", i);
+    buf_str(&in, STR("\r\n"));
+    assert_int_equal(in.failed, 0);
+    scene_init(&scene, "");
+    scene.in = buf_view(&in);
+    scene.settings.arena_bytes_max = 2 * ARENA_BLOCK;
+    expect_contains(scene_play(&scene), "HTTP/1.1 503 ");
+    assert_int_equal(scene.refused, E_MEMORY);
+    assert_int_equal(scene.handled, 0);
+    scene_fini(&scene);
+    buf_fini(&in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_hangup),         cmocka_unit_test(test_outer_deadline),
         cmocka_unit_test(test_gone_in_body),   cmocka_unit_test(test_gone_in_header),
         cmocka_unit_test(test_draining),       cmocka_unit_test(test_no_buffer_while_waiting),
+        cmocka_unit_test(test_break_anywhere), cmocka_unit_test(test_arena_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
