@@ -66,6 +66,7 @@ void out_json_string(struct out *o, const char *text);
     X(CLOSE_MID, "close-mid", 100, S)       /* orderly close half-way, no last chunk */            \
     X(STALL, "stall", 10, B)                /* silent for stall_ms, then the answer */             \
     X(STALL_MID, "stall-mid", 10, B)        /* silent for stall_ms half-way */                     \
+    X(END_MID, "end-mid", 100, S)           /* the stream just ends half-way, in good order */     \
     X(NO_DONE, "no-done", 100, S)           /* a stream that ends without [DONE] */                \
     X(BROKEN_EVENT, "broken-event", 100, S) /* an event that is not JSON, then more */             \
     X(ERROR_EVENT, "error-event", 100, S)   /* an error object inside a 200 stream, then end */    \

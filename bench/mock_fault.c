@@ -65,6 +65,7 @@ bool fault_replaces(const struct plan *plan)
     case FAULT_NO_USAGE:
         return false;
     case FAULT_CLOSE_MID:
+    case FAULT_END_MID:
     case FAULT_NO_DONE:
     case FAULT_BROKEN_EVENT:
     case FAULT_ERROR_EVENT:
@@ -368,6 +369,10 @@ bool fault_stream_middle(struct conn *c, struct out *o, enum step *ret_step)
         return true;
     case FAULT_CLOSE_MID:
         *ret_step = STEP_CLOSE;
+        return true;
+    case FAULT_END_MID:
+        OUT_LITERAL(o, "0\r\n\r\n");
+        *ret_step = STEP_DONE;
         return true;
     case FAULT_STALL_MID:
         c->wait_ms = c->plan.stall_ms;
