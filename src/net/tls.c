@@ -11,48 +11,18 @@
  * A task that reads may make OpenSSL write (an answer to a key update) while another task flushes:
  * whoever flushes first also sends what the other one adds, in order.
  */
-#include "net/tls.h"
-
-#include <arpa/inet.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 
-#include "base/buf.h"
-#include "net/tls_session.h"
+#include "net/tls_internal.h"
 #include "rt/loop.h"
-#include "rt/task.h"
 
 #define RECORD_BYTES 16384
 
 /* Records are collected up to this before they are sent; one more may come on top. */
 #define FLUSH_BYTES   (4 * RECORD_BYTES)
 #define OUT_BYTES_MAX (FLUSH_BYTES + 4 * RECORD_BYTES)
-
-struct tls_context {
-    SSL_CTX *ssl_ctx;
-    BIO_METHOD *bio_method;
-    bool insecure;
-    unsigned refs; /* the owner's and one a connection */
-    struct tls_sessions sessions;
-};
-
-struct tls {
-    struct stream stream;
-    struct stream *lower;
-    struct tls_context *ctx;
-    SSL *ssl;
-    char *host;
-    struct buf out;
-    bool flushing;
-    bool established;
-    int lower_err; /* of the lower stream's last read; E_EOF: it ended */
-    int read_err;  /* sticky: how reading ended */
-    int write_err; /* sticky: why nothing can be sent any more */
-    struct waitq flushed;
-};
 
 /* ---- the BIO under OpenSSL */
 
@@ -89,13 +59,21 @@ static int bio_write(BIO *bio, const char *bytes, size_t n, size_t *ret_n)
 
 static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 {
-    (void)bio;
+    const struct tls *t = BIO_get_data(bio);
+
     (void)number;
     (void)pointer;
-    return command == BIO_CTRL_FLUSH;
+    switch (command) {
+    case BIO_CTRL_FLUSH:
+        return 1;
+    case BIO_CTRL_EOF:
+        return t != NULL && t->lower_err == E_EOF;
+    default:
+        return 0;
+    }
 }
 
-static BIO_METHOD *bio_method_new(void)
+BIO_METHOD *tls_bio_method_new(void)
 {
     BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "stream");
 
@@ -105,99 +83,6 @@ static BIO_METHOD *bio_method_new(void)
     BIO_meth_set_write_ex(m, bio_write);
     BIO_meth_set_ctrl(m, bio_ctrl);
     return m;
-}
-
-/* ---- the context */
-
-static const char *openssl_why(void)
-{
-    unsigned long e = ERR_peek_last_error();
-    const char *why = ERR_GET_LIB(e) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(e))
-                                                    : ERR_reason_error_string(e);
-    return why != NULL ? why : "no further reason given";
-}
-
-static int session_new(SSL *ssl, SSL_SESSION *session)
-{
-    struct tls *t = SSL_get_app_data(ssl);
-    return tls_sessions_add(&t->ctx->sessions, t->host, session);
-}
-
-static int load_files(SSL_CTX *c, const struct tls_settings *s, struct fault *f)
-{
-    const char *key_file = s->key_file != NULL ? s->key_file : s->cert_file;
-
-    if (s->ca_file != NULL && SSL_CTX_load_verify_file(c, s->ca_file) != 1)
-        return fault_set(f, E_TLS, "trusted certificates in %s: %s", s->ca_file, openssl_why());
-    if (s->ca_file == NULL && !s->insecure && SSL_CTX_set_default_verify_paths(c) != 1)
-        return fault_set(f, E_TLS, "the system's trusted certificates: %s", openssl_why());
-    if (s->cert_file == NULL)
-        return 0;
-    if (SSL_CTX_use_certificate_chain_file(c, s->cert_file) != 1)
-        return fault_set(f, E_TLS, "client certificate in %s: %s", s->cert_file, openssl_why());
-    if (SSL_CTX_use_PrivateKey_file(c, key_file, SSL_FILETYPE_PEM) != 1)
-        return fault_set(f, E_TLS, "client key in %s: %s", key_file, openssl_why());
-    return 0;
-}
-
-static int configure(SSL_CTX *c, const struct tls_settings *s, struct fault *f)
-{
-    static const unsigned char alpn[] = "\x08http/1.1";
-
-    if (SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_set_alpn_protos(c, alpn, sizeof(alpn) - 1) != 0)
-        return fault_set(f, E_TLS, "OpenSSL: %s", openssl_why());
-    /* An end without farewell is ours to judge (take_now); to OpenSSL it would be a fatal error
-     * that spoils the session, and many servers end that way. */
-    SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                               SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_read_ahead(c, 1);
-    SSL_CTX_set_verify(c, s->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(c, session_new);
-    return load_files(c, s, f);
-}
-
-static void context_unref(struct tls_context *ctx)
-{
-    if (--ctx->refs > 0)
-        return;
-    tls_sessions_fini(&ctx->sessions);
-    SSL_CTX_free(ctx->ssl_ctx);
-    BIO_meth_free(ctx->bio_method);
-    free(ctx);
-}
-
-int tls_context_new(const struct tls_settings *settings, struct tls_context **ret_ctx,
-                    struct fault *f)
-{
-    struct tls_context *ctx = calloc(1, sizeof(*ctx));
-
-    if (ctx == NULL)
-        return E_MEMORY;
-    ERR_clear_error();
-    ctx->refs = 1;
-    ctx->insecure = settings->insecure;
-    tls_sessions_init(&ctx->sessions);
-    ctx->bio_method = bio_method_new();
-    ctx->ssl_ctx = SSL_CTX_new(TLS_client_method());
-    int err = E_MEMORY;
-    if (ctx->bio_method != NULL && ctx->ssl_ctx != NULL)
-        err = configure(ctx->ssl_ctx, settings, f);
-    ERR_clear_error();
-    if (err != 0) {
-        context_unref(ctx);
-        return err;
-    }
-    *ret_ctx = ctx;
-    return 0;
-}
-
-void tls_context_free(struct tls_context *ctx)
-{
-    if (ctx != NULL)
-        context_unref(ctx);
 }
 
 /* ---- calls into OpenSSL, on the loop's stack */
@@ -283,14 +168,15 @@ static int take_now(struct tls *t, enum what what, void *bytes, size_t n, size_t
         return 0;
     case SSL_ERROR_WANT_READ:
         return E_AGAIN;
-    case SSL_ERROR_ZERO_RETURN:
-        /* The lower end without close_notify may be an attacker's cut: it is not an orderly one. */
-        t->read_err = t->lower_err != 0 ? E_RESET : E_EOF;
-        return t->read_err;
     default:
-        t->read_err = t->lower_err != 0 ? t->lower_err : E_TLS;
-        return t->read_err;
+        break;
     }
+    if (t->lower_err !=
+        0) /* its end without close_notify may be an attacker's cut: no orderly one */
+        t->read_err = t->lower_err == E_EOF ? E_RESET : t->lower_err;
+    else
+        t->read_err = c.error == SSL_ERROR_ZERO_RETURN ? E_EOF : E_TLS;
+    return t->read_err;
 }
 
 static int tls_read_now(struct stream *s, void *bytes, size_t n, size_t *ret_n)
@@ -498,7 +384,7 @@ static void tls_close(struct stream *s)
     stream_close(t->lower);
     buf_fini(&t->out);
     free(t->host);
-    context_unref(t->ctx);
+    tls_context_unref(t->ctx);
     free(t);
 }
 
@@ -563,9 +449,7 @@ static int handshake_fault(struct tls *t, const struct call *c, struct fault *f)
         return err;
     }
     if (ERR_GET_REASON(c->reason) == SSL_R_CERTIFICATE_VERIFY_FAILED && verdict != X509_V_OK) {
-        why = verdict == X509_V_ERR_HOSTNAME_MISMATCH     ? "host name mismatch"
-              : verdict == X509_V_ERR_IP_ADDRESS_MISMATCH ? "IP address mismatch"
-                                                          : X509_verify_cert_error_string(verdict);
+        why = X509_verify_cert_error_string(verdict);
         return fault_set(f, E_TLS, "certificate of %s: %s", t->host, why);
     }
     why = ERR_reason_error_string(c->reason);
@@ -620,7 +504,9 @@ int tls_connect(struct tls_context *ctx, struct stream *lower, const char *host,
     t->host = host_copy(host);
     if (t->host != NULL)
         loop_stack_call(setup_on_loop_stack, t);
+    t->fault = f;
     int err = t->ssl == NULL ? E_MEMORY : shake_hands(t, f);
+    t->fault = NULL;
     if (err != 0) {
         tls_close(&t->stream);
         return err;

@@ -13,7 +13,7 @@
 #include "base/list.h"
 
 #define TLS_SESSIONS_HOSTS_MAX 64
-#define TLS_SESSIONS_PER_HOST 4
+#define TLS_SESSIONS_PER_HOST  4
 
 struct tls_sessions {
     struct list hosts;
