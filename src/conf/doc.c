@@ -146,9 +146,9 @@ struct quoted quoted(struct str s)
     return q;
 }
 
-void path_add(struct buf *out, struct str name)
+void path_add(struct buf *out, bool first, struct str name)
 {
-    if (out->n)
+    if (!first)
         buf_char(out, '.');
     bool plain = name.n > 0;
     for (size_t i = 0; i < name.n; i++)
@@ -159,10 +159,11 @@ void path_add(struct buf *out, struct str name)
         buf_printf(out, "\"%s\"", QUOTED(name));
 }
 
-static void path_of(struct buf *out, const struct place *at)
+void place_path_add(struct buf *out, const struct place *at)
 {
     const struct place *chain[NODE_DEPTH_MAX * 2 + 4];
     unsigned n = 0;
+    size_t start = out->n;
     for (; at && n < ARRAY_LEN(chain); at = at->up)
         chain[n++] = at;
     while (n > 0) {
@@ -170,7 +171,7 @@ static void path_of(struct buf *out, const struct place *at)
         if (!at->up)
             continue; /* the root has no name */
         if (at->name.p)
-            path_add(out, at->name);
+            path_add(out, out->n == start, at->name);
         else
             buf_printf(out, "[%u]", at->index);
     }
@@ -180,9 +181,9 @@ struct str place_path(struct arena *a, const struct place *at, struct str name)
 {
     struct buf out;
     buf_init(&out, 64 * 1024);
-    path_of(&out, at);
+    place_path_add(&out, at);
     if (name.n)
-        path_add(&out, name);
+        path_add(&out, out.n == 0, name);
     struct str path = out.n ? arena_str(a, buf_view(&out)) : STR_NONE;
     buf_fini(&out);
     return path;

@@ -59,9 +59,10 @@ void doc_vproblem(struct conf_doc *doc, bool warning, unsigned line, unsigned co
 
 /* "providers.openai.base_url[0]", and one more step `name` where it is not empty. */
 struct str place_path(struct arena *a, const struct place *at, struct str name);
+void place_path_add(struct buf *out, const struct place *at);
 
-/* Appends ".name", or "name" where `out` is empty; in quotes where it has odd characters. */
-void path_add(struct buf *out, struct str name);
+/* Appends one step: ".name", without the dot where it is the first; odd names in quotes. */
+void path_add(struct buf *out, bool first, struct str name);
 
 const struct conf_row *table_row(const struct conf_table *table, struct str name);
 
@@ -72,7 +73,11 @@ struct quoted {
 struct quoted quoted(struct str s);
 #define QUOTED(s) (quoted(s).text)
 
-/* syntax.c: line `line` of the file without its end; p == NULL behind the last. */
+/* syntax.c: is it all UTF-8? */
+bool text_is_utf8(struct str s);
+/* Bytes of the UTF-8 character that begins `s`, and its code; 0: it is not valid. */
+unsigned utf8_take(struct str s, unsigned *ret_code);
+/* Line `line` of the file without its end; p == NULL behind the last. */
 struct str text_line(struct str text, unsigned line);
 /* Is it text in UTF-8? If not, a problem was recorded. */
 MUSTCHECK bool syntax_check(struct conf_doc *doc, struct str text);

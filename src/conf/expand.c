@@ -80,10 +80,10 @@ bool env_expand(struct arena *a, struct str text, struct str *ret_text, struct s
     if (good) {
         *ret_text = out.failed ? STR_NONE : arena_str(a, buf_view(&out));
         good = ret_text->p != NULL;
-        if (good && memchr(ret_text->p, '\0', ret_text->n)) {
-            *ret_why = STR("has a NUL character");
-            good = false;
-        }
+    }
+    if (good && !text_is_utf8(*ret_text)) {
+        *ret_why = STR("has a variable whose value is not UTF-8");
+        good = false;
     }
     buf_fini(&out);
     return good;

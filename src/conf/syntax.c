@@ -16,14 +16,17 @@ struct str text_line(struct str text, unsigned line)
     return one;
 }
 
-/* Bytes of the UTF-8 character that begins `s`; 0: it is not valid. */
-static unsigned utf8_length(const unsigned char *s, size_t n)
+unsigned utf8_take(struct str text, unsigned *ret_code)
 {
     static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned want = s[0] < 0x80 ? 1 : s[0] >= 0xf8 ? 0 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (want == 1)
+    const unsigned char *s = (const unsigned char *)text.p;
+    if (text.n == 0)
+        return 0;
+    *ret_code = s[0];
+    if (s[0] < 0x80)
         return 1;
-    if (want == 0 || s[0] < 0xc2 || n < want)
+    unsigned want = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    if (s[0] < 0xc2 || s[0] > 0xf4 || text.n < want)
         return 0;
     unsigned code = s[0] & (0x7fu >> want);
     for (unsigned i = 1; i < want; i++) {
@@ -31,8 +34,20 @@ static unsigned utf8_length(const unsigned char *s, size_t n)
             return 0;
         code = code << 6 | (s[i] & 0x3fu);
     }
+    *ret_code = code;
     bool good = code >= least[want] && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
     return good ? want : 0;
+}
+
+bool text_is_utf8(struct str s)
+{
+    while (s.n) {
+        unsigned code, n = utf8_take(s, &code);
+        if (n == 0)
+            return false;
+        s = str_tail(s, n);
+    }
+    return true;
 }
 
 bool syntax_check(struct conf_doc *doc, struct str text)
@@ -40,7 +55,7 @@ bool syntax_check(struct conf_doc *doc, struct str text)
     unsigned line = 1, column = 1;
     for (size_t i = 0; i < text.n; column++) {
         unsigned char c = (unsigned char)text.p[i];
-        unsigned n = utf8_length((const unsigned char *)text.p + i, text.n - i);
+        unsigned code, n = utf8_take(str_tail(text, i), &code);
         bool control = (c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f;
         if (n == 0 || control) {
             doc_problem(doc, false, line, column, STR_NONE,

@@ -61,7 +61,7 @@ static struct str builder_path(const struct builder *b)
         if (f->node->kind == NODE_LIST)
             buf_printf(&out, "[%u]", f->node->n);
         else if (f->key)
-            path_add(&out, f->key->text);
+            path_add(&out, out.n == 0, f->key->text);
     }
     struct str path = out.n ? arena_str(b->arena, buf_view(&out)) : STR_NONE;
     buf_fini(&out);
@@ -236,7 +236,9 @@ static void on_scalar(struct builder *b, struct fy_event *event)
     if (node->plain && is_null(node->text))
         node->kind = NODE_NULL;
     if (node->text.n && memchr(node->text.p, '\0', node->text.n))
-        note(b, node, "a NUL character");
+        note(b, node, "a NUL character cannot stand in a text");
+    else if (!text_is_utf8(node->text))
+        note(b, node, "an escape that is no character");
     tag_read(b, node, event);
     anchor_read(b, node, event);
     weigh(b, node);
