@@ -101,17 +101,16 @@ static int name_find(const struct str *names, unsigned n, struct str name, unsig
 static void map_item_diff(struct diff *d, const struct conf_row *row, const struct step *here,
                           const void *before, const void *after)
 {
-    static const struct conf_list none = {0};
     if (row->type == CONF_MAP) {
         item_diff(d, row->child, here, before, after);
-        return;
-    }
-    const struct conf_list *left = before ? before : &none, *right = after ? after : &none;
-    if ((before && after) || left->n || right->n) {
-        list_diff(d, row->child, here, left, right);
-    } else { /* a name with an empty list came or went */
+    } else if (before && after) {
+        list_diff(d, row->child, here, before, after);
+    } else {
+        const struct conf_row list = {.name = "", .type = CONF_LIST, .child = row->child};
         line_begin(d, here);
-        buf_str(d->out, before ? STR("removed") : STR("added []"));
+        buf_str(d->out, before ? STR("removed") : STR("added "));
+        if (after)
+            value_flow(d->out, &list, after);
         line_end(d, here);
     }
 }
