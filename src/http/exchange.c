@@ -24,15 +24,14 @@ static int read_known(struct exchange *x, char **ret_bytes, size_t *ret_n)
     return 0;
 }
 
-static int read_pieces(struct exchange *x, struct buf *out, size_t bytes_max)
+/* The ceiling of `out` is the limit, with room for the padding. */
+static int read_pieces(struct exchange *x, struct buf *out)
 {
     for (;;) {
         struct str piece;
         int err = exchange_read_body(x, &piece);
         if (err != 0 || piece.n == 0)
             return err != 0 ? err : buf_add(out, "\0\0\0\0\0\0\0", PADDING);
-        if (piece.n > bytes_max - out->n)
-            return E_TOO_LARGE;
         err = buf_str(out, piece);
         if (err != 0)
             return err;
@@ -48,7 +47,7 @@ int exchange_read_all(struct exchange *x, size_t bytes_max, char **ret_bytes, si
     if (x->body_bytes >= 0 && x->ops->read_into != NULL)
         return read_known(x, ret_bytes, ret_n);
     buf_init(&out, bytes_max + PADDING);
-    int err = read_pieces(x, &out, bytes_max);
+    int err = read_pieces(x, &out);
     if (err != 0) {
         buf_fini(&out);
         return err;

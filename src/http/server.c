@@ -91,7 +91,7 @@ static void answer_complete(struct server_conn *c)
         c->broken = true;
     else if (!c->x.begun)
         refuse(c, E_INTERNAL, err_text(E_INTERNAL));
-    else if (c->chunked || c->out_left != 0 || exchange_end(&c->x, NULL) != 0)
+    else if (c->out_left != 0 || exchange_end(&c->x, NULL) != 0)
         c->broken = true;
 }
 

@@ -262,6 +262,53 @@ static void test_expect_waits(void **state)
     scene_fini(&scene);
 }
 
+static void by_piece_handler(void *arg, struct exchange *x)
+{
+    struct scene *scene = arg;
+    struct str piece;
+    size_t n = 0;
+
+    scene->handled++;
+    do {
+        assert_int_equal(exchange_read_body(x, &piece), 0);
+        n += piece.n;
+    } while (piece.n > 0);
+    assert_int_equal(n, 10);
+    assert_int_equal(exchange_respond(x, 200, NULL, STR("whole")), 0);
+}
+
+/* Sends the body in two pieces once it may. */
+static void halting_client(void *arg)
+{
+    struct scene *scene = arg;
+    char bytes[512];
+    size_t n;
+
+    assert_int_equal(stream_write(scene->client, scene->in), 0);
+    assert_int_equal(stream_read(scene->client, bytes, sizeof(bytes), &n), 0);
+    assert_int_equal(buf_add(&scene->out, bytes, n), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(stream_write(scene->client, STR("hello")), 0);
+        assert_int_equal(task_sleep(10), 0);
+    }
+    scene->end = collect(scene->client, &scene->out);
+    stream_close(scene->client);
+}
+
+/* "100 Continue" is said once. */
+static void test_expect_once(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_init(&scene, "POST / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
+                       "Content-Length: 10\r\n\r\n");
+    scene.settings.handler = by_piece_handler;
+    scene_play_with(&scene, halting_client);
+    expect_text(buf_view(&scene.out), "HTTP/1.1 100 Continue\r\n\r\n" OK(5) "\r\nwhole");
+    scene_fini(&scene);
+}
+
 /* What the handler does not read is read over up to 64 KiB; beyond it the connection ends. */
 static void test_unread_body(void **state)
 {
@@ -425,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_header_injection),
         cmocka_unit_test(test_expect_continue),
         cmocka_unit_test(test_expect_waits),
+        cmocka_unit_test(test_expect_once),
         cmocka_unit_test(test_unread_body),
         cmocka_unit_test(test_body_limit),
         cmocka_unit_test(test_trailers),

@@ -23,6 +23,7 @@ static void large_handler(void *arg, struct exchange *x)
     /* The connection is not usable any more. */
     assert_int_equal(exchange_write(x, STR("x")), E_CLIENT_GONE);
     assert_int_equal(exchange_end(x, NULL), E_CLIENT_GONE);
+    assert_in_range(clock_cached_ms() - began, 60000, 60010); /* they did not wait again */
     free(bytes);
 }
 
@@ -161,6 +162,37 @@ static void test_hangup(void **state)
     scene.settings.handler = watching_handler;
     expect_contains(scene_play(&scene), "stayed");
     assert_int_equal(scene.handled, 3);
+    scene_fini(&scene);
+}
+
+/* A watch that the handler forgot ends with the exchange: its argument may be gone. */
+static struct watcher forgotten;
+
+static void forgetting_handler(void *arg, struct exchange *x)
+{
+    struct scene *scene = arg;
+
+    if (++scene->handled == 2) {
+        assert_int_equal(task_sleep(1000), 0); /* the client leaves meanwhile */
+        assert_true(exchange_respond(x, 200, NULL, STR("left")) != 0);
+        return;
+    }
+    forgotten = (struct watcher){.task = task_self()};
+    exchange_watch_hangup(x, on_hangup, &forgotten);
+    assert_int_equal(exchange_respond(x, 200, NULL, STR("stayed")), 0);
+}
+
+static void test_forgotten_watch(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_init(&scene, GET GET);
+    scene.settings.handler = forgetting_handler;
+    scene.settings.refuse = NULL;
+    scene_play_with(&scene, leaving_client);
+    assert_int_equal(scene.handled, 2);
+    assert_int_equal(forgotten.calls, 0);
     scene_fini(&scene);
 }
 
@@ -322,6 +354,37 @@ static void test_no_buffer_while_waiting(void **state)
     scene_fini(&scene);
 }
 
+/* ---- the end of a connection that was refused */
+
+static void late_sender(void *arg)
+{
+    struct scene *scene = arg;
+
+    assert_int_equal(stream_write(scene->client, scene->in), 0);
+    assert_int_equal(task_sleep(500), 0);
+    /* It is still read, so that the refusal is not lost under a reset. */
+    assert_int_equal(stream_write(scene->client, STR("and the rest of it")), 0);
+    scene->end = collect(scene->client, &scene->out);
+    scene->ended_ms = clock_cached_ms() - 1000;
+    assert_int_equal(task_sleep(5000), 0);
+    /* But not for long. */
+    assert_int_equal(stream_write(scene->client, STR("x")), E_CLOSED);
+    stream_close(scene->client);
+}
+
+static void test_linger(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_init(&scene, "POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n");
+    scene_play_with(&scene, late_sender);
+    expect_contains(buf_view(&scene.out), "HTTP/1.1 400 ");
+    assert_int_equal(scene.end, E_EOF);
+    assert_in_range(scene.ended_ms, 0, 1000);
+    scene_fini(&scene);
+}
+
 /* ---- faults */
 
 static void lenient_refuse(void *arg, struct exchange *x, int err, const char *text)
@@ -402,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_hangup),         cmocka_unit_test(test_outer_deadline),
         cmocka_unit_test(test_gone_in_body),   cmocka_unit_test(test_gone_in_header),
         cmocka_unit_test(test_draining),       cmocka_unit_test(test_no_buffer_while_waiting),
+        cmocka_unit_test(test_linger),         cmocka_unit_test(test_forgotten_watch),
         cmocka_unit_test(test_break_anywhere), cmocka_unit_test(test_arena_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
