@@ -354,13 +354,13 @@ static bool is_readable(struct socket *s)
     return true;
 }
 
+/* The flag is believed: asking the system would cost a call a request, and who reads then finds out
+ * anyhow. */
 static int epoll_wait_readable(struct io *io)
 {
     struct socket *s = (struct socket *)io;
     int err = task_turn();
-    while (!err && !is_readable(s))
-        err = wait_readable(s);
-    return err;
+    return err ? err : wait_readable(s);
 }
 
 static bool epoll_is_quiet(struct io *io)

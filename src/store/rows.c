@@ -38,22 +38,21 @@ void rows_free(struct rows_query *query)
         query->store->ops->free_query(query);
 }
 
-int rows_run_some(struct rows_query *query, const struct rows_value *values, unsigned n,
-                  bool *ret_row, struct fault *f)
+int rows_run(struct rows_query *query, const struct rows_value *values, unsigned n,
+             struct fault *f)
 {
     const struct rows_ops *ops = query->store->ops;
+    bool row = false;
     int err = ops->bind(query, values, n);
     if (!err)
-        err = ops->step(query, ret_row, f);
+        err = ops->step(query, &row, f);
     ops->reset(query);
     return err;
 }
 
-int rows_run(struct rows_query *query, const struct rows_value *values, unsigned n,
-             struct fault *f)
+int64_t rows_changes(struct rows_store *store)
 {
-    bool ignored = false;
-    return rows_run_some(query, values, n, &ignored, f);
+    return store->ops->changes(store);
 }
 
 int rows_each(struct rows_query *query, const struct rows_value *values, unsigned n,
@@ -73,4 +72,45 @@ int rows_each(struct rows_query *query, const struct rows_value *values, unsigne
 struct rows_value rows_column(struct rows_query *row, unsigned i)
 {
     return row->store->ops->column(row, i);
+}
+
+int64_t rows_changed(struct rows_query *query)
+{
+    return query->store->ops->changed(query);
+}
+
+int rows_begin(struct rows_store *store, struct fault *f)
+{
+    return store->ops->exec(store, store->ops->begin, f);
+}
+
+int rows_end(struct rows_store *store, int err, struct fault *f)
+{
+    if (!err)
+        err = store->ops->exec(store, "COMMIT", f);
+    if (err) {
+        int none = store->ops->exec(store, "ROLLBACK", NULL);
+        (void)none; /* a failed commit may have rolled back by itself */
+    }
+    return err;
+}
+
+int rows_bytes(struct rows_store *store, int64_t *ret_bytes, struct fault *f)
+{
+    return store->ops->bytes(store, ret_bytes, f);
+}
+
+int rows_tidy(struct rows_store *store, bool *ret_more, struct fault *f)
+{
+    return store->ops->tidy(store, ret_more, f);
+}
+
+int rows_hold(struct rows_store *store, int64_t number, struct fault *f)
+{
+    return store->ops->hold(store, number, f);
+}
+
+int rows_held(struct rows_store *store, int64_t number, bool *ret_held, struct fault *f)
+{
+    return store->ops->held(store, number, ret_held, f);
 }

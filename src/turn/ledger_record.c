@@ -1,38 +1,64 @@
-/*
- * ledger_record.c: a turn and its calls, packed into one piece of memory that another thread may
- * read and free.
- */
+#include "turn/ledger_record.h"
+
+#include <stdint.h>
 #include <stdlib.h>
 
-#include "turn/ledger_rows.h"
+/*
+ * All texts of a turn or call are reached through these lists, so that sizing, copying and cleaning
+ * agree.
+ */
+static const size_t turn_texts[] = {
+    offsetof(struct ledger_turn, tenant), offsetof(struct ledger_turn, key),
+    offsetof(struct ledger_turn, task),   offsetof(struct ledger_turn, session),
+    offsetof(struct ledger_turn, tags),   offsetof(struct ledger_turn, api),
+    offsetof(struct ledger_turn, asked),  offsetof(struct ledger_turn, provider),
+    offsetof(struct ledger_turn, model),  offsetof(struct ledger_turn, lane),
+};
+static const size_t call_texts[] = {
+    offsetof(struct ledger_call, purpose),
+    offsetof(struct ledger_call, provider),
+    offsetof(struct ledger_call, model),
+    offsetof(struct ledger_call, endpoint),
+};
 
-/* All texts of a turn or call are reached through these lists, so that sizing and copying agree. */
-static struct str *turn_text(struct ledger_turn *t, unsigned i)
+static inline struct str *text_at(void *of, size_t offset)
 {
-    struct str *const texts[] = {&t->tenant, &t->key,      &t->task,  &t->session, &t->tags, &t->api,
-                                 &t->asked,  &t->provider, &t->model, &t->lane,    &t->levers};
-    return i < ARRAY_LEN(texts) ? texts[i] : NULL;
+    return (struct str *)((char *)of + offset);
 }
 
-static struct str *call_text(struct ledger_call *c, unsigned i)
+static inline size_t aligned(size_t bytes)
 {
-    struct str *const texts[] = {&c->purpose, &c->provider, &c->model, &c->endpoint};
-    return i < ARRAY_LEN(texts) ? texts[i] : NULL;
+    return (bytes + 7) & ~(size_t)7;
 }
 
-static size_t texts_bytes(struct ledger_turn *t, struct ledger_call *calls)
+size_t ledger_record_bytes(const struct ledger_turn *turn)
 {
-    size_t bytes = 0;
-    for (unsigned i = 0; turn_text(t, i); i++)
-        bytes += turn_text(t, i)->n;
-    for (unsigned k = 0; k < t->calls_n; k++)
-        for (unsigned i = 0; call_text(&calls[k], i); i++)
-            bytes += call_text(&calls[k], i)->n;
-    return bytes;
+    size_t bytes = sizeof(struct ledger_record) + turn->calls_n * sizeof(struct ledger_call);
+    void *of = (void *)(uintptr_t)turn; /* only looked at */
+    for (unsigned i = 0; i < ARRAY_LEN(turn_texts); i++)
+        bytes += text_at(of, turn_texts[i])->n;
+    for (unsigned k = 0; k < turn->calls_n; k++) {
+        of = (void *)(uintptr_t)&turn->calls[k];
+        for (unsigned i = 0; i < ARRAY_LEN(call_texts); i++)
+            bytes += text_at(of, call_texts[i])->n;
+    }
+    return aligned(bytes + turn->levers.n);
 }
 
-static char *text_move(struct str *s, char *to)
+struct ledger_slab *ledger_slab_new(size_t bytes)
 {
+    if (bytes < LEDGER_SLAB_BYTES - sizeof(struct ledger_slab))
+        bytes = LEDGER_SLAB_BYTES - sizeof(struct ledger_slab);
+    struct ledger_slab *s = malloc(sizeof(*s) + bytes);
+    if (s)
+        *s = (struct ledger_slab){.bytes_max = bytes};
+    return s;
+}
+
+static inline char *text_move(struct str *s, size_t bytes_max, char *to)
+{
+    if (UNLIKELY(s->n > bytes_max))
+        *s = str_head_utf8(*s, bytes_max);
     if (s->n)
         memcpy(to, s->p, s->n);
     if (s->p)
@@ -40,25 +66,89 @@ static char *text_move(struct str *s, char *to)
     return to + s->n;
 }
 
-struct ledger_record *ledger_record_new(const struct ledger_turn *turn)
+void ledger_slab_put(struct ledger_slab *slab, const struct ledger_turn *turn)
 {
-    struct ledger_turn copy = *turn;
-    size_t calls_bytes = turn->calls_n * sizeof(struct ledger_call);
-    struct ledger_call *from = (struct ledger_call *)(uintptr_t)turn->calls;
-    size_t bytes = sizeof(struct ledger_record) + calls_bytes + texts_bytes(&copy, from);
-    struct ledger_record *r = malloc(bytes);
-    if (!r)
-        return NULL;
-    struct ledger_call *calls = (struct ledger_call *)(r + 1);
-    char *at = (char *)calls + calls_bytes;
-    if (calls_bytes)
-        memcpy(calls, turn->calls, calls_bytes);
-    *r = (struct ledger_record){.bytes = bytes, .turn = copy};
-    r->turn.calls = calls;
-    for (unsigned i = 0; turn_text(&r->turn, i); i++)
-        at = text_move(turn_text(&r->turn, i), at);
-    for (unsigned k = 0; k < turn->calls_n; k++)
-        for (unsigned i = 0; call_text(&calls[k], i); i++)
-            at = text_move(call_text(&calls[k], i), at);
-    return r;
+    struct ledger_record *r = (struct ledger_record *)(void *)(slab->data + slab->used);
+    unsigned n = turn->calls_n;
+    r->turn = *turn;
+    r->turn.calls = r->calls;
+    if (n)
+        memcpy(r->calls, turn->calls, n * sizeof(struct ledger_call));
+    char *at = (char *)(r->calls + n);
+    for (unsigned i = 0; i < ARRAY_LEN(turn_texts); i++)
+        at = text_move(text_at(&r->turn, turn_texts[i]), LEDGER_TEXT_BYTES_MAX, at);
+    for (unsigned k = 0; k < n; k++)
+        for (unsigned i = 0; i < ARRAY_LEN(call_texts); i++)
+            at = text_move(text_at(&r->calls[k], call_texts[i]), LEDGER_TEXT_BYTES_MAX, at);
+    at = text_move(&r->turn.levers, LEDGER_LEVERS_BYTES_MAX, at);
+    r->bytes = aligned((size_t)(at - (char *)r));
+    slab->used += r->bytes;
+    slab->records++;
+    slab->rows += 1 + n;
+}
+
+struct ledger_record *ledger_slab_first(struct ledger_slab *slab)
+{
+    return slab->used ? (struct ledger_record *)(void *)slab->data : NULL;
+}
+
+struct ledger_record *ledger_slab_next(struct ledger_slab *slab, struct ledger_record *r)
+{
+    char *next = (char *)r + r->bytes;
+    return next < slab->data + slab->used ? (struct ledger_record *)(void *)next : NULL;
+}
+
+/* ---- cleaning ---- */
+
+/* Nothing but ASCII without control characters, eight bytes at a time. */
+static bool is_plain(const char *p, size_t n)
+{
+    const uint64_t high = UINT64_C(0x8080808080808080);
+    uint64_t bad = 0;
+    while (n >= 8) {
+        uint64_t x;
+        memcpy(&x, p, 8);
+        bad |= x | (x - UINT64_C(0x2020202020202020)); /* the high bit of a byte below 0x20 */
+        p += 8;
+        n -= 8;
+    }
+    while (n-- > 0)
+        bad |= (unsigned char)*p++ - 0x20U;
+    return (bad & high) == 0;
+}
+
+static void text_clean(struct str s)
+{
+    char *p = (char *)(uintptr_t)s.p; /* the record's own bytes */
+    for (size_t i = 0; i < s.n;) {
+        size_t n = str_utf8_len(str_tail(s, i));
+        if (n == 0 || (unsigned char)p[i] < 0x20 || p[i] == 0x7f) {
+            p[i] = '?';
+            n = 1;
+        }
+        i += n;
+    }
+}
+
+void ledger_record_clean(struct ledger_record *r)
+{
+    unsigned n = r->turn.calls_n;
+    const char *texts = (const char *)(r->calls + n);
+    const char *end = r->turn.levers.n ? r->turn.levers.p + r->turn.levers.n : NULL;
+    if (!end) { /* the last text there is */
+        end = texts;
+        for (unsigned i = 0; i < ARRAY_LEN(turn_texts); i++)
+            end += text_at(&r->turn, turn_texts[i])->n;
+        for (unsigned k = 0; k < n; k++)
+            for (unsigned i = 0; i < ARRAY_LEN(call_texts); i++)
+                end += text_at(&r->calls[k], call_texts[i])->n;
+    }
+    if (LIKELY(is_plain(texts, (size_t)(end - texts))))
+        return;
+    for (unsigned i = 0; i < ARRAY_LEN(turn_texts); i++)
+        text_clean(*text_at(&r->turn, turn_texts[i]));
+    for (unsigned k = 0; k < n; k++)
+        for (unsigned i = 0; i < ARRAY_LEN(call_texts); i++)
+            text_clean(*text_at(&r->calls[k], call_texts[i]));
+    text_clean(r->turn.levers);
 }

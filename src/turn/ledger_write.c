@@ -21,7 +21,7 @@ static const char *const sql[STATEMENTS] = {
                " first_us = excluded.first_us, total_us = excluded.total_us,"
                " overhead_us = excluded.overhead_us, bytes_in = excluded.bytes_in,"
                " bytes_out = excluded.bytes_out, levers = excluded.levers"
-               " WHERE turns.state = 'running' RETURNING 1",
+               " WHERE turns.state = 'running'",
     [S_CALL] = "INSERT INTO calls VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
                " $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT (turn, seq) DO NOTHING",
     [S_ROLLUP] = "INSERT INTO rollups VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
@@ -210,7 +210,9 @@ static int turn_write(struct ledger_tables *l, const struct ledger_turn *t, bool
         rows_int(t->bytes_out),
         text(t->levers),
     };
-    return rows_run_some(l->statement[S_TURN], v, ARRAY_LEN(v), ret_new, f);
+    int err = rows_run(l->statement[S_TURN], v, ARRAY_LEN(v), f);
+    *ret_new = !err && rows_changes(l->store) > 0;
+    return err;
 }
 
 static int call_write(struct ledger_tables *l, const struct ledger_turn *t,
