@@ -3,5 +3,8 @@
 /* In the order in which a newcomer meets them. */
 const struct command *const commands[] = {
     &command_serve,
+    &command_check,
+    &command_explain,
+    &command_keys,
     NULL,
 };

@@ -1,0 +1,131 @@
+/*
+ * check.c: `sluice check`: is this configuration right, and what does it come to?
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/gateway.h"
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/load.h"
+#include "cli/options.h"
+#include "llm/upstream.h"
+#include "rt/loop.h"
+
+static const char help[] =
+    "Usage: sluice check [FILE] [--json | --print | --schema | --reference]\n\n"
+    "Tells what is wrong with a configuration: file, line, what stands there, what was expected.\n"
+    "Nothing is connected to and nothing is written.\n\n"
+    "  FILE          the configuration (default: sluice.yaml); - is standard input\n"
+    "  --json        the findings as JSON\n"
+    "  --print       the whole configuration in force, defaults included\n"
+    "  --schema      a JSON Schema of the file, for editors\n"
+    "  --reference   the reference page of all settings, as Markdown\n\n"
+    "Exit codes: 0 fine, 1 mistakes, 2 wrong use, 3 the file cannot be read.\n";
+
+#define OUTPUT_BYTES_MAX (16u * 1024 * 1024)
+
+static int show(struct buf *out, int err)
+{
+    if (!err)
+        err = out->failed;
+    if (!err)
+        printf("%.*s", STR_ARGS(buf_view(out)));
+    buf_fini(out);
+    return err ? EXIT_COULD_NOT : EXIT_DONE;
+}
+
+static void problems_json(const struct conf_doc *doc, bool fine)
+{
+    struct buf out;
+    buf_init(&out, OUTPUT_BYTES_MAX);
+    buf_printf(&out, "{\"ok\":%s,\"file\":", fine ? "true" : "false");
+    json_quote(&out, str_from(conf_path(doc)));
+    buf_str(&out, STR(",\"problems\":["));
+    for (unsigned i = 0; i < conf_problem_count(doc); i++) {
+        const struct conf_problem *p = conf_problem(doc, i);
+        buf_printf(&out, "%s{\"line\":%u,\"column\":%u,\"severity\":\"%s\",\"path\":",
+                   i ? "," : "", p->line, p->column, p->warning ? "warning" : "error");
+        json_quote(&out, p->path);
+        buf_str(&out, STR(",\"text\":"));
+        json_quote(&out, p->text);
+        buf_char(&out, '}');
+    }
+    buf_str(&out, STR("]}\n"));
+    int shown = show(&out, 0);
+    (void)shown;
+}
+
+/* Everything that `serve` would compile. */
+static int compile(struct conf_doc *doc)
+{
+    struct upstreams *upstreams = NULL;
+    struct snapshot *s = NULL;
+    int err = loop_init();
+    if (!err)
+        err = upstreams_new(&upstreams);
+    if (!err)
+        err = snapshot_make(upstreams, doc, &s);
+    snapshot_unref(s);
+    upstreams_free(upstreams);
+    return err;
+}
+
+static void summary(const struct conf_doc *doc)
+{
+    const struct config *c = conf_root(doc);
+    printf("%s is fine: %u provider%s, %u name%s, %u lane%s, listening on %.*s, keys %s\n",
+           conf_path(doc), c->models.providers.n, c->models.providers.n == 1 ? "" : "s",
+           c->models.models.n, c->models.models.n == 1 ? "" : "s", c->models.lanes.n,
+           c->models.lanes.n == 1 ? "" : "s", STR_ARGS(c->listen),
+           c->keys.require ? "required" : "not required");
+}
+
+static int check(const char *file, bool json, bool print)
+{
+    struct conf_doc *doc = NULL;
+    int err = conf_load(&config_table, file, &doc);
+    if (!err)
+        err = compile(doc);
+    int code = err == 0 ? EXIT_DONE : err == E_CONFIG ? EXIT_BAR : EXIT_COULD_NOT;
+    if (!doc)
+        return EXIT_COULD_NOT;
+    if (json)
+        problems_json(doc, err == 0);
+    else
+        load_problems_show(doc);
+    struct buf out;
+    buf_init(&out, OUTPUT_BYTES_MAX);
+    if (!err && print)
+        code = show(&out, conf_print(&config_table, doc, &out));
+    else if (!err && !json)
+        summary(doc);
+    conf_unref(doc);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    bool json = false, print = false, schema = false, reference = false;
+    int words = 0;
+    const struct option_row rows[] = {{"--json", false, NULL, &json},
+                                      {"--print", false, NULL, &print},
+                                      {"--schema", false, NULL, &schema},
+                                      {"--reference", false, NULL, &reference},
+                                      {NULL, false, NULL, NULL}};
+    int code = options_read(&command_check, rows, argc, argv, &words);
+    if (code >= 0)
+        return code;
+    if (words > 1)
+        return options_wrong(&command_check, "one file at a time; '%s' is too much", argv[2]);
+    struct buf out;
+    buf_init(&out, OUTPUT_BYTES_MAX);
+    if (schema)
+        return show(&out, conf_schema(&config_table, &out));
+    if (reference)
+        return show(&out, conf_reference(&config_table, &out));
+    return check(words ? argv[1] : "sluice.yaml", json, print);
+}
+
+const struct command command_check = {
+    .name = "check", .summary = "tell what is wrong with a configuration", .help = help, .run = run};

@@ -1,0 +1,277 @@
+/*
+ * explain.c: `sluice explain`: what would happen to a request, without sending it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/gateway.h"
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/load.h"
+#include "cli/options.h"
+#include "llm/openai.h"
+#include "llm/upstream.h"
+#include "rt/loop.h"
+
+static const char help[] =
+    "Usage: sluice explain [--config FILE] [--key KEY] [--json] MODEL | REQUEST.json | -\n\n"
+    "Shows what sluice would do with a request: who would be asked in which order, at which\n"
+    "price, with which time limits, whether the key may, and what would be changed in the body.\n"
+    "Nothing is sent.\n\n"
+    "  MODEL            a name as an application would give it\n"
+    "  REQUEST.json, -  a request's body (chat completions) in a file or on standard input\n"
+    "  --key KEY        as this key\n"
+    "  --json           as JSON\n";
+
+#define BODY_BYTES_MAX (32u * 1024 * 1024)
+
+struct explaining {
+    struct conf_doc *doc;
+    struct upstreams *upstreams;
+    struct snapshot *snapshot;
+    struct arena arena;
+    struct buf body;
+    struct llm_request request;
+    bool has_body;
+};
+
+static int body_read(struct explaining *x, const char *path)
+{
+    FILE *file = str_eq(str_from(path), STR("-")) ? stdin : fopen(path, "re");
+    if (!file) {
+        fprintf(stderr, "sluice explain: %s cannot be read: %s\n", path, strerror(errno));
+        return EXIT_COULD_NOT;
+    }
+    char piece[8192];
+    size_t n;
+    while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
+        buf_add(&x->body, piece, n);
+    if (file != stdin)
+        (void)fclose(file);
+    struct fault f = {0};
+    int err = x->body.failed ? x->body.failed
+                             : openai_request_read(OP_CHAT, buf_view(&x->body), &x->arena,
+                                                   &x->request, &f);
+    if (err) {
+        fprintf(stderr, "sluice explain: %s: %s\n", path, f.err ? fault_text(&f) : err_text(err));
+        return EXIT_WRONG_USE;
+    }
+    x->has_body = true;
+    return 0;
+}
+
+static void price_print(struct buf *out, int64_t price)
+{
+    if (price == PRICE_UNKNOWN)
+        buf_str(out, STR("-"));
+    else
+        json_usd(out, price);
+}
+
+static void target_text(const struct target *t, unsigned i, struct buf *out)
+{
+    const struct provider *p = t->provider;
+    buf_printf(out, "%u. %.*s/%.*s (kind %s)\n", i + 1, STR_ARGS(p->name), STR_ARGS(t->model),
+               p->kind->name);
+    for (unsigned k = 0; k < p->replicas_n; k++)
+        buf_printf(out, "   at %.*s%.*s, weight %u\n",
+                   STR_ARGS(p->replicas[k].endpoint->host_header), STR_ARGS(p->replicas[k].path),
+                   p->replicas[k].weight);
+    buf_printf(out, "   key %s, sent as %.*s\n", p->key_value.n ? "configured" : "none",
+               STR_ARGS(p->key_header));
+    if (t->params.n)
+        buf_printf(out, "   adds %.*s where the request does not say\n", STR_ARGS(t->params));
+    if (t->price) {
+        buf_str(out, STR("   $ a million tokens: input "));
+        price_print(out, t->price->input);
+        buf_str(out, STR(", cached "));
+        price_print(out, t->price->cached);
+        buf_str(out, STR(", output "));
+        price_print(out, t->price->output);
+        buf_printf(out, " (%.*s)\n", STR_ARGS(t->price->source));
+    } else {
+        buf_str(out, STR("   no price is known: its cost will be unknown\n"));
+    }
+    buf_printf(out, "   time: connect %lld ms, first token %lld ms, between tokens %lld ms, total "
+                    "%lld ms\n",
+               (long long)t->timeouts.connect_ms, (long long)t->timeouts.first_token_ms,
+               (long long)t->timeouts.between_tokens_ms, (long long)t->timeouts.total_ms);
+}
+
+/* What would go upstream differently than it came. */
+static int edits_text(struct explaining *x, const struct target *t, struct buf *out)
+{
+    if (!x->has_body)
+        return 0;
+    struct llm_outgoing o = {0};
+    int err = t->provider->kind->request_write(t, &x->request, &x->arena, &o);
+    if (err)
+        return err;
+    buf_printf(out, "   body of %zu bytes, about %lld tokens; %s\n", x->body.n,
+               (long long)tokens_of_bytes((int64_t)x->body.n),
+               o.edits.n ? "changes:" : "unchanged");
+    for (unsigned i = 0; i < o.edits.n; i++) {
+        const struct llm_edit *e = &o.edits.at[i];
+        struct str was = str_of(x->request.body.p + e->at.from, e->at.to - e->at.from);
+        buf_printf(out, "     at byte %zu: %.*s -> %.*s\n", e->at.from,
+                   STR_ARGS(str_head(was, 80)), STR_ARGS(str_head(e->with, 80)));
+    }
+    if (o.cut_usage)
+        buf_str(out, STR("     usage is asked for, and cut out of the stream again\n"));
+    return 0;
+}
+
+static void price_json(struct buf *out, const char *name, int64_t price)
+{
+    buf_printf(out, "\"%s\":", name);
+    if (price == PRICE_UNKNOWN)
+        buf_str(out, STR("null"));
+    else
+        json_usd(out, price);
+}
+
+static void target_json(const struct target *t, struct buf *out)
+{
+    buf_str(out, STR("{\"provider\":"));
+    json_quote(out, t->provider->name);
+    buf_str(out, STR(",\"model\":"));
+    json_quote(out, t->model);
+    buf_printf(out, ",\"params\":%.*s,\"usd_per_million_tokens\":",
+               STR_ARGS(t->params.n ? t->params : STR("{}")));
+    if (t->price) {
+        buf_char(out, '{');
+        price_json(out, "input", t->price->input);
+        buf_char(out, ',');
+        price_json(out, "cached", t->price->cached);
+        buf_char(out, ',');
+        price_json(out, "output", t->price->output);
+        buf_char(out, '}');
+    } else {
+        buf_str(out, STR("null"));
+    }
+    buf_printf(out, ",\"timeouts_ms\":{\"connect\":%lld,\"first_token\":%lld,"
+                    "\"between_tokens\":%lld,\"total\":%lld}}",
+               (long long)t->timeouts.connect_ms, (long long)t->timeouts.first_token_ms,
+               (long long)t->timeouts.between_tokens_ms, (long long)t->timeouts.total_ms);
+}
+
+static int route_show(struct explaining *x, struct str asked, const struct route *r, bool json)
+{
+    struct buf out;
+    buf_init(&out, BODY_BYTES_MAX);
+    if (json) {
+        buf_str(&out, STR("{\"asked\":"));
+        json_quote(&out, asked);
+        buf_str(&out, STR(",\"lane\":"));
+        if (r->lane.n)
+            json_quote(&out, r->lane);
+        else
+            buf_str(&out, STR("null"));
+        buf_str(&out, STR(",\"targets\":["));
+    } else {
+        buf_printf(&out, "%.*s", STR_ARGS(asked));
+        if (r->lane.n)
+            buf_printf(&out, " (lane %.*s)", STR_ARGS(r->lane));
+        buf_str(&out, r->n > 1 ? STR(" would be answered by the first of these that can:\n")
+                               : STR(" would be answered by:\n"));
+    }
+    int err = 0;
+    for (unsigned i = 0; i < r->n && !err; i++) {
+        if (json && i)
+            buf_char(&out, ',');
+        if (json)
+            target_json(&r->at[i], &out);
+        else
+            target_text(&r->at[i], i, &out);
+        if (!json)
+            err = edits_text(x, &r->at[i], &out);
+    }
+    if (json)
+        buf_str(&out, STR("]}\n"));
+    err = err ? err : out.failed;
+    if (!err)
+        printf("%.*s", STR_ARGS(buf_view(&out)));
+    buf_fini(&out);
+    return err ? EXIT_COULD_NOT : EXIT_DONE;
+}
+
+/* Would this key be let in, and may it ask for that? */
+static int key_check(struct explaining *x, const char *text, struct str asked)
+{
+    const struct config *c = x->snapshot->config;
+    struct keys *keys = NULL;
+    struct fault f = {0};
+    const struct key *key = NULL;
+    int err = keys_open(str_eq(c->state.ledger, STR("off")) ? STR_NONE : c->state.ledger, &keys,
+                        &f);
+    if (!err)
+        err = keys_configure(keys, &c->keys, x->doc);
+    if (!err)
+        err = keys_check(keys, str_from(text), &key, &f);
+    if (!err)
+        err = key_allows(key, asked, &f);
+    if (err)
+        fprintf(stderr, "sluice explain: %s\n", f.err ? fault_text(&f) : err_text(err));
+    keys_close(keys);
+    return err ? EXIT_BAR : 0;
+}
+
+static int explain(struct explaining *x, const char *what, const char *key, bool json)
+{
+    bool is_file = str_eq(str_from(what), STR("-")) || str_ends(str_from(what), STR(".json"));
+    int code = is_file ? body_read(x, what) : 0;
+    if (code)
+        return code;
+    struct str asked = is_file ? x->request.model : str_from(what);
+    code = key ? key_check(x, key, asked) : 0;
+    if (code)
+        return code;
+    struct route route = {0};
+    struct fault f = {0};
+    int err = models_resolve(x->snapshot->models, asked, &x->arena, &route, &f);
+    if (err) {
+        fprintf(stderr, "sluice explain: %s\n", f.err ? fault_text(&f) : err_text(err));
+        return EXIT_BAR;
+    }
+    return route_show(x, asked, &route, json);
+}
+
+static int run(int argc, char **argv)
+{
+    const char *config = NULL, *key = NULL;
+    bool json = false;
+    int words = 0;
+    const struct option_row rows[] = {{"--config", true, &config, NULL},
+                                      {"--key", true, &key, NULL},
+                                      {"--json", false, NULL, &json},
+                                      {NULL, false, NULL, NULL}};
+    int code = options_read(&command_explain, rows, argc, argv, &words);
+    if (code >= 0)
+        return code;
+    if (words != 1)
+        return options_wrong(&command_explain, "expected one model or one request");
+    struct explaining x = {0};
+    arena_init(&x.arena, BODY_BYTES_MAX);
+    buf_init(&x.body, BODY_BYTES_MAX);
+    code = load_config(config, &x.doc);
+    if (!code && (loop_init() != 0 || upstreams_new(&x.upstreams) != 0))
+        code = EXIT_COULD_NOT;
+    if (!code && snapshot_make(x.upstreams, x.doc, &x.snapshot) != 0) {
+        load_problems_show(x.doc);
+        code = EXIT_BAR;
+    }
+    if (!code)
+        code = explain(&x, argv[1], key, json);
+    snapshot_unref(x.snapshot);
+    upstreams_free(x.upstreams);
+    conf_unref(x.doc);
+    buf_fini(&x.body);
+    arena_fini(&x.arena);
+    return code;
+}
+
+const struct command command_explain = {.name = "explain",
+                                        .summary = "show what a request would become",
+                                        .help = help,
+                                        .run = run};
