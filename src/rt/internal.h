@@ -137,32 +137,59 @@ int64_t timers_next_ms(void); /* INT64_MAX when there is none */
 
 size_t pool_outstanding(void);
 
-/* ---- sockets (io.c and the backends) ---- */
+/* ---- sockets (io.c over one of the backends) ---- */
+
+/*
+ * A socket is what these flags say; a backend only sets them, through io_event, and io.c does the
+ * rest with plain system calls that succeed because of them.
+ */
+enum {
+    IO_READABLE = 1, /* bytes, an end or an error may be there: a read is worth a try */
+    IO_WRITABLE = 2, /* the kernel may have room: a write is worth a try */
+    IO_ENDED = 4,    /* the other side closed or reset the connection */
+    IO_LISTENER = 8,
+    /* The backend will tell when the socket becomes readable (writable) again. Without IO_READABLE
+     * there is always IO_READ_TOLD; the same for writing. */
+    IO_READ_TOLD = 16,
+    IO_WRITE_TOLD = 32,
+    IO_END_TOLD = 64,
+    IO_CLOSED = 128, /* only its struct is left */
+};
 
 struct io {
     int fd;
+    unsigned flags;
+    struct task *reader, *writer;
+    void (*hangup)(void *arg);
+    void *hangup_arg;
+    struct list node; /* in `told_late` or `closed` of io.c, or in none */
+    /* io_uring's: operations under way, and the buffers that were filled before anybody asked. */
+    unsigned operations;
+    int error; /* that an operation met and no read has returned yet: an errno, or 0 */
+    struct io_held {
+        int first, last; /* numbers of buffers, -1 for none */
+        unsigned count;
+        unsigned taken; /* bytes of the first one that were read already */
+    } held;
 };
 
 struct io_backend {
     const char *name;
+    bool (*usable)(void); /* does the kernel have it? */
     int (*init)(void);
     void (*fini)(void);
     /* Calls fn() from `dispatch` whenever `fd` is readable, until it no longer is. */
     int (*watch)(int fd, void (*fn)(void));
-    bool (*pending)(void);           /* dispatch has work without waiting */
     int (*wait)(int64_t timeout_ms); /* < 0: for ever. 0 or an error */
-    size_t (*dispatch)(void);        /* the number of events */
-    void (*end_round)(void);         /* frees what was closed */
-    int (*open)(int fd, struct io **ret_io);
-    void (*close)(struct io *io);
-    int (*connect)(int fd, const struct sockaddr *addr, socklen_t len, struct io **ret_io);
-    int (*accept)(struct io *io, struct io **ret_io, struct sockaddr_storage *ret_peer);
-    int (*read)(struct io *io, void *bytes, size_t n, size_t *ret_n);
-    int (*read_now)(struct io *io, void *bytes, size_t n, size_t *ret_n);
-    int (*wait_readable)(struct io *io);
-    int (*writev)(struct io *io, struct iovec *iov, int count);
-    void (*watch_hangup)(struct io *io, void (*fn)(void *arg), void *arg);
-    bool (*is_quiet)(struct io *io);
+    size_t (*dispatch)(void);        /* returns the number of events */
+    int (*add)(struct io *io);       /* a socket is born; 0 or an error */
+    void (*remove)(struct io *io);   /* before its descriptor is closed */
+    /* From now on tell: sets the flag. NULL where `add` has set all of them for good. */
+    void (*tell_read)(struct io *io);
+    void (*tell_write)(struct io *io);
+    void (*tell_end)(struct io *io);
+    /* Only called while held.count > 0: moves bytes out of the buffers. */
+    size_t (*take_held)(struct io *io, void *bytes, size_t n);
 };
 
 extern const struct io_backend io_epoll;
@@ -170,9 +197,14 @@ extern const struct io_backend io_uring;
 
 const struct io_backend *io_backend(void);
 
-/* What an errno of a connection that stands means to the caller. */
-int io_error(int error);
-/* Drops `n` sent bytes off the front; returns how many iovecs are left, *iov at the first. */
-int io_iov_advance(struct iovec **iov, int count, size_t n);
+/* Adds IO_READABLE, IO_WRITABLE, IO_ENDED and wakes or calls whoever waits for them. */
+void io_event(struct io *io, unsigned flags);
+/* The last operation of a closed socket has ended: the struct goes at the end of the round. */
+void io_unused(struct io *io);
+
+bool io_pending(void);    /* io_dispatch has work without waiting */
+size_t io_dispatch(void); /* the backend's events and what waits here; their number */
+void io_end_round(void);  /* frees what was closed */
+void io_init(void);
 
 #endif

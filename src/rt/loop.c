@@ -199,6 +199,7 @@ int loop_init(void)
     clock_refresh();
     timers_init();
     tasks_init();
+    io_init();
     loop.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (loop.wake_fd < 0)
         return E_IO;
@@ -219,7 +220,7 @@ void loop_fini(void)
     uv_wind_down();
     run_messages();
     tasks_fini();
-    io_backend()->end_round();
+    io_end_round();
     io_backend()->fini();
     timers_fini();
     int err = uv_loop_close(&loop.uv);
@@ -267,7 +268,7 @@ static void run_hooks(void)
 /* How long the loop may wait: 0 not at all, < 0 for ever. */
 static int64_t wait_ms(void)
 {
-    if (tasks_any_ready() || loop.uv_touched || io_backend()->pending())
+    if (tasks_any_ready() || loop.uv_touched || io_pending())
         return 0;
     int64_t at_ms = timers_next_ms();
     if (loop.uv_due_ms < at_ms)
@@ -287,7 +288,7 @@ static int wait_and_dispatch(void)
     if (err)
         return err;
     clock_refresh();
-    size_t events = io_backend()->dispatch();
+    size_t events = io_dispatch();
     if (jump && events == 0) {
         clock_advance_us(ms * 1000);
         clock_refresh();
@@ -302,7 +303,7 @@ int loop_run(void)
     while (err == 0 && !loop.stop && tasks_count() > 0) {
         tasks_run_ready();
         run_hooks();
-        io_backend()->end_round();
+        io_end_round();
         if (loop.stop || tasks_count() == 0)
             break;
         err = wait_and_dispatch();
