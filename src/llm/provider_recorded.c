@@ -215,7 +215,7 @@ static void head_write(struct buf *out, const struct llm_call *c, const char *ob
     json_quote(out, c->target->model);
 }
 
-static void whole_write(struct buf *out, const struct llm_call *c, yyjson_val *line)
+static void play_whole_write(struct buf *out, const struct llm_call *c, yyjson_val *line)
 {
     bool chat = c->request->op == OP_CHAT;
     head_write(out, c, chat ? "chat.completion" : "text_completion");
@@ -249,7 +249,7 @@ static void event_write(struct buf *out, const struct llm_call *c, struct str wo
 }
 
 /* A word an event, as models speak; then the end, the usage and [DONE]. */
-static unsigned stream_write(struct buf *out, const struct llm_call *c, yyjson_val *line)
+static unsigned play_stream_write(struct buf *out, const struct llm_call *c, yyjson_val *line)
 {
     struct str rest = json_get_str(line, "answer");
     unsigned events = 0;
@@ -307,9 +307,9 @@ static int answer_make(struct llm_call *c, struct player *p)
         buf_str(&p->bytes, json ? str_of(json, n) : json_str(body));
         free(json);
     } else if (plays_stream(c, line)) {
-        p->pieces = events ? events_write(&p->bytes, events) : stream_write(&p->bytes, c, line);
+        p->pieces = events ? events_write(&p->bytes, events) : play_stream_write(&p->bytes, c, line);
     } else {
-        whole_write(&p->bytes, c, line);
+        play_whole_write(&p->bytes, c, line);
     }
     p->pieces = p->pieces ? p->pieces : 1;
     return p->bytes.failed;
