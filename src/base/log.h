@@ -61,16 +61,24 @@ static inline struct log_field log_ms(const char *name, int64_t us)
 {
     return (struct log_field){name, LOG_F_US_AS_MS, {.i = us}};
 }
+static inline struct log_field log_null(const char *name)
+{
+    return (struct log_field){.name = name, .kind = LOG_F_NULL};
+}
 
 /* `path` NULL or "-" is standard error. 0 or E_IO. Called again, it reopens (log rotation). */
 MUSTCHECK int log_open(const char *path, enum log_format format, enum log_level least);
 bool log_wants(enum log_level level);
 void log_event(enum log_level level, const char *event, const struct log_field *fields);
+
+/* LOG(LOG_INFO, "ready") or LOG(LOG_INFO, "turn", log_z("model", model), log_ms("ms", us)) */
 #define LOG(level, event, ...)                                                                     \
     do {                                                                                           \
         if (log_wants(level))                                                                      \
-            log_event(level, event, (const struct log_field[]){__VA_ARGS__, LOG_END});             \
+            log_event(level, event,                                                                \
+                      (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) LOG_END});             \
     } while (0)
+
 void log_flush(void);
 uint64_t log_lines_dropped(void); /* lines that could not be written */
 

@@ -1,0 +1,114 @@
+/*
+ * fuzz_json.c: json_scan, json_parse, json_peek and json_quote on any bytes.
+ *
+ * What they take must fit together: all three agree on what is JSON, members stand in order and
+ * apart with nothing but punctuation between them, a member's bytes mean what the scan says, and a
+ * quoted text reads back as itself where it is UTF-8.
+ */
+#include <stdlib.h>
+
+#include "base/json.h"
+
+static void check(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static struct str span(struct str text, struct json_span at)
+{
+    check(at.from < at.to && at.to <= text.n);
+    return str_of(text.p + at.from, at.to - at.from);
+}
+
+/* From `from` to `to` stands nothing but white space and one `mark`. */
+static void check_between(struct str text, size_t from, size_t to, char mark)
+{
+    unsigned marks = 0;
+    check(from < to && to <= text.n);
+    for (size_t i = from; i < to; i++) {
+        char c = text.p[i];
+        marks += c == mark;
+        check(c == mark || c == ' ' || c == '\t' || c == '\r' || c == '\n');
+    }
+    check(marks == 1);
+}
+
+static void check_members(const struct json_scan *s)
+{
+    struct str text = s->text;
+    size_t before = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct json_member *m = &s->member[i];
+        check_between(text, before, m->member_at.from, i == 0 ? '{' : ',');
+        check(m->member_at.to == m->value_at.to && m->member_at.from < m->value_at.from);
+        before = m->member_at.to;
+        /* Parsed on its own, a value is the one that was found. */
+        yyjson_val *value = json_peek(span(text, m->value_at));
+        check(value && yyjson_equals(value, m->value));
+        /* The key is a string right up to its colon. */
+        struct str head = str_of(text.p + m->member_at.from, m->value_at.from - m->member_at.from);
+        while (head.n > 0 && head.p[head.n - 1] != ':')
+            head.n--;
+        value = json_peek(str_head(head, head.n - 1));
+        check(value && str_eq(json_str(value), m->key));
+        const struct json_member *found = json_scan_find(s, m->key, NULL);
+        check(found && found <= m && str_eq(found->key, m->key));
+    }
+    if (s->count > 0)
+        check_between(text, before, text.n, '}');
+}
+
+static bool is_utf8(struct str s)
+{
+    while (s.n > 0) {
+        size_t n = str_utf8_len(s);
+        if (n == 0)
+            return false;
+        s = str_tail(s, n);
+    }
+    return true;
+}
+
+static void check_quote(struct str text)
+{
+    struct buf out;
+    buf_init(&out, 6 * text.n + 2); /* the longest that it may become */
+    check(json_quote(&out, text) == 0);
+    yyjson_val *v = json_peek(buf_view(&out));
+    check(v && yyjson_is_str(v));
+    check(is_utf8(json_str(v)));
+    if (is_utf8(text))
+        check(str_eq(json_str(v), text));
+    buf_fini(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str text = {(const char *)data, size};
+    const struct json_scan *s = NULL;
+    yyjson_doc *doc = NULL;
+    struct fault f = {0};
+    struct arena a;
+    arena_init(&a, 64 << 20);
+    int parsed = json_parse(&a, text, &doc, &f);
+    check(parsed == 0 || (parsed == E_BAD_JSON && f.text[0]));
+    yyjson_val *peeked = json_peek(text);
+    check((peeked != NULL) == (parsed == 0));
+    fault_clear(&f);
+    int scanned = json_scan(text, &s, &f);
+    if (scanned) {
+        check(scanned == E_BAD_JSON && f.text[0]);
+        yyjson_val *root = parsed ? NULL : yyjson_doc_get_root(doc);
+        check(!yyjson_is_obj(root) || yyjson_obj_size(root) > JSON_MEMBERS_MAX);
+    } else {
+        check(parsed == 0 && yyjson_equals(s->root, yyjson_doc_get_root(doc)));
+        check(s->count == yyjson_obj_size(s->root));
+        check_members(s);
+    }
+    check_quote(text);
+    arena_fini(&a);
+    return 0;
+}

@@ -1,0 +1,467 @@
+/*
+ * test_json.c: scans are checked by splicing. A generator writes random objects together with
+ * where it put each member; what a scan says must be the same.
+ */
+#include "base_test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+
+static const struct json_scan *scan(struct str text)
+{
+    const struct json_scan *s = NULL;
+    struct fault f = {0};
+    if (json_scan(text, &s, &f))
+        fail_msg("\"%.*s\" was refused: %s", STR_ARGS(text), f.text);
+    assert_str(s->text, text);
+    return s;
+}
+
+static struct str span(struct str text, struct json_span at)
+{
+    assert_true(at.from <= at.to && at.to <= text.n);
+    return str_of(text.p + at.from, at.to - at.from);
+}
+
+/* `pairs`: the member's and the value's text, alternately. */
+static void check_spans(struct str text, const char *const *pairs, size_t count)
+{
+    const struct json_scan *s = scan(text);
+    assert_int_equal(s->count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_str(span(text, s->member[i].member_at), str_from(pairs[2 * i]));
+        assert_str(span(text, s->member[i].value_at), str_from(pairs[2 * i + 1]));
+    }
+}
+
+#define SPANS(text, ...)                                                                           \
+    check_spans(STR(text), (const char *const[]){__VA_ARGS__},                                     \
+                sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *) / 2)
+
+static void finds_spans_in_hard_texts(void **state)
+{
+    (void)state;
+    check_spans(STR("{}"), NULL, 0);
+    check_spans(STR(" \n{ \t} \r\n"), NULL, 0);
+    SPANS("{\"a\":1}", "\"a\":1", "1");
+    SPANS("{\"a\":1} ", "\"a\":1", "1");
+    SPANS("{ \"a\" : 1 }", "\"a\" : 1", "1");
+    SPANS("\t{\n\"a\"\r:\n-1.5e+3\n,\n\"b\"\t:\t[ 1 , 2 ]\n}\n", "\"a\"\r:\n-1.5e+3", "-1.5e+3",
+          "\"b\"\t:\t[ 1 , 2 ]", "[ 1 , 2 ]");
+    SPANS("{\"\\\"\":\"\\\"\",\"\\\\\":\"\\\\\"}", "\"\\\"\":\"\\\"\"", "\"\\\"\"",
+          "\"\\\\\":\"\\\\\"", "\"\\\\\"");
+    SPANS("{\"\\\":\":\":,\\\"}\",\"\":\"\"}", "\"\\\":\":\":,\\\"}\"", "\":,\\\"}\"", "\"\":\"\"",
+          "\"\"");
+    SPANS("{\"a\":{\"b\":1,\"a\":[{\"b\":2}]} ,\"b\":3}", "\"a\":{\"b\":1,\"a\":[{\"b\":2}]}",
+          "{\"b\":1,\"a\":[{\"b\":2}]}", "\"b\":3", "3");
+    SPANS("{\"a\":{},\"b\":[],\"c\":null,\"d\":true}", "\"a\":{}", "{}", "\"b\":[]", "[]",
+          "\"c\":null", "null", "\"d\":true", "true");
+    SPANS("{\"a\":\"x, \",\"a\":\" } \"}", "\"a\":\"x, \"", "\"x, \"", "\"a\":\" } \"", "\" } \"");
+    SPANS("{\"\xc3\xa4\\u00e4\":\"\xf0\x9f\x98\x80\\ud83d\\ude00\"}",
+          "\"\xc3\xa4\\u00e4\":\"\xf0\x9f\x98\x80\\ud83d\\ude00\"",
+          "\"\xf0\x9f\x98\x80\\ud83d\\ude00\"");
+    SPANS("{\"a\\u0000b\":123456789012345678901234567890,\"b\":1e999}",
+          "\"a\\u0000b\":123456789012345678901234567890", "123456789012345678901234567890",
+          "\"b\":1e999", "1e999");
+}
+
+static void finds_members(void **state)
+{
+    (void)state;
+    struct str text = STR("{\"model\":\"a\",\"n\":1,\"mod\\u0065l\":\"b\",\"x\\u0000\":2}");
+    const struct json_scan *s = scan(text);
+    bool twice = false;
+    const struct json_member *m = json_scan_find(s, STR("model"), &twice);
+    assert_ptr_equal(m, &s->member[0]);
+    assert_true(twice); /* also when it is written differently */
+    assert_ptr_equal(json_scan_find(s, STR("model"), NULL), m);
+    assert_str(json_str(m->value), STR("a"));
+    m = json_scan_find(s, STR("n"), &twice);
+    assert_false(twice);
+    assert_int_equal(yyjson_get_uint(m->value), 1);
+    assert_ptr_equal(json_scan_find(s, str_of("x\0", 2), NULL), &s->member[3]);
+    assert_null(json_scan_find(s, STR("x"), &twice));
+    twice = true;
+    assert_null(json_scan_find(s, STR("mode"), &twice));
+    assert_false(twice);
+}
+
+/* ---------------------------------------------------------------- random objects */
+
+struct maker {
+    struct chance chance;
+    struct buf text;
+};
+
+static void make_space(struct maker *m)
+{
+    while (chance_below(&m->chance, 3) == 0)
+        buf_char(&m->text, " \t\r\n"[chance_below(&m->chance, 4)]);
+}
+
+static void make_string(struct maker *m)
+{
+    static const char *const parts[] = {
+        "a",           "model", "\\\"",    "\\\\", "\\n", ":", ",",        "}",
+        "]",           "{",     "\\u0041", " ",    "/",   "[", "\xc3\xa4", "\\ud83d\\ude00",
+        "\xe2\x82\xac"};
+    buf_char(&m->text, '"');
+    while (chance_below(&m->chance, 5)) {
+        buf_str(&m->text, str_from(parts[chance_below(&m->chance, ARRAY_LEN(parts))]));
+    }
+    buf_char(&m->text, '"');
+}
+
+static void make_value(struct maker *m, unsigned depth)
+{
+    static const char *const scalars[] = {"0",    "-1", "12.5e-3", "true", "false", "null",
+                                          "1e20", "{}", "[]",      "-0.0", "[ ]",   "{ }"};
+    unsigned kind = chance_below(&m->chance, depth > 3 ? 2 : 4);
+    if (kind == 0) {
+        make_string(m);
+        return;
+    }
+    if (kind == 1) {
+        buf_str(&m->text, str_from(scalars[chance_below(&m->chance, ARRAY_LEN(scalars))]));
+        return;
+    }
+    buf_char(&m->text, kind == 2 ? '[' : '{');
+    unsigned count = 1 + chance_below(&m->chance, 4);
+    for (unsigned i = 0; i < count; i++) {
+        make_space(m);
+        if (kind == 3) {
+            make_string(m);
+            make_space(m);
+            buf_char(&m->text, ':');
+            make_space(m);
+        }
+        make_value(m, depth + 1);
+        make_space(m);
+        if (i + 1 < count)
+            buf_char(&m->text, ',');
+    }
+    buf_char(&m->text, kind == 2 ? ']' : '}');
+}
+
+#define MEMBERS 12
+
+/* An object, and where its members stand. */
+static size_t make_object(struct maker *m, struct json_member *want)
+{
+    size_t count = chance_below(&m->chance, MEMBERS + 1);
+    buf_clear(&m->text);
+    make_space(m);
+    buf_char(&m->text, '{');
+    make_space(m);
+    for (size_t i = 0; i < count; i++) {
+        want[i].member_at.from = m->text.n;
+        make_string(m);
+        make_space(m);
+        buf_char(&m->text, ':');
+        make_space(m);
+        want[i].value_at.from = m->text.n;
+        make_value(m, 0);
+        want[i].value_at.to = want[i].member_at.to = m->text.n;
+        make_space(m);
+        if (i + 1 < count) {
+            buf_char(&m->text, ',');
+            make_space(m);
+        }
+    }
+    buf_char(&m->text, '}');
+    make_space(m);
+    assert_int_equal(m->text.failed, 0);
+    return count;
+}
+
+static void scans_what_was_made(void **state)
+{
+    (void)state;
+    struct maker m = {.chance = {5}};
+    buf_init(&m.text, 1 << 20);
+    for (int round = 0; round < 20000; round++) {
+        struct json_member want[MEMBERS];
+        size_t count = make_object(&m, want);
+        struct str text = buf_view(&m.text);
+        const struct json_scan *s = scan(text);
+        assert_int_equal(s->count, count);
+        for (size_t i = 0; i < count; i++) {
+            assert_memory_equal(&s->member[i].member_at, &want[i].member_at,
+                                sizeof(want[i].member_at));
+            assert_memory_equal(&s->member[i].value_at, &want[i].value_at,
+                                sizeof(want[i].value_at));
+            /* The value's own bytes mean what the scan says that it is. */
+            yyjson_val *value = json_peek(span(text, s->member[i].value_at));
+            if (!yyjson_equals(value, s->member[i].value))
+                fail_msg("%.*s", STR_ARGS(span(text, s->member[i].value_at)));
+        }
+    }
+    buf_fini(&m.text);
+}
+
+/* Replacing a value changes that member and nothing else. */
+static void splices(void **state)
+{
+    (void)state;
+    struct maker m = {.chance = {6}};
+    struct buf out;
+    buf_init(&m.text, 1 << 20);
+    buf_init(&out, 1 << 20);
+    for (int round = 0; round < 3000; round++) {
+        struct json_member want[MEMBERS];
+        if (make_object(&m, want) == 0)
+            continue;
+        struct str text = buf_view(&m.text);
+        const struct json_scan *s = scan(text);
+        size_t which = chance_below(&m.chance, (unsigned)s->count);
+        struct json_span at = s->member[which].value_at;
+        buf_clear(&out);
+        buf_str(&out, str_head(text, at.from));
+        buf_str(&out, STR("\"new\""));
+        buf_str(&out, str_tail(text, at.to));
+        struct arena a;
+        arena_init(&a, 1 << 20);
+        yyjson_doc *doc;
+        assert_int_equal(json_parse(&a, buf_view(&out), &doc, NULL), 0);
+        yyjson_obj_iter it = yyjson_obj_iter_with(yyjson_doc_get_root(doc));
+        for (size_t i = 0; i < s->count; i++) {
+            yyjson_val *key = yyjson_obj_iter_next(&it);
+            yyjson_val *value = yyjson_obj_iter_get_val(key);
+            assert_str(json_str(key), s->member[i].key);
+            if (i == which)
+                assert_str(json_str(value), STR("new"));
+            else
+                assert_true(yyjson_equals(value, s->member[i].value));
+        }
+        assert_null(yyjson_obj_iter_next(&it));
+        arena_fini(&a);
+    }
+    buf_fini(&out);
+    buf_fini(&m.text);
+}
+
+/* Whatever is broken, a scan neither reads outside the text nor leaves half a result. */
+static void survives_broken_texts(void **state)
+{
+    (void)state;
+    struct maker m = {.chance = {7}};
+    buf_init(&m.text, 1 << 20);
+    int refused = 0;
+    for (int round = 0; round < 20000; round++) {
+        struct json_member want[MEMBERS];
+        make_object(&m, want);
+        for (unsigned hits = 1 + chance_below(&m.chance, 3); hits > 0; hits--)
+            m.text.p[chance_below(&m.chance, (unsigned)m.text.n)] =
+                "{}[]\",:\\a0 \n\xff\x80"[chance_below(&m.chance, 14)];
+        size_t n = chance_below(&m.chance, 4) ? m.text.n : chance_below(&m.chance, m.text.n + 1);
+        char *copy = malloc(n + !n); /* exactly as long, for the address sanitizer */
+        memcpy(copy, m.text.p, n);
+        const struct json_scan *s = (const void *)&m;
+        struct fault f = {0};
+        int err = json_scan(str_of(copy, n), &s, &f);
+        if (err) {
+            assert_int_equal(err, E_BAD_JSON);
+            assert_int_equal(f.err, E_BAD_JSON);
+            assert_non_null(strstr(f.text, "byte "));
+            assert_ptr_equal(s, (const void *)&m);
+            refused++;
+        }
+        free(copy);
+    }
+    assert_in_range(refused, 10000, 20000);
+    buf_fini(&m.text);
+}
+
+/* ---------------------------------------------------------------- limits and memory */
+
+/* {"a":[[[...]]]} of so many levels in all */
+static struct str nested(char *out, size_t depth)
+{
+    size_t n = 0;
+    memcpy(out, "{\"a\":", 5);
+    n += 5;
+    memset(out + n, '[', depth - 1);
+    n += depth - 1;
+    memset(out + n, ']', depth - 1);
+    n += depth - 1;
+    out[n++] = '}';
+    return str_of(out, n);
+}
+
+static void refuses_deep_nesting(void **state)
+{
+    (void)state;
+    char *text = malloc(3 << 20);
+    struct arena a;
+    arena_init(&a, 64 << 20);
+    const struct json_scan *s;
+    yyjson_doc *doc;
+    struct fault f = {0};
+    struct str good = nested(text, JSON_DEPTH_MAX);
+    assert_int_equal(scan(good)->count, 1);
+    assert_int_equal(json_parse(&a, good, &doc, NULL), 0);
+    assert_non_null(json_peek(good));
+    struct str bad = nested(text, JSON_DEPTH_MAX + 1);
+    assert_int_equal(json_scan(bad, &s, &f), E_BAD_JSON);
+    assert_string_equal(f.text, "invalid JSON at byte 132 (line 1): brackets nest deeper than 128 "
+                                "levels"); /* 5 bytes, 127 brackets, and this is the next */
+    fault_clear(&f);
+    assert_int_equal(json_parse(&a, bad, &doc, &f), E_BAD_JSON);
+    assert_non_null(strstr(f.text, "deeper"));
+    assert_null(json_peek(bad));
+    assert_int_equal(json_scan(nested(text, 1 << 20), &s, NULL), E_BAD_JSON);
+    memset(text, '[', 3 << 20);
+    assert_int_equal(json_scan(str_of(text, 3 << 20), &s, NULL), E_BAD_JSON);
+    /* Brackets in strings and side by side are no depth. */
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    buf_str(&b, STR("{\"a\":["));
+    for (int i = 0; i < 1000; i++)
+        buf_str(&b, STR("\"[[[[{{{{\",[[]],{\"x\":{}},"));
+    buf_str(&b, STR("[]]}"));
+    assert_int_equal(scan(buf_view(&b))->count, 1);
+    buf_fini(&b);
+    arena_fini(&a);
+    free(text);
+}
+
+static void counts_members(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    for (int members = JSON_MEMBERS_MAX; members <= JSON_MEMBERS_MAX + 1; members++) {
+        buf_clear(&b);
+        for (int i = 0; i < members; i++)
+            buf_printf(&b, "%c\"k%d\":%d", i ? ',' : '{', i, i);
+        buf_char(&b, '}');
+        const struct json_scan *s = NULL;
+        struct fault f = {0};
+        int err = json_scan(buf_view(&b), &s, &f);
+        assert_int_equal(err, members == JSON_MEMBERS_MAX ? 0 : E_BAD_JSON);
+        if (err)
+            assert_non_null(strstr(f.text, "more than 256 members"));
+        else
+            assert_str(span(s->text, s->member[255].value_at), STR("255"));
+    }
+    buf_fini(&b);
+}
+
+static void wants_an_object(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"[]", "[{\"a\":1}]", "1", "\"a\"", "null", "true"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        const struct json_scan *s;
+        struct fault f = {0};
+        assert_int_equal(json_scan(str_from(texts[i]), &s, &f), E_BAD_JSON);
+        assert_non_null(strstr(f.text, "JSON object"));
+        assert_non_null(json_peek(str_from(texts[i]))); /* which takes anything */
+    }
+}
+
+static void a_peek_leaves_the_scan(void **state)
+{
+    (void)state;
+    const struct json_scan *s = scan(STR("{\"model\":\"first\",\"n\":[1,2]}"));
+    yyjson_val *peeked = json_peek(STR("{\"model\":\"second\",\"n\":[3,4,5]}"));
+    assert_str(json_get_str(peeked, "model"), STR("second"));
+    assert_str(json_str(s->member[0].value), STR("first"));
+    assert_int_equal(yyjson_arr_size(s->member[1].value), 2);
+    s = scan(STR("{\"model\":\"third\"}"));
+    assert_str(json_get_str(peeked, "model"), STR("second"));
+    assert_str(json_get_str(s->root, "model"), STR("third"));
+    assert_null(json_peek(STR("{\"model\":")));
+    assert_null(json_peek(STR("")));
+    assert_null(json_peek(STR_NONE));
+}
+
+/* A giant's memory does not stay for ever, and the small ones behind it find theirs. */
+static void gives_a_giants_memory_back(void **state)
+{
+    (void)state;
+    size_t n = 8 << 20;
+    char *text = malloc(n);
+    memset(text, ' ', n);
+    memcpy(text, "{\"a\":[1", 7);
+    for (size_t i = 7; i + 2 < n; i += 2)
+        memcpy(text + i, ",1", 2);
+    memcpy(text + n - 3, " ]}", 3);
+    assert_int_equal(scan(str_of(text, n))->count, 1);
+    assert_true(json_scratch_bytes() > n);
+    assert_int_equal(scan(STR("{\"a\":1}"))->count, 1);
+    assert_true(json_scratch_bytes() < 1 << 20);
+    free(text);
+}
+
+static void refuses_what_is_too_large(void **state)
+{
+    (void)state;
+    size_t n = (64u << 20) + 1;
+    const struct json_scan *s;
+    struct fault f = {0};
+    char *text = calloc(1, n); /* never touched, so it costs nothing */
+    assert_int_equal(json_scan(str_of(text, n), &s, &f), E_TOO_LARGE);
+    assert_non_null(strstr(f.text, "67108865 bytes"));
+    struct arena a;
+    yyjson_doc *doc;
+    arena_init(&a, 100);
+    assert_int_equal(json_parse(&a, str_of(text, n), &doc, NULL), E_TOO_LARGE);
+    assert_int_equal(json_parse(&a, STR("{}"), &doc, NULL), E_MEMORY);
+    arena_fini(&a);
+    free(text);
+}
+
+static void parses_into_an_arena(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 4 << 20);
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    buf_str(&b, STR("{\"text\":\"t\",\"whole\":42,\"negative\":-1,\"part\":1.5,\"large\":"
+                    "9223372036854775808,\"list\":[0"));
+    for (int i = 1; i < 30000; i++) /* many values: the document has to grow */
+        buf_printf(&b, ",%d", i % 10);
+    buf_str(&b, STR("]}"));
+    yyjson_doc *doc;
+    assert_int_equal(json_parse(&a, buf_view(&b), &doc, NULL), 0);
+    memset(b.p, 'x', b.n); /* the text may go */
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    assert_str(json_get_str(root, "text"), STR("t"));
+    assert_null(json_get_str(root, "whole").p);
+    assert_int_equal(json_get_str(root, "list").n, 0); /* a length, but no text's */
+    assert_null(json_get_str(root, "absent").p);
+    assert_null(json_get_str(NULL, "text").p);
+    assert_int_equal(json_get_i64(root, "whole", -7), 42);
+    assert_int_equal(json_get_i64(root, "negative", -7), -7);
+    assert_int_equal(json_get_i64(root, "part", -7), -7);
+    assert_int_equal(json_get_i64(root, "large", -7), -7);
+    assert_int_equal(json_get_i64(root, "text", -7), -7);
+    assert_int_equal(json_get_i64(root, "absent", -7), -7);
+    assert_int_equal(yyjson_arr_size(yyjson_obj_get(root, "list")), 30000);
+    assert_int_equal(yyjson_get_uint(yyjson_arr_get_last(yyjson_obj_get(root, "list"))), 9);
+    buf_fini(&b);
+    arena_fini(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_spans_in_hard_texts),
+        cmocka_unit_test(finds_members),
+        cmocka_unit_test(scans_what_was_made),
+        cmocka_unit_test(splices),
+        cmocka_unit_test(survives_broken_texts),
+        cmocka_unit_test(refuses_deep_nesting),
+        cmocka_unit_test(counts_members),
+        cmocka_unit_test(wants_an_object),
+        cmocka_unit_test(a_peek_leaves_the_scan),
+        cmocka_unit_test(gives_a_giants_memory_back),
+        cmocka_unit_test(refuses_what_is_too_large),
+        cmocka_unit_test(parses_into_an_arena),
+    };
+    return cmocka_run_group_tests_name("json", tests, NULL, NULL);
+}
