@@ -242,7 +242,8 @@ static struct str next_record(struct iovec **iov, int *count, char **together)
     while (*count > 0 && n < RECORD_BYTES) {
         v = *iov;
         size_t more = v->iov_len < RECORD_BYTES - n ? v->iov_len : RECORD_BYTES - n;
-        memcpy(*together + n, v->iov_base, more);
+        if (more > 0)
+            memcpy(*together + n, v->iov_base, more);
         n += more;
         v->iov_base = (char *)v->iov_base + more;
         v->iov_len -= more;
