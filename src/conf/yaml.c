@@ -25,6 +25,7 @@ struct anchor {
 struct builder {
     struct conf_doc *doc;
     struct arena *arena;
+    struct str source;
     struct frame stack[NODE_DEPTH_MAX + 1];
     unsigned depth;
     struct node *root;
@@ -176,6 +177,49 @@ static struct str token_text(struct builder *b, struct fy_token *token)
     return text;
 }
 
+/* Line breaks within quotes: one is a space, of more the first goes. Returns the new length. */
+static size_t breaks_fold(char *out, size_t n, unsigned breaks)
+{
+    if (breaks == 1)
+        out[n++] = ' ';
+    for (unsigned i = 1; i < breaks; i++)
+        out[n++] = '\n';
+    return n;
+}
+
+/*
+ * What stands between 'single quotes': two of them are one, and spaces around line breaks go.
+ * libfyaml could tell too, but 0.7.12 goes wrong on two doubled ones in a row ('a''''b').
+ */
+static struct str single_quoted(struct builder *b, struct str raw)
+{
+    char *out = arena_alloc(b->arena, raw.n + 1);
+    size_t n = 0, kept = 0; /* kept: without the spaces at the line's end */
+    unsigned breaks = 0;
+    if (!out) {
+        b->failed = b->memory = true;
+        return STR_NONE;
+    }
+    for (size_t i = 0; i < raw.n; i++) {
+        char c = raw.p[i];
+        bool space = c == ' ' || c == '\t';
+        if (c == '\n' || c == '\r') {
+            i += c == '\r' && i + 1 < raw.n && raw.p[i + 1] == '\n';
+            n = kept;
+            breaks++;
+        } else if (!space || !breaks) {
+            n = breaks_fold(out, n, breaks);
+            breaks = 0;
+            out[n++] = c;
+            kept = space ? kept : n;
+            i += c == '\'' && i + 1 < raw.n && raw.p[i + 1] == '\'';
+        }
+    }
+    n = breaks_fold(out, n, breaks);
+    out[n] = '\0';
+    return str_of(out, n);
+}
+
 /* Tags of the core schema are let through; "!!str" and "!" make a plain scalar text. */
 static void tag_read(struct builder *b, struct node *node, struct fy_event *event)
 {
@@ -231,8 +275,12 @@ static void on_scalar(struct builder *b, struct fy_event *event)
     if (!node)
         return;
     struct fy_token *token = fy_event_get_token(event);
-    node->text = token_text(b, token);
-    node->plain = !token || fy_token_scalar_style(token) == FYSS_PLAIN;
+    enum fy_scalar_style style = token ? fy_token_scalar_style(token) : FYSS_PLAIN;
+    if (style == FYSS_SINGLE_QUOTED && node->from <= node->to && node->to <= b->source.n)
+        node->text = single_quoted(b, str_of(b->source.p + node->from, node->to - node->from));
+    else
+        node->text = token_text(b, token);
+    node->plain = style == FYSS_PLAIN;
     if (node->plain && is_null(node->text))
         node->kind = NODE_NULL;
     if (node->text.n && memchr(node->text.p, '\0', node->text.n))
@@ -434,6 +482,7 @@ int yaml_read(struct conf_doc *doc, struct arena *a, struct str text, struct nod
         return E_MEMORY;
     b->doc = doc;
     b->arena = a;
+    b->source = text;
     nothing->line = nothing->column = nothing->weight = nothing->height = 1;
     *ret_root = nothing;
     unsigned before = doc->error_count;
