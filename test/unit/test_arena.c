@@ -31,6 +31,22 @@ static void pieces_hold_what_was_written(void **state)
     }
 }
 
+static void takes_every_size(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n < 2 * ARENA_BLOCK; n++) {
+        struct arena a;
+        arena_init(&a, 1 << 20);
+        char *before = arena_alloc(&a, 1);
+        char *piece = arena_alloc(&a, n);
+        char *behind = arena_alloc(&a, 1);
+        *before = *behind = 'x';
+        memset(piece, 0, n);
+        assert_true(*before == 'x' && *behind == 'x');
+        arena_fini(&a);
+    }
+}
+
 static void holds_to_its_ceiling(void **state)
 {
     (void)state;
@@ -44,7 +60,7 @@ static void holds_to_its_ceiling(void **state)
     assert_null(arena_alloc(&a, 5000));
     assert_null(arena_alloc(&a, SIZE_MAX));
     assert_null(arena_alloc(&a, SIZE_MAX - 8));
-    assert_null(ARENA_ARRAY(&a, uint64_t, SIZE_MAX / 4));
+    assert_null(ARENA_ARRAY(&a, uint64_t, SIZE_MAX / 8 + 2));
     assert_null(arena_str(&a, str_of("", 200)).p);
     arena_fini(&a);
     assert_int_equal(a.held_bytes, 0);
@@ -175,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_hold_what_was_written),
+        cmocka_unit_test(takes_every_size),
         cmocka_unit_test(holds_to_its_ceiling),
         cmocka_unit_test(a_large_piece_leaves_the_block_in_use),
         cmocka_unit_test(empty_pieces_are_no_failure),

@@ -204,6 +204,7 @@ static void nearest(void **state)
     assert_str(str_nearest(STR("LLAMA"), words, n), STR("llama"));
     assert_null(str_nearest(STR("mistral"), words, n).p);
     assert_null(str_nearest(STR("zz"), words, n).p);
+    assert_null(str_nearest(STR("lxxma"), words, n).p); /* two of five are too many */
     assert_null(str_nearest(STR("x"), NULL, 0).p);
     char longer[200];
     memset(longer, 'l', sizeof(longer));
