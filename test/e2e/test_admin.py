@@ -1,0 +1,170 @@
+"""Keys, doors, configuration, metrics, and the end of the process."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from types import SimpleNamespace
+
+from world import KEY, Provider, SLUICE, Sluice
+
+CONFIG = """
+listen: 127.0.0.1:@PORT@
+admin_listen: 127.0.0.1:@ADMIN@
+state: {ledger: "sqlite:@FOLDER@/ledger.db"}
+log: {format: json}
+providers:
+  p: {base_url: "http://127.0.0.1:%d/v1"}
+models:
+  one: {is: p/a}
+keys:
+  require: true
+  declared:
+    app: {secret: "${TEST_KEY}", tenant: shop}
+    boss: {secret: boss-key, admin: true}
+"""
+
+
+def open_world():
+    p = Provider()
+    return SimpleNamespace(p=p, config=CONFIG % p.port, sluice=Sluice(CONFIG % p.port))
+
+
+def admin(w, method, path, body=None):
+    return w.sluice.request(method, path, body, key="boss-key")
+
+
+def test_keys_over_http(w):
+    a = admin(w, "POST", "/admin/keys", {"name": "team", "tenant": "blue", "models": ["one"]})
+    assert a.status == 201, a.body
+    secret, public = a.json()["secret"], a.json()["public"]
+    answer = w.sluice.chat("one", key=secret)
+    assert answer.status == 200
+    t = w.sluice.turn(answer)
+    assert t["key"] == public and t["tenant"] == "blue"
+    assert w.sluice.chat("other", key=secret).status == 403
+    listed = admin(w, "GET", "/admin/keys").body
+    assert public.encode() in listed and secret.split("-")[-1].encode() not in listed
+    assert admin(w, "DELETE", "/admin/keys/team").status == 200
+    assert w.sluice.chat("one", key=secret).error()["code"] == "revoked_api_key"
+    assert admin(w, "DELETE", "/admin/keys/tem").status == 404
+    with open(os.path.join(w.sluice.folder, "ledger.db"), "rb") as f:
+        assert secret.split("-")[-1].encode() not in f.read()
+
+
+def test_keys_by_command(w):
+    run = lambda *words: subprocess.run([SLUICE, "keys", *words, "--config", w.sluice.file],
+                                        capture_output=True, text=True, env=w.sluice.environment)
+    secret = run("make", "cli").stdout.strip()
+    assert secret.startswith("sk-sluice-")
+    end = time.time() + 5
+    while w.sluice.chat("one", key=secret).status != 200:
+        assert time.time() < end, "a new key was not seen"
+        time.sleep(0.1)
+    assert run("revoke", "cli").returncode == 0
+    while w.sluice.chat("one", key=secret).status != 401:
+        assert time.time() < end + 5, "a revoked key still works"
+        time.sleep(0.1)
+
+
+def test_doors(w):
+    port = w.sluice.admin_port
+    assert w.sluice.request("GET", "/metrics", key=None, port=port).status == 200
+    a = w.sluice.request("POST", "/v1/chat/completions", b"{}", key=None, port=port)
+    assert a.status == 404
+    assert w.sluice.request("GET", "/metrics", key=None).status == 401
+    assert w.sluice.request("GET", "/metrics", key=KEY).status == 403
+
+
+def test_metrics(w):
+    w.sluice.chat("one")
+    text = admin(w, "GET", "/metrics").body.decode()
+    for name in ("sluice_turns_total", "sluice_turn_seconds_bucket", "sluice_tokens_total",
+                 "sluice_upstream_up", "sluice_ledger_waiting_rows", "sluice_overhead_seconds_sum"):
+        assert "\n" + name in text, name
+    assert KEY not in text
+
+
+def test_health(w):
+    assert w.sluice.request("GET", "/health", key=None).status == 200
+    assert w.sluice.request("GET", "/ready", key=None).status == 200
+
+
+def test_reload(w):
+    w.sluice.write(w.config.replace("one: {is: p/a}", "one: {is: p/a}\n  two: {is: p/b}"))
+    w.sluice.process.send_signal(signal.SIGHUP)
+    end = time.time() + 5
+    while w.sluice.request("GET", "/v1/models/two").json().get("owned_by") != "p" \
+            or "two" not in w.sluice.request("GET", "/v1/models").body.decode():
+        assert time.time() < end, w.sluice.log()
+        time.sleep(0.05)
+    w.sluice.write(w.config + "nonsense: 1\n")
+    w.sluice.process.send_signal(signal.SIGHUP)
+    while "refused" not in w.sluice.log():
+        assert time.time() < end + 5
+        time.sleep(0.05)
+    assert "two" in w.sluice.request("GET", "/v1/models").body.decode()
+    w.sluice.write(w.config)
+
+
+def test_config_over_http(w):
+    a = admin(w, "POST", "/admin/config?dry_run=1",
+              (w.config.replace("@PORT@", str(w.sluice.port)).replace("@FOLDER@", w.sluice.folder)
+               .replace("@ADMIN@", str(w.sluice.admin_port)) + "retry: {attempts: 7}\n").encode())
+    assert a.status == 200 and "retry.attempts" in a.json()["changes"], a.body
+    assert a.json()["applied"] is False
+    a = admin(w, "POST", "/admin/config", b"providers: {p: {knd: x}}")
+    assert a.status == 400 and "kind" in a.json()["problems"]
+    assert b"attempts: 3" in admin(w, "GET", "/admin/config").body
+    assert b"boss-key" not in admin(w, "GET", "/admin/config").body
+
+
+def test_log_has_no_secrets(w):
+    w.sluice.request("POST", "/v1/chat/completions",
+                     {"model": "one", "messages": [{"role": "user", "content": "PRIVATE-WORDS"}]})
+    time.sleep(0.2)
+    log = w.sluice.log()
+    assert "PRIVATE-WORDS" not in log and KEY not in log and "boss-key" not in log
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert any(line["event"] == "turn" and line["status"] == 200 for line in lines)
+
+
+def test_foreign_host_and_origin(w):
+    config = "listen: 127.0.0.1:@PORT@\nstate: {ledger: off}\nproviders: {p: {base_url: \"http://127.0.0.1:%d/v1\"}}\n"
+    other = Sluice(config % w.p.port)
+    try:
+        assert other.chat("x", key=None).status == 200
+        a = other.chat("x", key=None, headers={"Origin": "https://evil.example"})
+        assert a.status == 403 and a.error()["code"] == "origin_refused"
+        assert other.chat("x", key=None, headers={"Origin": "http://localhost:3000"}).status == 200
+        a = other.send(b"GET /v1/models HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+        assert b" 403 " in a.split(b"\r\n")[0]
+    finally:
+        assert other.stop() == 0
+
+
+def test_open_to_the_world_needs_keys(w):
+    process = subprocess.run([SLUICE, "serve", "--config", "-"], capture_output=True, text=True,
+                             input="listen: 0.0.0.0:0\nproviders: {p: {base_url: http://x/v1}}\n",
+                             timeout=10, cwd=w.sluice.folder)
+    assert process.returncode == 1 and "keys" in process.stderr, process
+
+
+def test_term_lets_open_requests_end(w):
+    def slow(conn, head, body, n):
+        time.sleep(1)
+        from world import whole
+        conn.sendall(whole())
+    w.p.answers["slow"] = slow
+    other = Sluice(w.config)
+    import threading
+    got = []
+    thread = threading.Thread(target=lambda: got.append(other.chat("slow")))
+    thread.start()
+    time.sleep(0.3)
+    other.process.send_signal(signal.SIGTERM)
+    thread.join()
+    assert got[0].status == 200 and got[0].whole
+    assert other.process.wait(10) == 0
+    assert other.rows("SELECT count(*) FROM turns WHERE state = 'done'")[0][0] == 1
