@@ -50,11 +50,6 @@ int rows_run(struct rows_query *query, const struct rows_value *values, unsigned
     return err;
 }
 
-int64_t rows_changes(struct rows_store *store)
-{
-    return store->ops->changes(store);
-}
-
 int rows_each(struct rows_query *query, const struct rows_value *values, unsigned n,
               int (*fn)(void *arg, struct rows_query *row), void *arg, struct fault *f)
 {

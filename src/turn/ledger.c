@@ -1,39 +1,34 @@
+/*
+ * ledger.c: the loop's side: rows go into slabs, slabs to the writer.
+ */
 #include "turn/ledger.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <uv.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "rt/loop.h"
 #include "rt/task.h"
-#include "turn/ledger_rows.h"
-
-#define TRIM_EVERY_MS 60000
-#define BACKOFF_MS_MAX 5000
+#include "rt/timer.h"
+#include "turn/ledger_writer.h"
 
 struct ledger {
-    /* the loop's own */
-    struct waitq waiting; /* tasks in ledger_admit and ledger_sync */
-    int64_t keep_days, keep_bytes;
+    bool off;
+    struct ledger_slab *first, **last; /* filled since the last hand-over; the last has room */
+    struct ledger_slab *open;
+    uint64_t pending_rows;
+    uint64_t rows, bytes; /* appended since the start */
+    struct timer flush;   /* runs while something is pending */
+    struct waitq waiting; /* in ledger_admit and ledger_sync */
+    uint64_t lost_found;
+    struct ledger_news *news;
+    struct ledger_writer writer;
+};
 
-    /* shared, under the lock */
-    uv_mutex_t lock;
-    uv_cond_t more;
-    struct ledger_record *first, **last;
-    uint64_t queued_rows, queued_bytes; /* in the queue and in the batch under way */
-    uint64_t appended, written;         /* records */
-    bool idle;    /* the writer sleeps until it is told */
-    bool stop;
-    bool wake_loop; /* tasks wait for the next batch */
-    struct ledger_stats stats;
-
-    /* the writer's own */
-    uv_thread_t thread;
-    struct ledger_tables *tables;
-    int64_t trim_at_ms;
+/* A message of the writer's that may still be under way when the ledger is closed. */
+struct ledger_news {
+    struct ledger *ledger; /* NULL: closed */
+    atomic_bool posted;
 };
 
 const char *turn_state_name(enum turn_state s)
@@ -48,183 +43,80 @@ const char *token_source_name(enum token_source s)
     return names[s];
 }
 
-/* ---- the writer ---- */
+/* ---- news of the writer ---- */
 
-static void waiters_wake(void *arg)
+static void news_arrived(void *arg)
 {
-    struct ledger *l = arg;
-    waitq_wake_all(&l->waiting);
-}
-
-/* Waits until there is something, and then a little for more to come. NULL: time to end. */
-static struct ledger_record *batch_take(struct ledger *l)
-{
-    uv_mutex_lock(&l->lock);
-    while (!l->first && !l->stop) {
-        l->idle = true;
-        if (uv_cond_timedwait(&l->more, &l->lock, TRIM_EVERY_MS * 1000000ull) == UV_ETIMEDOUT)
-            break;
-    }
-    l->idle = false;
-    if (l->first && !l->stop && l->queued_rows < LEDGER_BATCH_ROWS && !l->wake_loop)
-        (void)uv_cond_timedwait(&l->more, &l->lock, LEDGER_FLUSH_MS * 1000000ull);
-    struct ledger_record *batch = l->first;
-    l->first = NULL;
-    l->last = &l->first;
-    uv_mutex_unlock(&l->lock);
-    return batch;
-}
-
-static void batch_done(struct ledger *l, struct ledger_record *batch, uint64_t rows, int64_t us)
-{
-    uint64_t records = 0, bytes = 0;
-    while (batch) {
-        struct ledger_record *next = batch->next;
-        records++;
-        bytes += batch->bytes;
-        free(batch);
-        batch = next;
-    }
-    uv_mutex_lock(&l->lock);
-    l->queued_rows -= records;
-    l->queued_bytes -= bytes;
-    l->written += records;
-    l->stats.rows_written += rows;
-    l->stats.batches++;
-    l->stats.last_write_us = us;
-    bool wake = l->wake_loop;
-    l->wake_loop = false;
-    uv_mutex_unlock(&l->lock);
-    if (wake && loop_post(waiters_wake, l) != 0)
-        LOG(LOG_ERROR, "ledger", log_z("error", "out of memory"));
-}
-
-/* The disk is full or locked: nothing is lost, it is tried until it works, or (when the process is
- * to end) a few more times. */
-static void batch_write(struct ledger *l, struct ledger_record *batch)
-{
-    int64_t pause_ms = 50;
-    for (unsigned tries_left = 20;;) {
-        struct fault f = {0};
-        uint64_t rows = 0;
-        int64_t began = clock_mono_us();
-        int err = ledger_tables_write(l->tables, batch, &rows, &f);
-        if (!err) {
-            batch_done(l, batch, rows, clock_mono_us() - began);
-            return;
-        }
-        uv_mutex_lock(&l->lock);
-        l->stats.errors++;
-        bool stop = l->stop;
-        uv_mutex_unlock(&l->lock);
-        LOG(LOG_ERROR, "ledger", log_z("error", fault_text(&f)), log_i("again_in_ms", pause_ms));
-        if (stop && --tries_left == 0) {
-            LOG(LOG_ERROR, "ledger", log_z("error", "rows could not be written and are lost"));
-            batch_done(l, batch, 0, 0);
-            return;
-        }
-        struct timespec pause = {.tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000};
-        nanosleep(&pause, NULL);
-        pause_ms = pause_ms * 2 < BACKOFF_MS_MAX ? pause_ms * 2 : BACKOFF_MS_MAX;
-    }
-}
-
-static void trim(struct ledger *l)
-{
-    int64_t now_ms = clock_mono_us() / 1000;
-    if (now_ms < l->trim_at_ms)
+    struct ledger_news *n = arg;
+    if (!n->ledger) {
+        free(n);
         return;
-    bool more = false;
-    struct fault f = {0};
-    int err = ledger_tables_trim(l->tables, l->keep_days, l->keep_bytes, &more, &f);
-    if (err)
-        LOG(LOG_ERROR, "ledger", log_z("error", fault_text(&f)));
-    /* While there is more to do, a step follows each batch, so that no lock is held for long. */
-    l->trim_at_ms = more ? now_ms + LEDGER_FLUSH_MS : now_ms + TRIM_EVERY_MS;
-}
-
-static void writer(void *arg)
-{
-    struct ledger *l = arg;
-    for (;;) {
-        struct ledger_record *batch = batch_take(l);
-        if (batch)
-            batch_write(l, batch);
-        uv_mutex_lock(&l->lock);
-        bool end = l->stop && !l->first;
-        uv_mutex_unlock(&l->lock);
-        if (end)
-            return;
-        trim(l);
     }
+    atomic_store(&n->posted, false);
+    waitq_wake_all(&n->ledger->waiting);
 }
 
-/* ---- the loop's side ---- */
-
-int ledger_open(const struct ledger_settings *settings, struct ledger **ret_ledger,
-                struct fault *f)
+static void news_post(void *arg)
 {
-    struct ledger *l = calloc(1, sizeof(*l));
-    if (!l)
-        return E_MEMORY;
-    waitq_init(&l->waiting);
-    l->keep_days = settings->keep_days;
-    l->keep_bytes = settings->keep_bytes;
+    struct ledger_news *n = arg;
+    if (!atomic_exchange(&n->posted, true) && loop_post(news_arrived, n) != 0)
+        atomic_store(&n->posted, false); /* who waits has a deadline */
+}
+
+/* ---- appending ---- */
+
+static void hand_over(struct ledger *l)
+{
+    if (!l->first)
+        return;
+    ledger_writer_give(&l->writer, l->first, l->last);
+    l->first = l->open = NULL;
     l->last = &l->first;
-    int err = 0;
-    if (settings->where.n > 0)
-        err = ledger_tables_open(settings->where, &l->tables, &l->stats.lost_found, f);
-    if (err) {
-        free(l);
-        return err;
-    }
-    uv_mutex_init(&l->lock);
-    uv_cond_init(&l->more);
-    if (l->tables && uv_thread_create(&l->thread, writer, l) != 0) {
-        ledger_tables_close(l->tables);
-        free(l);
-        return fault_set(f, E_IO, "the ledger's thread could not be made");
-    }
-    *ret_ledger = l;
-    return 0;
+    l->pending_rows = 0;
 }
 
-void ledger_close(struct ledger *l)
+static void flush_due(struct timer *timer)
 {
-    if (l->tables) {
-        uv_mutex_lock(&l->lock);
-        l->stop = true;
-        uv_cond_signal(&l->more);
-        uv_mutex_unlock(&l->lock);
-        uv_thread_join(&l->thread);
-        ledger_tables_close(l->tables);
+    hand_over(CONTAINER_OF(timer, struct ledger, flush));
+}
+
+static bool room_make(struct ledger *l, size_t bytes)
+{
+    struct ledger_slab *s = ledger_writer_spare(&l->writer);
+    if (s && ledger_slab_room(s) < bytes) {
+        free(s);
+        s = NULL;
     }
-    uv_mutex_destroy(&l->lock);
-    uv_cond_destroy(&l->more);
-    free(l);
+    if (!s)
+        s = ledger_slab_new(bytes);
+    if (!s)
+        return false;
+    *l->last = s;
+    l->last = &s->next;
+    l->open = s;
+    return true;
 }
 
 static void append(struct ledger *l, const struct ledger_turn *turn)
 {
-    if (!l->tables)
+    if (l->off)
         return;
-    struct ledger_record *r = ledger_record_new(turn);
-    if (!r) { /* the row is money: without memory for it the process cannot keep its promise */
-        LOG(LOG_ERROR, "ledger", log_z("error", "out of memory"),
+    size_t bytes = ledger_record_bytes(turn);
+    if ((!l->open || ledger_slab_room(l->open) < bytes) && !room_make(l, bytes)) {
+        LOG(LOG_ERROR, "ledger_lost_row", log_z("why", "out of memory"),
             log_s("turn", str_of(turn->id.text, ID_CHARS)));
         return;
     }
-    uv_mutex_lock(&l->lock);
-    *l->last = r;
-    l->last = &r->next;
-    l->queued_rows++;
-    l->queued_bytes += r->bytes;
-    l->appended++;
-    if (l->idle || l->queued_rows == LEDGER_BATCH_ROWS) {
-        l->idle = false;
-        uv_cond_signal(&l->more);
-    }
-    uv_mutex_unlock(&l->lock);
+    size_t before = l->open->used;
+    ledger_slab_put(l->open, turn);
+    l->bytes += l->open->used - before;
+    l->rows += 1 + turn->calls_n;
+    l->pending_rows += 1 + turn->calls_n;
+    if (l->pending_rows >= LEDGER_BATCH_ROWS)
+        hand_over(l);
+    else if (!timer_running(&l->flush) &&
+             timer_start(&l->flush, clock_cached_ms() + LEDGER_FLUSH_MS) != 0)
+        hand_over(l);
 }
 
 void ledger_turn_running(struct ledger *l, const struct ledger_turn *turn)
@@ -237,59 +129,123 @@ void ledger_turn_ended(struct ledger *l, const struct ledger_turn *turn)
     append(l, turn);
 }
 
+/* ---- waiting ---- */
+
 static uint64_t waiting_bytes(struct ledger *l)
 {
-    uv_mutex_lock(&l->lock);
-    uint64_t bytes = l->queued_bytes;
-    uv_mutex_unlock(&l->lock);
-    return bytes;
-}
-
-/* Asks the writer to hurry and to say when its batch is done. */
-static int batch_wait(struct ledger *l)
-{
-    uv_mutex_lock(&l->lock);
-    l->wake_loop = true;
-    uv_cond_signal(&l->more);
-    uv_mutex_unlock(&l->lock);
-    return waitq_wait(&l->waiting);
+    return l->bytes - atomic_load_explicit(&l->writer.bytes, memory_order_relaxed);
 }
 
 int ledger_admit(struct ledger *l)
 {
-    if (LIKELY(!l->tables || waiting_bytes(l) < LEDGER_BYTES_MAX))
+    if (LIKELY(l->off || waiting_bytes(l) < LEDGER_BYTES_MAX))
         return 0;
-    int64_t outer = task_deadline(clock_cached_ms() + LEDGER_ADMIT_WAIT_MS);
+    int64_t until = clock_cached_ms() + LEDGER_ADMIT_WAIT_MS;
+    int64_t outer = task_deadline(until);
     int err = 0;
-    while (!err && waiting_bytes(l) >= LEDGER_BYTES_MAX)
-        err = batch_wait(l);
+    while (!err) {
+        ledger_writer_tell(&l->writer);
+        if (waiting_bytes(l) < LEDGER_BYTES_MAX)
+            break;
+        err = waitq_wait(&l->waiting);
+    }
     task_deadline_restore(outer);
-    return err == E_TIMEOUT ? E_LEDGER_FULL : err;
+    return err == E_TIMEOUT && outer > until ? E_LEDGER_FULL : err;
 }
 
 int ledger_sync(struct ledger *l)
 {
-    uv_mutex_lock(&l->lock);
-    uint64_t goal = l->appended;
-    uv_mutex_unlock(&l->lock);
+    if (l->off)
+        return 0;
+    uint64_t goal = l->rows;
+    hand_over(l);
     int err = 0;
-    while (l->tables && !err) {
-        uv_mutex_lock(&l->lock);
-        bool done = l->written >= goal;
-        uv_mutex_unlock(&l->lock);
-        if (done)
+    bool told = false;
+    while (!err) {
+        ledger_writer_tell(&l->writer);
+        if (atomic_load(&l->writer.rows) >= goal)
             break;
-        err = batch_wait(l);
+        /* The failure that ends the wait is one that this wait has seen. */
+        if (told && atomic_load(&l->writer.failing))
+            return E_STORE;
+        err = waitq_wait(&l->waiting);
+        told = true;
     }
     return err;
 }
 
 struct ledger_stats ledger_stats(struct ledger *l)
 {
-    uv_mutex_lock(&l->lock);
-    struct ledger_stats s = l->stats;
-    s.waiting_rows = l->queued_rows;
-    s.waiting_bytes = l->queued_bytes;
-    uv_mutex_unlock(&l->lock);
-    return s;
+    const struct ledger_writer *w = &l->writer;
+    uint64_t rows = atomic_load(&w->rows);
+    return (struct ledger_stats){.rows_written = rows,
+                                 .batches = atomic_load(&w->batches),
+                                 .errors = atomic_load(&w->errors),
+                                 .lost_found = l->lost_found,
+                                 .waiting_rows = l->rows - rows,
+                                 .waiting_bytes = waiting_bytes(l),
+                                 .last_write_us = atomic_load(&w->last_write_us)};
+}
+
+/* ---- opening and closing ---- */
+
+static int start(struct ledger *l, const struct ledger_settings *settings, ledger_opener *opener,
+                 struct fault *f)
+{
+    struct ledger_writer *w = &l->writer;
+    l->news = calloc(1, sizeof(*l->news));
+    if (!l->news)
+        return E_MEMORY;
+    l->news->ledger = l;
+    w->keep_days = settings->keep_days;
+    w->keep_bytes = settings->keep_bytes;
+    w->news = news_post;
+    w->news_arg = l->news;
+    int err = ledger_tables_open(settings->where, opener, &w->tables, &l->lost_found, f);
+    if (err)
+        return err;
+    err = ledger_writer_start(w, f);
+    if (err)
+        ledger_tables_close(w->tables);
+    return err;
+}
+
+int ledger_open_with(const struct ledger_settings *settings, ledger_opener *opener,
+                     struct ledger **ret_ledger, struct fault *f)
+{
+    struct ledger *l = calloc(1, sizeof(*l));
+    if (!l)
+        return E_MEMORY;
+    l->last = &l->first;
+    l->off = settings->where.n == 0;
+    waitq_init(&l->waiting);
+    timer_init(&l->flush, flush_due);
+    int err = l->off ? 0 : start(l, settings, opener, f);
+    if (err) {
+        free(l->news);
+        free(l);
+        return err;
+    }
+    *ret_ledger = l;
+    return 0;
+}
+
+int ledger_open(const struct ledger_settings *settings, struct ledger **ret_ledger,
+                struct fault *f)
+{
+    return ledger_open_with(settings, rows_open, ret_ledger, f);
+}
+
+void ledger_close(struct ledger *l)
+{
+    if (!l->off) {
+        timer_stop(&l->flush);
+        hand_over(l);
+        ledger_writer_stop(&l->writer);
+        if (atomic_load(&l->news->posted))
+            l->news->ledger = NULL; /* the message frees it */
+        else
+            free(l->news);
+    }
+    free(l);
 }

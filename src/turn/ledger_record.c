@@ -31,18 +31,23 @@ static inline size_t aligned(size_t bytes)
     return (bytes + 7) & ~(size_t)7;
 }
 
+static inline size_t kept(size_t bytes, size_t bytes_max)
+{
+    return bytes < bytes_max ? bytes : bytes_max;
+}
+
 size_t ledger_record_bytes(const struct ledger_turn *turn)
 {
     size_t bytes = sizeof(struct ledger_record) + turn->calls_n * sizeof(struct ledger_call);
     void *of = (void *)(uintptr_t)turn; /* only looked at */
     for (unsigned i = 0; i < ARRAY_LEN(turn_texts); i++)
-        bytes += text_at(of, turn_texts[i])->n;
+        bytes += kept(text_at(of, turn_texts[i])->n, LEDGER_TEXT_BYTES_MAX);
     for (unsigned k = 0; k < turn->calls_n; k++) {
         of = (void *)(uintptr_t)&turn->calls[k];
         for (unsigned i = 0; i < ARRAY_LEN(call_texts); i++)
-            bytes += text_at(of, call_texts[i])->n;
+            bytes += kept(text_at(of, call_texts[i])->n, LEDGER_TEXT_BYTES_MAX);
     }
-    return aligned(bytes + turn->levers.n);
+    return aligned(bytes + kept(turn->levers.n, LEDGER_LEVERS_BYTES_MAX));
 }
 
 struct ledger_slab *ledger_slab_new(size_t bytes)
@@ -82,6 +87,7 @@ void ledger_slab_put(struct ledger_slab *slab, const struct ledger_turn *turn)
             at = text_move(text_at(&r->calls[k], call_texts[i]), LEDGER_TEXT_BYTES_MAX, at);
     at = text_move(&r->turn.levers, LEDGER_LEVERS_BYTES_MAX, at);
     r->bytes = aligned((size_t)(at - (char *)r));
+    memset(at, ' ', (size_t)((char *)r + r->bytes - at));
     slab->used += r->bytes;
     slab->records++;
     slab->rows += 1 + n;
@@ -112,8 +118,8 @@ static bool is_plain(const char *p, size_t n)
         p += 8;
         n -= 8;
     }
-    while (n-- > 0)
-        bad |= (unsigned char)*p++ - 0x20U;
+    for (; n > 0; n--, p++)
+        bad |= (unsigned char)*p | ((unsigned char)*p - 0x20U);
     return (bad & high) == 0;
 }
 
@@ -134,16 +140,7 @@ void ledger_record_clean(struct ledger_record *r)
 {
     unsigned n = r->turn.calls_n;
     const char *texts = (const char *)(r->calls + n);
-    const char *end = r->turn.levers.n ? r->turn.levers.p + r->turn.levers.n : NULL;
-    if (!end) { /* the last text there is */
-        end = texts;
-        for (unsigned i = 0; i < ARRAY_LEN(turn_texts); i++)
-            end += text_at(&r->turn, turn_texts[i])->n;
-        for (unsigned k = 0; k < n; k++)
-            for (unsigned i = 0; i < ARRAY_LEN(call_texts); i++)
-                end += text_at(&r->calls[k], call_texts[i])->n;
-    }
-    if (LIKELY(is_plain(texts, (size_t)(end - texts))))
+    if (LIKELY(is_plain(texts, (size_t)((const char *)r + r->bytes - texts))))
         return;
     for (unsigned i = 0; i < ARRAY_LEN(turn_texts); i++)
         text_clean(*text_at(&r->turn, turn_texts[i]));

@@ -1,204 +1,261 @@
 /*
- * ledger_tables.c: the tables, and who else writes to them.
+ * ledger_tables.c: the tables, who else writes to them, and what goes when it is old.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "base/clock.h"
 #include "turn/ledger_tables.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+
+#define TRIM_TURNS "1024"
+#define LOST_BYTES_MAX (64u * 1024 * 1024)
+#define SQL_BYTES_MAX 16384
+
+/* ---- the schema ---- */
+
 /*
- * Ids are ordered by time, so rows are appended at the end of both trees and the oldest stand at
- * the beginning. The only further index holds the few turns that are running for long.
+ * Version by version; what stands here is never changed, only added to. `~` is where the kind of
+ * database says how rows are to stand in the order of the primary key: ids are ordered by time, so
+ * rows are appended at the end of both trees, and the oldest stand at the beginning. The only
+ * further index holds the few turns that are running for long: an index on a random key would cost
+ * more than the row.
  */
 static const char *const versions[] = {
-    "CREATE TABLE turns (id TEXT PRIMARY KEY, state TEXT NOT NULL, process TEXT,"
-    " began_us INTEGER NOT NULL, tenant TEXT, key TEXT, task TEXT, session TEXT, tags TEXT,"
-    " api TEXT, asked TEXT, provider TEXT, model TEXT, lane TEXT, stream INTEGER, status INTEGER,"
-    " error TEXT, input INTEGER, cached INTEGER, cache_write INTEGER, output INTEGER,"
-    " reasoning INTEGER, counted TEXT, cost_usd_nanos INTEGER, saved_usd_nanos INTEGER,"
-    " queue_us INTEGER, first_us INTEGER, total_us INTEGER, overhead_us INTEGER,"
-    " bytes_in INTEGER, bytes_out INTEGER, levers TEXT) WITHOUT ROWID;"
+    "CREATE TABLE turns (id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL,"
+    " process BIGINT NOT NULL, began_us BIGINT NOT NULL, tenant TEXT, key TEXT, task TEXT,"
+    " session TEXT, tags TEXT, api TEXT, asked TEXT, provider TEXT, model TEXT, lane TEXT,"
+    " stream BIGINT, status BIGINT, error TEXT, input BIGINT, cached BIGINT, cache_write BIGINT,"
+    " output BIGINT, reasoning BIGINT, counted TEXT, cost_usd_nanos BIGINT,"
+    " saved_usd_nanos BIGINT, queue_us BIGINT, first_us BIGINT, total_us BIGINT,"
+    " overhead_us BIGINT, bytes_in BIGINT, bytes_out BIGINT, levers TEXT)~;"
     "CREATE INDEX turns_running ON turns (process) WHERE state = 'running';"
-    "CREATE TABLE calls (turn TEXT NOT NULL, seq INTEGER NOT NULL, purpose TEXT, provider TEXT,"
-    " model TEXT, endpoint TEXT, attempt INTEGER, status INTEGER, error TEXT, input INTEGER,"
-    " cached INTEGER, cache_write INTEGER, output INTEGER, reasoning INTEGER, counted TEXT,"
-    " cost_usd_nanos INTEGER, began_us INTEGER, connect_us INTEGER, first_us INTEGER,"
-    " total_us INTEGER, reused INTEGER, PRIMARY KEY (turn, seq)) WITHOUT ROWID;"
+    "CREATE TABLE calls (turn TEXT NOT NULL, seq BIGINT NOT NULL, purpose TEXT, provider TEXT,"
+    " model TEXT, endpoint TEXT, attempt BIGINT, status BIGINT, error TEXT, input BIGINT,"
+    " cached BIGINT, cache_write BIGINT, output BIGINT, reasoning BIGINT, counted TEXT,"
+    " cost_usd_nanos BIGINT, began_us BIGINT, connect_us BIGINT, first_us BIGINT,"
+    " total_us BIGINT, reused BIGINT, PRIMARY KEY (turn, seq))~;"
     "CREATE TABLE rollups (day TEXT NOT NULL, tenant TEXT NOT NULL, key TEXT NOT NULL,"
-    " provider TEXT NOT NULL, model TEXT NOT NULL, lane TEXT NOT NULL, tag TEXT NOT NULL,"
-    " api TEXT NOT NULL, turns INTEGER NOT NULL, errors INTEGER NOT NULL, input INTEGER NOT NULL,"
-    " cached INTEGER NOT NULL, cache_write INTEGER NOT NULL, output INTEGER NOT NULL,"
-    " reasoning INTEGER NOT NULL, estimated INTEGER NOT NULL, unpriced INTEGER NOT NULL,"
-    " cost_usd_nanos INTEGER NOT NULL, saved_usd_nanos INTEGER NOT NULL,"
-    " PRIMARY KEY (day, tenant, key, provider, model, lane, tag, api)) WITHOUT ROWID;"
-    "CREATE TABLE processes (id TEXT PRIMARY KEY, pid INTEGER NOT NULL, started TEXT NOT NULL);",
+    " provider TEXT NOT NULL, model TEXT NOT NULL, lane TEXT NOT NULL, tags TEXT NOT NULL,"
+    " api TEXT NOT NULL, turns BIGINT NOT NULL, errors BIGINT NOT NULL, hung_up BIGINT NOT NULL,"
+    " lost BIGINT NOT NULL, calls BIGINT NOT NULL, input BIGINT NOT NULL, cached BIGINT NOT NULL,"
+    " cache_write BIGINT NOT NULL, output BIGINT NOT NULL, reasoning BIGINT NOT NULL,"
+    " estimated BIGINT NOT NULL, cost_usd_nanos BIGINT NOT NULL, unpriced BIGINT NOT NULL,"
+    " saved_usd_nanos BIGINT NOT NULL, total_us BIGINT NOT NULL,"
+    " l0 BIGINT NOT NULL, l1 BIGINT NOT NULL, l2 BIGINT NOT NULL, l3 BIGINT NOT NULL,"
+    " l4 BIGINT NOT NULL, l5 BIGINT NOT NULL, l6 BIGINT NOT NULL, l7 BIGINT NOT NULL,"
+    " l8 BIGINT NOT NULL, l9 BIGINT NOT NULL, l10 BIGINT NOT NULL, l11 BIGINT NOT NULL,"
+    " l12 BIGINT NOT NULL, l13 BIGINT NOT NULL, l14 BIGINT NOT NULL, l15 BIGINT NOT NULL,"
+    " l16 BIGINT NOT NULL, l17 BIGINT NOT NULL, l18 BIGINT NOT NULL, l19 BIGINT NOT NULL,"
+    " l20 BIGINT NOT NULL, l21 BIGINT NOT NULL, l22 BIGINT NOT NULL, l23 BIGINT NOT NULL,"
+    " l24 BIGINT NOT NULL, l25 BIGINT NOT NULL, l26 BIGINT NOT NULL, l27 BIGINT NOT NULL,"
+    " l28 BIGINT NOT NULL, l29 BIGINT NOT NULL, l30 BIGINT NOT NULL, l31 BIGINT NOT NULL,"
+    " l32 BIGINT NOT NULL, l33 BIGINT NOT NULL, l34 BIGINT NOT NULL, l35 BIGINT NOT NULL,"
+    " l36 BIGINT NOT NULL, l37 BIGINT NOT NULL, l38 BIGINT NOT NULL, l39 BIGINT NOT NULL,"
+    " PRIMARY KEY (day, tenant, key, provider, model, lane, tags, api))~;",
 };
 
-static int text_take(void *arg, struct rows_query *row)
+static int number_take(void *arg, struct rows_query *row)
 {
-    struct str s = rows_column(row, 0).s;
-    snprintf(arg, 64, "%.*s", STR_ARGS(s));
+    *(int64_t *)arg = rows_column(row, 0).i;
     return 0;
 }
 
-/* One short text out of the database; "" for none. */
-static int text_ask(struct rows_store *store, const char *sql, char out[64], struct fault *f)
+/* A number of `meta`; 0 where it is not there. */
+static int meta_read(struct rows_store *store, const char *name, int64_t *ret_value,
+                     struct fault *f)
 {
     struct rows_query *q = NULL;
-    out[0] = '\0';
-    int err = rows_prepare(store, sql, &q, f);
+    const struct rows_value v[] = {rows_text(str_from(name))};
+    *ret_value = 0;
+    int err = rows_prepare(store, "SELECT value FROM meta WHERE name = $1", &q, f);
     if (!err)
-        err = rows_each(q, NULL, 0, text_take, out, f);
+        err = rows_each(q, v, ARRAY_LEN(v), number_take, ret_value, f);
     rows_free(q);
+    return err;
+}
+
+static int meta_write(struct rows_store *store, const char *name, int64_t value, struct fault *f)
+{
+    struct rows_query *q = NULL;
+    const struct rows_value v[] = {rows_text(str_from(name)), rows_int(value)};
+    int err = rows_prepare(store,
+                           "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO "
+                           "UPDATE SET value = excluded.value",
+                           &q, f);
+    if (!err)
+        err = rows_run(q, v, ARRAY_LEN(v), f);
+    rows_free(q);
+    return err;
+}
+
+static int version_run(struct rows_store *store, const char *sql, struct fault *f)
+{
+    struct buf text;
+    buf_init(&text, SQL_BYTES_MAX);
+    struct str rest = str_from(sql);
+    while (rest.p) {
+        buf_str(&text, str_cut(&rest, '~'));
+        if (rest.p)
+            buf_str(&text, str_from(store->ops->table_end));
+    }
+    buf_char(&text, '\0');
+    int err = text.failed ? text.failed : rows_exec(store, text.p, f);
+    buf_fini(&text);
     return err;
 }
 
 static int migrate(struct rows_store *store, struct fault *f)
 {
-    char text[64];
-    uint64_t have = 0;
-    int err = rows_exec(store, "BEGIN IMMEDIATE", f);
-    if (err)
-        return err;
-    err = rows_exec(store,
-                    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-                    f);
+    int64_t have = 0;
+    int64_t known = (int64_t)ARRAY_LEN(versions);
+    int err = rows_exec(store,
+                        "CREATE TABLE IF NOT EXISTS meta (name TEXT NOT NULL PRIMARY KEY,"
+                        " value BIGINT NOT NULL)",
+                        f);
     if (!err)
-        err = text_ask(store, "SELECT value FROM meta WHERE name = 'version'", text, f);
-    if (!err && text[0] && !str_to_u64(str_from(text), 1000, &have))
-        err = fault_set(f, E_STORE, "the database's version '%s' is no number", text);
-    if (!err && have > ARRAY_LEN(versions))
+        err = meta_read(store, "ledger_version", &have, f);
+    if (!err && have > known)
         err = fault_set(f, E_STORE,
-                        "the database was written by a newer sluice (version %s, this one knows "
-                        "%zu)",
-                        text, ARRAY_LEN(versions));
-    for (uint64_t v = have; v < ARRAY_LEN(versions) && !err; v++)
-        err = rows_exec(store, versions[v], f);
-    char note[128];
-    snprintf(note, sizeof(note),
-             "INSERT INTO meta VALUES ('version', '%zu') ON CONFLICT (name) DO UPDATE SET value = "
-             "excluded.value",
-             ARRAY_LEN(versions));
-    if (!err)
-        err = rows_exec(store, note, f);
-    int ended = rows_exec(store, err ? "ROLLBACK" : "COMMIT", err ? NULL : f);
-    return err ? err : ended;
+                        "the database was written by a newer sluice (its ledger has version %lld, "
+                        "this one knows %lld)",
+                        (long long)have, (long long)known);
+    for (int64_t v = have; v < known && !err; v++)
+        err = version_run(store, versions[v], f);
+    if (!err && have < known)
+        err = meta_write(store, "ledger_version", known, f);
+    return err;
 }
 
 /* ---- processes ---- */
 
-/*
- * When process `pid` began, in the kernel's ticks since the machine did, and which boot that was:
- * a number that was given out again is another process. "" when there is no such process.
- */
-static void process_started(long pid, char out[64])
+static int process_enter(struct ledger_tables *t, struct fault *f)
 {
-    char path[64], line[1024], boot[40] = "";
-    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
-    out[0] = '\0';
-    FILE *file = fopen(path, "re");
-    size_t n = file ? fread(line, 1, sizeof(line) - 1, file) : 0;
-    if (file)
-        (void)fclose(file);
-    line[n] = '\0';
-    struct str rest = str_from(strrchr(line, ')')); /* the name before it may hold anything */
-    struct str field = STR_NONE;
-    for (int i = 0; i <= 20 && rest.p; i++) /* the 22nd field of the whole line */
-        field = str_cut(&rest, ' ');
-    if (field.n == 0)
-        return;
-    file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (file) {
-        if (!fgets(boot, sizeof(boot), file))
-            boot[0] = '\0';
-        (void)fclose(file);
-    }
-    snprintf(out, 64, "%.*s %.36s", STR_ARGS(str_head(field, 20)), boot);
+    int64_t last = 0;
+    int err = meta_read(t->store, "process", &last, f);
+    if (!err)
+        err = meta_write(t->store, "process", last + 1, f);
+    if (!err)
+        err = rows_hold(t->store, last + 1, f);
+    t->process = last + 1;
+    return err;
 }
 
-struct dead {
-    unsigned n;
-    char id[64][32];
+struct lost_search {
+    struct ledger_tables *tables;
+    struct arena arena;
+    int64_t process; /* the one looked at last; rows come ordered by it */
+    bool held;
+    uint64_t found;
+    unsigned dead_n, dead_cap;
+    int64_t *dead;
+    struct fault *fault;
 };
 
-static int dead_collect(void *arg, struct rows_query *row)
+static int process_look(struct lost_search *s, int64_t process)
 {
-    struct dead *d = arg;
-    char started[64];
-    struct str id = rows_column(row, 0).s;
-    process_started((long)rows_column(row, 1).i, started);
-    if (started[0] && str_eq(str_from(started), rows_column(row, 2).s))
-        return 0;
-    if (d->n < ARRAY_LEN(d->id))
-        snprintf(d->id[d->n++], sizeof(d->id[0]), "%.*s", STR_ARGS(id));
+    s->process = process;
+    int err = rows_held(s->tables->store, process, &s->held, s->fault);
+    if (err || s->held)
+        return err;
+    if (s->dead_n == s->dead_cap) {
+        unsigned cap = s->dead_cap ? s->dead_cap * 2 : 8;
+        int64_t *more = realloc(s->dead, cap * sizeof(*more));
+        if (!more)
+            return E_MEMORY;
+        s->dead = more;
+        s->dead_cap = cap;
+    }
+    s->dead[s->dead_n++] = process;
     return 0;
 }
 
-static int count_take(void *arg, struct rows_query *row UNUSED)
+static int running_take(void *arg, struct rows_query *row)
 {
-    ++*(uint64_t *)arg;
-    return 0;
+    struct lost_search *s = arg;
+    int64_t process = rows_column(row, 0).i;
+    int err = process == s->process ? 0 : process_look(s, process);
+    if (err || s->held)
+        return err;
+    struct str text[7];
+    for (unsigned i = 0; i < ARRAY_LEN(text); i++) {
+        text[i] = arena_str(&s->arena, rows_column(row, 2 + i).s);
+        if (!text[i].p)
+            return E_MEMORY;
+    }
+    const struct ledger_turn t = {.began_wall_us = rows_column(row, 1).i,
+                                  .tenant = text[0],
+                                  .key = text[1],
+                                  .provider = text[2],
+                                  .model = text[3],
+                                  .lane = text[4],
+                                  .tags = text[5],
+                                  .api = text[6]};
+    s->found++;
+    return ledger_rollup_lost(&s->tables->rollup, &t, 1);
 }
 
-static int process_bury(struct rows_store *store, const char *id, uint64_t *lost, struct fault *f)
+static int lost_mark(struct lost_search *s, struct fault *f)
 {
-    struct rows_query *mark = NULL, *forget = NULL;
-    const struct rows_value values[] = {rows_text(str_from(id))};
-    int err = rows_prepare(store,
-                           "UPDATE turns SET state = 'lost' WHERE state = 'running' AND process = "
-                           "$1 RETURNING 1",
-                           &mark, f);
-    if (!err)
-        err = rows_each(mark, values, 1, count_take, lost, f);
-    if (!err)
-        err = rows_prepare(store, "DELETE FROM processes WHERE id = $1", &forget, f);
-    if (!err)
-        err = rows_run(forget, values, 1, f);
-    rows_free(mark);
-    rows_free(forget);
+    struct rows_query *q = NULL;
+    int err = rows_prepare(s->tables->store,
+                           "UPDATE turns SET state = 'lost' WHERE state = 'running' AND "
+                           "process = $1",
+                           &q, f);
+    for (unsigned i = 0; i < s->dead_n && !err; i++)
+        err = rows_run(q, &(struct rows_value){.type = ROWS_INT, .i = s->dead[i]}, 1, f);
+    rows_free(q);
     return err;
 }
 
-/* The turns that a dead process left running are lost; ours are registered under a name. */
-static int processes_settle(struct ledger_tables *t, uint64_t *ret_lost, struct fault *f)
+/* The turns that dead processes left running are lost. */
+static int lost_find(struct ledger_tables *t, uint64_t *ret_lost, struct fault *f)
 {
-    struct rows_query *all = NULL, *enter = NULL;
-    struct dead dead = {0};
-    char started[64];
-    *ret_lost = 0;
-    int err = rows_prepare(t->store, "SELECT id, pid, started FROM processes", &all, f);
+    struct lost_search s = {.tables = t, .fault = f};
+    struct rows_query *q = NULL;
+    arena_init_private(&s.arena, LOST_BYTES_MAX);
+    ledger_rollup_begin(&t->rollup);
+    int err = rows_prepare(t->store,
+                           "SELECT process, began_us, tenant, key, provider, model, lane, tags, "
+                           "api FROM turns WHERE state = 'running' ORDER BY process",
+                           &q, f);
     if (!err)
-        err = rows_each(all, NULL, 0, dead_collect, &dead, f);
-    for (unsigned i = 0; i < dead.n && !err; i++)
-        err = process_bury(t->store, dead.id[i], ret_lost, f);
-    process_started((long)getpid(), started);
-    const struct rows_value values[] = {rows_text(str_of(t->process.text, ID_CHARS)),
-                                        rows_int(getpid()), rows_text(str_from(started))};
+        err = rows_each(q, NULL, 0, running_take, &s, f);
+    rows_free(q);
     if (!err)
-        err = rows_prepare(t->store, "INSERT INTO processes VALUES ($1, $2, $3)", &enter, f);
+        err = lost_mark(&s, f);
     if (!err)
-        err = rows_run(enter, values, ARRAY_LEN(values), f);
-    rows_free(all);
-    rows_free(enter);
+        err = ledger_rollup_write(&t->rollup, f);
+    ledger_rollup_begin(&t->rollup); /* lets go of the arena's texts */
+    arena_fini(&s.arena);
+    free(s.dead);
+    *ret_lost = s.found;
     return err;
 }
 
-int ledger_tables_open(struct str where, struct ledger_tables **ret_tables, uint64_t *ret_lost,
-                       struct fault *f)
+/* ---- opening ---- */
+
+int ledger_tables_open(struct str where, ledger_opener *opener, struct ledger_tables **ret_tables,
+                       uint64_t *ret_lost, struct fault *f)
 {
     struct ledger_tables *t = calloc(1, sizeof(*t));
     if (!t)
         return E_MEMORY;
-    id_new(&t->process);
-    int err = rows_open(where, false, &t->store, f);
+    int err = opener(where, false, &t->store, f);
     if (!err)
+        err = rows_begin(t->store, f);
+    if (!err) {
         err = migrate(t->store, f);
-    if (!err)
-        err = processes_settle(t, ret_lost, f);
-    if (!err)
-        err = ledger_statements_make(t, f);
+        if (!err)
+            err = ledger_statements_make(t, f);
+        if (!err)
+            err = process_enter(t, f);
+        if (!err)
+            err = lost_find(t, ret_lost, f);
+        err = rows_end(t->store, err, f);
+    }
     if (err)
         ledger_tables_close(t);
     else
@@ -210,59 +267,78 @@ void ledger_tables_close(struct ledger_tables *t)
 {
     for (unsigned i = 0; i < STATEMENTS; i++)
         rows_free(t->statement[i]);
+    ledger_rollup_fini(&t->rollup);
     rows_close(t->store);
     free(t);
 }
 
 /* ---- retention ---- */
 
-/* The first ten characters of an id are its milliseconds; all ids of before sort below. */
-static void id_of_time(int64_t ms, char out[11])
+/* The first ten characters of an id are its milliseconds; all ids from before sort below. */
+void ledger_id_from(int64_t wall_ms, char out[11])
 {
     static const char alphabet[33] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    uint64_t ms = wall_ms > 0 ? (uint64_t)wall_ms : 0;
     for (int i = 9; i >= 0; i--, ms >>= 5)
         out[i] = alphabet[ms & 31];
     out[10] = '\0';
 }
 
-static int number_take(void *arg, struct rows_query *row)
+static int id_take(void *arg, struct rows_query *row)
 {
-    *(int64_t *)arg = rows_column(row, 0).i;
+    struct id *id = arg;
+    struct str s = str_head(rows_column(row, 0).s, ID_CHARS);
+    memcpy(id->text, s.p, s.n);
+    id->text[s.n] = '\0';
     return 0;
 }
 
-static int bytes_used(struct ledger_tables *t, int64_t *ret_bytes, struct fault *f)
+/* Up to which id rows are too many; "" when none is. */
+static int trim_bound(struct ledger_tables *t, int64_t keep_days, int64_t keep_bytes,
+                      struct id *ret_bound, struct fault *f)
 {
-    return rows_each(t->statement[S_BYTES], NULL, 0, number_take, ret_bytes, f);
+    struct id oldest = {""}, nth = {""};
+    char cutoff[11] = "";
+    int64_t bytes = 0;
+    ret_bound->text[0] = '\0';
+    int err = keep_bytes > 0 ? rows_bytes(t->store, &bytes, f) : 0;
+    if (!err)
+        err = rows_each(t->statement[S_OLDEST], NULL, 0, id_take, &oldest, f);
+    if (err || !oldest.text[0])
+        return err;
+    bool too_large = keep_bytes > 0 && bytes > keep_bytes;
+    if (keep_days > 0)
+        ledger_id_from(clock_wall_us() / 1000 - keep_days * 86400000, cutoff);
+    if (!too_large && strcmp(oldest.text, cutoff) >= 0)
+        return 0;
+    err = rows_each(t->statement[S_NTH_OLDEST], NULL, 0, id_take, &nth, f);
+    if (err)
+        return err;
+    if (!nth.text[0])
+        nth.text[0] = '~'; /* behind every id */
+    bool aged_first = !too_large && strcmp(cutoff, nth.text) < 0;
+    snprintf(ret_bound->text, sizeof(ret_bound->text), "%s", aged_first ? cutoff : nth.text);
+    return 0;
 }
 
 int ledger_tables_trim(struct ledger_tables *t, int64_t keep_days, int64_t keep_bytes,
                        bool *ret_more, struct fault *f)
 {
-    char before[11] = "";
-    int64_t bytes = 0;
+    struct id bound;
     *ret_more = false;
-    int err = bytes_used(t, &bytes, f);
+    int err = trim_bound(t, keep_days, keep_bytes, &bound, f);
     if (err)
         return err;
-    if (keep_bytes > 0 && bytes > keep_bytes)
-        snprintf(before, sizeof(before), "~"); /* behind every id: the oldest, whatever their age */
-    else if (keep_days > 0)
-        id_of_time(clock_wall_us() / 1000 - keep_days * 86400000, before);
-    if (!before[0])
-        return 0;
-    const struct rows_value values[] = {rows_text(str_from(before))};
-    uint64_t removed = 0;
-    err = rows_exec(t->store, "BEGIN IMMEDIATE", f);
+    if (!bound.text[0])
+        return rows_tidy(t->store, ret_more, f);
+    const struct rows_value v[] = {rows_text(str_from(bound.text))};
+    err = rows_begin(t->store, f);
     if (err)
         return err;
-    err = rows_run(t->statement[S_TRIM_CALLS], values, 1, f);
+    err = rows_run(t->statement[S_TRIM_CALLS], v, ARRAY_LEN(v), f);
     if (!err)
-        err = rows_each(t->statement[S_TRIM_TURNS], values, 1, count_take, &removed, f);
-    int ended = rows_exec(t->store, err ? "ROLLBACK" : "COMMIT", err ? NULL : f);
-    err = err ? err : ended;
-    if (!err && removed > 0)
-        err = rows_exec(t->store, "PRAGMA incremental_vacuum(256)", f);
-    *ret_more = removed > 0;
+        err = rows_run(t->statement[S_TRIM_TURNS], v, ARRAY_LEN(v), f);
+    err = rows_end(t->store, err, f);
+    *ret_more = !err;
     return err;
 }

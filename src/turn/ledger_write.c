@@ -1,55 +1,46 @@
 /*
- * ledger_write.c: one batch of rows, with the rollups by day, in one transaction.
+ * ledger_write.c: one batch of rows, with the rollups, in one transaction.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "turn/ledger_tables.h"
 
+#define TURN_END                                                                                  \
+    " state = $2, process = $3, began_us = $4, tenant = $5, key = $6, task = $7, session = $8,"   \
+    " tags = $9, api = $10, asked = $11, provider = $12, model = $13, lane = $14, stream = $15,"  \
+    " status = $16, error = $17, input = $18, cached = $19, cache_write = $20, output = $21,"     \
+    " reasoning = $22, counted = $23, cost_usd_nanos = $24, saved_usd_nanos = $25,"               \
+    " queue_us = $26, first_us = $27, total_us = $28, overhead_us = $29, bytes_in = $30,"         \
+    " bytes_out = $31, levers = $32 WHERE id = $1"
+#define TURN_VALUES 32
+#define CALL_VALUES 21
+
 static const char *const sql[STATEMENTS] = {
-    /* A row that has ended is never changed again, so writing a batch twice changes nothing. */
-    [S_TURN] = "INSERT INTO turns VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-               " $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29,"
-               " $30, $31, $32) ON CONFLICT (id) DO UPDATE SET state = excluded.state,"
-               " provider = excluded.provider, model = excluded.model, lane = excluded.lane,"
-               " status = excluded.status, error = excluded.error, input = excluded.input,"
-               " cached = excluded.cached, cache_write = excluded.cache_write,"
-               " output = excluded.output, reasoning = excluded.reasoning,"
-               " counted = excluded.counted, cost_usd_nanos = excluded.cost_usd_nanos,"
-               " saved_usd_nanos = excluded.saved_usd_nanos, queue_us = excluded.queue_us,"
-               " first_us = excluded.first_us, total_us = excluded.total_us,"
-               " overhead_us = excluded.overhead_us, bytes_in = excluded.bytes_in,"
-               " bytes_out = excluded.bytes_out, levers = excluded.levers"
-               " WHERE turns.state = 'running'",
-    [S_CALL] = "INSERT INTO calls VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-               " $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT (turn, seq) DO NOTHING",
-    [S_ROLLUP] = "INSERT INTO rollups VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
-                 " $13, $14, $15, $16, $17, $18, $19)"
-                 " ON CONFLICT (day, tenant, key, provider, model, lane, tag, api) DO UPDATE SET"
-                 " turns = rollups.turns + excluded.turns,"
-                 " errors = rollups.errors + excluded.errors,"
-                 " input = rollups.input + excluded.input,"
-                 " cached = rollups.cached + excluded.cached,"
-                 " cache_write = rollups.cache_write + excluded.cache_write,"
-                 " output = rollups.output + excluded.output,"
-                 " reasoning = rollups.reasoning + excluded.reasoning,"
-                 " estimated = rollups.estimated + excluded.estimated,"
-                 " unpriced = rollups.unpriced + excluded.unpriced,"
-                 " cost_usd_nanos = rollups.cost_usd_nanos + excluded.cost_usd_nanos,"
-                 " saved_usd_nanos = rollups.saved_usd_nanos + excluded.saved_usd_nanos",
-    [S_BYTES] = "SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM"
-                " pragma_page_size) - (SELECT freelist_count FROM pragma_freelist_count) *"
-                " (SELECT page_size FROM pragma_page_size)",
-    [S_TRIM_CALLS] = "DELETE FROM calls WHERE turn IN (SELECT id FROM turns WHERE id < $1"
-                     " AND state <> 'running' ORDER BY id LIMIT 500)",
-    [S_TRIM_TURNS] = "DELETE FROM turns WHERE id IN (SELECT id FROM turns WHERE id < $1"
-                     " AND state <> 'running' ORDER BY id LIMIT 500) RETURNING 1",
+    [S_TURN_ADD] =
+        "INSERT INTO turns (id, state, process, began_us, tenant, key, task, session, tags, api,"
+        " asked, provider, model, lane, stream, status, error, input, cached, cache_write, output,"
+        " reasoning, counted, cost_usd_nanos, saved_usd_nanos, queue_us, first_us, total_us,"
+        " overhead_us, bytes_in, bytes_out, levers) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,"
+        " $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,"
+        " $27, $28, $29, $30, $31, $32) ON CONFLICT (id) DO NOTHING",
+    [S_TURN_END] = "UPDATE turns SET" TURN_END " AND state = 'running'",
+    [S_TURN_FIND] = "UPDATE turns SET" TURN_END " AND state = 'lost'",
+    [S_CALL_ADD] =
+        "INSERT INTO calls (turn, seq, purpose, provider, model, endpoint, attempt, status, error,"
+        " input, cached, cache_write, output, reasoning, counted, cost_usd_nanos, began_us,"
+        " connect_us, first_us, total_us, reused) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+        " $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
+        " ON CONFLICT (turn, seq) DO NOTHING",
+    [S_OLDEST] = "SELECT id FROM turns ORDER BY id LIMIT 1",
+    [S_NTH_OLDEST] = "SELECT id FROM turns ORDER BY id LIMIT 1 OFFSET 1024",
+    [S_TRIM_CALLS] = "DELETE FROM calls WHERE turn < $1",
+    [S_TRIM_TURNS] = "DELETE FROM turns WHERE id < $1",
 };
 
 int ledger_statements_make(struct ledger_tables *t, struct fault *f)
 {
-    int err = 0;
+    int err = ledger_rollup_init(&t->rollup, t->store, f);
     for (unsigned i = 0; i < STATEMENTS && !err; i++)
         err = rows_prepare(t->store, sql[i], &t->statement[i], f);
     return err;
@@ -75,111 +66,48 @@ static struct rows_value text(struct str s)
     return s.n ? rows_text(s) : rows_null();
 }
 
-/* ---- rollups ---- */
-
-#define KEYS 7
-
-/* The sums of one batch for one day, key, model, tag ...; written with one statement. */
-struct sum {
-    char day[11];
-    struct str key[KEYS]; /* tenant, key, provider, model, lane, tag, api; of the records */
-    int64_t turns, errors, estimated, unpriced, cost, saved;
-    struct tokens tokens;
-};
-
-struct sums {
-    unsigned n, cap;
-    struct sum *at;
-};
-
-static struct sum *sum_find(struct sums *all, const struct sum *like)
+static struct rows_value err_value(int err)
 {
-    for (unsigned i = 0; i < all->n; i++) {
-        struct sum *s = &all->at[i];
-        bool same = memcmp(s->day, like->day, sizeof(s->day)) == 0;
-        for (unsigned k = 0; k < KEYS && same; k++)
-            same = str_eq(s->key[k], like->key[k]);
-        if (same)
-            return s;
-    }
-    if (all->n == all->cap) {
-        unsigned cap = all->cap ? all->cap * 2 : 16;
-        struct sum *more = realloc(all->at, cap * sizeof(*more));
-        if (!more)
-            return NULL;
-        all->at = more;
-        all->cap = cap;
-    }
-    all->at[all->n] = *like;
-    return &all->at[all->n++];
+    return err ? word(err_code(err)) : rows_null();
 }
 
-static int sum_add(struct sums *all, const struct ledger_turn *t, const char *day, struct str tag)
+static struct rows_value counted_value(enum token_source s)
 {
-    struct sum like = {
-        .key = {t->tenant, t->key, t->provider, t->model, t->lane, tag, t->api}};
-    memcpy(like.day, day, sizeof(like.day));
-    struct sum *s = sum_find(all, &like);
-    if (!s)
-        return E_MEMORY;
-    s->turns++;
-    s->errors += t->err != 0;
-    s->estimated += t->tokens.source == TOKENS_ESTIMATE;
-    s->saved += t->saved_usd_nanos;
-    if (t->cost_usd_nanos == COST_UNKNOWN)
-        s->unpriced++;
-    else
-        s->cost += t->cost_usd_nanos;
-    tokens_add(&s->tokens, &t->tokens);
-    return 0;
+    return s == TOKENS_NONE ? rows_null() : word(token_source_name(s));
 }
 
-/* Every turn counts once under the empty tag, and once under each of its own. */
-static int turn_sum(struct sums *all, const struct ledger_turn *t)
+/*
+ * Most turns have the tenant, key, model ... of the turn before. A text that is the same at the same
+ * address need not be bound again, so the address of the one before is taken.
+ */
+static void same_again(struct ledger_tables *l, struct ledger_record *r)
 {
-    char iso[25];
-    clock_iso(t->began_wall_us, iso);
-    iso[10] = '\0';
-    int err = sum_add(all, t, iso, STR(""));
-    struct str rest = t->tags;
-    while (!err && rest.n > 0) {
-        struct str tag = str_trim(str_cut(&rest, ','));
-        if (tag.n)
-            err = sum_add(all, t, iso, tag);
+    struct ledger_turn *t = &r->turn;
+    struct str *const texts[] = {&t->tenant, &t->key,   &t->provider, &t->model,
+                                 &t->lane,   &t->api,   &t->asked,    &t->tags};
+    _Static_assert(ARRAY_LEN(texts) == ARRAY_LEN(l->same), "a place for each");
+    for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
+        if (str_eq(*texts[i], l->same[i]))
+            *texts[i] = l->same[i];
+        else
+            l->same[i] = *texts[i];
     }
-    return err;
-}
-
-static int sums_write(struct ledger_tables *t, const struct sums *all, struct fault *f)
-{
-    int err = 0;
-    for (unsigned i = 0; i < all->n && !err; i++) {
-        const struct sum *s = &all->at[i];
-        struct rows_value v[19] = {word(s->day)};
-        unsigned n = 1;
-        for (unsigned k = 0; k < KEYS; k++)
-            v[n++] = rows_text(s->key[k].p ? s->key[k] : STR(""));
-        const int64_t numbers[] = {s->turns,           s->errors,        s->tokens.input,
-                                   s->tokens.cached,   s->tokens.cache_write,
-                                   s->tokens.output,   s->tokens.reasoning,
-                                   s->estimated,       s->unpriced,      s->cost,
-                                   s->saved};
-        for (unsigned k = 0; k < ARRAY_LEN(numbers); k++)
-            v[n++] = rows_int(numbers[k]);
-        err = rows_run(t->statement[S_ROLLUP], v, n, f);
+    for (unsigned i = 0; i < t->calls_n; i++) {
+        struct ledger_call *c = &r->calls[i];
+        if (str_eq(c->provider, t->provider))
+            c->provider = t->provider;
+        if (str_eq(c->model, t->model))
+            c->model = t->model;
     }
-    return err;
 }
 
-/* ---- rows ---- */
-
-static int turn_write(struct ledger_tables *l, const struct ledger_turn *t, bool *ret_new,
-                      struct fault *f)
+static void turn_values(const struct ledger_tables *l, const struct ledger_turn *t,
+                        struct rows_value v[TURN_VALUES])
 {
-    const struct rows_value v[] = {
+    const struct rows_value values[] = {
         rows_text(str_of(t->id.text, ID_CHARS)),
         word(turn_state_name(t->state)),
-        rows_text(str_of(l->process.text, ID_CHARS)),
+        rows_int(l->process),
         rows_int(t->began_wall_us),
         text(t->tenant),
         text(t->key),
@@ -193,13 +121,13 @@ static int turn_write(struct ledger_tables *l, const struct ledger_turn *t, bool
         text(t->lane),
         rows_int(t->stream),
         t->status ? rows_int(t->status) : rows_null(),
-        t->err ? word(err_code(t->err)) : rows_null(),
+        err_value(t->err),
         rows_int(t->tokens.input),
         rows_int(t->tokens.cached),
         rows_int(t->tokens.cache_write),
         rows_int(t->tokens.output),
         rows_int(t->tokens.reasoning),
-        word(token_source_name(t->tokens.source)),
+        counted_value(t->tokens.source),
         cost_value(t->cost_usd_nanos),
         rows_int(t->saved_usd_nanos),
         time_value(t->queue_us),
@@ -210,9 +138,8 @@ static int turn_write(struct ledger_tables *l, const struct ledger_turn *t, bool
         rows_int(t->bytes_out),
         text(t->levers),
     };
-    int err = rows_run(l->statement[S_TURN], v, ARRAY_LEN(v), f);
-    *ret_new = !err && rows_changes(l->store) > 0;
-    return err;
+    _Static_assert(ARRAY_LEN(values) == TURN_VALUES, "a value for each column");
+    memcpy(v, values, sizeof(values));
 }
 
 static int call_write(struct ledger_tables *l, const struct ledger_turn *t,
@@ -227,13 +154,13 @@ static int call_write(struct ledger_tables *l, const struct ledger_turn *t,
         text(c->endpoint),
         rows_int(c->attempt),
         c->status ? rows_int(c->status) : rows_null(),
-        c->err ? word(err_code(c->err)) : rows_null(),
+        err_value(c->err),
         rows_int(c->tokens.input),
         rows_int(c->tokens.cached),
         rows_int(c->tokens.cache_write),
         rows_int(c->tokens.output),
         rows_int(c->tokens.reasoning),
-        word(token_source_name(c->tokens.source)),
+        counted_value(c->tokens.source),
         cost_value(c->cost_usd_nanos),
         rows_int(c->began_wall_us),
         time_value(c->connect_us),
@@ -241,42 +168,60 @@ static int call_write(struct ledger_tables *l, const struct ledger_turn *t,
         time_value(c->total_us),
         rows_int(c->reused),
     };
-    return rows_run(l->statement[S_CALL], v, ARRAY_LEN(v), f);
+    _Static_assert(ARRAY_LEN(v) == CALL_VALUES, "a value for each column");
+    return rows_run(l->statement[S_CALL_ADD], v, ARRAY_LEN(v), f);
 }
 
-static int record_write(struct ledger_tables *l, const struct ledger_turn *t, struct sums *sums,
-                        uint64_t *rows, struct fault *f)
+/*
+ * Writes the turn's row. *ret_ended: it has ended, and no row of before said so, so it is to be
+ * counted. A row that has ended is never changed again.
+ */
+static int turn_write(struct ledger_tables *l, const struct ledger_turn *t, bool *ret_ended,
+                      struct fault *f)
 {
-    bool fresh = false;
-    int err = turn_write(l, t, &fresh, f);
-    for (unsigned i = 0; i < t->calls_n && !err; i++)
-        err = call_write(l, t, &t->calls[i], f);
-    if (!err && fresh && t->state != TURN_RUNNING)
-        err = turn_sum(sums, t);
-    *rows += 1 + t->calls_n;
+    struct rows_value v[TURN_VALUES];
+    bool ends = t->state != TURN_RUNNING;
+    turn_values(l, t, v);
+    int err = rows_run(l->statement[S_TURN_ADD], v, ARRAY_LEN(v), f);
+    bool wrote = !err && rows_changed(l->statement[S_TURN_ADD]) > 0;
+    if (!err && !wrote && ends) {
+        err = rows_run(l->statement[S_TURN_END], v, ARRAY_LEN(v), f);
+        wrote = !err && rows_changed(l->statement[S_TURN_END]) > 0;
+    }
+    if (!err && !wrote && ends) {
+        err = rows_run(l->statement[S_TURN_FIND], v, ARRAY_LEN(v), f);
+        wrote = !err && rows_changed(l->statement[S_TURN_FIND]) > 0;
+        if (wrote)
+            err = ledger_rollup_lost(&l->rollup, t, -1);
+    }
+    *ret_ended = wrote && ends;
     return err;
 }
 
-int ledger_tables_write(struct ledger_tables *l, const struct ledger_record *records,
-                        uint64_t *ret_rows, struct fault *f)
+static int record_write(struct ledger_tables *l, struct ledger_record *r, struct fault *f)
 {
-    struct sums sums = {0};
-    uint64_t rows = 0;
-    int err = rows_exec(l->store, "BEGIN IMMEDIATE", f);
+    bool ended = false;
+    ledger_record_clean(r);
+    same_again(l, r);
+    int err = turn_write(l, &r->turn, &ended, f);
+    for (unsigned i = 0; i < r->turn.calls_n && !err; i++)
+        err = call_write(l, &r->turn, &r->calls[i], f);
+    if (!err && ended)
+        err = ledger_rollup_turn(&l->rollup, &r->turn);
+    return err;
+}
+
+int ledger_tables_write(struct ledger_tables *l, struct ledger_slab *slabs, struct fault *f)
+{
+    memset(l->same, 0, sizeof(l->same)); /* the slabs of the batch before are gone */
+    ledger_rollup_begin(&l->rollup);
+    int err = rows_begin(l->store, f);
     if (err)
         return err;
-    for (const struct ledger_record *r = records; r && !err; r = r->next)
-        err = record_write(l, &r->turn, &sums, &rows, f);
+    for (struct ledger_slab *s = slabs; s && !err; s = s->next)
+        for (struct ledger_record *r = ledger_slab_first(s); r && !err; r = ledger_slab_next(s, r))
+            err = record_write(l, r, f);
     if (!err)
-        err = sums_write(l, &sums, f);
-    free(sums.at);
-    if (!err)
-        err = rows_exec(l->store, "COMMIT", f);
-    if (err) {
-        int ignored = rows_exec(l->store, "ROLLBACK", NULL); /* there may be none to undo */
-        (void)ignored;
-        return err;
-    }
-    *ret_rows = rows;
-    return 0;
+        err = ledger_rollup_write(&l->rollup, f);
+    return rows_end(l->store, err, f);
 }
