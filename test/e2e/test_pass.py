@@ -243,7 +243,10 @@ def test_head_and_expect(w):
     data = w.sluice.send(b"HEAD /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     assert data.startswith(b"HTTP/1.1 200") and data.endswith(b"\r\n\r\n")
     body = b'{"model":"alias","messages":[]}'
-    data = w.sluice.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-                         b"Expect: 100-continue\r\nAuthorization: Bearer " + KEY.encode() +
-                         b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    assert data.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
+    with socket.create_connection(("127.0.0.1", w.sluice.port)) as s:
+        s.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                  b"Expect: 100-continue\r\nAuthorization: Bearer " + KEY.encode() +
+                  b"\r\nContent-Length: %d\r\n\r\n" % len(body))
+        assert s.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        s.sendall(body)
+        assert read_all(s, 5).startswith(b"HTTP/1.1 200")
