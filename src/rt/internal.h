@@ -182,8 +182,11 @@ struct io_backend {
     int (*watch)(int fd, void (*fn)(void));
     int (*wait)(int64_t timeout_ms); /* < 0: for ever. 0 or an error */
     size_t (*dispatch)(void);        /* returns the number of events */
+    void (*flush)(void);             /* the loop stops here; NULL for nothing to do */
     int (*add)(struct io *io);       /* a socket is born; 0 or an error */
     void (*remove)(struct io *io);   /* before its descriptor is closed */
+    /* Takes a closed socket that has operations under way, until it calls io_unused. */
+    void (*closing)(struct io *io);
     /* From now on tell: sets the flag. NULL where `add` has set all of them for good. */
     void (*tell_read)(struct io *io);
     void (*tell_write)(struct io *io);

@@ -262,6 +262,8 @@ void io_close(struct io *io)
     io->flags = IO_CLOSED;
     if (io->operations == 0)
         io_unused(io);
+    else
+        backend->closing(io);
 }
 
 int io_fd(const struct io *io)

@@ -311,6 +311,8 @@ int loop_run(void)
         if (loop.uv_touched || loop.uv_due_ms <= clock_cached_ms())
             uv_turn();
     }
+    if (io_backend()->flush)
+        io_backend()->flush();
     loop.stop = false;
     return err;
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "rt/io.h"
 #include "rt/loop.h"
 #include "rt/task.h"
 
@@ -30,6 +31,8 @@ static inline int rt_setup(void **state)
 static inline int rt_teardown(void **state)
 {
     (void)state;
+    if (task_stats().running > 0) /* an assertion left its task: loop_fini would hide which */
+        return -1;
     loop_fini();
     clock_real();
     return 0;
@@ -51,6 +54,20 @@ static inline void rt_run(void (*fn)(void *arg), void *arg)
 static inline int64_t rt_now_ms(void)
 {
     return clock_cached_ms() - RT_TEST_START_MS;
+}
+
+/* Runs a group of tests on every way to wait for sockets that this build and this kernel have. */
+static inline int rt_on_each_backend(int (*run)(const char *name))
+{
+    static const char *const names[] = {"epoll", "uring"};
+    int failed = 0;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (io_backend_select(names[i]) == 0)
+            failed += run(names[i]);
+        else
+            print_message("no %s here\n", names[i]);
+    }
+    return failed;
 }
 
 #define RT_TEST(fn) cmocka_unit_test_setup_teardown(fn, rt_setup, rt_teardown)

@@ -396,7 +396,7 @@ static void test_calls_on_the_loops_stack(void **state)
     assert_null(p.self);
 }
 
-int main(void)
+static int run_on(const char *name)
 {
     const struct CMUnitTest tests[] = {
         RT_TEST(test_runs_until_no_task_is_left),
@@ -412,5 +412,10 @@ int main(void)
         RT_TEST(test_time_jumps),
         RT_TEST(test_calls_on_the_loops_stack),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int main(void)
+{
+    return rt_on_each_backend(run_on);
 }
