@@ -49,6 +49,8 @@ static const char help[] =
     "                         becomes the request's number, 12 digits\n"
     "  --stream-body FILE     the body of stream requests (with --stream or --stream-share)\n"
     "  --stream               all requests are streams\n"
+    "  --check-bodies         look into each answer: is it JSON, is each event? (faults mode "
+    "does)\n"
     "  --key KEY              Authorization: Bearer KEY\n"
     "  --header 'NAME: VALUE' may be repeated\n"
     "  --connections N        (64)\n"
@@ -79,6 +81,7 @@ enum {
     OPT_WATCH,
     OPT_CORE,
     OPT_ANNOUNCE,
+    OPT_CHECK,
     OPT_NUMBER,
     OPT_SECONDS
 };
@@ -199,6 +202,9 @@ static bool text_apply(struct load *l, int which, char *value)
     case OPT_LOG:
         o->log_file = value;
         return true;
+    case OPT_CHECK:
+        o->check_bodies = true;
+        return true;
     case OPT_ANNOUNCE:
         o->announce = true;
         return true;
@@ -247,6 +253,7 @@ static bool options_read(struct load *l, int argc, char **argv)
         {"timeout", 1, NULL, OPT_SECONDS},
         {"stream-share", 1, NULL, OPT_SECONDS},
         {"hangup-share", 1, NULL, OPT_SECONDS},
+        {"check-bodies", 0, NULL, OPT_CHECK},
         {"help", 0, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -270,6 +277,7 @@ static bool options_read(struct load *l, int argc, char **argv)
             return false;
         }
     }
+    l->options.check_bodies |= l->options.mode == MODE_FAULTS;
     l->options.command = argv + optind;
     return (l->options.mode == MODE_COLD) == (optind < argc);
 }

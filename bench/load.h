@@ -85,8 +85,9 @@ struct options {
     const char *target_text, *path, *body_file, *stream_body_file, *key, *log_file;
     const char *headers[16];
     int header_n;
-    bool stream; /* the body asks for a stream */
-    double rate; /* requests a second, rate mode */
+    bool stream;       /* the body asks for a stream */
+    bool check_bodies; /* look into each answer: faults mode, or asked for */
+    double rate;       /* requests a second, rate mode */
     double warmup_s, duration_s, ramp_s, timeout_s;
     double stream_share, hangup_share; /* faults mode */
     uint64_t count, connections, seed;

@@ -160,11 +160,11 @@ static enum outcome judge(const struct load *l, const struct conn *c)
     if (c->request->stream) {
         if (!r->event_stream)
             return OUTCOME_BAD_BODY;
-        if (o->mode == MODE_FAULTS && !events_valid(r))
+        if (o->check_bodies && !events_valid(r))
             return OUTCOME_BAD_EVENT;
         if (r->error_event)
             return OUTCOME_ERROR_EVENT;
-        if (!r->done_seen && (o->mode != MODE_FAULTS || !contains(r, "\"finish_reason\":\"stop\"")))
+        if (!r->done_seen && (!o->check_bodies || !contains(r, "\"finish_reason\":\"stop\"")))
             return OUTCOME_NO_DONE; /* an answer that says it has stopped is whole without it */
         if (o->expect_events >= 0 && r->events != (uint64_t)o->expect_events)
             return OUTCOME_WRONG_EVENTS;
@@ -172,7 +172,7 @@ static enum outcome judge(const struct load *l, const struct conn *c)
     }
     if (o->expect_bytes >= 0 && r->body_bytes != (uint64_t)o->expect_bytes)
         return OUTCOME_WRONG_LENGTH;
-    if (o->mode == MODE_FAULTS && !kept_valid(r))
+    if (o->check_bodies && !kept_valid(r))
         return OUTCOME_BAD_BODY;
     return OUTCOME_OK;
 }
@@ -205,13 +205,13 @@ static void bytes_take(struct load *l, struct conn *c, size_t n)
 {
     struct reply *r = &c->reply;
     uint64_t now = clock_ns(), events = r->events, body = r->body_bytes;
-    bool keep = l->options.mode == MODE_FAULTS || r->status >= 400 || r->status == 0;
+    bool keep = l->options.check_bodies || r->status >= 400 || r->status == 0;
 
     if (c->state != CONN_WAITING && c->state != CONN_SENDING) {
         conn_close(l, c, true); /* bytes that nobody asked for */
         return;
     }
-    keep = keep && !(r->status == 0 && l->options.mode != MODE_FAULTS && n > 12 &&
+    keep = keep && !(r->status == 0 && !l->options.check_bodies && n > 12 &&
                      memcmp(l->in + 9, "200", 3) == 0);
     size_t used = reply_feed(r, l->in, n, keep, now);
     if (l->phase == PHASE_MEASURE) {

@@ -56,7 +56,11 @@ def spread(values, digits):
     return f"{middle} ({min(values):,.{digits}f}–{max(values):,.{digits}f})"
 
 
-def ratios(values, base):
+def ratios(values, base, figure):
+    """Round by round; of differences, which come near zero, only the medians' ratio means much."""
+    if figure.startswith("added_"):
+        other = statistics.median(base) if base else 0
+        return [statistics.median(values) / other] if values and other > 0 else []
     return [mine / other for mine, other in zip(values, base) if other > 0]
 
 
@@ -67,7 +71,7 @@ def goal_text(goal):
     return {"ratio": f"{bound} × nginx", "plus": f"nginx + {bound}", "most": f"{bound}"}[kind]
 
 
-def goal_met(goal, values, base):
+def goal_met(goal, values, base, figure):
     if goal is None or not values:
         return None
     kind, bound = goal
@@ -77,7 +81,7 @@ def goal_met(goal, values, base):
         return None
     if kind == "plus":
         return statistics.median(values) <= statistics.median(base) + bound
-    share = ratios(values, base)
+    share = ratios(values, base, figure)
     return statistics.median(share) <= bound if share else None
 
 
@@ -99,8 +103,8 @@ def table(result):
         verdicts = []
         for column in sluices:
             values = all_values.get(column["name"], [])
-            cells.append(spread(ratios(values, base), 2))
-            met = goal_met(goal, values, base)
+            cells.append(spread(ratios(values, base, figure), 2))
+            met = goal_met(goal, values, base, figure)
             verdicts.append("" if met is None else "yes" if met else "**no**")
         cells += [goal_text(goal), ", ".join(verdict for verdict in verdicts if verdict)]
         lines.append("| " + " | ".join(cells) + " |")
@@ -176,3 +180,21 @@ def markdown(result):
         lines += ["", "Doubts:", *notes]
     lines += cross_checks(result)
     return "\n".join(lines) + "\n"
+
+
+BEGIN, END = "<!-- bench/run: begin -->", "<!-- bench/run: end -->"
+
+
+def write(path, text):
+    """Into the file's marked part, if it has one; else as a file of its own."""
+    block = f"{BEGIN}\n{text}{END}\n"
+    if path.exists():
+        old = path.read_text(encoding="utf-8")
+        if BEGIN in old and END in old:
+            before, rest = old.split(BEGIN, 1)
+            block = before + block + rest.split(END, 1)[1].lstrip("\n")
+        else:
+            raise ValueError(f"{path.name} is there and has no part that is marked for the table")
+    else:
+        block = "# Benchmarks\n\n" + block
+    path.write_text(block, encoding="utf-8")
