@@ -123,6 +123,9 @@ static void call_on_loop_stack(void *arg)
     c->error = ok == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, ok);
     c->reason = ERR_peek_error();
     ERR_clear_error();
+    /* A wait may be long. OpenSSL itself keeps 17 KB for writing after each session ticket. */
+    if (c->error == SSL_ERROR_WANT_READ)
+        SSL_free_buffers(ssl);
 }
 
 static void call(struct tls *t, struct call *c)
@@ -503,10 +506,14 @@ int tls_connect(struct tls_context *ctx, struct stream *lower, const char *host,
     buf_init(&t->out, OUT_BYTES_MAX);
     waitq_init(&t->flushed);
     t->host = host_copy(host);
-    if (t->host != NULL)
+    int err = tls_context_trust(ctx);
+    if (err == 0 && t->host != NULL)
         loop_stack_call(setup_on_loop_stack, t);
+    if (err == 0 && t->ssl == NULL)
+        err = E_MEMORY;
     t->fault = f;
-    int err = t->ssl == NULL ? E_MEMORY : shake_hands(t, f);
+    if (err == 0)
+        err = shake_hands(t, f);
     t->fault = NULL;
     if (err != 0) {
         tls_close(&t->stream);

@@ -18,7 +18,7 @@
 struct tls_context;
 
 struct tls_settings {
-    const char *ca_file;   /* NULL: the system's */
+    const char *ca_file;   /* NULL: the system's, read when the first connection needs them */
     const char *cert_file; /* client certificate; NULL for none */
     const char *key_file;
     bool insecure;

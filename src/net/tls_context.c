@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "net/tls_internal.h"
+#include "net/tls_trust.h"
 
 /* Of a certificate's names in a fault. */
 #define NAMES_SHOWN 4
@@ -72,8 +73,6 @@ static int load_files(SSL_CTX *c, const struct tls_settings *s, struct fault *f)
 
     if (s->ca_file != NULL && SSL_CTX_load_verify_file(c, s->ca_file) != 1)
         return fault_set(f, E_TLS, "trusted certificates in %s: %s", s->ca_file, openssl_why());
-    if (s->ca_file == NULL && !s->insecure && SSL_CTX_set_default_verify_paths(c) != 1)
-        return fault_set(f, E_TLS, "the system's trusted certificates: %s", openssl_why());
     if (s->cert_file == NULL)
         return 0;
     if (SSL_CTX_use_certificate_chain_file(c, s->cert_file) != 1)
@@ -122,7 +121,7 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
         return E_MEMORY;
     ERR_clear_error();
     ctx->refs = 1;
-    ctx->insecure = settings->insecure;
+    ctx->trusts = settings->insecure || settings->ca_file != NULL;
     tls_sessions_init(&ctx->sessions);
     ctx->bio_method = tls_bio_method_new();
     ctx->ssl_ctx = SSL_CTX_new(TLS_client_method());
@@ -135,6 +134,20 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
         return err;
     }
     *ret_ctx = ctx;
+    return 0;
+}
+
+int tls_context_trust(struct tls_context *ctx)
+{
+    X509_STORE *store;
+
+    if (ctx->trusts)
+        return 0;
+    int err = tls_trust_get(&store);
+    if (err != 0)
+        return err;
+    SSL_CTX_set_cert_store(ctx->ssl_ctx, store);
+    ctx->trusts = true;
     return 0;
 }
 

@@ -13,7 +13,7 @@
 struct tls_context {
     SSL_CTX *ssl_ctx;
     BIO_METHOD *bio_method;
-    bool insecure;
+    bool trusts; /* it has its trusted certificates, or asks for none */
     unsigned refs; /* the owner's and one a connection */
     struct tls_sessions sessions;
 };
@@ -36,6 +36,9 @@ struct tls {
 
 /* The BIO whose data is a struct tls. */
 BIO_METHOD *tls_bio_method_new(void);
+
+/* Sees to it that the context has the system's trusted certificates, if it is to have them. */
+YIELDS MUSTCHECK int tls_context_trust(struct tls_context *ctx);
 
 void tls_context_unref(struct tls_context *ctx);
 

@@ -1,4 +1,5 @@
 /* test_tls.c: who is trusted, how handshakes fail, and sessions that are resumed. */
+#include "net/tls_trust.h"
 #include "rt_test.h"
 #include "tls_world.h"
 
@@ -166,6 +167,78 @@ static void test_not_trusted(void **state)
 {
     (void)state;
     rt_run(not_trusted, NULL);
+}
+
+/* ---- the system's trust, read anew for contexts made an hour later */
+
+static void expect_system(bool trusted)
+{
+    struct tls_context *client;
+    struct tls_world w;
+    struct stream *s;
+
+    clock_advance_us(TLS_TRUST_TTL_MS * INT64_C(1000));
+    assert_int_equal(tls_context_new(&(struct tls_settings){0}, &client, NULL), 0);
+    world_init(&w, all.good_ctx);
+    if (!trusted) {
+        assert_int_equal(world_connect(&w, client, "api.example.com", &s, NULL), E_TLS);
+    } else {
+        for (int i = 0; i < 2; i++) {
+            w.serve = greet;
+            assert_int_equal(world_connect(&w, client, "api.example.com", &s, NULL), 0);
+            expect_greeting(s);
+            stream_close(s);
+        }
+    }
+    world_join(&w);
+    tls_context_free(client);
+}
+
+static void system_trust(void *arg)
+{
+    char dir[] = "/tmp/sluice-test-XXXXXX", link_path[64];
+
+    (void)arg;
+    expect_system(false);
+    setenv("SSL_CERT_FILE", all.ca_path, 1);
+    expect_system(true);
+
+    /* A directory, first of one file with an arbitrary name, then by hash. */
+    unsetenv("SSL_CERT_FILE");
+    assert_non_null(mkdtemp(dir));
+    setenv("SSL_CERT_DIR", dir, 1);
+    snprintf(link_path, sizeof(link_path), "%s/authority.pem", dir);
+    assert_int_equal(symlink(all.ca_path, link_path), 0);
+    expect_system(false);
+    unlink(link_path);
+    snprintf(link_path, sizeof(link_path), "%s/%08lx.0", dir,
+             X509_NAME_hash_ex(X509_get_subject_name(all.ca.cert), NULL, NULL, NULL));
+    assert_int_equal(symlink(all.ca_path, link_path), 0);
+    expect_system(true);
+    unlink(link_path);
+    rmdir(dir);
+    setenv("SSL_CERT_DIR", "/nowhere", 1);
+    setenv("SSL_CERT_FILE", "/nowhere", 1);
+    expect_system(false);
+}
+
+static void test_system_trust(void **state)
+{
+    char *file = getenv("SSL_CERT_FILE"), *dir = getenv("SSL_CERT_DIR");
+
+    (void)state;
+    file = file != NULL ? strdup(file) : NULL;
+    dir = dir != NULL ? strdup(dir) : NULL;
+    unsetenv("SSL_CERT_FILE");
+    rt_run(system_trust, NULL);
+    unsetenv("SSL_CERT_FILE");
+    unsetenv("SSL_CERT_DIR");
+    if (file != NULL)
+        setenv("SSL_CERT_FILE", file, 1);
+    if (dir != NULL)
+        setenv("SSL_CERT_DIR", dir, 1);
+    free(file);
+    free(dir);
 }
 
 static void old_protocol(void *arg)
@@ -480,6 +553,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RT_TEST(test_trusted),
         RT_TEST(test_not_trusted),
+        RT_TEST(test_system_trust),
         RT_TEST(test_old_protocol),
         RT_TEST(test_client_certificate),
         RT_TEST(test_bad_settings),
