@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 
-SLUICE = os.environ.get("SLUICE", "build/sluice")
+SLUICE = os.path.abspath(os.environ.get("SLUICE", "build/sluice"))
 KEY = "test-key-1"
 
 
