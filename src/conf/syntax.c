@@ -50,6 +50,17 @@ bool text_is_utf8(struct str s)
     return true;
 }
 
+#define DIRECTIVE_BYTES_MAX 200
+
+/* libfyaml's work on a line like "%TAG ..." grows with the square of its length. */
+static bool is_long_directive(struct str rest)
+{
+    if (!rest.n || rest.p[0] != '%')
+        return false;
+    struct str begin = str_head(rest, DIRECTIVE_BYTES_MAX);
+    return rest.n > DIRECTIVE_BYTES_MAX && !memchr(begin.p, '\n', begin.n);
+}
+
 bool syntax_check(struct conf_doc *doc, struct str text)
 {
     unsigned line = 1, column = 1;
@@ -62,6 +73,11 @@ bool syntax_check(struct conf_doc *doc, struct str text)
                         control ? "a control character (0x%02x); a configuration is plain text"
                                 : "a byte that is not UTF-8 (0x%02x); save the file as UTF-8",
                         c);
+            return false;
+        }
+        if (column == 1 && is_long_directive(str_tail(text, i))) {
+            doc_problem(doc, false, line, 1, STR_NONE, "a directive of more than %d characters",
+                        DIRECTIVE_BYTES_MAX);
             return false;
         }
         i += n;
@@ -79,11 +95,24 @@ static const struct {
 } meanings[] = {
     {"missing comma in flow", "a ',' or the closing bracket is missing"},
     {"without a closing bracket", "a list's '[' or a map's '{' is not closed"},
-    {"invalid nested block mapping", "a second ':' in this line; put text with ': ' in quotes"},
-    {"wrongly indented double-quoted", "a text in \"double quotes\" does not end in its lines"},
-    {"wrongly indented single-quoted", "a text in 'single quotes' does not end in its lines"},
-    {"end of file in double-quoted", "a text in \"double quotes\" is not closed"},
-    {"end of file in single-quoted", "a text in 'single quotes' is not closed"},
+    {"mismatched flow", "a closing bracket that does not fit the open one"},
+    {"extra closing", "a closing bracket too many"},
+    {"wrongly indented flow", "what stands within brackets has to be indented deeper"},
+    {"without closing quote", "a text in quotes is not closed"},
+    {"invalid trailing content after", "something stands behind the closing quote"},
+    {"wrongly indented double-quoted", "a text in \"double quotes\" is not closed in its lines"},
+    {"wrongly indented single-quoted", "a text in 'single quotes' is not closed in its lines"},
+    {"invalid escape", "an unknown escape; within \"double quotes\" a backslash is written \\\\"},
+    {"cannot start with", "text that begins with this character needs quotes"},
+    {"nested block mapping", "a second ':' in this line; put text with ': ' in quotes"},
+    {"mapping in plain multiline", "a ':' in a text of several lines; put it in quotes"},
+    {"did not find expected '-'", "this line does not line up with the items above it"},
+    {"end of block sequence", "this line does not line up with the items above it"},
+    {"wrongly indented sequence", "this line does not line up with the items above it"},
+    {"invalid indentation", "this line does not line up with the ones above it"},
+    {"expected key", "this line does not line up with the ones above it"},
+    {"not allowed in this context", "this line does not line up with the ones above it"},
+    {"expected stream end", "this line does not line up with the ones above it"},
 };
 
 /* The first line from `line` on, of the next few, whose indentation has a tab; 0: none. */
@@ -116,6 +145,22 @@ static unsigned line_after(struct str text, unsigned line, unsigned *ret_column)
     return line;
 }
 
+/* "a: 1" and then a deeper "b: 2"; or "a", whose ':' was forgotten, and then "b: 2". */
+static void multiline_key_problem(struct conf_doc *doc, struct str text, unsigned line)
+{
+    unsigned column = 1, after_column = 1;
+    unsigned after = line_after(text, line, &after_column);
+    struct str first = text_line(text, line);
+    column += (unsigned)(str_trim(first).p - first.p);
+    if (after != line && after_column > column)
+        doc_problem(doc, false, after, after_column, STR_NONE,
+                    "this line is indented deeper than the one above it, which already has its "
+                    "value; line it up with its neighbours");
+    else
+        doc_problem(doc, false, line, column, STR_NONE,
+                    "a ':' is missing here behind the name, or the line below is not lined up");
+}
+
 void syntax_problem(struct conf_doc *doc, struct str text, unsigned line, unsigned column,
                     const char *message)
 {
@@ -127,10 +172,7 @@ void syntax_problem(struct conf_doc *doc, struct str text, unsigned line, unsign
         return;
     }
     if (str_find(said, STR("multiline plain key")) >= 0) {
-        line = line_after(text, line, &column);
-        doc_problem(doc, false, line, column, STR_NONE,
-                    "this line is indented deeper than the one above it, which already has its "
-                    "value; line it up with its neighbours");
+        multiline_key_problem(doc, text, line);
         return;
     }
     struct str meaning = said.n ? said : STR("this is not valid YAML");

@@ -108,10 +108,11 @@ static struct node *node_new(struct builder *b, enum node_kind kind, struct fy_e
         node->from = mark->input_pos;
         mark = fy_event_end_mark(event);
         node->to = mark ? mark->input_pos : node->from;
-    } else if (b->depth && b->stack[b->depth - 1].key) { /* an empty value: where its key is */
-        const struct node *key = b->stack[b->depth - 1].key;
-        node->line = key->line;
-        node->column = key->column;
+    } else if (b->depth) { /* nothing was written: where its key is, or where the map began */
+        const struct frame *f = &b->stack[b->depth - 1];
+        const struct node *near = f->key ? f->key : f->node;
+        node->line = near->line;
+        node->column = near->column;
     }
     return node;
 }
