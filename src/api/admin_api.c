@@ -1,5 +1,7 @@
 /*
  * admin_api.c: keys, configuration and upstreams, for people with an admin key.
+ *
+ * heap: exchange_read_all gives a body away.
  */
 #include <stdlib.h>
 

@@ -121,8 +121,9 @@ const struct conf_table config_table = {
     .rows = config_rows,
 };
 
-const char config_without_file[] = "providers:\n"
-                                   "  openai:\n"
-                                   "    kind: openai\n"
-                                   "    base_url: \"${OPENAI_BASE_URL:-https://api.openai.com/v1}\"\n"
-                                   "    key: \"${OPENAI_API_KEY}\"\n";
+const char config_without_file[] =
+    "providers:\n"
+    "  openai:\n"
+    "    kind: openai\n"
+    "    base_url: \"${OPENAI_BASE_URL:-https://api.openai.com/v1}\"\n"
+    "    key: \"${OPENAI_API_KEY}\"\n";

@@ -1,3 +1,8 @@
+/*
+ * gateway.c: opening, reloading, closing.
+ *
+ * heap: snapshots and load jobs outlast requests.
+ */
 #include "api/gateway.h"
 
 #include <stdlib.h>

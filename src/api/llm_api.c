@@ -2,6 +2,8 @@
  * llm_api.c: chat completions, completions and embeddings, from the request to the last byte.
  *
  * One request is one function from top to bottom: read, resolve, run the turn, answer, bill.
+ *
+ * heap: a request's body goes when its stream begins, before the arena does.
  */
 #include <stdlib.h>
 

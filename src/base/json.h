@@ -90,6 +90,9 @@ size_t json_scratch_bytes(void);
  */
 int json_quote(struct buf *out, struct str s);
 
+/* A value as compact JSON; E_MEMORY where yyjson finds none. Also kept in out->failed. */
+int json_value(struct buf *out, yyjson_val *value);
+
 /* Nano-dollars as a JSON number in dollars, exact: 1234567 -> 0.001234567 */
 int json_usd(struct buf *out, int64_t nanos);
 

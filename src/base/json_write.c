@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include <stdlib.h>
+
 /* 0 for a byte that stands for itself; else the letter behind the backslash, 'u' for \u00xx. */
 static char escape_of(unsigned char c)
 {
@@ -98,4 +100,15 @@ int json_quote(struct buf *out, struct str s)
 int json_usd(struct buf *out, int64_t nanos)
 {
     return buf_decimal(out, nanos, 9, 0);
+}
+
+int json_value(struct buf *out, yyjson_val *value)
+{
+    size_t n = 0;
+    char *text = yyjson_val_write(value, 0, &n);
+    int err = text ? buf_add(out, text, n) : E_MEMORY;
+    free(text);
+    if (err && !out->failed)
+        out->failed = err;
+    return err;
 }

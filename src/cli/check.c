@@ -127,5 +127,7 @@ static int run(int argc, char **argv)
     return check(words ? argv[1] : "sluice.yaml", json, print);
 }
 
-const struct command command_check = {
-    .name = "check", .summary = "tell what is wrong with a configuration", .help = help, .run = run};
+const struct command command_check = {.name = "check",
+                                      .summary = "tell what is wrong with a configuration",
+                                      .help = help,
+                                      .run = run};

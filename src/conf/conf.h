@@ -41,7 +41,7 @@ enum conf_type {
     CONF_STRS,     /* struct conf_strs; one scalar is a list of one */
     CONF_STR_MAP,  /* struct conf_str_map: name -> scalar */
     CONF_TABLE,    /* the child's struct, embedded */
-    CONF_LIST,     /* struct conf_list of the child's struct; one item may stand for a list of one */
+    CONF_LIST,     /* struct conf_list of the child's struct; one item may stand for a list */
     CONF_MAP,      /* struct conf_map of the child's struct, in the order of the file */
     CONF_LIST_MAP, /* struct conf_map of struct conf_list of the child's struct: name -> list */
 };
@@ -92,7 +92,7 @@ struct conf_table {
     const char *help;
     size_t size;                /* of the struct */
     const struct conf_row *rows; /* ends with a row whose name is NULL */
-    const char *shorthand;      /* a scalar in the table's place is this row's value; NULL: refused */
+    const char *shorthand;      /* a scalar in the table's place is this row's; NULL: refused */
     const char *example;        /* a few lines of YAML for the reference page; may be NULL */
 };
 

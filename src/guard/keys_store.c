@@ -164,8 +164,8 @@ int key_store_insert(const char *where, const struct key_record *r, struct fault
 int key_store_revoke(const char *where, struct str public_part, int64_t now_us, struct fault *f)
 {
     const struct rows_value values[] = {rows_text(public_part), rows_int(now_us)};
-    return run(where, "UPDATE keys SET revoked_us = $2 WHERE public = $1 AND revoked_us = 0", values,
-               ARRAY_LEN(values), f);
+    return run(where, "UPDATE keys SET revoked_us = $2 WHERE public = $1 AND revoked_us = 0",
+               values, ARRAY_LEN(values), f);
 }
 
 void key_list_free(struct key_list *l)

@@ -182,6 +182,14 @@ struct expansion {
     struct target at[TARGETS_MAX];
 };
 
+static void member_write(struct buf *out, yyjson_val *key, yyjson_val *value)
+{
+    buf_char(out, out->n ? ',' : '{');
+    json_quote(out, json_str(key));
+    buf_char(out, ':');
+    json_value(out, value);
+}
+
 /* The members of `outer`, and those of `inner` that it lacks. */
 static int params_merge(struct arena *arena, struct str outer, struct str inner,
                         struct str *ret_params)
@@ -190,28 +198,28 @@ static int params_merge(struct arena *arena, struct str outer, struct str inner,
         *ret_params = outer.n ? outer : inner;
         return 0;
     }
-    yyjson_doc *a = yyjson_read(outer.p, outer.n, 0), *b = yyjson_read(inner.p, inner.n, 0);
-    yyjson_mut_doc *sum = yyjson_mut_doc_new(NULL);
-    char *text = NULL;
-    size_t n = 0;
-    if (a && b && sum) {
-        yyjson_mut_val *root = yyjson_val_mut_copy(sum, yyjson_doc_get_root(a));
-        size_t i, max;
-        yyjson_val *key, *value;
-        yyjson_obj_foreach(yyjson_doc_get_root(b), i, max, key, value)
-        {
-            if (!yyjson_obj_getn(yyjson_doc_get_root(a), yyjson_get_str(key), yyjson_get_len(key)))
-                yyjson_mut_obj_add(root, yyjson_val_mut_copy(sum, key),
-                                   yyjson_val_mut_copy(sum, value));
-        }
-        yyjson_mut_doc_set_root(sum, root);
-        text = yyjson_mut_write(sum, 0, &n);
+    yyjson_doc *a = NULL, *b = NULL;
+    int err = json_parse(arena, outer, &a, NULL);
+    if (!err)
+        err = json_parse(arena, inner, &b, NULL);
+    if (err)
+        return err;
+    struct buf out;
+    buf_init(&out, 2 * (outer.n + inner.n) + 16);
+    size_t i, n;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(yyjson_doc_get_root(a), i, n, key, value)
+    {
+        member_write(&out, key, value);
     }
-    *ret_params = text ? arena_str(arena, str_of(text, n)) : STR_NONE;
-    free(text);
-    yyjson_mut_doc_free(sum);
-    yyjson_doc_free(a);
-    yyjson_doc_free(b);
+    yyjson_obj_foreach(yyjson_doc_get_root(b), i, n, key, value)
+    {
+        if (!yyjson_obj_getn(yyjson_doc_get_root(a), yyjson_get_str(key), yyjson_get_len(key)))
+            member_write(&out, key, value);
+    }
+    buf_str(&out, out.n ? STR("}") : STR("{}"));
+    *ret_params = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
+    buf_fini(&out);
     return ret_params->p ? 0 : E_MEMORY;
 }
 

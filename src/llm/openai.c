@@ -1,7 +1,5 @@
 #include "llm/openai.h"
 
-#include <stdlib.h>
-
 #include "base/json.h"
 
 /* Keys on which sluice or a provider acts: were one there twice, the two might read different
@@ -161,12 +159,9 @@ int openai_edit_params(const struct llm_request *r, struct str params, struct ar
         buf_init(&text, params.n * 6 + 16);
         json_quote(&text, json_str(key));
         buf_char(&text, ':');
-        size_t bytes = 0;
-        char *json = yyjson_val_write(value, 0, &bytes);
-        buf_str(&text, str_of(json, json ? bytes : 0));
-        free(json);
+        json_value(&text, value);
         buf_char(&text, ',');
-        struct str kept = text.failed || !json ? STR_NONE : arena_str(arena, buf_view(&text));
+        struct str kept = text.failed ? STR_NONE : arena_str(arena, buf_view(&text));
         buf_fini(&text);
         if (!kept.p)
             return E_MEMORY;

@@ -111,9 +111,9 @@ static int list_normalise(struct arena *arena, struct str text, struct str *ret_
     yyjson_val *key, *value;
     yyjson_obj_foreach(models, i, n, key, value)
     {
-        char *object = yyjson_val_write(value, 0, NULL);
-        buf_printf(&out, "\"%s\":%s\n", yyjson_get_str(key), object ? object : "");
-        free(object);
+        buf_printf(&out, "\"%s\":", yyjson_get_str(key));
+        json_value(&out, value);
+        buf_char(&out, '\n');
     }
     *ret_text = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
     buf_fini(&out);

@@ -14,6 +14,8 @@
  *   "cost_usd" what it cost then, in place of the price list: a number
  *   "first_ms", "total_ms"  how long it took to the first byte, and in all
  *   "fault"   "reset", "cut" (in the middle) or "stall"
+ *
+ * heap: recordings live as long as the configuration that named their file.
  */
 #include <errno.h>
 #include <math.h>
@@ -181,7 +183,8 @@ static struct recording *choose(struct recordings *all, struct str model, struct
     int best_fit = -1;
     for (unsigned i = 0; i < all->n; i++) {
         struct recording *r = &all->at[i];
-        if ((r->model.p && !str_eq(r->model, model)) || (r->prompt.p && !str_eq(r->prompt, prompt)))
+        bool other_model = r->model.p && !str_eq(r->model, model);
+        if (other_model || (r->prompt.p && !str_eq(r->prompt, prompt)))
             continue;
         int fit = (r->prompt.p ? 2 : 0) + (r->model.p ? 1 : 0);
         if (fit > best_fit || (fit == best_fit && r->played < best->played)) {
@@ -222,7 +225,8 @@ static void play_whole_write(struct buf *out, const struct llm_call *c, yyjson_v
     buf_str(out, STR(",\"choices\":[{\"index\":0,"));
     buf_str(out, chat ? STR("\"message\":{\"role\":\"assistant\",\"content\":") : STR("\"text\":"));
     json_quote(out, json_get_str(line, "answer"));
-    buf_str(out, chat ? STR("},\"finish_reason\":\"stop\"}]") : STR(",\"finish_reason\":\"stop\"}]"));
+    buf_str(out, chat ? STR("}") : STR(""));
+    buf_str(out, STR(",\"finish_reason\":\"stop\"}]"));
     yyjson_val *tokens = yyjson_obj_get(line, "tokens");
     if (tokens) {
         buf_str(out, STR(",\"usage\":"));
@@ -274,18 +278,24 @@ static unsigned play_stream_write(struct buf *out, const struct llm_call *c, yyj
     return events;
 }
 
+/* A text stands for itself, so that a recording can hold what is no JSON. */
+static void text_or_json(struct buf *out, yyjson_val *v)
+{
+    if (yyjson_is_str(v))
+        buf_str(out, json_str(v));
+    else
+        json_value(out, v);
+}
+
 static unsigned events_write(struct buf *out, yyjson_val *events)
 {
     size_t i, n;
     yyjson_val *e;
     yyjson_arr_foreach(events, i, n, e)
     {
-        size_t bytes = 0;
-        char *json = yyjson_is_str(e) ? NULL : yyjson_val_write(e, 0, &bytes);
         buf_str(out, STR("data: "));
-        buf_str(out, json ? str_of(json, bytes) : json_str(e));
+        text_or_json(out, e);
         buf_str(out, STR("\n\n"));
-        free(json);
     }
     return (unsigned)n;
 }
@@ -302,12 +312,10 @@ static int answer_make(struct llm_call *c, struct player *p)
     buf_init(&p->bytes, ANSWER_BYTES_MAX);
     p->pieces = 1;
     if (body) {
-        size_t n = 0;
-        char *json = yyjson_is_str(body) ? NULL : yyjson_val_write(body, 0, &n);
-        buf_str(&p->bytes, json ? str_of(json, n) : json_str(body));
-        free(json);
+        text_or_json(&p->bytes, body);
     } else if (plays_stream(c, line)) {
-        p->pieces = events ? events_write(&p->bytes, events) : play_stream_write(&p->bytes, c, line);
+        p->pieces = events ? events_write(&p->bytes, events)
+                           : play_stream_write(&p->bytes, c, line);
     } else {
         play_whole_write(&p->bytes, c, line);
     }
@@ -408,8 +416,8 @@ const struct transport transport_recorded = {.send = recorded_send,
                                              .read = recorded_read,
                                              .end = recorded_end};
 
-/* Nothing is sent, so nothing is edited; usage that the client did not ask for is cut out as it
- * would be of a live stream. */
+/* Nothing is sent, so nothing is edited; usage that the client did not ask for is cut out as of a
+ * live stream. */
 static int recorded_request_write(const struct target *t UNUSED, const struct llm_request *r,
                                   struct arena *arena UNUSED, struct llm_outgoing *out)
 {

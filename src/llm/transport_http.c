@@ -59,7 +59,8 @@ static int http_send(struct llm_call *c, bool fresh, struct fault *f)
     const struct replica *r = &c->target->provider->replicas[c->replica];
     struct http_headers headers;
     err = headers_make(c, &headers);
-    struct str target = arena_printf(c->arena, "%.*s%.*s", STR_ARGS(r->path), STR_ARGS(c->out.path));
+    struct str target =
+        arena_printf(c->arena, "%.*s%.*s", STR_ARGS(r->path), STR_ARGS(c->out.path));
     if (err || !target.p)
         return err ? err : E_MEMORY;
     struct iovec pieces[2 * LLM_EDITS_MAX + 1];

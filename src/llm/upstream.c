@@ -1,3 +1,8 @@
+/*
+ * upstream.c: the registry of endpoints.
+ *
+ * heap: endpoints outlast requests and configurations.
+ */
 #include "llm/upstream.h"
 
 #include <stdlib.h>

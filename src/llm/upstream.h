@@ -51,8 +51,8 @@ void upstreams_free(struct upstreams *u);
 
 /* The endpoint of `url`, made on first use, with a reference for the caller. */
 MUSTCHECK int upstreams_get(struct upstreams *u, const struct url *url,
-                            const struct provider_settings *settings, struct endpoint **ret_endpoint,
-                            struct fault *f);
+                            const struct provider_settings *settings,
+                            struct endpoint **ret_endpoint, struct fault *f);
 void endpoint_unref(struct upstreams *u, struct endpoint *e);
 
 /* How a call went, as far as the endpoint is to blame. */

@@ -38,8 +38,8 @@ YIELDS MUSTCHECK int io_read(struct io *io, void *bytes, size_t n, size_t *ret_n
 /* What is there now, without waiting: E_AGAIN when nothing is. */
 MUSTCHECK int io_read_now(struct io *io, void *bytes, size_t n, size_t *ret_n);
 
-/* Until bytes or the end are there, so that a quiet connection needs no buffer. It may be too early:
- * io_read_now can still say E_AGAIN, and then it is to be called again. */
+/* Until bytes or the end are there, so that a quiet connection needs no buffer. It may be too
+ * early: io_read_now can still say E_AGAIN, and then it is to be called again. */
 YIELDS MUSTCHECK int io_wait_readable(struct io *io);
 
 /* All of it. `iov` is changed on the way. */

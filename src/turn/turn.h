@@ -129,7 +129,7 @@ struct turn {
 /* Everything zero but who and when. */
 void turn_begin(struct turn *t, struct turn_house *house, struct arena *arena, int64_t began_us);
 
-/* Resolved route, request, chain and sink are set. 0: t->call has the answer, or the sink had it. */
+/* Route, request, chain and sink are set. 0: t->call has the answer, or the sink had it. */
 YIELDS MUSTCHECK int turn_run(struct turn *t);
 
 /* The rest of the way, for levers. */
