@@ -6,5 +6,6 @@ const struct command *const commands[] = {
     &command_check,
     &command_explain,
     &command_keys,
+    &command_bench,
     NULL,
 };

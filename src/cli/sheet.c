@@ -50,7 +50,7 @@ static const struct sheet_cell *cell_at(const struct sheet *s, unsigned row, uns
 
 /* ---- for people ---- */
 
-/* "12 345 678": groups of three, which English and everybody else can read. */
+/* "12,345,678" */
 static void count_show(struct buf *out, int64_t n)
 {
     char digits[24];
@@ -232,10 +232,7 @@ static void field_print(const struct layout *l, struct str text, bool last, stru
 
 static int line_end(struct buf *line, FILE *to)
 {
-    size_t n = line->n;
-    while (n > 0 && line->p[n - 1] == ' ')
-        n--;
-    bool written = fwrite(line->p, 1, n, to) == n && fputc('\n', to) != EOF;
+    bool written = fwrite(line->p, 1, line->n, to) == line->n && fputc('\n', to) != EOF;
     int err = line->failed;
     buf_clear(line);
     return err ? err : written ? 0 : E_IO;
@@ -278,6 +275,8 @@ int sheet_print_table(const struct sheet *s, FILE *to)
             cell_layout(s, &l[i], row, i, &text);
             field_print(&l[i], buf_view(&text), i == last, &line);
         }
+        while (line.n > 0 && line.p[line.n - 1] == ' ')
+            line.n--; /* room of the last column */
         if (!err)
             err = line_end(&line, to);
     }

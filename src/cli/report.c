@@ -1,0 +1,235 @@
+/*
+ * report.c: `sluice report`: where tokens and money went, read from the ledger.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/commands.h"
+#include "cli/load.h"
+#include "cli/options.h"
+#include "cli/report.h"
+
+#define ARENA_BYTES_MAX (1024u * 1024 * 1024)
+#define DAY_US INT64_C(86400000000)
+#define TURNS_MAX 1000000
+#define USUAL_DB "sqlite:sluice.db"
+#define USUAL_DAYS 30
+
+static const char help[] =
+    "Usage: sluice report [--by WORDS] [--since WHEN] [--until DAY] [--csv | --json]\n"
+    "       sluice report --turns N [--csv | --json]\n"
+    "       sluice report --turn ID [--json]\n\n"
+    "Shows where tokens and money went, with errors and latency, from the ledger. It may be run\n"
+    "while sluice serves.\n\n"
+    "  --by WORDS     one or several of day, key, model, provider, lane, tag, api, tenant,\n"
+    "                 with commas between; without it: model\n"
+    "  --since WHEN   a day (2026-11-01), or how many days back, today included (7d, 4w);\n"
+    "                 without it: 30d\n"
+    "  --until DAY    the last day; without it: today. Days are UTC.\n"
+    "  --turns N      the last N turns, the newest first\n"
+    "  --turn ID      all about one turn (the id is in the answer's header x-sluice-id)\n"
+    "  --csv, --json  for programs: all columns, dollars exact, times in milliseconds\n"
+    "  --db URL       the ledger: sqlite:PATH\n"
+    "  --config FILE  or the configuration that names it; without either: sluice.yaml here,\n"
+    "                 else " USUAL_DB "\n\n"
+    "A cost that is not known (a model without a price) is shown as such and never as 0. The\n"
+    "percentiles p50, p95 and p99 are those of turns without an error, to within a fifth.\n\n"
+    "Examples:\n"
+    "  sluice report --by day,model --since 7d\n"
+    "  sluice report --by key --since 2026-11-01 --until 2026-11-30 --csv > november.csv\n";
+
+struct words {
+    const char *by, *since, *until, *turns, *turn, *db, *config;
+    bool csv, json;
+};
+
+/* ---- days ---- */
+
+static bool digits_read(struct str s, unsigned least, unsigned most, unsigned *ret_n)
+{
+    uint64_t n = 0;
+    if (!str_to_u64(s, most, &n) || n < least)
+        return false;
+    *ret_n = (unsigned)n;
+    return true;
+}
+
+/* "2026-11-24" */
+static bool is_day(struct str s)
+{
+    static const unsigned char days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    unsigned year, month, day;
+    if (s.n != 10 || s.p[4] != '-' || s.p[7] != '-')
+        return false;
+    if (!digits_read(str_of(s.p, 4), 1970, 9999, &year) ||
+        !digits_read(str_of(s.p + 5, 2), 1, 12, &month) ||
+        !digits_read(str_of(s.p + 8, 2), 1, 31, &day))
+        return false;
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return day <= days[month - 1] && (month != 2 || day < 29 || leap);
+}
+
+/* The day that was `back` days ago. */
+static struct str day_back(struct arena *a, unsigned back)
+{
+    char iso[25];
+    clock_iso(clock_wall_us() - (int64_t)back * DAY_US, iso);
+    return arena_str(a, str_of(iso, 10));
+}
+
+/* "7d" is the last seven days with today; "4w" four weeks. */
+static bool since_read(struct arena *a, const char *text, struct str *ret_day)
+{
+    struct str s = str_from(text);
+    unsigned n;
+    if (is_day(s)) {
+        *ret_day = s;
+        return true;
+    }
+    if (s.n < 2 || !digits_read(str_head(s, s.n - 1), 1, 36500, &n))
+        return false;
+    char unit = s.p[s.n - 1];
+    if (unit != 'd' && unit != 'w')
+        return false;
+    *ret_day = day_back(a, (unit == 'w' ? n * 7 : n) - 1);
+    return ret_day->p != NULL;
+}
+
+/* ---- the database ---- */
+
+/* Where the ledger is: --db, else the configuration's, else the usual place. */
+static int where_find(const struct words *w, struct arena *a, struct str *ret_where)
+{
+    *ret_where = str_from(w->db ? w->db : USUAL_DB);
+    if (w->db || (!w->config && access("sluice.yaml", F_OK) != 0))
+        return EXIT_DONE;
+    struct conf_doc *doc = NULL;
+    int code = load_config(w->config, &doc);
+    if (code == EXIT_DONE) {
+        const struct config *c = conf_root(doc);
+        *ret_where = arena_str(a, c->state.ledger);
+        if (c->state.ledger.n == 0 || str_eq(c->state.ledger, STR("off"))) {
+            fputs("sluice report: this configuration keeps no ledger (state.ledger: off)\n",
+                  stderr);
+            code = EXIT_COULD_NOT;
+        }
+    } else {
+        fputs("sluice report: --db sqlite:PATH needs no configuration\n", stderr);
+    }
+    if (doc)
+        conf_unref(doc);
+    return code;
+}
+
+static int failed(const struct report *r, int err)
+{
+    const char *text = r->fault.err ? fault_text(&r->fault) : err_text(err);
+    fprintf(stderr, "sluice report: %s\n", text);
+    return err == E_CONFIG || err == E_USAGE ? EXIT_WRONG_USE : EXIT_COULD_NOT;
+}
+
+static int opened(struct report *r)
+{
+    int err = ledger_reader_open(r->where, &r->reader, &r->fault);
+    if (err == E_NOT_FOUND) {
+        fprintf(stderr,
+                "sluice report: %s. There will be one as soon as `sluice serve` has run.\n",
+                fault_text(&r->fault));
+        return EXIT_COULD_NOT;
+    }
+    return err ? failed(r, err) : EXIT_DONE;
+}
+
+/* ---- the command ---- */
+
+static int sums_run(struct report *r, const struct words *w)
+{
+    struct report_by by;
+    struct str from = STR_NONE;
+    struct str to = w->until ? str_from(w->until) : day_back(&r->arena, 0);
+    if (!report_by_read(w->by ? w->by : "model", &by))
+        return EXIT_WRONG_USE;
+    if (!w->since)
+        from = day_back(&r->arena, USUAL_DAYS - 1);
+    else if (!since_read(&r->arena, w->since, &from))
+        return options_wrong(&command_report,
+                             "--since '%s' is no day (2026-11-01) and no number of days (7d, 4w)",
+                             w->since);
+    if (!is_day(to))
+        return options_wrong(&command_report, "--until '%s' is no day (2026-11-30)", w->until);
+    if (w->until && !w->since && str_cmp(from, to) > 0)
+        from = to;
+    if (str_cmp(from, to) > 0)
+        return options_wrong(&command_report, "--since %.*s is after --until %.*s",
+                             STR_ARGS(from), STR_ARGS(to));
+    int code = opened(r);
+    if (code)
+        return code;
+    int err = report_sums(r, &by, from, to);
+    return err ? failed(r, err) : EXIT_DONE;
+}
+
+static int turns_run(struct report *r, const struct words *w)
+{
+    unsigned n = 0;
+    if (w->turns && !digits_read(str_from(w->turns), 1, TURNS_MAX, &n))
+        return options_wrong(&command_report, "--turns '%s' is no number from 1 to %d", w->turns,
+                             TURNS_MAX);
+    if (w->turn && r->form == REPORT_CSV)
+        return options_wrong(&command_report, "--turn is shown as text or with --json");
+    char id[64] = "";
+    for (unsigned i = 0; w->turn && w->turn[i] && i < sizeof(id) - 1; i++)
+        id[i] = (char)toupper((unsigned char)w->turn[i]);
+    int code = opened(r);
+    if (code)
+        return code;
+    int err = w->turn ? report_turn(r, str_from(id)) : report_turns(r, n);
+    return err ? failed(r, err) : EXIT_DONE;
+}
+
+static int report_run(int argc, char **argv)
+{
+    struct words w = {.by = NULL};
+    const struct option_row rows[] = {
+        {.name = "--by", .takes_value = true, .value = &w.by},
+        {.name = "--since", .takes_value = true, .value = &w.since},
+        {.name = "--until", .takes_value = true, .value = &w.until},
+        {.name = "--turns", .takes_value = true, .value = &w.turns},
+        {.name = "--turn", .takes_value = true, .value = &w.turn},
+        {.name = "--db", .takes_value = true, .value = &w.db},
+        {.name = "--config", .takes_value = true, .value = &w.config},
+        {.name = "--csv", .flag = &w.csv},
+        {.name = "--json", .flag = &w.json},
+        {.name = NULL},
+    };
+    int words_n = 0;
+    int code = options_read(&command_report, rows, argc, argv, &words_n);
+    if (code >= 0)
+        return code;
+    if (words_n > 0)
+        return options_wrong(&command_report, "what is '%s'?", argv[1]);
+    if (w.csv && w.json)
+        return options_wrong(&command_report, "--csv or --json, not both");
+    if ((w.turns || w.turn) && (w.by || w.since || w.until || (w.turns && w.turn)))
+        return options_wrong(&command_report,
+                             "--turns and --turn stand alone, without --by, --since and --until");
+    struct report r = {.form = w.json ? REPORT_JSON : w.csv ? REPORT_CSV : REPORT_TABLE};
+    arena_init_private(&r.arena, ARENA_BYTES_MAX);
+    code = where_find(&w, &r.arena, &r.where);
+    if (code == EXIT_DONE)
+        code = w.turns || w.turn ? turns_run(&r, &w) : sums_run(&r, &w);
+    ledger_reader_close(r.reader);
+    arena_fini(&r.arena);
+    if (fflush(stdout) != 0 && code == EXIT_DONE)
+        code = EXIT_COULD_NOT;
+    return code;
+}
+
+const struct command command_report = {
+    .name = "report",
+    .summary = "Where tokens and money went, by day, key, model, tag ...",
+    .help = help,
+    .run = report_run,
+};
