@@ -177,13 +177,11 @@ void place_path_add(struct buf *out, const struct place *at)
     }
 }
 
-struct str place_path(struct arena *a, const struct place *at, struct str name)
+struct str place_path(struct arena *a, const struct place *at)
 {
     struct buf out;
     buf_init(&out, 64 * 1024);
     place_path_add(&out, at);
-    if (name.n)
-        path_add(&out, out.n == 0, name);
     struct str path = out.n ? arena_str(a, buf_view(&out)) : STR_NONE;
     buf_fini(&out);
     return path;
@@ -211,17 +209,23 @@ static const struct place *place_find(const struct conf_doc *doc, const char *fi
     return best;
 }
 
-/* The row of `place`'s struct in which `field` stands, when it is not the struct itself. */
-static struct str row_within(const struct place *place, const char *field)
+/* The rows from `place`'s struct down to `field`, when it is not the struct itself. */
+static void rows_add(struct buf *out, const struct place *place, const char *field)
 {
-    if (!place->table || field == place->at)
-        return STR_NONE;
-    size_t offset = (size_t)(field - place->at);
-    const struct conf_row *best = NULL;
-    for (const struct conf_row *row = place->table->rows; row->name; row++)
-        if (row->offset <= offset && (!best || row->offset > best->offset))
-            best = row;
-    return best ? str_from(best->name) : STR_NONE;
+    const struct conf_table *table = place->table;
+    const char *base = place->at;
+    while (table && field != base) {
+        size_t offset = (size_t)(field - base);
+        const struct conf_row *best = NULL;
+        for (const struct conf_row *row = table->rows; row->name; row++)
+            if (row->offset <= offset && (!best || row->offset > best->offset))
+                best = row;
+        if (!best)
+            return;
+        path_add(out, out->n == 0, str_from(best->name));
+        base += best->offset;
+        table = best->type == CONF_TABLE ? best->child : NULL;
+    }
 }
 
 static void complain_v(struct conf_doc *doc, bool warning, const void *field, const char *fmt,
@@ -230,11 +234,15 @@ static void complain_v(struct conf_doc *doc, bool warning, const void *field, co
                        va_list args)
 {
     const struct place *place = field ? place_find(doc, field) : NULL;
-    struct str path = STR_NONE;
-    if (place)
-        path = place_path(&doc->problem_arena, place, row_within(place, field));
-    doc_vproblem(doc, warning, place ? place->line : 0, place ? place->column : 0, path, fmt,
-                 args);
+    struct buf path;
+    buf_init(&path, 64 * 1024);
+    if (place) {
+        place_path_add(&path, place);
+        rows_add(&path, place, field);
+    }
+    doc_vproblem(doc, warning, place ? place->line : 0, place ? place->column : 0,
+                 buf_view(&path), fmt, args);
+    buf_fini(&path);
 }
 
 void conf_complain(struct conf_doc *doc, const void *field, const char *fmt, ...)

@@ -57,8 +57,8 @@ void doc_problem(struct conf_doc *doc, bool warning, unsigned line, unsigned col
 void doc_vproblem(struct conf_doc *doc, bool warning, unsigned line, unsigned column,
                   struct str path, const char *fmt, va_list args) PRINTF(6, 0);
 
-/* "providers.openai.base_url[0]", and one more step `name` where it is not empty. */
-struct str place_path(struct arena *a, const struct place *at, struct str name);
+/* "providers.openai.base_url[0]" */
+struct str place_path(struct arena *a, const struct place *at);
 void place_path_add(struct buf *out, const struct place *at);
 
 /* Appends one step: ".name", without the dot where it is the first; odd names in quotes. */

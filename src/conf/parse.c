@@ -33,7 +33,7 @@ static void complain(struct parse *p, const struct spot *spot, const struct node
 {
     struct arena *a = &p->doc->problem_arena;
     const struct place here = {.up = spot->up, .name = spot->name, .index = spot->index};
-    struct str path = place_path(a, spot->up ? &here : NULL, STR_NONE);
+    struct str path = place_path(a, spot->up ? &here : NULL);
     bool known = node && node->line;
     va_list args;
     va_start(args, fmt);

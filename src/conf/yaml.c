@@ -282,6 +282,8 @@ static void on_scalar(struct builder *b, struct fy_event *event)
     else
         node->text = token_text(b, token);
     node->plain = style == FYSS_PLAIN;
+    if ((style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) && node->column > 1)
+        node->column--; /* the quote itself */
     if (node->plain && is_null(node->text))
         node->kind = NODE_NULL;
     if (node->text.n && memchr(node->text.p, '\0', node->text.n))
@@ -368,6 +370,7 @@ static void on_alias(struct builder *b, struct fy_event *event)
     if (!node)
         return;
     struct str name = token_text(b, fy_event_get_token(event));
+    node->column -= node->column > 1; /* the '*' itself */
     const struct node *target = NULL;
     for (unsigned i = b->anchor_count; i-- > 0 && !target;)
         if (str_eq(b->anchors[i].name, name))

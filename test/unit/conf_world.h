@@ -14,8 +14,8 @@ struct world_limits {
 };
 
 struct world_part {
-    struct str is;
     int64_t weight;
+    struct str is;
     struct str key;
     struct world_limits limits;
     struct conf_list parts; /* struct world_part */
