@@ -14,9 +14,9 @@
 #include "base/macros.h"
 #include "base/str.h"
 
-#define DNS_TTL_MS 30000
-#define DNS_STALE_MS 3600000
-#define DNS_ADDRS_MAX 8
+#define DNS_TTL_MS      30000
+#define DNS_STALE_MS    3600000
+#define DNS_ADDRS_MAX   8
 #define DNS_ENTRIES_MAX 256
 
 struct dns_addrs {

@@ -23,7 +23,7 @@ struct listener;
 struct listener_settings {
     const char *address;
     unsigned connections_max; /* 0: no limit */
-    int backlog; /* 0: 4096; the system has its own limit */
+    int backlog;              /* 0: 4096; the system has its own limit */
     bool reuse_port;
 };
 
@@ -42,9 +42,9 @@ struct listener_stats {
     uint64_t accept_errors; /* out of file descriptors and the like */
 };
 struct listener_stats listener_stats(const struct listener *l);
-void listener_stop(struct listener *l);          /* no more connections */
+void listener_stop(struct listener *l);                /* no more connections */
 void listener_cancel_all(struct listener *l, int why); /* asks the open ones to end */
-YIELDS void listener_join(struct listener *l);   /* waits for them, then frees the listener */
+YIELDS void listener_join(struct listener *l);         /* waits for them, then frees the listener */
 
 /* Does `address` name loopback only? */
 bool listener_is_loopback(const char *address);

@@ -123,8 +123,10 @@ static void call_on_loop_stack(void *arg)
     c->error = ok == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, ok);
     c->reason = ERR_peek_error();
     ERR_clear_error();
-    /* A wait may be long. OpenSSL itself keeps 17 KB for writing after each session ticket. */
-    if (c->error == SSL_ERROR_WANT_READ)
+    /* A wait may be long, and OpenSSL keeps 17 KB for writing after each session ticket. Only
+     * between records ("RH"): with just a record's header read, older releases would free the
+     * buffer that it is in (CVE-2024-4741). */
+    if (c->error == SSL_ERROR_WANT_READ && strcmp(SSL_rstate_string(ssl), "RH") == 0)
         SSL_free_buffers(ssl);
 }
 

@@ -13,7 +13,7 @@
 struct tls_context {
     SSL_CTX *ssl_ctx;
     BIO_METHOD *bio_method;
-    bool trusts; /* it has its trusted certificates, or asks for none */
+    bool trusts;   /* it has its trusted certificates, or asks for none */
     unsigned refs; /* the owner's and one a connection */
     struct tls_sessions sessions;
 };

@@ -21,8 +21,8 @@ struct upool;
 struct upool_settings {
     const char *host;
     unsigned port;
-    struct tls_context *tls; /* NULL for plain TCP; borrowed */
-    const char *tls_host;    /* name to verify; NULL means `host` */
+    struct tls_context *tls;  /* NULL for plain TCP; borrowed */
+    const char *tls_host;     /* name to verify; NULL means `host` */
     unsigned connections_max; /* in use and idle together; 0 for no limit */
     unsigned idle_max;
     int64_t idle_ms;
@@ -32,9 +32,9 @@ struct upool_settings {
 struct upool_conn {
     struct stream *stream;
     struct upool *pool;
-    bool reused;   /* it has carried a request before: a failure may be the idle time's fault */
+    bool reused; /* it has carried a request before: a failure may be the idle time's fault */
     uint64_t requests;
-    void *http;    /* the HTTP client's own state for this connection */
+    void *http; /* the HTTP client's own state for this connection */
     void (*http_free)(void *http);
 };
 

@@ -244,6 +244,48 @@ static void test_back_pressure(void **state)
     rt_run(back_pressure, NULL);
 }
 
+/* ---- every place where a record can be cut */
+
+static void pong(struct tls_world *w, struct tls_server *s)
+{
+    char bytes[16];
+
+    (void)w;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(server_do(s, SERVER_READ, bytes, sizeof(bytes)), 4);
+        assert_int_equal(server_do(s, SERVER_WRITE, (void *)"pong", 4), 4);
+    }
+}
+
+static void byte_by_byte(void *arg)
+{
+    struct tls_world w;
+    char bytes[16];
+    size_t n;
+
+    (void)arg;
+    /* Without tickets: through so narrow a pair the server would have to send them first. */
+    SSL_CTX *server_ctx = server_context(&all.good);
+    SSL_CTX_set_num_tickets(server_ctx, 0);
+    world_init(&w, server_ctx);
+    w.pair_bytes = 1;
+    struct stream *s = connect_to(&w, pong);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(stream_write(s, STR("ping")), 0);
+        assert_int_equal(stream_read(s, bytes, sizeof(bytes), &n), 0);
+        assert_int_equal(n, 4);
+        assert_memory_equal(bytes, "pong", 4);
+    }
+    finish(&w, s);
+    SSL_CTX_free(server_ctx);
+}
+
+static void test_byte_by_byte(void **state)
+{
+    (void)state;
+    rt_run(byte_by_byte, NULL);
+}
+
 /* ---- ends */
 
 static void say_and_cut(struct tls_world *w, struct tls_server *s)
@@ -437,7 +479,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RT_TEST(test_much),     RT_TEST(test_back_pressure), RT_TEST(test_closed_peer),
         RT_TEST(test_ends),     RT_TEST(test_farewell),      RT_TEST(test_quiet),
-        RT_TEST(test_new_keys),
+        RT_TEST(test_new_keys), RT_TEST(test_byte_by_byte),
     };
     return cmocka_run_group_tests(tests, group_up, group_down);
 }
