@@ -6,6 +6,7 @@ const struct command *const commands[] = {
     &command_check,
     &command_explain,
     &command_keys,
+    &command_report,
     &command_bench,
     NULL,
 };

@@ -12,10 +12,10 @@
 #include "cli/report.h"
 
 #define ARENA_BYTES_MAX (1024u * 1024 * 1024)
-#define DAY_US INT64_C(86400000000)
-#define TURNS_MAX 1000000
-#define USUAL_DB "sqlite:sluice.db"
-#define USUAL_DAYS 30
+#define DAY_US          INT64_C(86400000000)
+#define TURNS_MAX       1000000
+#define USUAL_DB        "sqlite:sluice.db"
+#define USUAL_DAYS      30
 
 static const char help[] =
     "Usage: sluice report [--by WORDS] [--since WHEN] [--until DAY] [--csv | --json]\n"
@@ -134,8 +134,7 @@ static int opened(struct report *r)
 {
     int err = ledger_reader_open(r->where, &r->reader, &r->fault);
     if (err == E_NOT_FOUND) {
-        fprintf(stderr,
-                "sluice report: %s. There will be one as soon as `sluice serve` has run.\n",
+        fprintf(stderr, "sluice report: %s. There will be one as soon as `sluice serve` has run.\n",
                 fault_text(&r->fault));
         return EXIT_COULD_NOT;
     }
@@ -162,8 +161,8 @@ static int sums_run(struct report *r, const struct words *w)
     if (w->until && !w->since && str_cmp(from, to) > 0)
         from = to;
     if (str_cmp(from, to) > 0)
-        return options_wrong(&command_report, "--since %.*s is after --until %.*s",
-                             STR_ARGS(from), STR_ARGS(to));
+        return options_wrong(&command_report, "--since %.*s is after --until %.*s", STR_ARGS(from),
+                             STR_ARGS(to));
     int code = opened(r);
     if (code)
         return code;

@@ -13,8 +13,8 @@ static const struct {
     const char *word;
     enum ledger_dim dim;
 } words[] = {
-    {"day", DIM_DAY},     {"key", DIM_KEY},   {"model", DIM_MODEL}, {"provider", DIM_PROVIDER},
-    {"lane", DIM_LANE},   {"tag", DIM_TAGS},  {"api", DIM_API},     {"tenant", DIM_TENANT},
+    {"day", DIM_DAY},   {"key", DIM_KEY},  {"model", DIM_MODEL}, {"provider", DIM_PROVIDER},
+    {"lane", DIM_LANE}, {"tag", DIM_TAGS}, {"api", DIM_API},     {"tenant", DIM_TENANT},
 };
 
 bool report_by_read(const char *text, struct report_by *ret_by)
@@ -33,9 +33,9 @@ bool report_by_read(const char *text, struct report_by *ret_by)
         if (i == ARRAY_LEN(words)) {
             struct str near = str_nearest(word, known, ARRAY_LEN(words));
             options_wrong(&command_report,
-                          "--by knows no '%.*s'%s%.*s%s; there are day, key, model, provider, "
-                          "lane, tag, api and tenant",
-                          STR_ARGS(str_head(word, 40)), near.n ? "; did you mean '" : "",
+                          "--by knows no '%.*s'%s%.*s%s It knows day, key, model, provider, lane, "
+                          "tag, api and tenant.",
+                          STR_ARGS(str_head(word, 40)), near.n ? "; did you mean '" : ".",
                           STR_ARGS(near), near.n ? "'?" : "");
             return false;
         }
@@ -167,9 +167,9 @@ static void columns_make(struct sheet *s, const struct report_by *by)
     sheet_column(s, "unpriced_calls", "unpriced", SHEET_COUNT, SHEET_RARE);
     sheet_column(s, "saved_usd", "saved USD", SHEET_USD, SHEET_RARE);
     sheet_column(s, "mean_ms", "", SHEET_SPAN, SHEET_NOT_TABLE);
-    sheet_column(s, "p50_ms", "p50", SHEET_SPAN, 0);
-    sheet_column(s, "p95_ms", "p95", SHEET_SPAN, 0);
-    sheet_column(s, "p99_ms", "p99", SHEET_SPAN, 0);
+    sheet_column(s, "p50_ms", "p50", SHEET_ABOUT, 0);
+    sheet_column(s, "p95_ms", "p95", SHEET_ABOUT, 0);
+    sheet_column(s, "p99_ms", "p99", SHEET_ABOUT, 0);
 }
 
 /* Two digits: the steps that latency is counted in bear no more. */
@@ -245,7 +245,7 @@ static int sheet_fill(struct adding *a, struct sheet *s)
     for (unsigned i = 0; i < a->groups.n && !err; i++)
         err = row_add(s, by, a->groups.at[i].dim, a->groups.at[i].sum, form);
     struct str all[DIMS] = {STR_NONE};
-    if (by->n > 0)
+    if (by->n > 0 && form == REPORT_TABLE)
         all[by->dim[0]] = STR("all");
     s->total = true;
     return err ? err : row_add(s, by, all, a->total, form);
@@ -266,8 +266,7 @@ static void notes_print(const struct adding *a)
         printf("\nA turn with several tags stands under each; in the sum it stands once.\n");
 }
 
-static int json_print(const struct adding *a, const struct sheet *s, struct str from,
-                      struct str to)
+static int json_print(const struct adding *a, const struct sheet *s, struct str from, struct str to)
 {
     struct buf out;
     buf_init(&out, JSON_BYTES_MAX);
@@ -291,8 +290,7 @@ static int json_print(const struct adding *a, const struct sheet *s, struct str 
     return err;
 }
 
-static int sums_print(const struct adding *a, const struct sheet *s, struct str from,
-                      struct str to)
+static int sums_print(const struct adding *a, const struct sheet *s, struct str from, struct str to)
 {
     if (a->report->form == REPORT_JSON)
         return json_print(a, s, from, to);

@@ -11,9 +11,10 @@
 static const struct {
     const char *name, *title;
 } listed[] = {
-    {"began", "began (UTC)"}, {"id", "id"},           {"key", "key"},     {"asked", "asked"},
-    {"model", "model"},       {"status", "status"},   {"error", "error"}, {"state", "state"},
-    {"cost", "cost USD"},     {"first", "first byte"}, {"total", "total"},
+    {"began", "began (UTC)"}, {"id", "id"},       {"key", "key"},
+    {"asked", "asked"},       {"model", "model"}, {"status", "status"},
+    {"error", "error"},       {"state", "state"}, {"cost", "cost USD"},
+    {"first", "first byte"},  {"total", "total"},
 };
 
 static enum sheet_kind kind_of(const struct ledger_column *c)
@@ -136,7 +137,7 @@ static void cells_show(const struct sheet *s, unsigned row, struct buf *out)
         if (!cell->known && s->column[i].kind != SHEET_USD)
             continue; /* what is not there need not be read */
         buf_printf(out, "  %-12s ", s->column[i].title);
-        (void)sheet_cell_show(&s->column[i], cell, out);
+        sheet_cell_show(&s->column[i], cell, out);
         buf_char(out, '\n');
     }
 }

@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "base/json.h"
 
-#define LINE_BYTES_MAX (1024 * 1024)
+#define LINE_BYTES_MAX   (1024 * 1024)
 #define COLUMN_WIDTH_MAX 40 /* of texts; what is longer is cut for people */
 
 void sheet_init(struct sheet *s, struct arena *arena)
@@ -76,6 +76,20 @@ static void span_show(struct buf *out, int64_t us)
     buf_str(out, us < 1000000 ? STR(" ms") : STR(" s"));
 }
 
+/* 1.2 ms, 85 ms, 850 ms, 1.2 s, 85 s, 120 s */
+static void about_show(struct buf *out, int64_t us)
+{
+    if (us < 10000)
+        buf_decimal(out, us / 100, 1, 1);
+    else if (us < 1000000)
+        buf_i64(out, us / 1000);
+    else if (us < 10000000)
+        buf_decimal(out, us / 100000, 1, 1);
+    else
+        buf_i64(out, us / 1000000);
+    buf_str(out, us < 1000000 ? STR(" ms") : STR(" s"));
+}
+
 static void time_show(struct buf *out, int64_t wall_us)
 {
     char iso[25];
@@ -86,11 +100,13 @@ static void time_show(struct buf *out, int64_t wall_us)
 }
 
 /* `places`: how many decimals of dollars. */
-static int show(const struct sheet_column *c, const struct sheet_cell *cell, unsigned places,
-                struct buf *out)
+static void show(const struct sheet_column *c, const struct sheet_cell *cell, unsigned places,
+                 struct buf *out)
 {
-    if (!cell->known)
-        return buf_str(out, c->kind == SHEET_USD ? STR("unknown") : STR("-"));
+    if (!cell->known) {
+        buf_str(out, c->kind == SHEET_USD ? STR("unknown") : STR("-"));
+        return;
+    }
     switch (c->kind) {
     case SHEET_TEXT:
     case SHEET_JSON:
@@ -110,6 +126,9 @@ static int show(const struct sheet_column *c, const struct sheet_cell *cell, uns
     case SHEET_SPAN:
         span_show(out, cell->n);
         break;
+    case SHEET_ABOUT:
+        about_show(out, cell->n);
+        break;
     case SHEET_TIME:
         time_show(out, cell->n);
         break;
@@ -118,12 +137,11 @@ static int show(const struct sheet_column *c, const struct sheet_cell *cell, uns
         buf_char(out, '%');
         break;
     }
-    return out->failed;
 }
 
-int sheet_cell_show(const struct sheet_column *c, const struct sheet_cell *cell, struct buf *out)
+void sheet_cell_show(const struct sheet_column *c, const struct sheet_cell *cell, struct buf *out)
 {
-    return show(c, cell, 2, out);
+    show(c, cell, 2, out);
 }
 
 /* Characters, as far as a terminal shows each in one place. */
@@ -192,13 +210,12 @@ static void cell_layout(const struct sheet *s, const struct layout *l, unsigned 
 {
     const struct sheet_cell *cell = cell_at(s, row, column);
     buf_clear(text);
-    (void)show(&s->column[column], cell, l->places, text);
+    show(&s->column[column], cell, l->places, text);
     if (l->parts && !cell->at_least && !(s->column[column].kind == SHEET_USD && !cell->known))
         pad(text, 3);
 }
 
-static void layout_make(const struct sheet *s, unsigned column, struct layout *l,
-                        struct buf *text)
+static void layout_make(const struct sheet *s, unsigned column, struct layout *l, struct buf *text)
 {
     enum sheet_kind kind = s->column[column].kind;
     *l = (struct layout){.shown = column_shown(s, column),
@@ -292,7 +309,7 @@ static void number_write(const struct sheet_column *c, const struct sheet_cell *
 {
     if (c->kind == SHEET_USD)
         buf_decimal(out, cell->n, 9, 0);
-    else if (c->kind == SHEET_SPAN)
+    else if (c->kind == SHEET_SPAN || c->kind == SHEET_ABOUT)
         buf_decimal(out, cell->n, 3, 0);
     else if (c->kind == SHEET_SHARE)
         buf_decimal(out, cell->n, 6, 0);

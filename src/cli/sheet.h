@@ -25,7 +25,8 @@ enum sheet_kind {
     SHEET_COUNT,
     SHEET_BOOL,
     SHEET_USD,   /* nano-dollars */
-    SHEET_SPAN,  /* microseconds; milliseconds in data */
+    SHEET_SPAN,  /* microseconds; milliseconds for programs */
+    SHEET_ABOUT, /* the same, known to two digits */
     SHEET_TIME,  /* microseconds since 1970 */
     SHEET_SHARE, /* millionths; percent for people */
 };
@@ -80,8 +81,7 @@ MUSTCHECK int sheet_print_table(const struct sheet *s, FILE *to);
 MUSTCHECK int sheet_print_csv(const struct sheet *s, FILE *to);
 /* One row as an object, at the end of `out`. */
 MUSTCHECK int sheet_json_row(const struct sheet *s, unsigned row, struct buf *out);
-/* One cell as people read it. */
-MUSTCHECK int sheet_cell_show(const struct sheet_column *c, const struct sheet_cell *cell,
-                              struct buf *out);
+/* One cell as people read it, at the end of `out` (which remembers what failed). */
+void sheet_cell_show(const struct sheet_column *c, const struct sheet_cell *cell, struct buf *out);
 
 #endif

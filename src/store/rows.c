@@ -38,8 +38,7 @@ void rows_free(struct rows_query *query)
         query->store->ops->free_query(query);
 }
 
-int rows_run(struct rows_query *query, const struct rows_value *values, unsigned n,
-             struct fault *f)
+int rows_run(struct rows_query *query, const struct rows_value *values, unsigned n, struct fault *f)
 {
     const struct rows_ops *ops = query->store->ops;
     bool row = false;

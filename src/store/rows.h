@@ -3,8 +3,9 @@
  *
  * What the program stores as rows (ledger, keys) goes through these few functions; behind them
  * stand SQLite (sqlite.c) and, later, PostgreSQL. Statements are SQL that both understand, with
- * $1, $2 ... for values. A handle belongs to one thread at a time. Every call may block on the disk,
- * so none is made on the loop: the ledger's writer has a thread, commands have nothing else to do.
+ * $1, $2 ... for values. A handle belongs to one thread at a time. Every call may block on the
+ * disk, so none is made on the loop: the ledger's writer has a thread, commands have nothing else
+ * to do.
  *
  * Errors are E_STORE (full, locked, damaged; trying again may help), E_NOT_FOUND (read_only, and
  * there is no such database) and E_MEMORY; the fault names the database's own words.
@@ -49,7 +50,8 @@ static inline struct rows_value rows_text(struct str s)
 struct rows_ops {
     const char *kind;  /* "sqlite" */
     const char *begin; /* the statement that begins a transaction which will write */
-    const char *table_end; /* behind CREATE TABLE (...) where rows stand in the primary key's order */
+    const char
+        *table_end; /* behind CREATE TABLE (...) where rows stand in the primary key's order */
     int (*open)(struct str url, bool read_only, struct rows_store **ret_store, struct fault *f);
     void (*close)(struct rows_store *store);
     int (*exec)(struct rows_store *store, const char *sql, struct fault *f);
@@ -84,8 +86,8 @@ MUSTCHECK int rows_open(struct str where, bool read_only, struct rows_store **re
                         struct fault *f);
 void rows_close(struct rows_store *store); /* NULL is harmless */
 MUSTCHECK int rows_exec(struct rows_store *store, const char *sql, struct fault *f);
-MUSTCHECK int rows_prepare(struct rows_store *store, const char *sql,
-                           struct rows_query **ret_query, struct fault *f);
+MUSTCHECK int rows_prepare(struct rows_store *store, const char *sql, struct rows_query **ret_query,
+                           struct fault *f);
 void rows_free(struct rows_query *query);
 
 /* Binds, steps once and resets: for INSERT, UPDATE and the like. */
@@ -117,7 +119,6 @@ MUSTCHECK int rows_tidy(struct rows_store *store, bool *ret_more, struct fault *
  */
 MUSTCHECK int rows_hold(struct rows_store *store, int64_t number, struct fault *f);
 /* Does another handle hold `number`, in this or another process? */
-MUSTCHECK int rows_held(struct rows_store *store, int64_t number, bool *ret_held,
-                        struct fault *f);
+MUSTCHECK int rows_held(struct rows_store *store, int64_t number, bool *ret_held, struct fault *f);
 
 #endif

@@ -20,22 +20,24 @@
 #include "store/kinds.h"
 #include "store/rows.h"
 
-#define BUSY_MS 5000
-#define PAGE_BYTES 8192 /* against 4096: a tenth less CPU a row */
-#define WAL_BYTES (16 * 1024 * 1024)
-#define TIDY_PAGES 128
+#define BUSY_MS          5000
+#define PAGE_BYTES       8192 /* against 4096: a tenth less CPU a row */
+#define WAL_BYTES        (16 * 1024 * 1024)
+#define TIDY_PAGES       128
 #define TIDY_BYTES_LEAST (4 * 1024 * 1024)
 
 /* "12" from a name with the value 12. */
-#define TEXT_OF(x) TEXT_OF_(x)
+#define TEXT_OF(x)  TEXT_OF_(x)
 #define TEXT_OF_(x) #x
 
 static const char settings[] =
     /* The first two matter only to a new file. */
-    "PRAGMA page_size=" TEXT_OF(PAGE_BYTES) "; PRAGMA auto_vacuum=INCREMENTAL;"
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024;"
-    "PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=2000;" /* WAL_BYTES / PAGE_BYTES */
-    "PRAGMA journal_size_limit=16777216";
+    "PRAGMA page_size=" TEXT_OF(
+        PAGE_BYTES) "; PRAGMA auto_vacuum=INCREMENTAL;"
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024;"
+                    "PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=2000;" /* WAL_BYTES /
+                                                                                   PAGE_BYTES */
+                    "PRAGMA journal_size_limit=16777216";
 
 struct sqlite_store {
     struct rows_store base;
@@ -235,9 +237,8 @@ static int sqlite_bind(struct rows_query *query, const struct rows_value *values
     for (unsigned i = 0; i < n; i++) {
         const struct rows_value *v = &values[i];
         struct rows_value *b = &q->bound[i];
-        if (v->type == b->type &&
-            (v->type == ROWS_NULL || (v->type == ROWS_INT && v->i == b->i) ||
-             (v->type == ROWS_TEXT && v->s.p == b->s.p && v->s.n == b->s.n)))
+        if (v->type == b->type && (v->type == ROWS_NULL || (v->type == ROWS_INT && v->i == b->i) ||
+                                   (v->type == ROWS_TEXT && v->s.p == b->s.p && v->s.n == b->s.n)))
             continue;
         if (value_bind(q->stmt, (int)i + 1, v) != SQLITE_OK) {
             *b = (struct rows_value){.type = ROWS_TEXT}; /* no text is NULL: equal to nothing */
@@ -352,8 +353,7 @@ static int sqlite_hold(struct rows_store *store, int64_t number, struct fault *f
     if (s->live_fd < 0 || fcntl(s->live_fd, F_OFD_SETLK, &lock) == 0)
         return 0; /* a database in memory is nobody else's */
     if (errno == EAGAIN || errno == EACCES)
-        return fault_set(f, E_AGAIN, "number %lld is held by another process",
-                         (long long)number);
+        return fault_set(f, E_AGAIN, "number %lld is held by another process", (long long)number);
     return fault_set(f, E_STORE, "the file beside the database cannot be locked: %s",
                      strerror(errno));
 }

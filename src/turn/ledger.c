@@ -230,8 +230,7 @@ int ledger_open_with(const struct ledger_settings *settings, ledger_opener *open
     return 0;
 }
 
-int ledger_open(const struct ledger_settings *settings, struct ledger **ret_ledger,
-                struct fault *f)
+int ledger_open(const struct ledger_settings *settings, struct ledger **ret_ledger, struct fault *f)
 {
     return ledger_open_with(settings, rows_open, ret_ledger, f);
 }

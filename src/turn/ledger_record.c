@@ -106,7 +106,7 @@ struct ledger_record *ledger_slab_next(struct ledger_slab *slab, struct ledger_r
 
 /* ---- cleaning ---- */
 
-/* Nothing but ASCII without control characters, eight bytes at a time. */
+/* Nothing but ASCII without control characters (DEL does no harm), eight bytes at a time. */
 static bool is_plain(const char *p, size_t n)
 {
     const uint64_t high = UINT64_C(0x8080808080808080);
@@ -128,9 +128,12 @@ static void text_clean(struct str s)
     char *p = (char *)(uintptr_t)s.p; /* the record's own bytes */
     for (size_t i = 0; i < s.n;) {
         size_t n = str_utf8_len(str_tail(s, i));
-        if (n == 0 || (unsigned char)p[i] < 0x20 || p[i] == 0x7f) {
-            p[i] = '?';
-            n = 1;
+        /* U+0080 to U+009F steer terminals too. */
+        bool control = (unsigned char)p[i] < 0x20 || p[i] == 0x7f ||
+                       (n == 2 && p[i] == '\xc2' && (unsigned char)p[i + 1] < 0xa0);
+        if (n == 0 || control) {
+            n = n ? n : 1;
+            memset(p + i, '?', n);
         }
         i += n;
     }

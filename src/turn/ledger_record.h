@@ -16,15 +16,15 @@
 
 #define LEDGER_SLAB_BYTES (64 * 1024)
 /* Longer texts are cut: they come from clients. */
-#define LEDGER_TEXT_BYTES_MAX 512
+#define LEDGER_TEXT_BYTES_MAX   512
 #define LEDGER_LEVERS_BYTES_MAX 8192
 
 struct ledger_slab {
     struct ledger_slab *next;
-    size_t bytes_max;     /* room in `data` */
-    size_t used;          /* of it */
+    size_t bytes_max; /* room in `data` */
+    size_t used;      /* of it */
     unsigned records;
-    unsigned rows;        /* of turns and calls */
+    unsigned rows; /* of turns and calls */
     alignas(8) char data[];
 };
 

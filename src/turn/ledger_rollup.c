@@ -7,16 +7,16 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-#define DAY_US INT64_C(86400000000)
-#define SQL_BYTES_MAX 16384
+#define DAY_US         INT64_C(86400000000)
+#define SQL_BYTES_MAX  16384
 #define DAYS_BYTES_MAX (1024 * 1024)
 
-static const char *const dim_names[DIMS] = {"day",  "tenant", "key",  "provider",
-                                            "model", "lane",  "tags", "api"};
+static const char *const dim_names[DIMS] = {"day",   "tenant", "key",  "provider",
+                                            "model", "lane",   "tags", "api"};
 static const char *const sum_names[SUM_LATENCY] = {
-    "turns",       "errors", "hung_up",   "lost",      "calls",          "input",    "cached",
-    "cache_write", "output", "reasoning", "estimated", "cost_usd_nanos", "unpriced", "saved_usd_nanos",
-    "total_us"};
+    "turns",    "errors",          "hung_up", "lost",      "calls",     "input",
+    "cached",   "cache_write",     "output",  "reasoning", "estimated", "cost_usd_nanos",
+    "unpriced", "saved_usd_nanos", "total_us"};
 
 const char *ledger_dim_name(enum ledger_dim d)
 {

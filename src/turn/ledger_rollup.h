@@ -41,22 +41,22 @@ enum ledger_dim {
 };
 
 enum ledger_sum {
-    SUM_TURNS,       /* ended ones */
-    SUM_ERRORS,      /* of them: the client got an error, or not all */
-    SUM_HUNG_UP,     /* of them, and no error: the client hung up */
-    SUM_LOST,        /* running when their process died; not in SUM_TURNS */
+    SUM_TURNS,   /* ended ones */
+    SUM_ERRORS,  /* of them: the client got an error, or not all */
+    SUM_HUNG_UP, /* of them, and no error: the client hung up */
+    SUM_LOST,    /* running when their process died; not in SUM_TURNS */
     SUM_CALLS,
     SUM_INPUT,
     SUM_CACHED,
     SUM_CACHE_WRITE,
     SUM_OUTPUT,
     SUM_REASONING,
-    SUM_ESTIMATED,   /* tokens, of the five above, that nobody but sluice counted */
-    SUM_COST,        /* nano-dollars of the calls with a price */
-    SUM_UNPRICED,    /* calls without one */
-    SUM_SAVED,       /* nano-dollars */
-    SUM_TOTAL_US,    /* of turns that were done */
-    SUM_LATENCY,     /* LEDGER_LATENCY_STEPS counts, of the same turns */
+    SUM_ESTIMATED, /* tokens, of the five above, that nobody but sluice counted */
+    SUM_COST,      /* nano-dollars of the calls with a price */
+    SUM_UNPRICED,  /* calls without one */
+    SUM_SAVED,     /* nano-dollars */
+    SUM_TOTAL_US,  /* of turns that were done */
+    SUM_LATENCY,   /* LEDGER_LATENCY_STEPS counts, of the same turns */
     SUMS = SUM_LATENCY + LEDGER_LATENCY_STEPS
 };
 
@@ -97,8 +97,8 @@ struct ledger_rollup {
     struct ledger_groups groups; /* of the batch under way */
     struct str last[DIMS];       /* the group of the turn before: most turns are like it */
     unsigned last_at;
-    struct arena days;      /* their texts, for the batch under way */
-    struct str day;         /* of day_began_us */
+    struct arena days; /* their texts, for the batch under way */
+    struct str day;    /* of day_began_us */
     int64_t day_began_us;
     char seen_day[12]; /* the newest day */
     uint64_t *seen;    /* hashes of its groups; 0 is a free place */

@@ -10,9 +10,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-#define TRIM_TURNS "1024"
+#define TRIM_TURNS     "1024"
 #define LOST_BYTES_MAX (64u * 1024 * 1024)
-#define SQL_BYTES_MAX 16384
+#define SQL_BYTES_MAX  16384
 
 /* ---- the schema ---- */
 
@@ -56,6 +56,8 @@ static const char *const versions[] = {
     " l36 BIGINT NOT NULL, l37 BIGINT NOT NULL, l38 BIGINT NOT NULL, l39 BIGINT NOT NULL,"
     " PRIMARY KEY (day, tenant, key, provider, model, lane, tags, api))~;",
 };
+
+_Static_assert(ARRAY_LEN(versions) == LEDGER_VERSION, "a step for each version");
 
 static int number_take(void *arg, struct rows_query *row)
 {
@@ -110,7 +112,7 @@ static int version_run(struct rows_store *store, const char *sql, struct fault *
 static int migrate(struct rows_store *store, struct fault *f)
 {
     int64_t have = 0;
-    int64_t known = (int64_t)ARRAY_LEN(versions);
+    const int64_t known = LEDGER_VERSION;
     int err = rows_exec(store,
                         "CREATE TABLE IF NOT EXISTS meta (name TEXT NOT NULL PRIMARY KEY,"
                         " value BIGINT NOT NULL)",

@@ -18,6 +18,8 @@
 #include "turn/ledger_record.h"
 #include "turn/ledger_rollup.h"
 
+#define LEDGER_VERSION 1 /* of the tables */
+
 /* How a database is opened: rows_open, or what a test puts in its place. */
 typedef int ledger_opener(struct str where, bool read_only, struct rows_store **ret_store,
                           struct fault *f);
@@ -28,7 +30,7 @@ MUSTCHECK int ledger_open_with(const struct ledger_settings *settings, ledger_op
 
 enum ledger_statement {
     S_TURN_ADD,
-    S_TURN_END, /* of a running row */
+    S_TURN_END,  /* of a running row */
     S_TURN_FIND, /* of a row that was thought lost */
     S_CALL_ADD,
     S_OLDEST,

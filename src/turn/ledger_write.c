@@ -6,12 +6,12 @@
 
 #include "turn/ledger_tables.h"
 
-#define TURN_END                                                                                  \
-    " state = $2, process = $3, began_us = $4, tenant = $5, key = $6, task = $7, session = $8,"   \
-    " tags = $9, api = $10, asked = $11, provider = $12, model = $13, lane = $14, stream = $15,"  \
-    " status = $16, error = $17, input = $18, cached = $19, cache_write = $20, output = $21,"     \
-    " reasoning = $22, counted = $23, cost_usd_nanos = $24, saved_usd_nanos = $25,"               \
-    " queue_us = $26, first_us = $27, total_us = $28, overhead_us = $29, bytes_in = $30,"         \
+#define TURN_END                                                                                   \
+    " state = $2, process = $3, began_us = $4, tenant = $5, key = $6, task = $7, session = $8,"    \
+    " tags = $9, api = $10, asked = $11, provider = $12, model = $13, lane = $14, stream = $15,"   \
+    " status = $16, error = $17, input = $18, cached = $19, cache_write = $20, output = $21,"      \
+    " reasoning = $22, counted = $23, cost_usd_nanos = $24, saved_usd_nanos = $25,"                \
+    " queue_us = $26, first_us = $27, total_us = $28, overhead_us = $29, bytes_in = $30,"          \
     " bytes_out = $31, levers = $32 WHERE id = $1"
 #define TURN_VALUES 32
 #define CALL_VALUES 21
@@ -77,14 +77,14 @@ static struct rows_value counted_value(enum token_source s)
 }
 
 /*
- * Most turns have the tenant, key, model ... of the turn before. A text that is the same at the same
- * address need not be bound again, so the address of the one before is taken.
+ * Most turns have the tenant, key, model ... of the turn before. A text that is the same at the
+ * same address need not be bound again, so the address of the one before is taken.
  */
 static void same_again(struct ledger_tables *l, struct ledger_record *r)
 {
     struct ledger_turn *t = &r->turn;
-    struct str *const texts[] = {&t->tenant, &t->key,   &t->provider, &t->model,
-                                 &t->lane,   &t->api,   &t->asked,    &t->tags};
+    struct str *const texts[] = {&t->tenant, &t->key, &t->provider, &t->model,
+                                 &t->lane,   &t->api, &t->asked,    &t->tags};
     _Static_assert(ARRAY_LEN(texts) == ARRAY_LEN(l->same), "a place for each");
     for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
         if (str_eq(*texts[i], l->same[i]))

@@ -6,12 +6,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define STACK_BYTES (512 * 1024)
-#define SPARE_MAX 8
-#define SLABS_A_BATCH 16
-#define TRIM_EVERY_MS 60000
+#define STACK_BYTES      (512 * 1024)
+#define SPARE_MAX        8
+#define SLABS_A_BATCH    16
+#define TRIM_EVERY_MS    60000
 #define BACKOFF_MS_LEAST 10
-#define BACKOFF_MS_MAX 2000
+#define BACKOFF_MS_MAX   2000
 
 /* Not clock.h's: this thread measures and waits in real time also where a test owns the clock. */
 static int64_t now_ms(void)
