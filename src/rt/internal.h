@@ -165,7 +165,7 @@ struct io {
     struct list node; /* in `told_late` or `closed` of io.c, or in none */
     /* io_uring's: operations under way, and the buffers that were filled before anybody asked. */
     unsigned operations;
-    int error; /* that an operation met and no read has returned yet: an errno, or 0 */
+    int error; /* the errno that an operation ended the connection with, or 0 */
     struct io_held {
         int first, last; /* numbers of buffers, -1 for none */
         unsigned count;

@@ -355,11 +355,8 @@ static int try_read(struct io *io, void *bytes, size_t n, size_t *ret_n)
         *ret_n = backend->take_held(io, bytes, n);
         return 0;
     }
-    if (io->error) {
-        int error = io->error;
-        io->error = 0;
-        return stream_error(error);
-    }
+    if (io->error)
+        return stream_error(io->error);
     ssize_t got = receive(io, bytes, n, 0);
     if (got < 0 && errno == EAGAIN) {
         not_readable(io);

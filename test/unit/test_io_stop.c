@@ -1,5 +1,6 @@
 /* test_io_stop.c: waits given up, hangups, idle connections and stale events, on every backend. */
 #include "io_test.h"
+#include "rt/internal.h"
 #include "rt/io.h"
 
 /* ---------------------------------------------------------------- giving up */
@@ -294,6 +295,7 @@ static void unread(void *arg)
         a_round();
     }
     assert_int_equal(hangups, 0);
+    assert_true(p.ours->held.count < 8); /* io_uring stops taking bytes that nobody reads */
     they_close(&p);
     a_round();
     assert_int_equal(hangups, 1);
@@ -304,19 +306,35 @@ static void unread(void *arg)
     assert_int_equal(at, sizeof(bytes));
     assert_memory_equal(got, bytes, sizeof(bytes));
     pair_free(&p);
-
-    /* Closed with all of it unread. */
-    p = pair_new();
-    assert_int_equal(io_read_now(p.ours, got, 1, &n), E_AGAIN);
-    assert_int_equal(send(p.theirs, bytes, PIECE, MSG_DONTWAIT), PIECE);
-    a_round();
-    pair_free(&p);
 }
 
 static void test_hangup_behind_unread_bytes(void **state)
 {
     (void)state;
     rt_run(unread, NULL);
+}
+
+/* Closed with bytes unread: io_uring's buffers go back, however often that happens. */
+static void close_unread(void *arg)
+{
+    (void)arg;
+    bool by_ring = strcmp(io_backend_name(), "uring") == 0;
+    char byte;
+    size_t n;
+    for (int i = 0; i < 300; i++) {
+        struct pair p = pair_new();
+        assert_int_equal(io_read_now(p.ours, &byte, 1, &n), E_AGAIN);
+        they_send(&p, "unread");
+        a_round();
+        assert_int_equal(p.ours->held.count, by_ring);
+        pair_free(&p);
+    }
+}
+
+static void test_closed_with_bytes_unread(void **state)
+{
+    (void)state;
+    rt_run(close_unread, NULL);
 }
 
 /* Watching again for the next request, with reads in between, as a server does. */
@@ -540,6 +558,7 @@ static int run_on(const char *name)
         RT_TEST(test_hangup_watch_begins_late_or_ends),
         RT_TEST(test_a_late_watch_does_not_wait),
         RT_TEST(test_hangup_behind_unread_bytes),
+        RT_TEST(test_closed_with_bytes_unread),
         RT_TEST(test_hangup_watch_again),
         RT_TEST(test_the_client_leaves),
         RT_TEST(test_quiet),
