@@ -78,9 +78,9 @@ struct conf_table;
 struct conf_row {
     const char *name;
     enum conf_type type;
-    size_t offset;              /* in the struct of its table */
-    const char *fallback;       /* the default as it would be written; NULL: zero, "" or none */
-    const char *help;           /* one or two sentences, for the reference page */
+    size_t offset;        /* in the struct of its table */
+    const char *fallback; /* the default as it would be written; NULL: zero, "" or none */
+    const char *help;     /* one or two sentences, for the reference page */
     unsigned flags;
     int64_t min, max;           /* both 0: no bounds */
     const char *const *choices; /* CONF_CHOICE: ends with NULL */
@@ -88,12 +88,12 @@ struct conf_row {
 };
 
 struct conf_table {
-    const char *name;           /* for the reference page: "provider" */
+    const char *name; /* for the reference page: "provider" */
     const char *help;
-    size_t size;                /* of the struct */
+    size_t size;                 /* of the struct */
     const struct conf_row *rows; /* ends with a row whose name is NULL */
-    const char *shorthand;      /* a scalar in the table's place is this row's; NULL: refused */
-    const char *example;        /* a few lines of YAML for the reference page; may be NULL */
+    const char *shorthand;       /* a scalar in the table's place is this row's; NULL: refused */
+    const char *example;         /* a few lines of YAML for the reference page; may be NULL */
 };
 
 struct conf_doc;

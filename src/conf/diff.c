@@ -133,8 +133,8 @@ static void map_diff(struct diff *d, const struct conf_row *row, const struct st
     }
 }
 
-static void str_map_diff(struct diff *d, const struct step *here,
-                         const struct conf_str_map *before, const struct conf_str_map *after)
+static void str_map_diff(struct diff *d, const struct step *here, const struct conf_str_map *before,
+                         const struct conf_str_map *after)
 {
     static const struct conf_row text = {.name = "", .type = CONF_STR};
     unsigned hint = 0;

@@ -240,8 +240,8 @@ static void complain_v(struct conf_doc *doc, bool warning, const void *field, co
         place_path_add(&path, place);
         rows_add(&path, place, field);
     }
-    doc_vproblem(doc, warning, place ? place->line : 0, place ? place->column : 0,
-                 buf_view(&path), fmt, args);
+    doc_vproblem(doc, warning, place ? place->line : 0, place ? place->column : 0, buf_view(&path),
+                 fmt, args);
     buf_fini(&path);
 }
 

@@ -11,15 +11,15 @@
 #include "conf/conf.h"
 #include "conf/node.h"
 
-#define DOC_FILE_BYTES_MAX (4u * 1024 * 1024)
-#define DOC_ARENA_BYTES_MAX (16u * 1024 * 1024)
-#define DOC_TREE_BYTES_MAX (32u * 1024 * 1024)
+#define DOC_FILE_BYTES_MAX    (4u * 1024 * 1024)
+#define DOC_ARENA_BYTES_MAX   (16u * 1024 * 1024)
+#define DOC_TREE_BYTES_MAX    (32u * 1024 * 1024)
 #define DOC_PROBLEM_BYTES_MAX (1024u * 1024)
-#define DOC_PROBLEMS_MAX 1000
-#define DOC_MAP_MAX 10000
+#define DOC_PROBLEMS_MAX      1000
+#define DOC_MAP_MAX           10000
 
 struct place {
-    struct place *next;             /* all of a document's, newest first */
+    struct place *next; /* all of a document's, newest first */
     const struct place *up;
     const char *at;
     size_t size;

@@ -31,8 +31,10 @@ static bool reference(struct arena *a, struct str *rest, struct buf *out, struct
     size_t n = name_length(inside);
     struct str name = str_head(inside, n), after = str_tail(inside, n);
     if (n == 0 || n > 255 || (after.n && !str_starts(after, STR(":-")))) {
-        *ret_why = arena_printf(a, "has '${%s}'; expected ${NAME} or ${NAME:-default}, and $$ for "
-                                   "a dollar sign itself", QUOTED(inside));
+        *ret_why = arena_printf(a,
+                                "has '${%s}'; expected ${NAME} or ${NAME:-default}, and $$ for "
+                                "a dollar sign itself",
+                                QUOTED(inside));
         return false;
     }
     char zname[256];
@@ -44,8 +46,10 @@ static bool reference(struct arena *a, struct str *rest, struct buf *out, struct
     } else if (value) {
         buf_str(out, str_from(value));
     } else {
-        *ret_why = arena_printf(a, "needs the environment variable %s, which is not set; set it, "
-                                   "or write ${%s:-default}", zname, zname);
+        *ret_why = arena_printf(a,
+                                "needs the environment variable %s, which is not set; set it, "
+                                "or write ${%s:-default}",
+                                zname, zname);
         return false;
     }
     return true;

@@ -53,8 +53,10 @@ static int doc_read(struct conf_doc *doc, struct str text)
     if (!err)
         err = text_read(doc, doc->text);
     if (err == E_MEMORY)
-        doc_problem(doc, false, 0, 0, STR_NONE, "needs more than the %u MiB that a "
-                    "configuration may have", DOC_ARENA_BYTES_MAX >> 20);
+        doc_problem(doc, false, 0, 0, STR_NONE,
+                    "needs more than the %u MiB that a "
+                    "configuration may have",
+                    DOC_ARENA_BYTES_MAX >> 20);
     return err;
 }
 

@@ -14,8 +14,8 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-#define NODE_COUNT_MAX 100000
-#define NODE_DEPTH_MAX 64
+#define NODE_COUNT_MAX     100000
+#define NODE_DEPTH_MAX     64
 #define NODE_KEY_BYTES_MAX 512
 
 enum node_kind { NODE_NULL, NODE_SCALAR, NODE_LIST, NODE_MAP };

@@ -459,9 +459,8 @@ static void map_rows_parse(struct parse *p, const struct conf_table *table, cons
 }
 
 /* A scalar in the table's place; the path stays the table's. */
-static void shorthand_parse(struct parse *p, const struct conf_table *table,
-                            const struct place *at, const struct node *node, char *out,
-                            bool given[ROWS_MAX])
+static void shorthand_parse(struct parse *p, const struct conf_table *table, const struct place *at,
+                            const struct node *node, char *out, bool given[ROWS_MAX])
 {
     const struct conf_row *row = table_row(table, str_from(table->shorthand));
     struct spot spot = {at->up, at->name, at->index, node->line, node->column};
@@ -469,8 +468,8 @@ static void shorthand_parse(struct parse *p, const struct conf_table *table,
     row_parse(p, row, &spot, node, out + row->offset);
 }
 
-static void table_expected(struct parse *p, const struct conf_table *table,
-                           const struct place *at, const struct node *node)
+static void table_expected(struct parse *p, const struct conf_table *table, const struct place *at,
+                           const struct node *node)
 {
     struct spot spot = {at->up, at->name, at->index, at->line, at->column};
     const char *first = table->rows[0].name ? table->rows[0].name : "name";

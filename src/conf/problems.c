@@ -6,7 +6,7 @@
 #define COLOR_CARET   "\033[1;32m"
 #define COLOR_OFF     "\033[0m"
 
-#define LINE_BYTES_MAX 400
+#define LINE_BYTES_MAX     400
 #define SECRET_LETTERS_MIN 8
 
 static char lower(char c)
@@ -17,8 +17,8 @@ static char lower(char c)
 /* Does a name of this kind usually hold a secret? Also for names that no table knows. */
 static bool is_secret_name(struct str name)
 {
-    static const char *const words[] = {"key", "secret", "token", "passw", "credential",
-                                        "authorization", "cookie"};
+    static const char *const words[] = {"key",        "secret",        "token", "passw",
+                                        "credential", "authorization", "cookie"};
     char low[64];
     size_t n = name.n < sizeof(low) ? name.n : sizeof(low);
     for (size_t i = 0; i < n; i++)
@@ -94,8 +94,8 @@ static void cover_by_looks(char *line, size_t n)
 }
 
 /* The line with a caret under the column; columns count characters, tabs stay tabs. */
-static void source_print(const struct conf_doc *doc, const struct conf_problem *p,
-                         struct buf *out, bool colors)
+static void source_print(const struct conf_doc *doc, const struct conf_problem *p, struct buf *out,
+                         bool colors)
 {
     struct str line = text_line(doc->text, p->line);
     char shown[LINE_BYTES_MAX];

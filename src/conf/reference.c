@@ -61,7 +61,10 @@ static void bounds_write(struct buf *out, const struct conf_row *row)
 static void choices_write(struct buf *out, const struct conf_row *row)
 {
     for (unsigned i = 0; row->choices[i]; i++)
-        buf_printf(out, "%s`%s`", i == 0 ? "" : row->choices[i + 1] ? ", " : " or ",
+        buf_printf(out, "%s`%s`",
+                   i == 0                ? ""
+                   : row->choices[i + 1] ? ", "
+                                         : " or ",
                    row->choices[i]);
 }
 

@@ -24,9 +24,9 @@ static const struct unit duration_units[] = {
     {"d", 24 * 3600 * 1000LL}, {"h", 3600 * 1000LL}, {"m", 60 * 1000LL}, {"s", 1000}, {"ms", 1},
 };
 static const struct unit byte_units[] = {
-    {"TiB", 1LL << 40},   {"GiB", 1LL << 30}, {"MiB", 1LL << 20},    {"KiB", 1LL << 10},
-    {"TB", 1000 * NANOS}, {"GB", NANOS},      {"MB", 1000 * 1000LL}, {"KB", 1000},
-    {"B", 1},
+    {"TiB", 1LL << 40},    {"GiB", 1LL << 30},   {"MiB", 1LL << 20},
+    {"KiB", 1LL << 10},    {"TB", 1000 * NANOS}, {"GB", NANOS},
+    {"MB", 1000 * 1000LL}, {"KB", 1000},         {"B", 1},
 };
 #define BINARY_UNITS 4
 
@@ -211,8 +211,8 @@ static bool choice_parse(const struct conf_row *row, struct str text, int64_t *r
     }
     struct str near = str_nearest(text, words, n);
     if (near.n)
-        return refuse(why, "is not known; did you mean '%.*s'? Expected one of: %s",
-                      STR_ARGS(near), list);
+        return refuse(why, "is not known; did you mean '%.*s'? Expected one of: %s", STR_ARGS(near),
+                      list);
     return refuse(why, "is not known; expected one of: %s", list);
 }
 

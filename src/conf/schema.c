@@ -10,11 +10,11 @@
 #include "conf/scalar.h"
 #include "conf/tables.h"
 
-#define NUMBER  "[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)"
-#define OFF     "([Oo][Ff][Ff]|[Nn][Oo]|[Ff][Aa][Ll][Ss][Ee])"
-#define ON      "([Oo][Nn]|[Yy][Ee][Ss]|[Tt][Rr][Uu][Ee])"
-#define TEXT    "[\"string\", \"number\", \"boolean\"]"
-#define BYTES   "[KkMmGgTt]?[Ii]?[Bb]"
+#define NUMBER "[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)"
+#define OFF    "([Oo][Ff][Ff]|[Nn][Oo]|[Ff][Aa][Ll][Ss][Ee])"
+#define ON     "([Oo][Nn]|[Yy][Ee][Ss]|[Tt][Rr][Uu][Ee])"
+#define TEXT   "[\"string\", \"number\", \"boolean\"]"
+#define BYTES  "[KkMmGgTt]?[Ii]?[Bb]"
 
 struct schema {
     struct buf *out;

@@ -6,8 +6,8 @@
 
 #include "conf/conf.h"
 
-#define TABLES_MAX 128
-#define TABLE_NAME_BYTES 64
+#define TABLES_MAX        128
+#define TABLE_NAME_BYTES  64
 #define TABLE_WHERE_BYTES 240
 
 struct table_entry {

@@ -115,9 +115,8 @@ bool value_is_none(const struct conf_row *row, const void *field)
                 return true; /* written out, it would be missing something */
         return false;
     default:
-        return scalar_is_number(row->type) && row->type != CONF_BOOL &&
-               row->type != CONF_CHOICE && scalar_get(row, field) == 0 &&
-               !scalar_in_bounds(row, 0);
+        return scalar_is_number(row->type) && row->type != CONF_BOOL && row->type != CONF_CHOICE &&
+               scalar_get(row, field) == 0 && !scalar_in_bounds(row, 0);
     }
 }
 
@@ -194,8 +193,7 @@ bool value_equal(const struct conf_row *row, const void *a, const void *b)
 
 /* ---------------------------------------------------------------- on one line */
 
-static void list_flow(struct buf *out, const struct conf_table *child,
-                      const struct conf_list *list)
+static void list_flow(struct buf *out, const struct conf_table *child, const struct conf_list *list)
 {
     buf_char(out, '[');
     for (unsigned i = 0; i < list->n; i++) {

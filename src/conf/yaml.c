@@ -13,8 +13,8 @@
 
 struct frame {
     struct node *node;
-    struct node *key;              /* MAP: the key whose value comes next */
-    struct node *keys, *values;    /* newest first */
+    struct node *key;           /* MAP: the key whose value comes next */
+    struct node *keys, *values; /* newest first */
 };
 
 struct anchor {
@@ -32,8 +32,8 @@ struct builder {
     struct anchor *anchors;
     unsigned anchor_count;
     unsigned documents;
-    unsigned weight;               /* of all nodes so far, aliases written out */
-    bool failed;                   /* stop: a problem was recorded, or memory is out */
+    unsigned weight; /* of all nodes so far, aliases written out */
+    bool failed;     /* stop: a problem was recorded, or memory is out */
     bool memory;
 };
 
@@ -162,8 +162,8 @@ static void weigh(struct builder *b, const struct node *node)
 {
     b->weight += node->weight;
     if (b->weight > NODE_COUNT_MAX && !b->failed)
-        stop(b, node->line, node->column,
-             "more than %d values, aliases written out; expected less", NODE_COUNT_MAX);
+        stop(b, node->line, node->column, "more than %d values, aliases written out; expected less",
+             NODE_COUNT_MAX);
     if (b->depth + node->height > NODE_DEPTH_MAX && !b->failed)
         stop(b, node->line, node->column, "nested deeper than %d levels", NODE_DEPTH_MAX);
 }

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "conf_world.h"
 
@@ -71,8 +70,15 @@ static void check_defaults(const struct world *w)
 static void empty_files_are_all_defaults(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "\n\n", "# nothing\n", "---\n", "~", "{}", "text:\n",
-                                        "\xEF\xBB\xBF", "limits: {}\nitems: []\n",
+    static const char *const texts[] = {"",
+                                        "\n\n",
+                                        "# nothing\n",
+                                        "---\n",
+                                        "~",
+                                        "{}",
+                                        "text:\n",
+                                        "\xEF\xBB\xBF",
+                                        "limits: {}\nitems: []\n",
                                         "words:\nlimits:\nparts:\njson: ~\nbare_wait: null\n"};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct conf_doc *doc;
@@ -218,15 +224,16 @@ static void references_are_replaced(void **state)
     setenv("CONF_TEST_NUMBER", "42", 1);
     setenv("CONF_TEST_EMPTY", "", 1);
     unsetenv("CONF_TEST_NONE");
-    const struct world *w = good("text: x${CONF_TEST_NAME}y\n"
-                                 "secret: \"${CONF_TEST_NONE:-fall back}\"\n"
-                                 "count: ${CONF_TEST_NUMBER}\n"
-                                 "usd: ${CONF_TEST_NUMBER}.5\n"
-                                 "tags: ['$${CONF_TEST_NAME}', '$5', 'a$', \"${CONF_TEST_EMPTY}\",\n"
-                                 "  \"${CONF_TEST_EMPTY:-x}\", \"${CONF_TEST_NONE:-}\"]\n"
-                                 "json: [\"${CONF_TEST_NUMBER}\", $$1]\n"
-                                 "bare: ${CONF_TEST_NUMBER}${CONF_TEST_NUMBER}\n",
-                                 &doc);
+    const struct world *w =
+        good("text: x${CONF_TEST_NAME}y\n"
+             "secret: \"${CONF_TEST_NONE:-fall back}\"\n"
+             "count: ${CONF_TEST_NUMBER}\n"
+             "usd: ${CONF_TEST_NUMBER}.5\n"
+             "tags: ['$${CONF_TEST_NAME}', '$5', 'a$', \"${CONF_TEST_EMPTY}\",\n"
+             "  \"${CONF_TEST_EMPTY:-x}\", \"${CONF_TEST_NONE:-}\"]\n"
+             "json: [\"${CONF_TEST_NUMBER}\", $$1]\n"
+             "bare: ${CONF_TEST_NUMBER}${CONF_TEST_NUMBER}\n",
+             &doc);
     assert_str(w->text, STR("xa: [b] # \"c\"y"));
     assert_str(w->secret, STR("fall back"));
     assert_int_equal(w->count, 42);
@@ -264,7 +271,8 @@ static void unknown_names_are_told_apart(void **state)
     (void)state;
     bad("flag: on\ntxet: a\n", 2, 1, "txet", "did you mean 'text'? Known here: text, secret,");
     bad("qqqqqq: a\n", 1, 1, "qqqqqq", "known here: text, secret,");
-    bad("limits: {idel: 1s}\n", 1, 10, "limits.idel", "did you mean 'idle'? Known here: idle, most");
+    bad("limits: {idel: 1s}\n", 1, 10, "limits.idel",
+        "did you mean 'idle'? Known here: idle, most");
     bad("parts:\n  one:\n    is: a\n    wieght: 2\n", 4, 5, "parts.one.wieght",
         "did you mean 'weight'");
     bad("lanes: {a: [x, {is: b, is_not: c}]}\n", 1, 24, "lanes.a[1].is_not", "known here: weight");
@@ -284,7 +292,8 @@ static void wrong_kinds_are_told(void **state)
     bad("tags: [a, ~]\n", 1, 11, "tags[1]", "expected text, not nothing");
     bad("headers: [a]\n", 1, 10, "headers", "expected a map of names and texts");
     bad("headers: {a: [b]}\n", 1, 14, "headers.a", "expected text, not a list");
-    bad("limits: fast\n", 1, 9, "limits", "expected a map of settings such as {idle: ...}, not text");
+    bad("limits: fast\n", 1, 9, "limits",
+        "expected a map of settings such as {idle: ...}, not text");
     bad("parts: [a]\n", 1, 8, "parts", "expected a map of names, not a list");
     bad("lanes: a\n", 1, 8, "lanes", "expected a map of names and lists");
     bad("items:\n  - [a]\n", 2, 5, "items[0]", "expected text or a map of settings");
@@ -305,7 +314,8 @@ static void required_settings_are_missed(void **state)
 static void duplicates_are_refused(void **state)
 {
     (void)state;
-    bad("text: a\nflag: on\ntext: b\n", 3, 1, "", "'text' stands here twice; it was given before in line 1");
+    bad("text: a\nflag: on\ntext: b\n", 3, 1, "",
+        "'text' stands here twice; it was given before in line 1");
     bad("parts:\n  a: x\n  'a': y\n", 3, 3, "parts", "'a' stands here twice");
     bad("json: {a: {b: 1, b: 2}}\n", 1, 18, "json.a", "'b' stands here twice");
 }
@@ -426,165 +436,6 @@ static void maps_and_files_are_bounded(void **state)
     first_is(load_buf(&text, E_CONFIG), "expected at most 4 MiB");
 }
 
-/* ---------------------------------------------------------------- checks by modules */
-
-static void complain_at(struct conf_doc *doc, const void *field, unsigned line, const char *path)
-{
-    unsigned before = conf_problem_count(doc);
-    conf_complain(doc, field, "seen at %s", path);
-    assert_int_equal(conf_problem_count(doc), before + 1);
-    char want[128];
-    snprintf(want, sizeof(want), "seen at %s", path);
-    for (unsigned i = 0; i <= before; i++) {
-        const struct conf_problem *p = conf_problem(doc, i);
-        if (!str_eq(p->text, str_from(want)))
-            continue;
-        assert_str(p->path, str_from(path));
-        assert_int_equal(p->line, line);
-        return;
-    }
-    fail_msg("no complaint \"%s\"", want);
-}
-
-static void fields_lead_to_lines(void **state)
-{
-    (void)state;
-    struct conf_doc *doc;
-    const struct world *w = good("flag: on\n"                          /* 1 */
-                                 "limits: {idle: 1s,\n"                /* 2 */
-                                 "  most: 3}\n"                        /* 3 */
-                                 "tags: [a,\n"                         /* 4 */
-                                 "  b]\n"                              /* 5 */
-                                 "headers:\n"                          /* 6 */
-                                 "  x: y\n"                            /* 7 */
-                                 "parts:\n"                            /* 8 */
-                                 "  one:\n"                            /* 9 */
-                                 "    is: a\n"                         /* 10 */
-                                 "  two: b\n"                          /* 11 */
-                                 "lanes:\n"                            /* 12 */
-                                 "  cheap:\n"                          /* 13 */
-                                 "    - a\n"                           /* 14 */
-                                 "    - {weight: 2, is: b}\n",         /* 15 */
-                                 &doc);
-    const struct world_part *parts = w->parts.at;
-    const struct conf_list *lanes = w->lanes.at;
-    complain_at(doc, &w->flag, 1, "flag");
-    complain_at(doc, &w->limits.most, 3, "limits.most");
-    complain_at(doc, &w->tags, 4, "tags");
-    complain_at(doc, &w->tags.at[1], 5, "tags[1]");
-    complain_at(doc, &w->headers.value[0], 7, "headers.x");
-    complain_at(doc, &w->headers.name[0], 7, "headers.x");
-    complain_at(doc, &w->parts, 8, "parts");
-    complain_at(doc, &w->parts.name[1], 11, "parts.two");
-    complain_at(doc, &parts[0], 9, "parts.one");
-    complain_at(doc, &parts[0].weight, 9, "parts.one");
-    complain_at(doc, &parts[0].is, 10, "parts.one.is");
-    complain_at(doc, &parts[0].limits.most, 9, "parts.one.limits.most");
-    complain_at(doc, &parts[1].is, 11, "parts.two");
-    complain_at(doc, &lanes[0], 13, "lanes.cheap");
-    complain_at(doc, part(&lanes[0], 0), 14, "lanes.cheap[0]");
-    complain_at(doc, &part(&lanes[0], 1)->is, 15, "lanes.cheap[1].is");
-    complain_at(doc, &part(&lanes[0], 1)->key, 15, "lanes.cheap[1].key");
-    complain_at(doc, &w->bytes, 1, "bytes"); /* not in the file: where the file began */
-    complain_at(doc, NULL, 0, "");
-    complain_at(doc, "elsewhere", 0, "");
-    assert_int_equal(conf_error_count(doc), conf_problem_count(doc));
-    conf_warn(doc, &w->flag, "only a warning");
-    assert_int_equal(conf_error_count(doc) + 1, conf_problem_count(doc));
-    conf_unref(doc);
-}
-
-/* ---------------------------------------------------------------- shown to people */
-
-static void shows(const char *text, const char *want)
-{
-    struct conf_doc *doc = load(text, E_CONFIG);
-    struct buf out;
-    buf_init(&out, 1 << 20);
-    assert_int_equal(conf_problems_print(doc, &out, false), 0);
-    assert_str(buf_view(&out), str_from(want));
-    buf_fini(&out);
-    conf_unref(doc);
-}
-
-static void problems_show_their_line(void **state)
-{
-    (void)state;
-    shows("limits:\n  most: 0 # \xc3\xa9\n",
-          "test.yaml:2:9: error: limits.most: '0' is too small; expected 1 to 100\n"
-          "     2 |   most: 0 # \xc3\xa9\n"
-          "       |         ^\n");
-    shows("# \xc3\xa9\n\"text\": {\xc3\xa9: \t[}]\n",
-          "test.yaml:2:15: error: a closing bracket that does not fit the open one\n"
-          "     2 | \"text\": {\xc3\xa9: \t[}]\n"
-          "       |             \t ^\n");
-}
-
-static void secrets_are_covered(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {
-        "secret: hunter2hunter2\ncount: x\n",
-        "parts: {a: {is: b, key: hunter2hunter2, weight: x}}\n",
-        "parts: {a: {is: b, key: \"hunter2hunter2\", weight: x}}\n",
-        "parts: {a: {is: b, kye: x, key: 'hunter2hunter2'}}\n",
-        "parst: {a: {is: b, api_key: hunter2hunter2, weight: 1}}\n",
-        "json: {Authorization: Bearer hunter2hunter2, b: [}\n",
-        "flag: [sk-hunter2hunter2]\n",
-        "parts: {a: {is: &k sk-hunter2hunter2, key: *k, weight: x}}\n",
-    };
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        struct conf_doc *doc = load(texts[i], E_CONFIG);
-        struct buf out;
-        buf_init(&out, 1 << 20);
-        assert_int_equal(conf_problems_print(doc, &out, false), 0);
-        if (str_find(buf_view(&out), STR("hunter2")) >= 0)
-            fail_msg("%s", out.p);
-        assert_true(str_find(buf_view(&out), STR("error")) >= 0);
-        assert_true(i == 0 || str_find(buf_view(&out), STR("******")) >= 0);
-        buf_fini(&out);
-        conf_unref(doc);
-    }
-    shows("parts: {a: {is: b, key: \"${CONF_TEST_EMPTY:-}\", weight: x}}\n",
-          "test.yaml:1:57: error: parts.a.weight: 'x' is no number; expected a whole number such "
-          "as 100\n"
-          "     1 | parts: {a: {is: b, key: \"${CONF_TEST_EMPTY:-}\", weight: x}}\n"
-          "       |                                                         ^\n");
-}
-
-/* ---------------------------------------------------------------- files */
-
-static void files_are_read(void **state)
-{
-    (void)state;
-    char path[] = "/tmp/conf-test-XXXXXX";
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, "count: 7\n", 9), 9);
-    close(fd);
-    struct conf_doc *doc, *same;
-    assert_int_equal(conf_load(&world_table, path, &doc), 0);
-    assert_int_equal(((const struct world *)conf_root(doc))->count, 7);
-    assert_string_equal(conf_path(doc), path);
-    same = load("count: 7\n", 0);
-    assert_int_equal(conf_text_hash(doc).n, 32);
-    assert_str(conf_text_hash(doc), conf_text_hash(same));
-    conf_unref(same);
-    same = load("count: 8\n", 0);
-    assert_false(str_eq(conf_text_hash(doc), conf_text_hash(same)));
-    conf_unref(same);
-    assert_ptr_equal(conf_ref(doc), doc);
-    conf_unref(doc);
-    assert_int_equal(((const struct world *)conf_root(doc))->count, 7);
-    conf_unref(doc);
-    unlink(path);
-    assert_int_equal(conf_load(&world_table, path, &doc), E_IO);
-    first_is(doc, "cannot be read: No such file or directory");
-    assert_int_equal(conf_load(&world_table, "/tmp", &doc), E_IO);
-    first_is(doc, "cannot be read: Is a directory");
-    conf_unref(NULL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -605,10 +456,6 @@ int main(void)
         cmocka_unit_test(laughs_are_bounded),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(maps_and_files_are_bounded),
-        cmocka_unit_test(fields_lead_to_lines),
-        cmocka_unit_test(problems_show_their_line),
-        cmocka_unit_test(secrets_are_covered),
-        cmocka_unit_test(files_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

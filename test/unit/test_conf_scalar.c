@@ -11,8 +11,8 @@ static const struct conf_row count = {.name = "count", .type = CONF_INT, .min = 
 static const struct conf_row any = {.name = "any", .type = CONF_INT};
 static const struct conf_row share = {.name = "share", .type = CONF_SHARE, .max = 1000000};
 static const struct conf_row wait = {.name = "wait", .type = CONF_DURATION, .max = INT64_MAX};
-static const struct conf_row pause = {.name = "pause", .type = CONF_DURATION, .min = 10,
-                                      .max = 60000};
+static const struct conf_row pause = {
+    .name = "pause", .type = CONF_DURATION, .min = 10, .max = 60000};
 static const struct conf_row bytes = {.name = "bytes", .type = CONF_BYTES};
 static const struct conf_row usd = {.name = "usd", .type = CONF_USD};
 static const struct conf_row choice = {.name = "choice", .type = CONF_CHOICE, .choices = words};
@@ -229,10 +229,10 @@ static void prints_the_shortest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_switches),     cmocka_unit_test(reads_whole_numbers),
-        cmocka_unit_test(reads_shares),       cmocka_unit_test(reads_durations),
-        cmocka_unit_test(reads_sizes),        cmocka_unit_test(reads_dollars),
-        cmocka_unit_test(reads_choices),      cmocka_unit_test(prints_what_it_reads),
+        cmocka_unit_test(reads_switches),      cmocka_unit_test(reads_whole_numbers),
+        cmocka_unit_test(reads_shares),        cmocka_unit_test(reads_durations),
+        cmocka_unit_test(reads_sizes),         cmocka_unit_test(reads_dollars),
+        cmocka_unit_test(reads_choices),       cmocka_unit_test(prints_what_it_reads),
         cmocka_unit_test(prints_the_shortest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
