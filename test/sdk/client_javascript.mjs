@@ -145,7 +145,9 @@ async function answers(way, prefix) {
     });
     await both("error_429", async () => {
         const error = await raises(OpenAI.RateLimitError, ask(model("status-429")));
-        assert.equal(error.code, "upstream_rate_limit");
+        assert.equal(error.code, "rate_limit_exceeded"); // the provider's own words
+        const other = await raises(OpenAI.RateLimitError, ask(model("status-429-text")));
+        assert.equal(other.code, "upstream_rate_limit"); // it had none
     });
     await both("error_500", async () => {
         const error = await raises(OpenAI.InternalServerError, ask(model("status-500")));

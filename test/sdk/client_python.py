@@ -218,9 +218,18 @@ def both_completions(w):
     same(answer.usage.total_tokens, 37)
 
 
+def both_completions_stream_with_usage(w):
+    chunks = list(w.client.completions.create(model=w.model("hello"), prompt="hi", stream=True,
+                                              stream_options={"include_usage": True}))
+    same(chunks[-1].usage.total_tokens, 37)
+    same({c.object for c in chunks}, {"text_completion"})
+
+
 def both_completions_stream(w):
     stream = w.client.completions.create(model=w.model("hello"), prompt="hi", stream=True)
-    same("".join(c.choices[0].text for c in stream if c.choices), HELLO)
+    chunks = list(stream)
+    same("".join(c.choices[0].text for c in chunks if c.choices), HELLO)
+    same({c.object for c in chunks}, {"text_completion"})
 
 
 def both_headers(w):
@@ -266,7 +275,9 @@ def both_error_422(w):
 
 def both_error_429(w):
     error = raises(openai.RateLimitError, w.ask, "status-429")
-    same(error.code, "upstream_rate_limit")
+    same(error.code, "rate_limit_exceeded")  # the provider's own words
+    error = raises(openai.RateLimitError, w.ask, "status-429-text")
+    same(error.code, "upstream_rate_limit")  # it had none that a client would understand
 
 
 def both_error_429_stream(w):
@@ -336,7 +347,8 @@ def check_models_list(w):
 
 def check_models_retrieve(w):
     same(w.client.models.retrieve("assistant").id, "assistant")
-    same(raises(openai.NotFoundError, w.client.models.retrieve, "gone/").status_code, 404)
+    same(raises(openai.NotFoundError, w.client.models.retrieve, "lane/cheep").status_code,
+         404)
 
 
 def check_other_base_url(w):
@@ -391,7 +403,7 @@ def check_timeout(w):
     began = time.monotonic()
     raises(openai.APITimeoutError, w.ask, "slow", timeout=0.3)
     same(time.monotonic() - began < 5 * w.world.slower, True)
-    same(w.world.turn("slow"), (499, "canceled"))
+    same(w.world.turn("slow"), (499, "client_gone"))
     same(w.ask("hello").choices[0].message.content, HELLO)
 
 

@@ -58,11 +58,16 @@ class World:
             SDK_URL=self.url, SDK_SLOWER=str(self.slower))
         if model_url:
             self.environment.update(MODEL_URL=model_url, MODEL_NAME=model_name)
+        config = os.path.join(self.folder, "sluice.yaml")
+        with open(os.path.join(HERE, "sluice.yaml"), encoding="utf-8") as file:
+            text = file.read().replace("@MODEL@", model_name or "none")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(text)
         program = os.path.abspath(os.environ.get("SLUICE") or os.path.join(ROOT, "build/sluice"))
         with open(os.path.join(self.folder, "stderr"), "wb") as out:
             self.process = subprocess.Popen(
-                [program, "serve", "--config", os.path.join(HERE, "sluice.yaml")],
-                env=self.environment, cwd=self.folder, stdout=out, stderr=out)
+                [program, "serve", "--config", config], env=self.environment, cwd=self.folder,
+                stdout=out, stderr=out)
         if not wait_for_port(self.port, self.process, 10 * self.slower):
             self.process.kill()
             raise RuntimeError("sluice did not start:\n" + self.told())
