@@ -4,9 +4,9 @@
  * io.c implements them over what a backend tells it: io_epoll.c (edge-triggered, every socket
  * registered once) or io_uring.c (bytes arrive in buffers of the kernel's choice);
  * `io_backend_select` chooses before loop_init. A read takes one system call when bytes are there
- * (none with io_uring), a write one when the kernel has room. Every call that waits obeys the task's deadline
- * and cancellation. Errors: E_EOF (orderly end), E_RESET, E_CLOSED (write to a closed peer),
- * E_REFUSED, E_TIMEOUT, E_IO, E_MEMORY, or the reason of a cancellation.
+ * (none with io_uring), a write one when the kernel has room. Every call that waits obeys the
+ * task's deadline and cancellation. Errors: E_EOF (orderly end), E_RESET, E_CLOSED (write to a
+ * closed peer), E_REFUSED, E_TIMEOUT, E_IO, E_MEMORY, or the reason of a cancellation.
  */
 #ifndef RT_IO_H
 #define RT_IO_H
