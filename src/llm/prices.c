@@ -64,6 +64,25 @@ static int entry_compare(const void *a, const void *b)
     return str_cmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
+/* The object that `text` begins with, inner ones included; STR_NONE when it does not end. */
+static struct str object_of(struct str text)
+{
+    unsigned depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && c == '{')
+            depth++;
+        else if (!quoted && c == '}' && --depth == 0)
+            return str_head(text, i + 1);
+    }
+    return STR_NONE;
+}
+
 /* The names of a list in the form of prices/prices.json: a line a model. */
 static int list_index(struct arena *arena, struct str text, struct list_of_prices *list)
 {
@@ -82,12 +101,10 @@ static int list_index(struct arena *arena, struct str text, struct list_of_price
         ptrdiff_t end = line.n > 1 ? str_find(str_tail(line, 1), STR("\":{")) : -1;
         if (end < 0 || line.p[0] != '"')
             continue;
-        struct str object = str_tail(line, (size_t)end + 3);
-        ptrdiff_t close = str_find(object, STR("}"));
-        if (close < 0)
-            continue;
-        list->at[list->n++] = (struct entry){.name = str_of(line.p + 1, (size_t)end),
-                                             .object = str_head(object, (size_t)close + 1)};
+        struct str object = object_of(str_tail(line, (size_t)end + 3));
+        if (object.p)
+            list->at[list->n++] =
+                (struct entry){.name = str_of(line.p + 1, (size_t)end), .object = object};
     }
     qsort(list->at, list->n, sizeof(*list->at), entry_compare);
     return 0;
@@ -206,6 +223,7 @@ static struct price *list_find(const struct list_of_prices *list, struct arena *
     struct price *price = v ? ARENA_NEW(arena, struct price) : NULL;
     if (!price)
         return NULL;
+    yyjson_val *over = yyjson_arr_get_first(yyjson_obj_get(v, "over"));
     *price = (struct price){
         .name = e->name,
         .input = json_get_i64(v, "input", PRICE_UNKNOWN),
@@ -217,6 +235,11 @@ static struct price *list_find(const struct list_of_prices *list, struct arena *
         .batch_output = json_get_i64(v, "batch_output", PRICE_UNKNOWN),
         .context_tokens = json_get_i64(v, "context", 0),
         .output_tokens_max = json_get_i64(v, "max_output", 0),
+        .long_tokens = json_get_i64(over, "tokens", 0),
+        .long_input = json_get_i64(over, "input", PRICE_UNKNOWN),
+        .long_cached = json_get_i64(over, "cached_input", PRICE_UNKNOWN),
+        .long_cache_write = json_get_i64(over, "cache_write", PRICE_UNKNOWN),
+        .long_output = json_get_i64(over, "output", PRICE_UNKNOWN),
         .source = list->title,
     };
     return price;
@@ -256,21 +279,45 @@ const struct price *prices_find(const struct prices *p, struct arena *arena, str
     return NULL;
 }
 
+static int64_t known(int64_t price, int64_t otherwise)
+{
+    return price == PRICE_UNKNOWN ? otherwise : price;
+}
+
+/* The price of a call whose prompt is over the limit for long ones. */
+static struct price long_price(const struct price *p)
+{
+    struct price l = *p;
+    l.input = known(p->long_input, p->input);
+    l.cached = known(p->long_cached, p->cached);
+    l.cache_write = known(p->long_cache_write, p->cache_write);
+    l.output = known(p->long_output, p->output);
+    /* Thinking without a long price of its own is never cheaper than speaking. */
+    if (l.reasoning != PRICE_UNKNOWN && l.reasoning < l.output)
+        l.reasoning = l.output;
+    return l;
+}
+
 int64_t price_cost(const struct price *p, const struct tokens *t)
 {
+    struct price longer;
     if (t->input == 0 && t->cached == 0 && t->cache_write == 0 && t->output == 0 &&
         t->reasoning == 0)
         return p ? 0 : COST_UNKNOWN;
     if (!p)
         return COST_UNKNOWN;
+    if (p->long_tokens > 0 && tokens_prompt(t) > p->long_tokens) {
+        longer = long_price(p);
+        p = &longer;
+    }
     const struct {
         int64_t tokens, price;
     } classes[] = {
         {t->input, p->input},
-        {t->cached, p->cached == PRICE_UNKNOWN ? p->input : p->cached},
-        {t->cache_write, p->cache_write == PRICE_UNKNOWN ? p->input : p->cache_write},
+        {t->cached, known(p->cached, p->input)},
+        {t->cache_write, known(p->cache_write, p->input)},
         {t->output, p->output},
-        {t->reasoning, p->reasoning == PRICE_UNKNOWN ? p->output : p->reasoning},
+        {t->reasoning, known(p->reasoning, p->output)},
     };
     __int128 sum = 0; /* nano-dollars times a million */
     for (unsigned i = 0; i < ARRAY_LEN(classes); i++) {
@@ -278,7 +325,8 @@ int64_t price_cost(const struct price *p, const struct tokens *t)
             return COST_UNKNOWN;
         sum += (__int128)classes[i].tokens * classes[i].price;
     }
-    return (int64_t)((sum + 500000) / 1000000);
+    sum = (sum + 500000) / 1000000;
+    return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
 }
 
 unsigned prices_count(const struct prices *p)

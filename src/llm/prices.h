@@ -28,6 +28,8 @@ struct price {
     struct str name;   /* as the list has it */
     int64_t input, cached, cache_write, output, reasoning, batch_input, batch_output;
     int64_t context_tokens, output_tokens_max; /* 0: not known */
+    /* A call whose prompt has more than long_tokens (0: no such rule) costs these, where given. */
+    int64_t long_tokens, long_input, long_cached, long_cache_write, long_output;
     struct str source; /* which list, of which day */
 };
 
@@ -56,7 +58,8 @@ const struct price *prices_find(const struct prices *p, struct arena *arena, str
 
 /*
  * Cost in nano-dollars, or COST_UNKNOWN where there is no price for a class that has tokens. A
- * class without a price of its own costs as input (cached, cache_write) or output (reasoning).
+ * class without a price of its own costs as input (cached, cache_write) or output (reasoning). What
+ * an int64_t cannot hold is INT64_MAX.
  */
 int64_t price_cost(const struct price *p, const struct tokens *t);
 
