@@ -56,6 +56,15 @@ static int stream_read_options(const struct json_scan *scan, struct llm_request 
         return 0;
     if (!yyjson_is_obj(m->value))
         return fault_set(f, E_BAD_REQUEST, "'stream_options' has to be an object");
+    unsigned given = 0;
+    size_t i, n;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(m->value, i, n, key, value)
+    {
+        given += yyjson_equals_str(key, "include_usage");
+    }
+    if (given > 1) /* we would count on the usage that the provider might not send */
+        return fault_set(f, E_DUPLICATE_KEY, "'stream_options.include_usage' stands twice");
     yyjson_val *include = yyjson_obj_get(m->value, "include_usage");
     if (include && !yyjson_is_bool(include) && !yyjson_is_null(include))
         return fault_set(f, E_BAD_REQUEST, "'stream_options.include_usage' has to be a boolean");
@@ -63,15 +72,16 @@ static int stream_read_options(const struct json_scan *scan, struct llm_request 
     return 0;
 }
 
-static int count_read(const struct json_scan *scan, struct str key, int64_t *value,
-                      struct fault *f)
+static int count_read(const struct json_scan *scan, struct str key, unsigned least,
+                      int64_t *value, struct fault *f)
 {
     const struct json_member *m = json_scan_find(scan, key, NULL);
     if (!m || yyjson_is_null(m->value))
         return 0;
-    if (!yyjson_is_uint(m->value) || yyjson_get_uint(m->value) > INT32_MAX)
-        return fault_set(f, E_BAD_REQUEST, "'%s' has to be a whole number from 0 to %d", key.p,
-                         INT32_MAX);
+    uint64_t given = yyjson_get_uint(m->value);
+    if (!yyjson_is_uint(m->value) || given < least || given > INT32_MAX)
+        return fault_set(f, E_BAD_REQUEST, "'%s' has to be a whole number from %u to %d", key.p,
+                         least, INT32_MAX);
     *value = (int64_t)yyjson_get_uint(m->value);
     return 0;
 }
@@ -103,11 +113,11 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
     if (!err && llm_ops[op].streams)
         err = stream_read_options(scan, &r, f);
     if (!err)
-        err = count_read(scan, STR("max_tokens"), &r.max_tokens, f);
+        err = count_read(scan, STR("max_tokens"), 0, &r.max_tokens, f);
     if (!err)
-        err = count_read(scan, STR("max_completion_tokens"), &r.max_tokens, f);
+        err = count_read(scan, STR("max_completion_tokens"), 0, &r.max_tokens, f);
     if (!err)
-        err = count_read(scan, STR("n"), &r.choices, f);
+        err = count_read(scan, STR("n"), 1, &r.choices, f);
     if (!err)
         err = operation_check(scan, op, f);
     if (!err)
@@ -149,34 +159,36 @@ int openai_edit_params(const struct llm_request *r, struct str params, struct ar
     err = json_scan(r->body, &scan, NULL);
     if (err)
         return err;
+    struct buf text;
+    buf_init(&text, params.n * 6 + 16);
     size_t i, n;
     yyjson_val *key, *value;
     yyjson_obj_foreach(yyjson_doc_get_root(doc), i, n, key, value)
     {
         if (json_scan_find(scan, json_str(key), NULL))
             continue;
-        struct buf text;
-        buf_init(&text, params.n * 6 + 16);
         json_quote(&text, json_str(key));
         buf_char(&text, ':');
         json_value(&text, value);
         buf_char(&text, ',');
-        struct str kept = text.failed ? STR_NONE : arena_str(arena, buf_view(&text));
-        buf_fini(&text);
-        if (!kept.p)
-            return E_MEMORY;
-        err = llm_edit_add(edits, (struct json_span){r->inside_at, r->inside_at}, kept);
-        if (err)
-            return err;
     }
-    return 0;
+    bool any = text.n > 0;
+    struct str kept = text.failed ? STR_NONE : arena_str(arena, buf_view(&text));
+    buf_fini(&text);
+    if (!kept.p)
+        return any ? E_MEMORY : 0;
+    /* One edit for all of them, however many the configuration names. */
+    return any ? llm_edit_add(edits, (struct json_span){r->inside_at, r->inside_at}, kept) : 0;
 }
+
+/* A count beyond this is no count: sums over many calls have to fit, too. */
+#define USAGE_TOKENS_MAX 1000000000000
 
 static void usage_read(yyjson_val *usage, struct openai_facts *facts)
 {
     int64_t prompt = json_get_i64(usage, "prompt_tokens", -1);
     int64_t completion = json_get_i64(usage, "completion_tokens", 0);
-    if (prompt < 0)
+    if (prompt < 0 || prompt > USAGE_TOKENS_MAX || completion > USAGE_TOKENS_MAX)
         return;
     int64_t cached =
         json_get_i64(yyjson_obj_get(usage, "prompt_tokens_details"), "cached_tokens", 0);
@@ -275,23 +287,28 @@ int openai_event_read(struct str data, struct openai_facts *ret_facts)
 int openai_event_without_usage(struct str raw, struct str data, struct buf *out)
 {
     const struct json_scan *scan = NULL;
-    int err = json_scan(data, &scan, NULL);
-    if (err)
-        return err;
+    if (json_scan(data, &scan, NULL) != 0)
+        return E_UPSTREAM_BODY; /* the provider's fault, not the client's */
     size_t data_at = (size_t)(data.p - raw.p);
-    for (size_t i = 0; i < scan->count; i++) {
+    size_t kept = scan->count; /* members 0 .. kept, without the usage that stands at the end */
+    while (kept > 0 && str_eq(scan->member[kept - 1].key, STR("usage")))
+        kept--;
+    size_t done = 0; /* 0 .. done of `raw` is written or cut */
+    for (size_t i = 0; i < kept; i++) {
         if (!str_eq(scan->member[i].key, STR("usage")))
             continue;
-        /* The comma behind the member goes with it, or the one in front of the last member. */
-        size_t from = scan->member[i].member_at.from, to = scan->member[i].member_at.to;
-        if (i + 1 < scan->count)
-            to = scan->member[i + 1].member_at.from;
-        else if (i > 0)
-            from = scan->member[i - 1].member_at.to;
-        buf_add(out, raw.p, data_at + from);
-        return buf_add(out, raw.p + data_at + to, raw.n - data_at - to);
+        size_t from = data_at + scan->member[i].member_at.from; /* the comma behind goes with it */
+        buf_add(out, raw.p + done, from - done);
+        done = data_at + scan->member[i + 1].member_at.from;
     }
-    return buf_str(out, raw);
+    if (kept < scan->count) { /* here the comma in front does */
+        size_t from = kept > 0 ? scan->member[kept - 1].member_at.to
+                               : scan->member[0].member_at.from;
+        buf_add(out, raw.p + done, data_at + from - done);
+        done = data_at + scan->member[scan->count - 1].member_at.to;
+    }
+    buf_add(out, raw.p + done, raw.n - done);
+    return out->failed;
 }
 
 const char *openai_error_type(int status)
