@@ -223,12 +223,26 @@ static int params_merge(struct arena *arena, struct str outer, struct str inner,
     return ret_params->p ? 0 : E_MEMORY;
 }
 
+/* What decides how sluice itself reads the answer belongs to the request. */
 static bool params_check(struct models *m, const void *field, struct str params)
 {
-    if (params.n == 0 || params.p[0] == '{')
+    static const char *const not_here[] = {"model", "stream", "stream_options"};
+    if (params.n == 0)
         return true;
-    conf_complain(m->doc, field, "expected a map of parameters, such as {temperature: 0}");
-    return false;
+    yyjson_val *root = json_peek(params);
+    if (!yyjson_is_obj(root)) {
+        conf_complain(m->doc, field,
+                      "expected a map of parameters, such as {temperature: 0}");
+        return false;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(not_here); i++) {
+        if (!yyjson_obj_get(root, not_here[i]))
+            continue;
+        conf_complain(m->doc, field, "'%s' is the request's own and no parameter to add",
+                      not_here[i]);
+        return false;
+    }
+    return true;
 }
 
 static int target_add(struct expansion *x, const struct provider *p, struct str model,
@@ -251,6 +265,18 @@ static int target_add(struct expansion *x, const struct provider *p, struct str 
 static int name_expand(struct expansion *x, struct str name, struct str params,
                        const struct timeouts *timeouts, unsigned depth);
 
+static struct str effort_params(struct arena *arena, struct str effort)
+{
+    struct buf out;
+    buf_init(&out, effort.n * 6 + 32);
+    buf_str(&out, STR("{\"reasoning_effort\":"));
+    json_quote(&out, effort);
+    buf_char(&out, '}');
+    struct str params = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
+    buf_fini(&out);
+    return params;
+}
+
 static int lane_expand(struct expansion *x, struct str lane, struct str params,
                        const struct timeouts *timeouts, unsigned depth)
 {
@@ -265,9 +291,7 @@ static int lane_expand(struct expansion *x, struct str lane, struct str params,
             struct str own = item->params;
             int err = params_check(x->m, &item->params, own) ? 0 : E_CONFIG;
             if (!err && item->reasoning_effort.n) {
-                struct str effort =
-                    arena_printf(x->m->arena, "{\"reasoning_effort\":\"%.*s\"}",
-                                 STR_ARGS(item->reasoning_effort));
+                struct str effort = effort_params(x->m->arena, item->reasoning_effort);
                 err = effort.p ? params_merge(x->m->arena, effort, item->params, &own) : E_MEMORY;
             }
             if (!err)
