@@ -124,9 +124,12 @@ int turn_next(struct turn *t)
     unsigned i = t->at;
     while (i < t->chain->n) {
         const struct lever_switch *on = t->chain->at[i].on;
-        bool held_out = on->on && (t->notes[i].held_out || passes_by(on));
-        t->notes[i].held_out = held_out;
-        if (on->on && !held_out)
+        struct lever_note *note = &t->notes[i];
+        if (on->on && !note->met) { /* once a turn, however often the way leads past it */
+            note->met = true;
+            note->held_out = passes_by(on);
+        }
+        if (on->on && !note->held_out)
             break;
         i++;
     }

@@ -63,6 +63,7 @@ struct lever_note {
     const char *verdict; /* a literal such as "second try"; NULL: nothing */
     int64_t own_us;
     int64_t saved_tokens, saved_usd_nanos;
+    bool met;      /* the turn came to it: whether it is held out is settled */
     bool held_out;
 };
 
