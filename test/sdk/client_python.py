@@ -450,13 +450,20 @@ def check_retry_not_wanted(w):
     same(w.ask("flaky").choices[0].message.content, "At the second try.")
 
 
-def check_pool_is_reused(w):
-    """An error's connection serves the next request: one client, one connection at most."""
-    for name in ("status-400", "hello", "status-404", "hello"):
-        try:
-            w.ask(name)
-        except openai.APIStatusError as error:
-            same("close" in error.response.headers.get("connection", ""), False)
+def check_connection_is_kept(w):
+    """After an error, too: every turn so far came over one connection."""
+    ports = set()
+
+    def note(response):
+        ports.add(response.extensions["network_stream"].get_extra_info("client_addr")[1])
+    with openai.DefaultHttpxClient(event_hooks={"response": [note]}) as http:
+        client = w.another(http_client=http)
+        for name in ("status-400", "hello", "status-404", "lane/cheep", "hello"):
+            try:
+                w.ask(name, client=client)
+            except openai.APIStatusError:
+                pass
+    same(len(ports), 1)
 
 
 def check_fifty_at_once(w):
