@@ -1,5 +1,8 @@
 #include "api/pass.h"
 
+/* Room for what sluice adds to an answer. */
+#define OWN_HEADERS 8
+
 #define WORD(literal) {literal, sizeof(literal) - 1}
 
 /* The provider is told what is asked, not who asks; and sluice writes some of these itself. A star
@@ -40,6 +43,9 @@ int pass_upstream(const struct http_headers *from, struct arena *arena, bool wit
                   struct http_headers *ret_headers)
 {
     http_headers_init(ret_headers, arena);
+    int reserved = http_headers_reserve(ret_headers, from->n);
+    if (reserved)
+        return reserved;
     for (unsigned i = 0; i < from->n; i++) {
         struct str name = from->at[i].name;
         bool type = with_type && str_eq_nocase(name, STR("content-type"));
@@ -54,6 +60,9 @@ int pass_upstream(const struct http_headers *from, struct arena *arena, bool wit
 
 int pass_downstream(const struct http_headers *from, struct http_headers *to)
 {
+    int reserved = http_headers_reserve(to, from->n + OWN_HEADERS);
+    if (reserved)
+        return reserved;
     for (unsigned i = 0; i < from->n; i++) {
         struct str name = from->at[i].name;
         if (http_header_is_hop_by_hop(name) || is_listed(name, kept_from_clients))

@@ -20,9 +20,10 @@ void http_headers_init(struct http_headers *h, struct arena *arena)
 }
 
 /* The old array stays in the arena: it goes with the request. */
-static int headers_grow(struct http_headers *h)
+int http_headers_reserve(struct http_headers *h, unsigned cap)
 {
-    unsigned cap = h->cap > 0 ? h->cap * 2 : HEADERS_FIRST_CAP;
+    if (cap <= h->cap)
+        return 0;
     struct http_header *at = arena_alloc(h->arena, cap * sizeof(*at));
 
     if (at == NULL)
@@ -37,7 +38,7 @@ static int headers_grow(struct http_headers *h)
 int http_headers_add(struct http_headers *h, struct str name, struct str value)
 {
     if (h->n == h->cap) {
-        int err = headers_grow(h);
+        int err = http_headers_reserve(h, h->cap > 0 ? h->cap * 2 : HEADERS_FIRST_CAP);
         if (err != 0)
             return err;
     }

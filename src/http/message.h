@@ -37,6 +37,8 @@ struct http_headers {
 };
 
 void http_headers_init(struct http_headers *h, struct arena *arena);
+/* Room for `n` fields in all, so that nothing has to grow. */
+MUSTCHECK int http_headers_reserve(struct http_headers *h, unsigned n);
 /* Appends; 0 or E_MEMORY. */
 MUSTCHECK int http_headers_add(struct http_headers *h, struct str name, struct str value);
 /* The first value of `name`, or STR_NONE. */

@@ -17,7 +17,7 @@
 #include "base/str.h"
 #include "net/stream.h"
 
-#define RBUF_BYTES    (16 * 1024)
+#define RBUF_BYTES    (32 * 1024)
 #define RBUF_FREE_MAX 64 /* blocks that the free list keeps */
 
 struct rbuf {

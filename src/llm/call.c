@@ -226,7 +226,7 @@ static int event_take(struct llm_call *c, struct run *run, const struct sse_even
         if (err)
             return err;
     }
-    if (!c->out.cut_usage || !facts.has_usage_member)
+    if (!c->cut_usage || !facts.has_usage_member)
         return run_add(c, run, e->raw, piece);
     if (facts.only_usage)
         return 0;
@@ -367,18 +367,22 @@ static void endpoint_judge(struct llm_call *c, int err)
         endpoint_failed(c->endpoint);
 }
 
-int llm_call_run(struct llm_call *c, struct fault *f)
+int llm_call_write(struct llm_call *c, struct llm_outgoing *ret_out)
 {
     const struct provider_kind *kind = c->target->provider->kind;
+    int err = kind->request_write(c->target, c->request, c->arena, ret_out);
+    c->cut_usage = ret_out->cut_usage;
+    return err;
+}
+
+int llm_call_run(struct llm_call *c, struct fault *f)
+{
     c->began_us = clock_mono_us();
     c->began_wall_us = clock_wall_us();
     int64_t outer = task_deadline(c->deadline_ms);
-    int err = kind->request_write(c->target, c->request, c->arena, &c->out);
-    if (!err) {
-        err = send_and_head(c, f);
-        err = err ? head_fault(c, err, f) : answer_take(c, f);
-        transport_of(c)->end(c);
-    }
+    int err = send_and_head(c, f);
+    err = err ? head_fault(c, err, f) : answer_take(c, f);
+    transport_of(c)->end(c);
     task_deadline_restore(outer);
     c->ended_us = clock_mono_us();
     bill_make(c, err);

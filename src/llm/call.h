@@ -57,7 +57,7 @@ struct llm_call {
     struct endpoint *endpoint; /* NULL where there is none */
 
     /* the transport's and the reader's own */
-    struct llm_outgoing out;
+    bool cut_usage;          /* usage was asked for on the client's behalf */
     struct http_call http;
     struct upool_conn *conn;
     struct sse sse;
@@ -66,6 +66,9 @@ struct llm_call {
     bool finished, done;     /* a finish_reason, and [DONE], were seen */
     void *own;
 };
+
+/* For transports: what goes upstream, as the kind of provider writes it. */
+MUSTCHECK int llm_call_write(struct llm_call *call, struct llm_outgoing *ret_out);
 
 void llm_call_init(struct llm_call *call);
 void llm_call_fini(struct llm_call *call);

@@ -348,6 +348,10 @@ static int recorded_send(struct llm_call *c, bool fresh UNUSED, struct fault *f)
     if (!p)
         return E_MEMORY;
     c->own = p;
+    struct llm_outgoing out;
+    int err = llm_call_write(c, &out);
+    if (err)
+        return err;
     c->connected_us = clock_mono_us();
     struct str prompt = prompt_of(c->request, c->arena);
     p->r = choose(all, c->target->model, prompt);

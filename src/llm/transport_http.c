@@ -12,7 +12,9 @@ static int headers_make(const struct llm_call *c, struct http_headers *h)
     const struct provider *p = c->target->provider;
     struct str key = p->key_value.n ? p->key_value : c->pass_key;
     http_headers_init(h, c->arena);
-    int err = http_headers_add(h, STR("Host"), c->endpoint->host_header);
+    int err = http_headers_reserve(h, 4 + p->headers.n + (c->headers ? c->headers->n : 0));
+    if (!err)
+        err = http_headers_add(h, STR("Host"), c->endpoint->host_header);
     if (!err && key.n)
         err = http_headers_add(h, p->key_header, key);
     if (!err)
@@ -58,14 +60,19 @@ static int http_send(struct llm_call *c, bool fresh, struct fault *f)
         return err;
     const struct replica *r = &c->target->provider->replicas[c->replica];
     struct http_headers headers;
+    struct llm_outgoing out;
     err = headers_make(c, &headers);
+    if (!err)
+        err = llm_call_write(c, &out);
+    if (err)
+        return err;
     struct str target =
-        arena_printf(c->arena, "%.*s%.*s", STR_ARGS(r->path), STR_ARGS(c->out.path));
-    if (err || !target.p)
-        return err ? err : E_MEMORY;
+        arena_printf(c->arena, "%.*s%.*s", STR_ARGS(r->path), STR_ARGS(out.path));
+    if (!target.p)
+        return E_MEMORY;
     struct iovec pieces[2 * LLM_EDITS_MAX + 1];
     size_t bytes = 0;
-    unsigned n = llm_edits_apply(&c->out.edits, c->request->body, pieces, &bytes);
+    unsigned n = llm_edits_apply(&out.edits, c->request->body, pieces, &bytes);
     http_call_begin(&c->http, c->conn, c->arena, &http_limits_default);
     c->sent = true;
     return http_call_send(&c->http, STR("POST"), target, &headers, pieces, (int)n);
