@@ -479,7 +479,7 @@ static int unknown_name(const struct models *m, struct str asked, struct arena *
         words[i] = m->names[i].name;
     struct str near = str_nearest(asked, words, m->names_n);
     return fault_set(f, lane ? E_UNKNOWN_LANE : E_UNKNOWN_MODEL,
-                     "there is no %s '%.*s'%s%.*s%s; GET /v1/models lists what there is",
+                     "there is no %s '%.*s'%s%.*s%s (GET /v1/models lists what there is)",
                      lane ? "lane" : "model", STR_ARGS(str_head(asked, 80)),
                      near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
 }
@@ -502,6 +502,8 @@ int models_resolve(const struct models *m, struct str asked, struct arena *arena
                          "lane (lane/NAME) or a model");
     struct str model = asked;
     const struct provider *p = provider_of(m, asked, &model);
+    if (!p && str_ends(asked, STR("/")) && models_provider(m, str_head(asked, asked.n - 1)))
+        return unknown_name(m, asked, arena, f); /* a provider, and no model of it */
     if (!p) {
         p = m->default_provider;
         model = asked;

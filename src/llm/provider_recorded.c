@@ -235,13 +235,16 @@ static void play_whole_write(struct buf *out, const struct llm_call *c, yyjson_v
     buf_char(out, '}');
 }
 
-static void event_write(struct buf *out, const struct llm_call *c, struct str word, bool last)
+static void event_write(struct buf *out, const struct llm_call *c, struct str word, bool first,
+                        bool last)
 {
     bool chat = c->request->op == OP_CHAT;
     buf_str(out, STR("data: "));
     head_write(out, c, chat ? "chat.completion.chunk" : "text_completion");
     buf_str(out, STR(",\"choices\":[{\"index\":0,"));
     buf_str(out, chat ? STR("\"delta\":{") : STR("\"text\":"));
+    if (chat && first)
+        buf_str(out, STR("\"role\":\"assistant\","));
     if (chat && !last)
         buf_str(out, STR("\"content\":"));
     if (!last)
@@ -261,15 +264,15 @@ static unsigned play_stream_write(struct buf *out, const struct llm_call *c, yyj
         size_t n = 1;
         while (n < rest.n && rest.p[n] != ' ')
             n++;
-        event_write(out, c, str_head(rest, n), false);
+        event_write(out, c, str_head(rest, n), events == 0, false);
         rest = str_tail(rest, n);
         events++;
     }
-    event_write(out, c, STR(""), true);
+    event_write(out, c, STR(""), false, true);
     yyjson_val *tokens = yyjson_obj_get(line, "tokens");
     if (tokens) {
         buf_str(out, STR("data: "));
-        head_write(out, c, "chat.completion.chunk");
+        head_write(out, c, c->request->op == OP_CHAT ? "chat.completion.chunk" : "text_completion");
         buf_str(out, STR(",\"choices\":[],\"usage\":"));
         usage_write(out, tokens);
         buf_str(out, STR("}\n\n"));

@@ -181,7 +181,7 @@ void turn_meter_call(const struct turn *t, const struct llm_call *c, int err)
 static void levers_meter(const struct turn *t)
 {
     struct turn_metrics *m = t->house->meters;
-    for (unsigned i = 0; t->chain && i < t->chain->n && t->calls_n > 0; i++) {
+    for (unsigned i = 0; t->notes && i < t->chain->n && t->calls_n > 0; i++) {
         const struct lever *lever = t->chain->at[i].lever;
         const struct lever_note *note = &t->notes[i];
         if (m->lever[i] != lever) {

@@ -122,6 +122,10 @@ static bool passes_by(const struct lever_switch *on)
 int turn_next(struct turn *t)
 {
     unsigned i = t->at;
+    if (!t->notes)
+        t->notes = ARENA_ARRAY(t->arena, struct lever_note, t->chain->n + 1);
+    if (!t->notes)
+        return E_MEMORY;
     while (i < t->chain->n) {
         const struct lever_switch *on = t->chain->at[i].on;
         struct lever_note *note = &t->notes[i];
@@ -174,7 +178,7 @@ int64_t turn_overhead_us(const struct turn *t)
 static struct str levers_json(const struct turn *t)
 {
     struct buf out = {0};
-    for (unsigned i = 0; t->chain && i < t->chain->n; i++) {
+    for (unsigned i = 0; t->notes && i < t->chain->n; i++) {
         const struct lever_note *n = &t->notes[i];
         if (!n->verdict && !n->held_out)
             continue;

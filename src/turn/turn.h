@@ -110,7 +110,7 @@ struct turn {
     const struct target *target; /* who is asked now; fallback moves it */
     uint64_t tried;              /* replicas of it that failed */
     int64_t deadline_ms;
-    struct lever_note notes[LEVERS_MAX];
+    struct lever_note *notes; /* as many as the chain has levers; NULL before the first */
 
     /* the answer: of the last call */
     struct llm_call *call;
