@@ -198,6 +198,7 @@ static void json_like_yaml(void **state)
     json("\n  - a: {}\n  - []\n  - |\n    two\n    lines", "[{\"a\":{}},[],\"two\\nlines\\n\"]");
     json("\n  a: &x {n: 1}\n  b: *x\n  c: [*x, *x]",
          "{\"a\":{\"n\":1},\"b\":{\"n\":1},\"c\":[{\"n\":1},{\"n\":1}]}");
+    json("[&a 1, *a, &a 2, *a]", "[1,1,2,2]");
     bad("json: [.inf]\n", 1, 8, "json", "cannot be written as JSON");
     bad("json: 0xffffffffffffffffff\n", 1, 7, "json", "is too large");
 }
@@ -338,9 +339,13 @@ static void syntax_errors_have_a_line(void **state)
     bad(": b\n", 1, 1, "", "a name is missing");
     bad("<<: {text: a}\n", 1, 1, "", "merging with << is not known");
     bad("text: !color red\n", 1, 14, "text", "the tag '!color' is not known");
+    bad("? text\n:\t?\n", 2, 2, "", "a tab in the indentation");
+    bad("text: a\x80\n", 1, 8, "", "not UTF-8");
     bad("text: a\xff\n", 1, 8, "", "not UTF-8");
     bad("text: \xc3\xa9\x01\n", 1, 8, "", "control character");
     bad("text: \"a\\0\"\n", 1, 7, "text", "NUL");
+    bad("flag: on\ntext: \"\\ud800\"\n", 2, 8, "", "invalid UTF8 escape");
+    bad("\xEF\xBB\xBFnope: 1\n", 1, 1, "nope", "there is no such setting");
 }
 
 static void all_problems_are_collected(void **state)
@@ -359,6 +364,12 @@ static void all_problems_are_collected(void **state)
         assert_int_equal(conf_problem(doc, i)->line, lines[i]);
     assert_true(conf_problem(doc, 1)->column < conf_problem(doc, 2)->column);
     assert_null(conf_problem(doc, ARRAY_LEN(lines)));
+    conf_unref(doc);
+    doc = load("items: [{weight: 0, nope: 1}]\n", E_CONFIG); /* the missing one is found last */
+    static const unsigned columns[] = {9, 18, 21};
+    assert_int_equal(conf_problem_count(doc), ARRAY_LEN(columns));
+    for (unsigned i = 0; i < ARRAY_LEN(columns); i++)
+        assert_int_equal(conf_problem(doc, i)->column, columns[i]);
     conf_unref(doc);
 }
 
@@ -392,6 +403,24 @@ static void laughs_are_bounded(void **state)
         buf_printf(&text, "  a%d: &a%d [*a%d, *a%d, *a%d, *a%d]\n", i, i, i - 1, i - 1, i - 1,
                    i - 1);
     first_is(load_buf(&text, E_CONFIG), "more than 100000 values, aliases written out");
+}
+
+static void values_are_counted(void **state)
+{
+    (void)state;
+    for (int n = 99997; n <= 99998; n++) { /* with the file's map, the name and the list */
+        struct buf text;
+        buf_init(&text, 1 << 20);
+        buf_str(&text, STR("json: ["));
+        for (int i = 0; i < n; i++)
+            buf_str(&text, STR("x,"));
+        buf_char(&text, ']');
+        struct conf_doc *doc = load_buf(&text, n == 99997 ? 0 : E_CONFIG);
+        if (n == 99997)
+            conf_unref(doc);
+        else
+            first_is(doc, "more than 100000 values");
+    }
 }
 
 static void depth_is_bounded(void **state)
@@ -454,6 +483,7 @@ int main(void)
         cmocka_unit_test(syntax_errors_have_a_line),
         cmocka_unit_test(all_problems_are_collected),
         cmocka_unit_test(laughs_are_bounded),
+        cmocka_unit_test(values_are_counted),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(maps_and_files_are_bounded),
     };

@@ -111,6 +111,31 @@ static void fields_lead_to_lines(void **state)
     conf_unref(doc);
 }
 
+/* Where a struct and its first setting share an address, the setting is meant if it was given. */
+static void shared_addresses(void **state)
+{
+    (void)state;
+    struct one {
+        int64_t only;
+    };
+    static const struct conf_row rows[] = {
+        {.name = "only", .type = CONF_INT, .offset = offsetof(struct one, only)}, {0}};
+    static const struct conf_table table = {
+        .name = "one", .size = sizeof(struct one), .rows = rows};
+    static const struct conf_row root_rows[] = {{.name = "map", .type = CONF_MAP, .child = &table},
+                                                {0}};
+    static const struct conf_table root = {
+        .name = "root", .size = sizeof(struct conf_map), .rows = root_rows};
+    struct conf_doc *doc;
+    assert_int_equal(conf_load_text(&root, "t", STR("map:\n  a:\n    only: 1\n  b: {}\n"), &doc),
+                     0);
+    const struct conf_map *map = conf_root(doc);
+    const struct one *items = map->at;
+    complain_at(doc, &items[0], 3, "map.a.only");
+    complain_at(doc, &items[1], 4, "map.b");
+    conf_unref(doc);
+}
+
 /* ---------------------------------------------------------------- shown to people */
 
 static void shows(const char *text, const char *want)
@@ -148,7 +173,7 @@ static void secrets_are_covered(void **state)
         "parst: {a: {is: b, api_key: hunter2hunter2, weight: 1}}\n",
         "json: {Authorization: Bearer hunter2hunter2, b: [}\n",
         "flag: [sk-hunter2hunter2]\n",
-        "parts: {a: {is: &k sk-hunter2hunter2, key: *k, weight: x}}\n",
+        "parts: {a: {is: &k hunter2hunter2, key: *k, weight: x}}\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct conf_doc *doc = load(texts[i], E_CONFIG);
@@ -205,9 +230,8 @@ static void files_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fields_lead_to_lines),
-        cmocka_unit_test(problems_show_their_line),
-        cmocka_unit_test(secrets_are_covered),
+        cmocka_unit_test(fields_lead_to_lines),     cmocka_unit_test(shared_addresses),
+        cmocka_unit_test(problems_show_their_line), cmocka_unit_test(secrets_are_covered),
         cmocka_unit_test(files_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
