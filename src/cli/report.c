@@ -35,7 +35,7 @@ static const char help[] =
     "  --config FILE  or the configuration that names it; without either: sluice.yaml here,\n"
     "                 else " USUAL_DB "\n\n"
     "A cost that is not known (a model without a price) is shown as such and never as 0. The\n"
-    "percentiles p50, p95 and p99 are those of turns without an error, to within a fifth.\n\n"
+    "percentiles p50, p95 and p99 are those of turns without an error, to within an eighth.\n\n"
     "Examples:\n"
     "  sluice report --by day,model --since 7d\n"
     "  sluice report --by key --since 2026-11-01 --until 2026-11-30 --csv > november.csv\n";

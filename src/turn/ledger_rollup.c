@@ -33,17 +33,16 @@ void ledger_sum_name(unsigned sum, char out[16])
 
 /* ---- latency ---- */
 
-/* Step 0 ends at 1 ms; then two steps for each doubling: 1, 1.5, 2, 3, 4, 6, 8 ... ms. */
+#define STEP_1_BITS 7 /* step 1 begins at 128 us */
+
+/* Step 0, then four for each doubling: 128, 160, 192, 224, 256, 320, 384 ... us. */
 unsigned ledger_latency_step(int64_t us)
 {
-    if (us < 1000)
+    if (us < 1 << STEP_1_BITS)
         return 0;
-    uint64_t ms = (uint64_t)us / 1000;
-    unsigned doublings = 63 - (unsigned)__builtin_clzll(ms);
-    if (doublings > LEDGER_LATENCY_STEPS / 2)
-        return LEDGER_LATENCY_STEPS - 1;
-    bool upper = (uint64_t)us >= UINT64_C(1500) << doublings;
-    unsigned step = 1 + 2 * doublings + upper;
+    unsigned bits = 63 - (unsigned)__builtin_clzll((uint64_t)us);
+    unsigned quarter = (unsigned)((uint64_t)us >> (bits - 2)) & 3;
+    unsigned step = 1 + 4 * (bits - STEP_1_BITS) + quarter;
     return step < LEDGER_LATENCY_STEPS ? step : LEDGER_LATENCY_STEPS - 1;
 }
 
@@ -51,26 +50,21 @@ int64_t ledger_latency_from_us(unsigned step)
 {
     if (step == 0)
         return 0;
-    return (int64_t)((step & 1 ? UINT64_C(1000) : UINT64_C(1500)) << ((step - 1) / 2));
+    unsigned bits = STEP_1_BITS + (step - 1) / 4;
+    return (int64_t)(UINT64_C(4) + (step - 1) % 4) << (bits - 2);
 }
 
 int64_t ledger_latency_percentile(const int64_t counts[LEDGER_LATENCY_STEPS], double share)
 {
-    int64_t all = 0;
+    int64_t all = 0, below = 0;
     for (unsigned i = 0; i < LEDGER_LATENCY_STEPS; i++)
         all += counts[i];
     if (all <= 0)
         return -1;
-    double goal = share * (double)all;
-    double below = 0;
     for (unsigned i = 0; i < LEDGER_LATENCY_STEPS - 1; i++) {
-        double here = (double)counts[i];
-        if (here > 0 && below + here >= goal) {
-            double from = (double)ledger_latency_from_us(i);
-            double to = (double)ledger_latency_from_us(i + 1);
-            return (int64_t)(from + (to - from) * (goal - below) / here);
-        }
-        below += here;
+        below += counts[i];
+        if (counts[i] > 0 && (double)below >= share * (double)all)
+            return (ledger_latency_from_us(i) + ledger_latency_from_us(i + 1)) / 2;
     }
     return ledger_latency_from_us(LEDGER_LATENCY_STEPS - 1); /* or more: the last has no end */
 }

@@ -6,8 +6,8 @@
  * where it was spent. A turn with several tags has them all in one group ("a,b"): sums over groups
  * are exact, and who reports by tag takes them apart.
  *
- * Latency (of turns that were done) is kept as counts in steps of 1, 1.5, 2, 3, 4, 6 ... ms, from
- * which percentiles follow to within a fifth of their value.
+ * Latency (of turns that were done) is kept as counts in steps: below 128 us, then four equal ones
+ * for each doubling. The middle of a step is within an eighth of everything in it.
  *
  * Internal to the ledger and to what reads it.
  */
@@ -23,7 +23,7 @@
 #include "store/rows.h"
 #include "turn/ledger.h"
 
-#define LEDGER_LATENCY_STEPS 40
+#define LEDGER_LATENCY_STEPS 96
 /* More groups a day than this are put together under "(other)", as tags and models come from
  * clients. */
 #define LEDGER_GROUPS_MAX 65536
@@ -83,7 +83,8 @@ void ledger_groups_free(struct ledger_groups *g);
 /* Which step a latency falls into, and where step `i` begins. */
 unsigned ledger_latency_step(int64_t us);
 int64_t ledger_latency_from_us(unsigned step);
-/* The latency that `share` (0 .. 1) of the counted turns do not pass; -1 where none was counted. */
+/* The latency that `share` (0 .. 1) of the counted turns do not pass, to within an eighth; -1 where
+ * none was counted. */
 int64_t ledger_latency_percentile(const int64_t counts[LEDGER_LATENCY_STEPS], double share);
 
 /* The names of columns in `rollups`. */
