@@ -115,6 +115,8 @@ bool value_is_none(const struct conf_row *row, const void *field)
                 return true; /* written out, it would be missing something */
         return false;
     default:
+        if (row->flags & CONF_OPTIONAL)
+            return scalar_is_number(row->type) && scalar_get(row, field) == CONF_NOT_GIVEN;
         return scalar_is_number(row->type) && row->type != CONF_BOOL && row->type != CONF_CHOICE &&
                scalar_get(row, field) == 0 && !scalar_in_bounds(row, 0);
     }

@@ -168,14 +168,27 @@ static void weigh(struct builder *b, const struct node *node)
         stop(b, node->line, node->column, "nested deeper than %d levels", NODE_DEPTH_MAX);
 }
 
+/*
+ * Piece by piece: fy_token_get_text trusts a length counted elsewhere, which in 0.7.12 is wrong
+ * for some line breaks.
+ */
 static struct str token_text(struct builder *b, struct fy_token *token)
 {
-    size_t n = 0;
-    const char *p = token ? fy_token_get_text(token, &n) : NULL;
-    struct str text = arena_str(b->arena, str_of(p, p ? n : 0));
-    if (!text.p)
+    struct buf text;
+    struct str copy = STR_NONE;
+    struct fy_token_iter *iter = token ? fy_token_iter_create(token) : NULL;
+    const struct fy_iter_chunk *chunk = NULL;
+    int failed = 0;
+    buf_init(&text, DOC_FILE_BYTES_MAX * 2);
+    while (iter && (chunk = fy_token_iter_chunk_next(iter, chunk, &failed)) != NULL)
+        buf_add(&text, chunk->str, chunk->len);
+    if (!failed && !text.failed && (iter || !token))
+        copy = arena_str(b->arena, buf_view(&text));
+    if (!copy.p)
         b->failed = b->memory = true;
-    return text;
+    fy_token_iter_destroy(iter);
+    buf_fini(&text);
+    return copy;
 }
 
 /* Line breaks within quotes: one is a space, of more the first goes. Returns the new length. */
