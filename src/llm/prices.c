@@ -245,11 +245,14 @@ static struct price *list_find(const struct list_of_prices *list, struct arena *
     return price;
 }
 
-static const struct price *name_find(const struct prices *p, struct arena *arena, struct str name)
+enum price_place { PRICE_OWN, PRICE_USER, PRICE_SHIPPED, PRICE_PLACES };
+
+static const struct price *name_find(const struct prices *p, enum price_place place,
+                                     struct arena *arena, struct str name)
 {
-    struct price *price = own_find(p, arena, name);
-    price = price ? price : list_find(&p->user, arena, name);
-    return price ? price : list_find(&p->shipped, arena, name);
+    if (place == PRICE_OWN)
+        return own_find(p, arena, name);
+    return list_find(place == PRICE_USER ? &p->user : &p->shipped, arena, name);
 }
 
 /* "gpt-5-mini-2025-08-07" -> "gpt-5-mini"; STR_NONE when it does not end in a date. */
@@ -269,12 +272,14 @@ static struct str without_date(struct str model)
 const struct price *prices_find(const struct prices *p, struct arena *arena, struct str provider,
                                 struct str model)
 {
-    for (struct str name = model; name.n > 0; name = without_date(name)) {
-        struct str full = arena_printf(arena, "%.*s/%.*s", STR_ARGS(provider), STR_ARGS(name));
-        const struct price *price = full.p ? name_find(p, arena, full) : NULL;
-        price = price ? price : name_find(p, arena, name);
-        if (price)
-            return price;
+    for (unsigned place = 0; place < PRICE_PLACES; place++) {
+        for (struct str name = model; name.n > 0; name = without_date(name)) {
+            struct str full = arena_printf(arena, "%.*s/%.*s", STR_ARGS(provider), STR_ARGS(name));
+            const struct price *price = full.p ? name_find(p, place, arena, full) : NULL;
+            price = price ? price : name_find(p, place, arena, name);
+            if (price)
+                return price;
+        }
     }
     return NULL;
 }

@@ -50,8 +50,9 @@ MUSTCHECK int prices_load(struct arena *arena, const struct conf_map *own, struc
 
 /*
  * The price of a provider's model: "provider/model", else "model", else (a dated name such as
- * gpt-5-mini-2025-08-07) the same without its date. NULL when there is none. The result is made in
- * `arena`.
+ * gpt-5-mini-2025-08-07) the same without its date. All of these are looked for in the
+ * configuration's rows first, then in the user's file, then in the shipped list. NULL when there
+ * is none. The result is made in `arena`.
  */
 const struct price *prices_find(const struct prices *p, struct arena *arena, struct str provider,
                                 struct str model);
