@@ -17,11 +17,11 @@ const struct provider_kind *provider_kind_find(struct str name)
     return NULL;
 }
 
-/* Is `a` less busy than `b`, each for its weight? Ties go to the heavier. */
+/* Is `a` less busy than `b`, each for its weight? */
 static bool less_busy(const struct replica *a, const struct replica *b)
 {
-    uint64_t left = (uint64_t)(a->endpoint->under_way + 1) * b->weight;
-    uint64_t right = (uint64_t)(b->endpoint->under_way + 1) * a->weight;
+    uint64_t left = (uint64_t)a->endpoint->under_way * b->weight;
+    uint64_t right = (uint64_t)b->endpoint->under_way * a->weight;
     return left < right;
 }
 
