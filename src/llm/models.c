@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 
-/* A chain of aliases longer than this is a circle. */
+/* The longest chain of aliases and lanes. */
 #define ALIAS_DEPTH_MAX 16
 #define TARGETS_MAX 32
 
@@ -178,6 +178,7 @@ static int providers_compile(struct models *m)
 struct expansion {
     struct models *m;
     const void *field; /* for complaints */
+    struct str open[ALIAS_DEPTH_MAX + 1]; /* the names on the way here, by depth */
     unsigned n;
     struct target at[TARGETS_MAX];
 };
@@ -345,22 +346,39 @@ static const struct provider *provider_of(const struct models *m, struct str nam
     return models_provider(m, str_head(name, (size_t)slash));
 }
 
+/* Remembers a name while it is being followed; false: that leads nowhere. */
+static bool name_open(struct expansion *x, struct str name, unsigned depth)
+{
+    if (depth > ALIAS_DEPTH_MAX) {
+        conf_complain(x->m->doc, x->field, "'%.*s' is more than %d names away", STR_ARGS(name),
+                      ALIAS_DEPTH_MAX);
+        return false;
+    }
+    for (unsigned i = 0; i < depth; i++) {
+        if (!str_eq(x->open[i], name))
+            continue;
+        conf_complain(x->m->doc, x->field, "'%.*s' leads back to itself", STR_ARGS(name));
+        return false;
+    }
+    x->open[depth] = name;
+    return true;
+}
+
 static int name_expand(struct expansion *x, struct str name, struct str params,
                        const struct timeouts *timeouts, unsigned depth)
 {
-    if (depth > ALIAS_DEPTH_MAX) {
-        conf_complain(x->m->doc, x->field, "'%.*s' leads back to itself", STR_ARGS(name));
-        return E_CONFIG;
-    }
     if (str_eq(name, STR("auto"))) {
         conf_complain(x->m->doc, x->field,
                       "'auto' needs the router, which this version does not have; name a lane "
                       "(lane/NAME) or a model");
         return E_CONFIG;
     }
-    if (str_starts(name, STR("lane/")))
+    bool lane = str_starts(name, STR("lane/"));
+    const struct model_settings *alias = lane ? NULL : alias_find(x->m, name);
+    if ((lane || alias) && !name_open(x, name, depth))
+        return E_CONFIG;
+    if (lane)
         return lane_expand(x, str_tail(name, 5), params, timeouts, depth);
-    const struct model_settings *alias = alias_find(x->m, name);
     if (alias)
         return alias_expand(x, alias, params, timeouts, depth);
     struct str model;
@@ -405,6 +423,7 @@ static int names_compile(struct models *m)
         const struct model_settings *s = &((const struct model_settings *)models->at)[i];
         x->n = 0;
         x->field = s;
+        x->open[0] = models->name[i];
         struct str lane =
             str_starts(s->is, STR("lane/")) ? str_tail(s->is, 5) : STR_NONE;
         int err = alias_expand(x, s, STR_NONE, &none, 0);
@@ -414,9 +433,10 @@ static int names_compile(struct models *m)
     for (unsigned i = 0; i < lanes->n; i++) {
         x->n = 0;
         x->field = &((const struct conf_list *)lanes->at)[i];
-        int err = lane_expand(x, lanes->name[i], STR_NONE, &none, 0);
         struct str name = arena_printf(m->arena, "lane/%.*s", STR_ARGS(lanes->name[i]));
-        err = err ? err : name.p ? route_make(m, x, name, lanes->name[i]) : E_MEMORY;
+        x->open[0] = name;
+        int err = name.p ? lane_expand(x, lanes->name[i], STR_NONE, &none, 0) : E_MEMORY;
+        err = err ? err : route_make(m, x, name, lanes->name[i]);
         first = first ? first : err;
     }
     qsort(m->names, m->names_n, sizeof(*m->names), named_compare);
