@@ -1,0 +1,157 @@
+/*
+ * fuzz_openai.c: whatever bytes come as a request, an answer or an event of OpenAI's format.
+ *
+ * A request that was read stays JSON through every edit, and what was noted stands where it was
+ * said to stand. An event without its usage is JSON that has none, and the same besides.
+ */
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "llm/openai.h"
+
+static void check(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static yyjson_val *parsed(struct arena *a, struct str text)
+{
+    yyjson_doc *doc = NULL;
+    return json_parse(a, text, &doc, NULL) == 0 ? yyjson_doc_get_root(doc) : NULL;
+}
+
+static struct str applied(struct arena *a, const struct llm_edits *edits, struct str body)
+{
+    struct iovec pieces[2 * LLM_EDITS_MAX + 1];
+    size_t bytes = 0, sum = 0;
+    unsigned n = llm_edits_apply(edits, body, pieces, &bytes);
+    char *text = arena_alloc(a, bytes + 1);
+    check(text && n <= 2 * edits->n + 1);
+    for (unsigned i = 0; i < n; i++) {
+        memcpy(text + sum, pieces[i].iov_base, pieces[i].iov_len);
+        sum += pieces[i].iov_len;
+    }
+    check(sum == bytes);
+    return str_of(text, bytes);
+}
+
+static void check_edits(struct arena *a, const struct llm_request *r)
+{
+    struct llm_edits edits = {0};
+    check(openai_edit_params(r, STR("{\"temperature\":1,\"top_k\":{}}"), a, &edits) == 0);
+    if (r->stream && !r->wants_usage)
+        check(openai_edit_ask_usage(r, &edits) == 0);
+    check(llm_edit_add(&edits, r->model_at, STR("\"another\"")) == 0);
+    yyjson_val *root = parsed(a, applied(a, &edits, r->body));
+    check(root && yyjson_is_obj(root));
+    check(str_eq(json_get_str(root, "model"), STR("another")));
+    check(yyjson_obj_get(root, "temperature") && yyjson_obj_get(root, "top_k"));
+    if (r->stream) {
+        yyjson_val *options = yyjson_obj_get(root, "stream_options");
+        check(yyjson_is_true(yyjson_obj_get(options, "include_usage")));
+    }
+}
+
+static void check_request(enum llm_op op, struct str body)
+{
+    struct arena a;
+    struct llm_request r;
+    struct fault f = {0};
+    arena_init(&a, 64u << 20);
+    int err = openai_request_read(op, body, &a, &r, &f);
+    if (err) {
+        check(err == E_BAD_JSON || err == E_BAD_REQUEST || err == E_DUPLICATE_KEY);
+        check(f.err == err && f.text[0]);
+    } else {
+        check(r.model.n > 0 && r.choices >= 1 && r.max_tokens >= 0);
+        check(r.model_at.from < r.model_at.to && r.model_at.to <= body.n);
+        check(r.stream_options_at.from <= r.stream_options_at.to);
+        check(r.stream_options_at.to <= body.n);
+        check(r.inside_at > 0 && body.p[r.inside_at - 1] == '{');
+        check(!r.stream || llm_ops[op].streams);
+        check_edits(&a, &r);
+    }
+    arena_fini(&a);
+}
+
+static void check_facts(const struct openai_facts *facts)
+{
+    const struct tokens *t = &facts->usage;
+    check(t->input >= 0 && t->cached >= 0 && t->cache_write >= 0);
+    check(t->output >= 0 && t->reasoning >= 0);
+    check(facts->has_usage == (t->source == TOKENS_PROVIDER));
+    check(!facts->has_usage || facts->has_usage_member);
+    check(!facts->only_usage || facts->has_usage);
+    check(facts->content_bytes >= 0);
+    check(facts->error_status == 0 || (facts->error_status >= 400 && facts->error_status < 600));
+    check(facts->has_error || facts->error_status == 0);
+    for (size_t i = 0; i < facts->error_text.n; i++)
+        check(facts->has_error && facts->error_text.p[i] != (char)0xFF);
+}
+
+/* The members of `before` but usage are those of `after`, in their order. */
+static void check_same_besides(yyjson_val *before, yyjson_val *after)
+{
+    yyjson_obj_iter iter = yyjson_obj_iter_with(after);
+    size_t i, n;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(before, i, n, key, value)
+    {
+        if (str_eq(json_str(key), STR("usage")))
+            continue;
+        yyjson_val *other = yyjson_obj_iter_next(&iter);
+        check(other && str_eq(json_str(other), json_str(key)));
+        check(yyjson_equals(yyjson_obj_iter_get_val(other), value));
+    }
+    check(!yyjson_obj_iter_has_next(&iter));
+}
+
+static void check_cut(struct str data)
+{
+    struct arena a;
+    struct buf raw, out;
+    arena_init(&a, 64u << 20);
+    buf_init(&raw, data.n + 16);
+    buf_init(&out, data.n + 16);
+    buf_str(&raw, STR("data: "));
+    buf_str(&raw, data);
+    buf_str(&raw, STR("\n\n"));
+    struct str all = buf_view(&raw);
+    int err = openai_event_without_usage(all, str_head(str_tail(all, 6), data.n), &out);
+    yyjson_val *before = parsed(&a, data);
+    if (err) {
+        check(err == E_UPSTREAM_BODY);
+        check(!yyjson_is_obj(before) || yyjson_obj_size(before) > JSON_MEMBERS_MAX);
+    } else {
+        struct str cut = buf_view(&out);
+        check(str_starts(cut, STR("data: ")) && str_ends(cut, STR("\n\n")));
+        yyjson_val *after = parsed(&a, str_head(str_tail(cut, 6), cut.n - 8));
+        check(before && after && yyjson_is_obj(after) && !yyjson_obj_get(after, "usage"));
+        check_same_besides(before, after);
+    }
+    buf_fini(&out);
+    buf_fini(&raw);
+    arena_fini(&a);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str text = {(const char *)data, size};
+    for (unsigned op = 0; op < OP_COUNT; op++)
+        check_request((enum llm_op)op, text);
+    struct openai_facts facts;
+    int answer = openai_answer_read(text, &facts);
+    check(answer == 0 || answer == E_UPSTREAM_BODY);
+    if (answer == 0)
+        check_facts(&facts);
+    int event = openai_event_read(text, &facts);
+    check(event == 0 || event == E_UPSTREAM_BODY);
+    if (event == 0)
+        check_facts(&facts);
+    check(event == answer || (event == 0 && facts.done));
+    check_cut(text);
+    return 0;
+}
