@@ -287,6 +287,7 @@ static void ask_run(struct visit *v, enum llm_op op, const char *api)
     struct turn *t = &a->turn;
     turn_begin(t, &v->gateway->house, v->x->arena, v->x->began_us);
     t->api = api;
+    t->runner = a->task;
     t->headers = &a->headers;
     t->chain = &v->snapshot->chain;
     t->sink = &a->sink;

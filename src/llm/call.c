@@ -5,6 +5,7 @@
 
 #define EVENT_BYTES_MAX (16u * 1024 * 1024)
 #define ERROR_BODY_BYTES_MAX (256u * 1024)
+#define SMALL_EDIT_BYTES 1024u
 #define HELD_BACK_BYTES_MAX (64u * 1024)
 
 void llm_call_init(struct llm_call *c)
@@ -177,7 +178,11 @@ static int run_flush(struct llm_call *c, struct run *run)
     run->bytes = STR_NONE;
     if (c->edited.n > 0) {
         int err = c->sink->events(c->sink, buf_view(&c->edited));
-        buf_clear(&c->edited);
+        /* A slow stream's single events are small and far between: nothing is kept for them. */
+        if (c->edited.cap <= SMALL_EDIT_BYTES)
+            buf_fini(&c->edited);
+        else
+            buf_clear(&c->edited);
         if (err)
             return err;
     }

@@ -10,6 +10,7 @@
 #include "rt/task.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -27,6 +28,8 @@
 #define READY_RUN_MAX 1024
 /* A bound on the calls that a task makes without having to wait before others get their turn. */
 #define TURN_CALLS_MAX 64
+#define TRIM_PAGE 4096
+
 /* Tops of stacks are shifted by some cache lines, lest they all fall into the same cache sets. */
 #define COLOURS      8
 #define COLOUR_BYTES 128
@@ -454,4 +457,13 @@ void waitq_wake_all(struct waitq *q)
 {
     while (!list_empty(&q->tasks))
         task_wake(LIST_ENTRY(q->tasks.next, struct task, node));
+}
+
+void task_trim(struct task *t)
+{
+    /* low .. sp is free; the bytes right below sp may hold what the switch saved. */
+    char *low = t->stack->low;
+    char *end = (char *)(((uintptr_t)t->sp - 128) & ~(uintptr_t)(TRIM_PAGE - 1));
+    if (t != tasks.current && t->state != TASK_DONE && end > low)
+        (void)madvise(low, (size_t)(end - low), MADV_DONTNEED);
 }

@@ -93,6 +93,12 @@ void group_cancel(struct group *g, int why);
 /* Waits until all members have ended. Canceled meanwhile, it cancels them and still waits. */
 YIELDS void group_join(struct group *g);
 
+/*
+ * Gives back the pages that a waiting task's stack once touched and does not use now: one system
+ * call, worth it for a task that will wait for long.
+ */
+void task_trim(struct task *t);
+
 /* For metrics and doctor. */
 struct task_stats {
     size_t running, stacks_free, stack_bytes;

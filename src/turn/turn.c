@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "rt/task.h"
 #include "turn/meters.h"
 
 int turn_house_init(struct turn_house *house, struct ledger *ledger, struct metric_set *metrics)
@@ -266,11 +267,15 @@ void turn_house_tick(struct turn_house *house)
         struct turn *t = LIST_ENTRY(it, struct turn, node);
         if (t->began_us > before)
             break; /* the list is in order of beginning */
-        if (t->row_written || !house->ledger)
+        if (t->row_written)
+            continue;
+        t->row_written = true;
+        if (t->runner)
+            task_trim(t->runner); /* ten thousand slow streams are ten thousand stacks */
+        if (!house->ledger)
             continue;
         struct ledger_turn row;
         row_fill(t, &row);
         ledger_turn_running(house->ledger, &row);
-        t->row_written = true;
     }
 }

@@ -87,9 +87,10 @@ struct turn {
     struct list node;
     struct turn_house *house;
     struct arena *arena;
+    struct task *runner; /* NULL: not known */
     struct id id;
     int64_t began_us, began_wall_us;
-    bool row_written; /* its running row */
+    bool row_written; /* its running row; it has run for long */
 
     /* who asks; set by the API */
     struct str tenant, key, task, session, tags;
