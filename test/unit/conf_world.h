@@ -42,6 +42,7 @@ struct world {
     struct conf_map lanes;  /* struct conf_list of struct world_part */
     struct str bare;
     int64_t bare_wait;
+    int64_t maybe;
 };
 
 #define ROW(type_, field_) .type = (type_), .offset = offsetof(THIS, field_)
@@ -164,6 +165,7 @@ static const struct conf_row world_rows[] = {
      .min = 5,
      .max = 1000,
      .help = "A time without a default."},
+    {.name = "maybe", ROW(CONF_USD, maybe), .flags = CONF_OPTIONAL, .help = "Money, or none."},
     {0},
 };
 #undef THIS

@@ -65,6 +65,7 @@ static void check_defaults(const struct world *w)
     assert_int_equal(w->items.n + w->parts.n + w->lanes.n, 0);
     assert_null(w->bare.p);
     assert_int_equal(w->bare_wait, 0);
+    assert_int_equal(w->maybe, CONF_NOT_GIVEN);
 }
 
 static void empty_files_are_all_defaults(void **state)
@@ -105,7 +106,8 @@ static void every_kind_of_value(void **state)
                                  "tags: [a, \"b c\", 3]\n"
                                  "headers: {X-A: 1, X-B: }\n"
                                  "limits: {idle: 1m}\n"
-                                 "bare: \"\"\n",
+                                 "bare: \"\"\n"
+                                 "maybe: 0\n",
                                  &doc);
     assert_str(w->text, STR("it's"));
     assert_str(w->secret, STR("sk-1"));
@@ -128,6 +130,7 @@ static void every_kind_of_value(void **state)
     assert_int_equal(w->limits.idle, 60000);
     assert_int_equal(w->limits.most, 10);
     assert_non_null(w->bare.p);
+    assert_int_equal(w->maybe, 0);
     conf_unref(doc);
 }
 

@@ -77,7 +77,8 @@ static void print_of_defaults(void **state)
                                    "        most: 10\n"
                                    "      parts: []\n"
                                    "bare: null\n"
-                                   "bare_wait: null\n"));
+                                   "bare_wait: null\n"
+                                   "maybe: null\n"));
     buf_fini(&out);
     conf_unref(doc);
 }
@@ -152,6 +153,7 @@ static void differences_are_by_setting(void **state)
             "text: hello -> b (needs a restart)\ncount: 5 -> 6\n");
     differs("bare: a", "", 1, false, "bare: a -> (none)\n");
     differs("", "bare_wait: 5ms", 1, false, "bare_wait: (none) -> 5ms\n");
+    differs("", "maybe: 0", 1, false, "maybe: (none) -> 0\n");
     differs("tags: [a]", "tags: [a, b]", 1, false, "tags: [a] -> [a, b]\n");
     differs("json: {a: 1}", "json: {a: 2}", 1, false, "json: {\"a\":1} -> {\"a\":2}\n");
 }
