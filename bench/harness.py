@@ -1,4 +1,5 @@
 """Starting, pinning, asking and ending what the benchmarks and fault runs need."""
+import ctypes
 import http.client
 import json
 import os
@@ -8,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -15,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 KEY = "sk-bench-0123456789abcdef"
 UPSTREAM_KEY = "sk-upstream-secret"
+PR_SET_PDEATHSIG = 1
 
 
 class Failed(Exception):
@@ -58,6 +61,7 @@ class Workshop:
         self.processes = []
 
     def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through __exit__
         return self
 
     def __exit__(self, *_):
@@ -95,8 +99,10 @@ class Workshop:
 def prepared(cores, nice, limit_files):
     """What a child does before it becomes another program."""
     import resource
+    libc = ctypes.CDLL(None)
 
     def before():
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # nothing outlives the script
         if cores is not None:
             os.sched_setaffinity(0, cores)
         if nice:
