@@ -32,17 +32,19 @@ struct ask {
 
 static int header_number(struct http_headers *h, struct arena *arena, struct str name, int64_t n)
 {
-    struct str text = arena_printf(arena, "%lld", (long long)n);
-    return text.p ? http_headers_add(h, name, text) : E_MEMORY;
+    char digits[32];
+    struct buf text = {.p = digits, .cap = sizeof(digits), .bytes_max = sizeof(digits)};
+    buf_i64(&text, n); /* fits, so that nothing is allocated */
+    struct str kept = arena_str(arena, buf_view(&text));
+    return kept.p ? http_headers_add(h, name, kept) : E_MEMORY;
 }
 
 static int header_usd(struct http_headers *h, struct arena *arena, struct str name, int64_t nanos)
 {
-    struct buf text;
-    buf_init(&text, 64);
+    char digits[64];
+    struct buf text = {.p = digits, .cap = sizeof(digits), .bytes_max = sizeof(digits)};
     json_usd(&text, nanos);
     struct str kept = text.failed ? STR_NONE : arena_str(arena, buf_view(&text));
-    buf_fini(&text);
     return kept.p ? http_headers_add(h, name, kept) : E_MEMORY;
 }
 
@@ -53,8 +55,7 @@ static int own_headers(struct ask *a, struct http_headers *h, int64_t overhead_u
     const struct turn *t = &a->turn;
     int err = http_headers_add(h, STR("x-sluice-id"), str_of(t->id.text, ID_CHARS));
     if (!err && t->target) {
-        struct str model = arena_printf(arena, "%.*s/%.*s", STR_ARGS(t->target->provider->name),
-                                        STR_ARGS(t->target->model));
+        struct str model = arena_join(arena, t->target->provider->prefix, t->target->model);
         err = model.p ? http_headers_add(h, STR("x-sluice-model"), model) : E_MEMORY;
     }
     if (!err && t->route.lane.n)

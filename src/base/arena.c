@@ -172,6 +172,19 @@ struct str arena_str(struct arena *a, struct str s)
     return str_of(copy, s.n);
 }
 
+struct str arena_join(struct arena *a, struct str s, struct str t)
+{
+    char *copy = arena_alloc(a, s.n + t.n + 1);
+    if (!copy)
+        return STR_NONE;
+    if (s.n)
+        memcpy(copy, s.p, s.n);
+    if (t.n)
+        memcpy(copy + s.n, t.p, t.n);
+    copy[s.n + t.n] = '\0';
+    return str_of(copy, s.n + t.n);
+}
+
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list args)
 {
     char text[256];

@@ -49,6 +49,7 @@ MUSTCHECK void *arena_zarray(struct arena *a, size_t size, size_t count);
 
 /* Copies; always NUL-terminated behind the text. p == NULL when the arena is full. */
 MUSTCHECK struct str arena_str(struct arena *a, struct str s);
+MUSTCHECK struct str arena_join(struct arena *a, struct str s, struct str t);
 MUSTCHECK struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 MUSTCHECK struct str arena_vprintf(struct arena *a, const char *fmt, va_list args) PRINTF(2, 0);
 

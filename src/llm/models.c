@@ -114,6 +114,9 @@ static int provider_compile(struct models *m, struct str name, const struct prov
                             struct provider *p)
 {
     p->name = name;
+    p->prefix = arena_join(m->arena, name, STR("/"));
+    if (!p->prefix.p)
+        return E_MEMORY;
     p->settings = s;
     p->timeouts = timeouts_over(&s->timeouts, &timeouts_default);
     p->price_name = s->prices.n ? s->prices : name;

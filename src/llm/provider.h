@@ -72,6 +72,7 @@ struct replica {
 
 struct provider {
     struct str name;
+    struct str prefix; /* "name/" */
     const struct provider_kind *kind;
     const struct provider_settings *settings;
     struct timeouts timeouts;

@@ -66,8 +66,7 @@ static int http_send(struct llm_call *c, bool fresh, struct fault *f)
         err = llm_call_write(c, &out);
     if (err)
         return err;
-    struct str target =
-        arena_printf(c->arena, "%.*s%.*s", STR_ARGS(r->path), STR_ARGS(out.path));
+    struct str target = arena_join(c->arena, r->path, out.path);
     if (!target.p)
         return E_MEMORY;
     struct iovec pieces[2 * LLM_EDITS_MAX + 1];

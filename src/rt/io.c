@@ -431,6 +431,24 @@ static int iov_advance(struct iovec **iov, int count, size_t n)
     return count;
 }
 
+/* Short messages are put together first: one piece sent costs the system less than five. */
+#define GATHER_BYTES 4096
+
+static ssize_t send_pieces(int fd, const struct iovec *iov, int count, size_t bytes)
+{
+    static char gathered[GATHER_BYTES];
+    if (count == 1)
+        return send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+    if (bytes > sizeof(gathered))
+        return writev(fd, iov, count);
+    size_t n = 0;
+    for (int i = 0; i < count; i++) {
+        memcpy(gathered + n, iov[i].iov_base, iov[i].iov_len);
+        n += iov[i].iov_len;
+    }
+    return send(fd, gathered, n, MSG_NOSIGNAL);
+}
+
 int io_writev(struct io *io, struct iovec *iov, int count)
 {
     int err = task_turn();
@@ -443,7 +461,7 @@ int io_writev(struct io *io, struct iovec *iov, int count)
         size_t asked = 0;
         for (int i = 0; i < now; i++)
             asked += iov[i].iov_len;
-        ssize_t sent = writev(io->fd, iov, now);
+        ssize_t sent = send_pieces(io->fd, iov, now, asked);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && errno != EAGAIN)
