@@ -23,9 +23,11 @@ static const unsigned random_odd[] = {
 
 static void random_text(struct chance *c, struct buf *out, bool dollars)
 {
-    static const char *const plain[] = {
-        "a",          "gpt-4.1", "http://127.0.0.1:9001/v1", "on", "7", "1.5", "a b", "x:y", "-x",
-        "2024-01-01", "null x"};
+    static const char *const plain[] = {"a",          "gpt-4.1", "http://127.0.0.1:9001/v1",
+                                        "on",         "7",       "1.5",
+                                        "a b",        "x:y",     "-x",
+                                        "2024-01-01", "null x",  "'null'",
+                                        "'~'",        "'Null'",  "''"};
     if (chance_below(c, 3) == 0) {
         buf_str(out, str_from(plain[chance_below(c, ARRAY_LEN(plain))]));
         return;

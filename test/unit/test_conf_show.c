@@ -152,6 +152,10 @@ static void shows(const char *text, const char *want)
 static void problems_show_their_line(void **state)
 {
     (void)state;
+    shows("\xEF\xBB\xBFlimits: {most: 0}\n", /* without the byte order mark */
+          "test.yaml:1:16: error: limits.most: '0' is too small; expected 1 to 100\n"
+          "     1 | limits: {most: 0}\n"
+          "       |                ^\n");
     shows("limits:\n  most: 0 # \xc3\xa9\n",
           "test.yaml:2:9: error: limits.most: '0' is too small; expected 1 to 100\n"
           "     2 |   most: 0 # \xc3\xa9\n"
