@@ -168,3 +168,11 @@ def test_term_lets_open_requests_end(w):
     assert got[0].status == 200 and got[0].whole
     assert other.process.wait(10) == 0
     assert other.rows("SELECT count(*) FROM turns WHERE state = 'done'")[0][0] == 1
+
+
+def test_reference_page_is_current(w):
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    with open(os.path.join(root, "docs", "configuration.md"), encoding="utf-8") as f:
+        page = f.read()
+    made = subprocess.run([SLUICE, "check", "--reference"], capture_output=True, text=True)
+    assert made.stdout == page, "run: build/sluice check --reference > docs/configuration.md"
