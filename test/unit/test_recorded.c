@@ -136,8 +136,9 @@ static const struct played *play(struct stage *s, const char *model, const char 
     return first;
 }
 
-#define ASK    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
-#define STREAM "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
+#define HI     "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
+#define ASK    "{\"model\":\"m\"," HI
+#define STREAM "{\"model\":\"m\",\"stream\":true," HI
 
 static struct str content(const struct played *p)
 {
@@ -180,8 +181,8 @@ static void lines_that_fit_better_come_first_and_equals_take_turns(void **state)
                                    "{\"prompt\":\"hello\",\"answer\":\"prompt\"}\n"
                                    "{\"prompt\":\"hello\",\"model\":\"m\",\"answer\":\"both\"}\n"),
                      0);
-#define HELLO                                                                                      \
-    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"user\","      \
+#define HELLO \
+    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"user\"," \
     "\"content\":[{\"type\":\"text\",\"text\":\"hel\"},{\"type\":\"text\",\"text\":\"lo\"}]}]}"
     assert_text(content(play(s, "m", HELLO, 1)), "both");
     assert_text(content(play(s, "other", HELLO, 1)), "prompt");
