@@ -11,7 +11,9 @@
  * and is done at start and, on reload, on the pool of threads.
  *
  * `${NAME}` in any scalar is replaced by that environment variable, `$$` by a dollar sign; one that
- * is not set is an error at its line, unless `${NAME:-default}`.
+ * is not set is an error at its line, unless `${NAME:-default}`. Names (a map's keys) are taken as
+ * they are. `name:` without a value, and null, are as if the name were not there. What is required
+ * within a table is so only where the file has that table.
  */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
@@ -129,8 +131,10 @@ unsigned conf_error_count(const struct conf_doc *doc); /* without warnings */
 
 /*
  * For checks that look at more than one row, by the modules. `field` is the address of the value
- * inside the root's struct (of a list's or map's item too), by which line and path are found; an
- * address of a whole struct finds where that began.
+ * inside the root's struct (of a list's or map's item or name too), by which line and path are
+ * found; an address of a whole struct finds where that began. Where a struct and its first member
+ * share an address, the member is meant if the file gives it. A field that is not in the file
+ * leads to its path, and to the line where its table began.
  */
 void conf_complain(struct conf_doc *doc, const void *field, const char *fmt, ...) PRINTF(3, 4);
 void conf_warn(struct conf_doc *doc, const void *field, const char *fmt, ...) PRINTF(3, 4);

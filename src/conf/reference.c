@@ -11,7 +11,7 @@ static const char intro[] =
     "|---|---|\n"
     "| text | with or without quotes; with them where it has `: `, ` #` or begins with a sign |\n"
     "| on or off | `on`, `off`, `yes`, `no`, `true`, `false` |\n"
-    "| duration | `250ms`, `30s`, `10m`, `1h`, `7d`; `off` where nothing is a choice |\n"
+    "| duration | `250ms`, `30s`, `10m`, `1h`, `7d`; `off` where it may be switched off |\n"
     "| bytes | `4096`, `64KiB`, `8MiB`, `1GiB`, and `KB`, `MB`, `GB` in thousands |\n"
     "| share | `0.25` or `25%` |\n"
     "| dollars | `50`, `0.25`: exact to a billionth of a dollar |\n"

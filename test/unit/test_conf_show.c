@@ -177,6 +177,7 @@ static void secrets_are_covered(void **state)
         "parst: {a: {is: b, api_key: hunter2hunter2, weight: 1}}\n",
         "json: {Authorization: Bearer hunter2hunter2, b: [}\n",
         "flag: [sk-hunter2hunter2]\n",
+        "flag: sk-hunter2hunter2\n",
         "parts: {a: {is: &k hunter2hunter2, key: *k, weight: x}}\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
