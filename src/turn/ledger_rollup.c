@@ -260,7 +260,8 @@ static int group_has_room(struct ledger_rollup *r, struct str day, uint64_t hash
         return 0; /* a turn from before midnight */
     if (newer > 0) {
         memcpy(r->seen_day, day.p, 10);
-        memset(r->seen, 0, r->seen_cap * sizeof(*r->seen));
+        if (r->seen)
+            memset(r->seen, 0, r->seen_cap * sizeof(*r->seen));
         r->seen_n = 0;
     }
     if (r->seen_n * 2 >= r->seen_cap && seen_grow(r) != 0)
