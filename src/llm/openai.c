@@ -146,6 +146,15 @@ int openai_edit_ask_usage(const struct llm_request *r, struct llm_edits *edits)
                         STR("\"include_usage\":true,"));
 }
 
+/* Is there such a member, or the other name of the same thing? Providers refuse both together. */
+static bool is_given(const struct json_scan *scan, struct str key)
+{
+    struct str twin = str_eq(key, STR("max_tokens"))              ? STR("max_completion_tokens")
+                      : str_eq(key, STR("max_completion_tokens")) ? STR("max_tokens")
+                                                                  : key;
+    return json_scan_find(scan, key, NULL) || json_scan_find(scan, twin, NULL);
+}
+
 int openai_edit_params(const struct llm_request *r, struct str params, struct arena *arena,
                        struct llm_edits *edits)
 {
@@ -165,7 +174,7 @@ int openai_edit_params(const struct llm_request *r, struct str params, struct ar
     yyjson_val *key, *value;
     yyjson_obj_foreach(yyjson_doc_get_root(doc), i, n, key, value)
     {
-        if (json_scan_find(scan, json_str(key), NULL))
+        if (is_given(scan, json_str(key)))
             continue;
         json_quote(&text, json_str(key));
         buf_char(&text, ':');
@@ -230,6 +239,8 @@ static void error_read(yyjson_val *error, struct openai_facts *facts)
     if (!yyjson_is_uint(code))
         code = yyjson_obj_get(error, "status");
     int64_t status = yyjson_is_uint(code) ? (int64_t)yyjson_get_uint(code) : 0;
+    if (str_eq(json_str(code), STR("rate_limit_exceeded")))
+        status = 429;
     facts->error_status = status >= 400 && status <= 599 ? (int)status : 0;
 }
 
