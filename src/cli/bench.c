@@ -1,5 +1,5 @@
 /*
- * bench.c: `sluice bench`: how fast does a server of OpenAI's protocol answer, sluice or a provider?
+ * bench.c: `sluice bench`: how fast does a server of OpenAI's protocol answer?
  *
  * A fixed number of clients ask one after the other (closed loop), so it shows what so many users
  * would see, not how much the server could take; bench/ in the sources has the tools for that.
@@ -23,7 +23,7 @@
 
 static const char help[] =
     "Usage: sluice bench [OPTIONS]\n\n"
-    "Sends chat requests and shows how long they took: to the first byte of an answer, and in all.\n"
+    "Sends chat requests and shows how long they took: to an answer's first byte, and in all.\n"
     "It spends real tokens where a real provider answers.\n\n"
     "  --url URL          base URL (default: http://127.0.0.1:8080/v1)\n"
     "  --key KEY          API key (default: the environment's OPENAI_API_KEY)\n"
