@@ -92,6 +92,17 @@ static void note(struct builder *b, const struct node *at, const char *fmt, ...)
 
 /* ---------------------------------------------------------------- nodes */
 
+/* Nothing was written: it stands where its key does, or where the list or map began. */
+static void nothing_locate(const struct builder *b, struct node *node)
+{
+    if (b->depth == 0)
+        return;
+    const struct frame *f = &b->stack[b->depth - 1];
+    const struct node *near = f->key ? f->key : f->node;
+    node->line = near->line;
+    node->column = near->column;
+}
+
 static struct node *node_new(struct builder *b, enum node_kind kind, struct fy_event *event)
 {
     struct node *node = ARENA_NEW(b->arena, struct node);
@@ -108,11 +119,6 @@ static struct node *node_new(struct builder *b, enum node_kind kind, struct fy_e
         node->from = mark->input_pos;
         mark = fy_event_end_mark(event);
         node->to = mark ? mark->input_pos : node->from;
-    } else if (b->depth) { /* nothing was written: where its key is, or where the map began */
-        const struct frame *f = &b->stack[b->depth - 1];
-        const struct node *near = f->key ? f->key : f->node;
-        node->line = near->line;
-        node->column = near->column;
     }
     return node;
 }
@@ -299,6 +305,8 @@ static void on_scalar(struct builder *b, struct fy_event *event)
         node->column--; /* the quote itself */
     if (node->plain && is_null(node->text))
         node->kind = NODE_NULL;
+    if (node->plain && node->text.n == 0)
+        nothing_locate(b, node);
     if (node->text.n && memchr(node->text.p, '\0', node->text.n))
         note(b, node, "a NUL character cannot stand in a text");
     else if (!text_is_utf8(node->text))
