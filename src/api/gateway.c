@@ -33,6 +33,10 @@ void snapshot_unref(struct snapshot *s)
 /* Rule 13: without keys only this machine may ask. */
 static int doors_check(const struct config *c, struct conf_doc *doc)
 {
+    if (c->admin_listen.n && !listener_is_loopback(c->admin_listen.p))
+        conf_warn(doc, &c->admin_listen,
+                  "%.*s is open to others and asks for no key: whoever reaches it may make keys",
+                  STR_ARGS(c->admin_listen));
     if (c->keys.require || listener_is_loopback(c->listen.p))
         return 0;
     conf_complain(doc, &c->listen,
