@@ -25,7 +25,7 @@
 #include "llm/tokens.h"
 
 #define LEDGER_FLUSH_MS 200
-#define LEDGER_BATCH_ROWS 512
+#define LEDGER_BATCH_ROWS 2048
 #define LEDGER_START_MS 1000
 #define LEDGER_BYTES_MAX (64 * 1024 * 1024)
 #define LEDGER_ADMIT_WAIT_MS 2000

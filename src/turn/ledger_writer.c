@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 #define STACK_BYTES      (512 * 1024)
-#define SPARE_MAX        8
+#define SPARE_MAX           16
 #define SLABS_A_BATCH    16
 #define TRIM_EVERY_MS    60000
 #define BACKOFF_MS_LEAST 10
