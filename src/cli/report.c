@@ -228,7 +228,7 @@ static int report_run(int argc, char **argv)
 
 const struct command command_report = {
     .name = "report",
-    .summary = "Where tokens and money went, by day, key, model, tag ...",
+    .summary = "show where tokens and money went, by day, key, model, tag ...",
     .help = help,
     .run = report_run,
 };

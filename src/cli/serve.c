@@ -20,7 +20,7 @@
 #include "rt/task.h"
 
 static const char help[] =
-    "Usage: sluice serve [--config FILE] [--listen ADDRESS]\n\n"
+    "Usage: sluice serve [--config FILE] [--listen ADDRESS] [--io NAME]\n\n"
     "Serves OpenAI's API under /v1 and passes it on to the providers of the configuration.\n"
     "Without --config it reads sluice.yaml where there is one; without that it needs nothing\n"
     "but OPENAI_API_KEY in the environment (and OPENAI_BASE_URL for another server).\n\n"
@@ -31,7 +31,8 @@ static const char help[] =
     "(a second one ends at once).\n\n"
     "Example:\n"
     "  OPENAI_API_KEY=sk-... sluice serve\n"
-    "  curl http://127.0.0.1:8080/v1/models\n";
+    "  curl http://127.0.0.1:8080/v1/chat/completions -d '{\"model\": \"gpt-5-nano\",\n"
+    "    \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}'\n";
 
 struct server {
     struct gateway gateway;
@@ -198,8 +199,9 @@ static void greet(const struct server *s)
     if (isatty(STDERR_FILENO) || !has_file) {
         fprintf(stderr, "sluice listens on %s (base URL http://%s/v1)\n", address, address);
         if (!has_file)
-            fputs("  no configuration file: requests go to OpenAI with the OPENAI_API_KEY of the "
-                  "environment;\n  no levers are on, requests are passed on as they come\n",
+            fputs("  no configuration file: provider and key are OPENAI_BASE_URL (else OpenAI)\n"
+                  "  and OPENAI_API_KEY of the environment; requests are passed on as they\n"
+                  "  come, and tried again where the provider fails\n",
                   stderr);
         fprintf(stderr, "  ledger: %.*s; keys: %s\n", STR_ARGS(c->state.ledger),
                 c->keys.require ? "required" : "not required (this machine only)");
