@@ -53,6 +53,9 @@ static void news_arrived(void *arg)
         return;
     }
     atomic_store(&n->posted, false);
+    if (atomic_exchange(&n->ledger->writer.recovered, false))
+        LOG(LOG_WARN, "ledger_writes_again",
+            log_i("waiting_rows", (int64_t)ledger_stats(n->ledger).waiting_rows));
     waitq_wake_all(&n->ledger->waiting);
 }
 

@@ -8,8 +8,12 @@
  * turn that runs for longer than LEDGER_START_MS has a row in state "running" by then; the next
  * start finds those that a dead process left and marks them "lost".
  *
- * Nothing about money is dropped: when LEDGER_BYTES_MAX wait for the disk, ledger_admit makes new
- * turns wait, and refuses them with E_LEDGER_FULL after a while.
+ * So a process that is killed loses no turn that had ended LEDGER_FLUSH_MS, and the time of one
+ * write, before. A machine that loses its power may lose what the system had not written out.
+ *
+ * Nothing about money is dropped: what the disk refuses waits in memory and is tried again; when
+ * LEDGER_BYTES_MAX wait, ledger_admit makes new turns wait, and refuses them with E_LEDGER_FULL
+ * after a while.
  */
 #ifndef TURN_LEDGER_H
 #define TURN_LEDGER_H

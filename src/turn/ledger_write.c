@@ -128,7 +128,7 @@ static void turn_values(const struct ledger_tables *l, const struct ledger_turn 
         rows_int(t->tokens.output),
         rows_int(t->tokens.reasoning),
         counted_value(t->tokens.source),
-        cost_value(t->cost_usd_nanos),
+        cost_value(t->state == TURN_RUNNING ? COST_UNKNOWN : t->cost_usd_nanos),
         rows_int(t->saved_usd_nanos),
         time_value(t->queue_us),
         time_value(t->first_us),

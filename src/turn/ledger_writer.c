@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 #define STACK_BYTES      (512 * 1024)
-#define SPARE_MAX           16
+#define SPARE_MAX        16
 #define SLABS_A_BATCH    16
 #define TRIM_EVERY_MS    60000
 #define BACKOFF_MS_LEAST 10
@@ -133,7 +133,10 @@ static bool batch_write(struct ledger_writer *w, struct ledger_slab *batch)
         int err = ledger_tables_write(w->tables, batch, &f);
         if (!err) {
             batch_count(w, batch, (int64_t)(uv_hrtime() - began) / 1000);
-            news_tell(w, atomic_exchange(&w->failing, false));
+            bool again = atomic_exchange(&w->failing, false);
+            if (again)
+                atomic_store(&w->recovered, true);
+            news_tell(w, again);
             return true;
         }
         failure_note(w, &f, err);

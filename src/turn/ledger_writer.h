@@ -29,7 +29,8 @@ struct ledger_writer {
     /* written by the thread, read by all */
     atomic_uint_least64_t rows, bytes, batches, errors;
     atomic_int_least64_t last_write_us;
-    atomic_bool failing; /* the last try */
+    atomic_bool failing;   /* the last try */
+    atomic_bool recovered; /* it works again, and nobody has said so yet */
 
     /* the thread's own */
     struct ledger_tables *tables;

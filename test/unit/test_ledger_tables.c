@@ -94,6 +94,7 @@ static void a_running_row_becomes_the_ended_one(void **state UNUSED)
     assert_int_equal(world_write(tables, &running, 1), 0);
     assert_string_equal(world_ask_text("SELECT state FROM turns"), "running");
     assert_int_equal(world_ask("SELECT count(*) FROM rollups"), 0);
+    assert_string_equal(world_ask_text("SELECT cost_usd_nanos FROM turns"), "NULL"); /* not 0 */
     assert_int_equal(world_write(tables, &running, 1), 0);
     assert_int_equal(world_write(tables, &ended, 1), 0);
     assert_string_equal(world_ask_text("SELECT state FROM turns"), "done");
@@ -283,6 +284,28 @@ static void any_call_may_fail_in_a_new_database(void **state UNUSED)
     assert_true(k > 20);
 }
 
+/* A disk that is full in earnest, in the middle of a batch. */
+static void a_full_disk_takes_the_batch_later(void **state UNUSED)
+{
+    enum { TURNS = 2000 };
+    static struct ledger_turn t[TURNS];
+    struct ledger_call c = world_call();
+    for (unsigned i = 0; i < TURNS; i++)
+        t[i] = world_turn(&c);
+    struct ledger_tables *tables = world_tables(rows_open, NULL);
+    assert_int_equal(rows_exec(tables->store, "PRAGMA max_page_count = 40", NULL), 0);
+    assert_int_equal(world_write(tables, t, 10), 0);
+    assert_int_equal(world_write(tables, t, TURNS), E_STORE);
+    assert_int_equal(world_write(tables, t, TURNS), E_STORE);
+    assert_int_equal(world_ask("SELECT count(*) FROM turns"), 10);
+    assert_int_equal(rows_exec(tables->store, "PRAGMA max_page_count = 4000", NULL), 0);
+    assert_int_equal(world_write(tables, t, TURNS), 0);
+    ledger_tables_close(tables);
+    assert_int_equal(world_ask("SELECT count(*) FROM turns"), TURNS);
+    assert_int_equal(world_ask("SELECT count(*) FROM calls"), TURNS);
+    assert_int_equal(world_ask("SELECT sum(turns) FROM rollups"), TURNS);
+}
+
 /* ---- processes ---- */
 
 static void a_living_process_loses_nothing(void **state UNUSED)
@@ -462,6 +485,7 @@ int main(void)
         CASE(any_call_may_fail_in_a_write),
         CASE(any_call_may_fail_at_the_start),
         CASE(any_call_may_fail_in_a_new_database),
+        CASE(a_full_disk_takes_the_batch_later),
         CASE(a_living_process_loses_nothing),
         CASE(lost_turns_are_counted_where_they_ran),
         CASE(a_newer_database_is_refused),
