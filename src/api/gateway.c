@@ -249,10 +249,10 @@ void door_init(struct door *door, struct gateway *g, bool admin)
 void door_serve(void *arg, struct stream *s, const struct sockaddr *peer)
 {
     struct door *door = arg;
-    /* The limits are those of the configuration in use when the client came. */
-    struct snapshot *held = snapshot_ref(door->gateway->now);
+    /* The limits are those of the configuration in use when the client came. A copy: a client that
+     * stays for days would keep all of that configuration, and its prices, in memory. */
+    const struct http_limits limits = door->gateway->now->limits;
     struct http_server_settings settings = door->http;
-    settings.limits = &held->limits;
+    settings.limits = &limits;
     http_serve(s, peer, &settings);
-    snapshot_unref(held);
 }
