@@ -1,6 +1,7 @@
 /*
  * serve.c: `sluice serve`: everything is opened, then the loop runs until it is told to end.
  */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,16 @@ struct server {
 static void log_flush_hook(void *arg UNUSED)
 {
     log_flush();
+}
+
+/*
+ * Large pieces come from the system and go back to it at once. By itself glibc stops doing so after
+ * the first huge answer was freed, and then the heap keeps what a burst of them took.
+ */
+static void heap_settle(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    (void)mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 
 /* Every connection is two descriptors, so what the system allows is taken. */
@@ -252,6 +263,7 @@ static int run(int argc, char **argv)
         return EXIT_COULD_NOT;
     }
     descriptors_raise();
+    heap_settle();
     code = load_config(config, &s->doc);
     if (code == 0)
         code = serve(s, listen);
