@@ -20,8 +20,8 @@ MARGIN_SECONDS = 0.4                           # beyond the flush interval: to w
 class Clients:
     """What clients have seen with their own eyes: id of the turn, and when."""
 
-    def __init__(self, gateway):
-        self.gateway = gateway
+    def __init__(self, gateway, pause):
+        self.gateway, self.pause = gateway, pause
         self.answered, self.streams = [], []
         self.odd = []
         self.threads = [threading.Thread(target=self.plain) for _ in range(CLIENTS)]
@@ -40,6 +40,7 @@ class Clients:
                     self.answered.append((turn, done))
                 else:
                     self.odd.append((status, body[:200]))
+                time.sleep(self.pause)
         except (OSError, http.client.HTTPException, ValueError):
             pass  # killed in the middle
         finally:
@@ -103,8 +104,9 @@ def test_kill9(shop):
     mock = harness.Mock(shop, harness.find_tool("mock", place.tools()))
     gateway = place.Gateway(shop, mock.address).again()
     owed = lost = 0
-    for _ in range(ROUNDS):
-        clients = Clients(gateway)
+    for number in range(ROUNDS):
+        # By turns: so many rows that full batches are written, and so few that the interval is due.
+        clients = Clients(gateway, 0.02 if number % 2 else 0)
         time.sleep((1.9 + 0.5 * chance.random()) * max(1, place.SLOWDOWN / 2))
         killed = time.monotonic()
         gateway.process.send_signal(signal.SIGKILL)
