@@ -74,7 +74,7 @@ static void reload(struct server *s)
 {
     struct buf out;
     buf_init(&out, 4u << 20);
-    const char *path = conf_path(s->gateway.now->doc);
+    const char *path = conf_path(s->doc); /* the first one: it lasts as long as the process */
     bool has_file = path[0] != '(';
     int err = has_file ? gateway_reload(&s->gateway, path, STR_NONE, false, &out) : 0;
     struct str rest = buf_view(&out);
