@@ -87,7 +87,7 @@ static bool room_make(struct ledger *l, size_t bytes)
 {
     struct ledger_slab *s = ledger_writer_spare(&l->writer);
     if (s && ledger_slab_room(s) < bytes) {
-        free(s);
+        ledger_slab_free(s);
         s = NULL;
     }
     if (!s)

@@ -1,7 +1,8 @@
 #include "turn/ledger_record.h"
 
 #include <stdint.h>
-#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /*
  * All texts of a turn or call are reached through these lists, so that sizing, copying and cleaning
@@ -52,12 +53,20 @@ size_t ledger_record_bytes(const struct ledger_turn *turn)
 
 struct ledger_slab *ledger_slab_new(size_t bytes)
 {
-    if (bytes < LEDGER_SLAB_BYTES - sizeof(struct ledger_slab))
-        bytes = LEDGER_SLAB_BYTES - sizeof(struct ledger_slab);
-    struct ledger_slab *s = malloc(sizeof(*s) + bytes);
-    if (s)
-        *s = (struct ledger_slab){.bytes_max = bytes};
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    bytes += sizeof(struct ledger_slab);
+    bytes = bytes < LEDGER_SLAB_BYTES ? LEDGER_SLAB_BYTES : (bytes + page - 1) / page * page;
+    struct ledger_slab *s = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                                 -1, 0);
+    if (s == MAP_FAILED)
+        return NULL;
+    s->bytes_max = bytes - sizeof(*s); /* the rest is zero */
     return s;
+}
+
+void ledger_slab_free(struct ledger_slab *s)
+{
+    (void)munmap(s, sizeof(*s) + s->bytes_max);
 }
 
 static inline char *text_move(struct str *s, size_t bytes_max, char *to)

@@ -38,8 +38,12 @@ struct ledger_record {
 /* How many bytes the turn needs at most. */
 size_t ledger_record_bytes(const struct ledger_turn *turn);
 
-/* An empty slab for at least `bytes`; NULL when memory is out. free() gives it back. */
+/*
+ * An empty slab for at least `bytes`; NULL when memory is out. The memory is the system's own and
+ * goes back to it: what waited for a slow disk (up to LEDGER_BYTES_MAX) would stay in the heap.
+ */
 MUSTCHECK struct ledger_slab *ledger_slab_new(size_t bytes);
+void ledger_slab_free(struct ledger_slab *slab);
 
 static inline size_t ledger_slab_room(const struct ledger_slab *s)
 {

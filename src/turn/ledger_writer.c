@@ -76,7 +76,7 @@ static void batch_give_back(struct ledger_writer *w, struct ledger_slab *batch)
     uv_mutex_unlock(&w->lock);
     while (large) {
         struct ledger_slab *next = large->next;
-        free(large);
+        ledger_slab_free(large);
         large = next;
     }
 }
@@ -214,7 +214,7 @@ void ledger_writer_stop(struct ledger_writer *w)
     ledger_tables_close(w->tables);
     while (w->spare) {
         struct ledger_slab *next = w->spare->next;
-        free(w->spare);
+        ledger_slab_free(w->spare);
         w->spare = next;
     }
     uv_cond_destroy(&w->more);

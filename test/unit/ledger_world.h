@@ -191,7 +191,7 @@ static inline int world_write(struct ledger_tables *t, const struct ledger_turn 
     int err = ledger_tables_write(t, first, NULL);
     while (first) {
         struct ledger_slab *next = first->next;
-        free(first);
+        ledger_slab_free(first);
         first = next;
     }
     return err;
