@@ -188,6 +188,11 @@ static int swap(struct gateway *g, struct conf_doc *doc, bool dry_run, struct bu
         return printed ? printed : err;
     }
     err = difference(g, doc, out);
+    bool open_door = g->listener && !listener_is_loopback(listener_address(g->listener));
+    if (!err && open_door && !fresh->config->keys.require) {
+        buf_str(out, STR("refused: the listener is open to others, so keys have to be required\n"));
+        err = E_CONFIG;
+    }
     if (!err && !dry_run)
         err = keys_configure(g->keys, &fresh->config->keys, doc);
     if (err || dry_run) {

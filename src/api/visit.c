@@ -171,6 +171,20 @@ static int route_missing(struct visit *v, bool other_method)
                      STR_ARGS(near), near.n ? "?" : "");
 }
 
+/*
+ * "/v1/audio/../files" would be one path to us and another to a server that tidies paths up, past
+ * the keys' and routes' rules: nothing that can be tidied is let in.
+ */
+static bool path_is_plain(struct str path)
+{
+    static const struct str odd[] = {{"%2e", 3}, {"%2E", 3}, {"%5c", 3}, {"%5C", 3},
+                                     {"\\", 1},  {"//", 2},  {"/./", 3}, {"/../", 4}};
+    for (unsigned i = 0; i < ARRAY_LEN(odd); i++)
+        if (str_find(path, odd[i]) >= 0)
+            return false;
+    return !str_ends(path, STR("/.")) && !str_ends(path, STR("/.."));
+}
+
 void visit_handle(void *arg, struct exchange *x)
 {
     struct door *door = arg;
@@ -185,6 +199,9 @@ void visit_handle(void *arg, struct exchange *x)
     bool other_method = false;
     const struct route_row *route = route_find(v, &other_method);
     int err = route ? needs_check(v, route->needs) : route_missing(v, other_method);
+    if (!err && !path_is_plain(x->path))
+        err = fault_set(&v->fault, E_BAD_REQUEST,
+                        "the path has '.', '..', '//' or a backslash as a part; send it plain");
     if (err) {
         refusal_log(v->gateway, x, err);
         visit_error(v, err);

@@ -47,8 +47,7 @@ static int fallback_run(void *self UNUSED, struct turn *t)
     bool asked = false;
     for (unsigned i = 0; i < t->route.n; i++) {
         const struct target *target = &t->route.at[i];
-        bool last = i + 1 == t->route.n;
-        if (is_down(target) && !(last && !asked))
+        if (is_down(target))
             continue;
         t->target = target;
         t->tried = 0;

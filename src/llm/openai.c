@@ -13,6 +13,9 @@ static const struct str deciding_keys[] = {
     {"service_tier", 12},
 };
 
+/* It stands in headers and logs, and is looked up by its parts. */
+#define MODEL_BYTES_MAX 256
+
 static int duplicates_check(const struct json_scan *scan, struct fault *f)
 {
     for (size_t i = 0; i < ARRAY_LEN(deciding_keys); i++) {
@@ -35,7 +38,13 @@ static int model_read(const struct json_scan *scan, struct arena *arena, struct 
         return fault_set(f, E_BAD_REQUEST, "'model' is missing; expected the name of a model");
     if (!yyjson_is_str(m->value) || yyjson_get_len(m->value) == 0)
         return fault_set(f, E_BAD_REQUEST, "'model' has to be a string that is not empty");
-    r->model = arena_str(arena, json_str(m->value));
+    struct str name = json_str(m->value);
+    if (name.n > MODEL_BYTES_MAX)
+        return fault_set(f, E_BAD_REQUEST, "'model' is longer than %d bytes", MODEL_BYTES_MAX);
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)name.p[i] < ' ' || name.p[i] == 127)
+            return fault_set(f, E_BAD_REQUEST, "'model' has a control character in it");
+    r->model = arena_str(arena, name);
     r->model_at = m->value_at;
     return r->model.p ? 0 : E_MEMORY;
 }
