@@ -111,8 +111,23 @@ static int pass(struct passing *p, const struct provider *provider)
     return err;
 }
 
+/* A key that may ask for some models only may not ask where the model is not looked at. */
+static int key_check(struct visit *v)
+{
+    if (!v->key || v->key->models_n == 0)
+        return 0;
+    return fault_set(&v->fault, E_FORBIDDEN,
+                     "key %.*s is limited to models, and %.*s is passed on without looking at them",
+                     STR_ARGS(v->key->public_part), STR_ARGS(str_head(v->path, 60)));
+}
+
 static void run(struct visit *v, const struct provider *provider)
 {
+    int forbidden = key_check(v);
+    if (forbidden) {
+        visit_error(v, forbidden);
+        return;
+    }
     struct passing *p = ARENA_NEW(v->x->arena, struct passing);
     struct ledger_call *row = ARENA_NEW(v->x->arena, struct ledger_call);
     if (!p || !row) {

@@ -117,8 +117,11 @@ static int needs_check(struct visit *v, enum route_needs needs)
      * ours belongs to the provider. */
     struct fault ignored = {0};
     const struct key *key = NULL;
-    if (keys_check(v->gateway->keys, key_presented(v->x), &key, &ignored) == 0)
+    int known = keys_check(v->gateway->keys, key_presented(v->x), &key, &ignored);
+    if (known == 0)
         return key_copy(v->x->arena, key, &v->key);
+    if (str_find(key_presented(v->x), STR("sk-sluice-")) >= 0) /* ours, and no good: not theirs */
+        return fault_set(&v->fault, known, "%s", fault_text(&ignored));
     return 0;
 }
 

@@ -345,11 +345,10 @@ static int head_fault(struct llm_call *c, int err, struct fault *f)
  * What the provider did not count is estimated: of a request that it may have seen the prompt, and
  * of the answer what arrived. Errors are not billed.
  */
-static void bill_make(struct llm_call *c, int err)
+static void bill_make(struct llm_call *c)
 {
     if (c->tokens.source != TOKENS_PROVIDER) {
-        bool refused = !c->sent || (c->status >= 300) ||
-                       (err && !c->streamed && err != E_CLIENT_GONE && err != E_CANCELED);
+        bool refused = !c->sent || c->status >= 300;
         c->tokens = (struct tokens){.source = TOKENS_ESTIMATE};
         if (!refused) {
             c->tokens.input = tokens_of_bytes((int64_t)c->request->body.n);
@@ -357,8 +356,9 @@ static void bill_make(struct llm_call *c, int err)
         }
     }
     c->cost_usd_nanos = c->given_cost_usd_nanos != COST_UNKNOWN
-                            ? c->given_cost_usd_nanos
-                            : price_cost(c->target->price, &c->tokens);
+                        ? c->given_cost_usd_nanos
+                        : c->sent ? price_cost(c->target->price, &c->tokens)
+                                  : 0; /* who was not reached costs nothing, known price or not */
 }
 
 /* Whose fault was it? A client that left or a request that was refused is not the endpoint's. */
@@ -390,7 +390,7 @@ int llm_call_run(struct llm_call *c, struct fault *f)
     transport_of(c)->end(c);
     task_deadline_restore(outer);
     c->ended_us = clock_mono_us();
-    bill_make(c, err);
+    bill_make(c);
     endpoint_judge(c, err);
     return err;
 }
