@@ -74,12 +74,12 @@ static struct str applied(struct reading *x, const struct llm_edits *edits)
 static void reads_what_the_house_needs(void **state)
 {
     struct reading *x = *state;
-    struct str body = STR(" { \"model\" : \"a\\u002fb\\n\" , \"messages\":[], \"stream\":true,\n"
+    struct str body = STR(" { \"model\" : \"a\\u002fb\\\"\" , \"messages\":[], \"stream\":true,\n"
                           "\"stream_options\": {\"include_usage\": true },\"max_tokens\":7,"
                           "\"n\":3,\"odd\":{\"model\":1}}");
     read_ok(x, body);
-    assert_str(x->r.model, STR("a/b\n"));
-    assert_str(span(&x->r, x->r.model_at), STR("\"a\\u002fb\\n\""));
+    assert_str(x->r.model, STR("a/b\""));
+    assert_str(span(&x->r, x->r.model_at), STR("\"a\\u002fb\\\"\""));
     assert_str(span(&x->r, x->r.stream_options_at), STR("{\"include_usage\": true }"));
     assert_true(x->r.stream && x->r.wants_usage);
     assert_int_equal(x->r.max_tokens, 7);
@@ -138,6 +138,7 @@ static void refuses_with_the_members_name(void **state)
         {"{\"model\":\"\",\"messages\":[]}", E_BAD_REQUEST, "'model'"},
         {"{\"model\":7,\"messages\":[]}", E_BAD_REQUEST, "'model'"},
         {"{\"model\":null,\"messages\":[]}", E_BAD_REQUEST, "'model'"},
+        {"{\"model\":\"a\\nb\",\"messages\":[]}", E_BAD_REQUEST, "control character"},
         {"{\"model\":\"m\"}", E_BAD_REQUEST, "'messages' is missing"},
         {"{\"model\":\"m\",\"messages\":\"hi\"}", E_BAD_REQUEST, "'messages'"},
         {"{\"model\":\"m\",\"messages\":[],\"stream\":1}", E_BAD_REQUEST, "'stream'"},
