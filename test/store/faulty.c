@@ -25,22 +25,21 @@ static struct rows_query *real_query(struct rows_query *q)
     return CONTAINER_OF(q, struct faulty_query, base)->real;
 }
 
-void faulty_reset(void)
+/* In one step: the writer's thread may be in the middle of its calls. */
+void faulty_fail(unsigned at, unsigned count)
 {
     pthread_mutex_lock(&faulty.lock);
-    faulty.calls = faulty.fail_at = faulty.fail_for = faulty.failed = faulty.at_gate = 0;
+    faulty.calls = faulty.failed = faulty.at_gate = 0;
+    faulty.fail_at = at;
+    faulty.fail_for = count;
     faulty.gate_shut = false;
     pthread_cond_broadcast(&faulty.moved);
     pthread_mutex_unlock(&faulty.lock);
 }
 
-void faulty_fail(unsigned at, unsigned count)
+void faulty_reset(void)
 {
-    faulty_reset();
-    pthread_mutex_lock(&faulty.lock);
-    faulty.fail_at = at;
-    faulty.fail_for = count;
-    pthread_mutex_unlock(&faulty.lock);
+    faulty_fail(0, 0);
 }
 
 void faulty_gate(bool shut)
