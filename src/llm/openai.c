@@ -36,48 +36,47 @@ static int model_read(const struct json_scan *scan, struct arena *arena, struct 
     const struct json_member *m = json_scan_find(scan, STR("model"), NULL);
     if (!m)
         return fault_set(f, E_BAD_REQUEST, "'model' is missing; expected the name of a model");
-    if (!yyjson_is_str(m->value) || yyjson_get_len(m->value) == 0)
+    if (!json_is_string(m->value) || m->value.n == 2)
         return fault_set(f, E_BAD_REQUEST, "'model' has to be a string that is not empty");
-    struct str name = json_str(m->value);
-    if (name.n > MODEL_BYTES_MAX)
+    if (json_string_bytes(m->value) > MODEL_BYTES_MAX)
         return fault_set(f, E_BAD_REQUEST, "'model' is longer than %d bytes", MODEL_BYTES_MAX);
-    for (size_t i = 0; i < name.n; i++)
-        if ((unsigned char)name.p[i] < ' ' || name.p[i] == 127)
+    int err = json_unquote(arena, m->value, &r->model);
+    if (err == E_BAD_JSON)
+        return fault_set(f, E_BAD_REQUEST, "'model' has half a surrogate pair in it");
+    for (size_t i = 0; !err && i < r->model.n; i++)
+        if ((unsigned char)r->model.p[i] < ' ' || r->model.p[i] == 127)
             return fault_set(f, E_BAD_REQUEST, "'model' has a control character in it");
-    r->model = arena_str(arena, name);
     r->model_at = m->value_at;
-    return r->model.p ? 0 : E_MEMORY;
+    return err;
 }
 
-static int stream_read_options(const struct json_scan *scan, struct llm_request *r,
-                               struct fault *f)
+static int stream_read(const struct json_scan *scan, struct llm_request *r, struct fault *f)
 {
     const struct json_member *m = json_scan_find(scan, STR("stream"), NULL);
-    if (m && !yyjson_is_bool(m->value) && !yyjson_is_null(m->value))
+    if (m && !json_is_bool(m->value) && !json_is_null(m->value))
         return fault_set(f, E_BAD_REQUEST, "'stream' has to be true or false");
-    r->stream = m && yyjson_is_true(m->value);
+    r->stream = m && json_is_true(m->value);
+    return 0;
+}
 
-    m = json_scan_find(scan, STR("stream_options"), NULL);
-    if (!m)
+/* Scans what is inside, so that the scan of the whole is gone afterwards. */
+static int stream_options_read(struct str options, struct llm_request *r, struct fault *f)
+{
+    const struct json_scan *scan = NULL;
+    if (json_is_null(options))
         return 0;
-    r->stream_options_at = m->value_at;
-    if (yyjson_is_null(m->value))
-        return 0;
-    if (!yyjson_is_obj(m->value))
+    if (!json_is_object(options))
         return fault_set(f, E_BAD_REQUEST, "'stream_options' has to be an object");
-    unsigned given = 0;
-    size_t i, n;
-    yyjson_val *key, *value;
-    yyjson_obj_foreach(m->value, i, n, key, value)
-    {
-        given += yyjson_equals_str(key, "include_usage");
-    }
-    if (given > 1) /* we would count on the usage that the provider might not send */
+    int err = json_scan(options, &scan, f);
+    if (err)
+        return err;
+    bool twice = false;
+    const struct json_member *include = json_scan_find(scan, STR("include_usage"), &twice);
+    if (twice) /* we would count on the usage that the provider might not send */
         return fault_set(f, E_DUPLICATE_KEY, "'stream_options.include_usage' stands twice");
-    yyjson_val *include = yyjson_obj_get(m->value, "include_usage");
-    if (include && !yyjson_is_bool(include) && !yyjson_is_null(include))
+    if (include && !json_is_bool(include->value) && !json_is_null(include->value))
         return fault_set(f, E_BAD_REQUEST, "'stream_options.include_usage' has to be a boolean");
-    r->wants_usage = yyjson_is_true(include);
+    r->wants_usage = include && json_is_true(include->value);
     return 0;
 }
 
@@ -85,13 +84,13 @@ static int count_read(const struct json_scan *scan, struct str key, unsigned lea
                       int64_t *value, struct fault *f)
 {
     const struct json_member *m = json_scan_find(scan, key, NULL);
-    if (!m || yyjson_is_null(m->value))
+    uint64_t given = 0;
+    if (!m || json_is_null(m->value))
         return 0;
-    uint64_t given = yyjson_get_uint(m->value);
-    if (!yyjson_is_uint(m->value) || given < least || given > INT32_MAX)
+    if (!json_to_u64(m->value, INT32_MAX, &given) || given < least)
         return fault_set(f, E_BAD_REQUEST, "'%s' has to be a whole number from %u to %d", key.p,
                          least, INT32_MAX);
-    *value = (int64_t)yyjson_get_uint(m->value);
+    *value = (int64_t)given;
     return 0;
 }
 
@@ -102,7 +101,7 @@ static int operation_check(const struct json_scan *scan, enum llm_op op, struct 
     const struct json_member *m = json_scan_find(scan, str_from(needs[op]), NULL);
     if (!m)
         return fault_set(f, E_BAD_REQUEST, "'%s' is missing", needs[op]);
-    if (op == OP_CHAT && !yyjson_is_arr(m->value))
+    if (op == OP_CHAT && !json_is_array(m->value))
         return fault_set(f, E_BAD_REQUEST, "'messages' has to be a list of messages");
     return 0;
 }
@@ -120,7 +119,7 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
     if (!err)
         err = model_read(scan, arena, &r, f);
     if (!err && llm_ops[op].streams)
-        err = stream_read_options(scan, &r, f);
+        err = stream_read(scan, &r, f);
     if (!err)
         err = count_read(scan, STR("max_tokens"), 0, &r.max_tokens, f);
     if (!err)
@@ -129,6 +128,11 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
         err = count_read(scan, STR("n"), 1, &r.choices, f);
     if (!err)
         err = operation_check(scan, op, f);
+    const struct json_member *options = json_scan_find(scan, STR("stream_options"), NULL);
+    if (!err && llm_ops[op].streams && options) {
+        r.stream_options_at = options->value_at;
+        err = stream_options_read(options->value, &r, f);
+    }
     if (!err)
         *ret_request = r;
     return err;
@@ -202,16 +206,22 @@ int openai_edit_params(const struct llm_request *r, struct str params, struct ar
 /* A count beyond this is no count: sums over many calls have to fit, too. */
 #define USAGE_TOKENS_MAX 1000000000000
 
-static void usage_read(yyjson_val *usage, struct openai_facts *facts)
+static int64_t count_of(struct str object, struct str key, int64_t absent)
 {
-    int64_t prompt = json_get_i64(usage, "prompt_tokens", -1);
-    int64_t completion = json_get_i64(usage, "completion_tokens", 0);
+    uint64_t n = 0;
+    return json_to_u64(json_member_of(object, key), INT64_MAX, &n) ? (int64_t)n : absent;
+}
+
+static void usage_read(struct str usage, struct openai_facts *facts)
+{
+    int64_t prompt = count_of(usage, STR("prompt_tokens"), -1);
+    int64_t completion = count_of(usage, STR("completion_tokens"), 0);
     if (prompt < 0 || prompt > USAGE_TOKENS_MAX || completion > USAGE_TOKENS_MAX)
         return;
     int64_t cached =
-        json_get_i64(yyjson_obj_get(usage, "prompt_tokens_details"), "cached_tokens", 0);
-    int64_t reasoning =
-        json_get_i64(yyjson_obj_get(usage, "completion_tokens_details"), "reasoning_tokens", 0);
+        count_of(json_member_of(usage, STR("prompt_tokens_details")), STR("cached_tokens"), 0);
+    int64_t reasoning = count_of(json_member_of(usage, STR("completion_tokens_details")),
+                                 STR("reasoning_tokens"), 0);
     /* Some servers report more of a part than of the whole; the whole is what is billed. */
     cached = cached > prompt ? prompt : cached;
     reasoning = reasoning > completion ? completion : reasoning;
@@ -223,25 +233,56 @@ static void usage_read(yyjson_val *usage, struct openai_facts *facts)
                                    .source = TOKENS_PROVIDER};
 }
 
-static int64_t text_bytes(yyjson_val *message)
+static int64_t tool_calls_bytes(struct str calls)
 {
-    int64_t bytes = (int64_t)(yyjson_get_len(yyjson_obj_get(message, "content")) +
-                              yyjson_get_len(yyjson_obj_get(message, "reasoning_content")) +
-                              yyjson_get_len(yyjson_obj_get(message, "refusal")));
-    size_t i, n;
-    yyjson_val *call;
-    yyjson_arr_foreach(yyjson_obj_get(message, "tool_calls"), i, n, call)
-    {
-        yyjson_val *function = yyjson_obj_get(call, "function");
-        bytes += (int64_t)(yyjson_get_len(yyjson_obj_get(function, "name")) +
-                           yyjson_get_len(yyjson_obj_get(function, "arguments")));
+    struct json_walk w = json_elements(calls);
+    struct str call;
+    int64_t bytes = 0;
+    while (json_next_element(&w, &call)) {
+        struct str function = json_member_of(call, STR("function"));
+        bytes += (int64_t)(json_string_bytes(json_member_of(function, STR("name"))) +
+                           json_string_bytes(json_member_of(function, STR("arguments"))));
     }
     return bytes;
 }
 
-static void error_read(yyjson_val *error, struct openai_facts *facts)
+/* Of a message, or of what an event adds to one. */
+static int64_t message_bytes(struct str message)
+{
+    struct json_walk w = json_members(message);
+    struct str key, value;
+    int64_t bytes = 0;
+    while (json_next_member(&w, &key, &value)) {
+        if (str_eq(key, STR("content")) || str_eq(key, STR("reasoning_content")) ||
+            str_eq(key, STR("refusal")))
+            bytes += (int64_t)json_string_bytes(value);
+        else if (str_eq(key, STR("tool_calls")))
+            bytes += tool_calls_bytes(value);
+    }
+    return bytes;
+}
+
+static void choices_read(struct str choices, struct openai_facts *facts)
+{
+    struct json_walk each = json_elements(choices);
+    struct str choice, key, value;
+    while (json_next_element(&each, &choice)) {
+        struct json_walk w = json_members(choice);
+        while (json_next_member(&w, &key, &value)) {
+            if (str_eq(key, STR("delta")) || str_eq(key, STR("message")))
+                facts->content_bytes += message_bytes(value);
+            else if (str_eq(key, STR("text")))
+                facts->content_bytes += (int64_t)json_string_bytes(value);
+            else if (str_eq(key, STR("finish_reason")))
+                facts->finished |= json_is_string(value);
+        }
+    }
+}
+
+static void error_read(struct str text, struct openai_facts *facts)
 {
     facts->has_error = true;
+    yyjson_val *error = json_peek(text); /* the words are wanted without escapes */
     yyjson_val *message = yyjson_is_str(error) ? error : yyjson_obj_get(error, "message");
     facts->error_text = json_str(message);
     yyjson_val *code = yyjson_obj_get(error, "code");
@@ -253,55 +294,37 @@ static void error_read(yyjson_val *error, struct openai_facts *facts)
     facts->error_status = status >= 400 && status <= 599 ? (int)status : 0;
 }
 
-static int facts_read(struct str text, struct openai_facts *facts)
-{
-    yyjson_val *root = json_peek(text);
-    if (!yyjson_is_obj(root))
-        return E_UPSTREAM_BODY;
-    size_t i, n;
-    yyjson_val *key, *value;
-    bool choices = false;
-    yyjson_obj_foreach(root, i, n, key, value)
-    {
-        struct str k = json_str(key);
-        if (str_eq(k, STR("choices"))) {
-            size_t j, m;
-            yyjson_val *choice;
-            choices = yyjson_arr_size(value) > 0;
-            yyjson_arr_foreach(value, j, m, choice)
-            {
-                yyjson_val *part = yyjson_obj_get(choice, "delta");
-                part = part ? part : yyjson_obj_get(choice, "message");
-                facts->finished |= yyjson_is_str(yyjson_obj_get(choice, "finish_reason"));
-                facts->content_bytes +=
-                    text_bytes(part) + (int64_t)yyjson_get_len(yyjson_obj_get(choice, "text"));
-            }
-        } else if (str_eq(k, STR("usage"))) {
-            facts->has_usage_member = true;
-            if (yyjson_is_obj(value))
-                usage_read(value, facts);
-        } else if (str_eq(k, STR("error")) && !yyjson_is_null(value)) {
-            error_read(value, facts);
-        }
-    }
-    facts->only_usage = facts->has_usage && !choices;
-    return 0;
-}
-
 int openai_answer_read(struct str body, struct openai_facts *ret_facts)
 {
+    const struct json_scan *scan = NULL;
+    struct str choices = STR_NONE;
     *ret_facts = (struct openai_facts){0};
-    return facts_read(body, ret_facts);
+    if (json_scan(body, &scan, NULL) != 0)
+        return E_UPSTREAM_BODY;
+    for (size_t i = 0; i < scan->count; i++) {
+        const struct json_member *m = &scan->member[i];
+        if (str_eq(m->key, STR("choices"))) {
+            choices = m->value;
+            choices_read(choices, ret_facts);
+        } else if (str_eq(m->key, STR("usage"))) {
+            ret_facts->has_usage_member = true;
+            usage_read(m->value, ret_facts);
+        } else if (str_eq(m->key, STR("error")) && !json_is_null(m->value)) {
+            error_read(m->value, ret_facts);
+        }
+    }
+    struct json_walk w = json_elements(choices);
+    struct str first;
+    ret_facts->only_usage = ret_facts->has_usage && !json_next_element(&w, &first);
+    return 0;
 }
 
 int openai_event_read(struct str data, struct openai_facts *ret_facts)
 {
-    *ret_facts = (struct openai_facts){0};
-    if (str_eq(str_trim(data), STR("[DONE]"))) {
-        ret_facts->done = true;
-        return 0;
-    }
-    return facts_read(data, ret_facts);
+    if (!str_eq(str_trim(data), STR("[DONE]")))
+        return openai_answer_read(data, ret_facts);
+    *ret_facts = (struct openai_facts){.done = true};
+    return 0;
 }
 
 int openai_event_without_usage(struct str raw, struct str data, struct buf *out)
