@@ -17,14 +17,13 @@
 
 /*
  * Every `x_end(at, end)` here takes an x that begins at `at` and returns where it ends, or NULL
- * where there is none. `end` is the end of the text.
+ * where there is none. `end` is where the closing bracket of what is read stands: it ends numbers,
+ * spaces and everything else, so that only strings and brackets have to look out for it.
  */
 
 static struct json_scan the_scan;
 
 /* ---- strings ---- */
-
-#define STEP 16
 
 /* A quote, a backslash, a control character or a byte beyond ASCII: what ends a plain run. */
 static bool is_special(unsigned char c)
@@ -32,31 +31,93 @@ static bool is_special(unsigned char c)
     return c == '"' || c == '\\' || c < 0x20 || c >= 0x80;
 }
 
-/* How many of the STEP bytes at `at` are plain before the first special one. */
-static unsigned plain_bytes(const char *at)
-{
+/*
+ * `marks_at` has a mark for each special byte of the STEP bytes at `at`; `marks_first` tells how
+ * many bytes stand before the first mark, STEP when there is none.
+ */
+#define STEP 16
+
 #if defined(__SSE2__)
+typedef __m128i marks;
+
+static inline marks marks_at(const char *at)
+{
     __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
-    __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-                                 _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+    __m128i either = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+                                  _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
     /* Signed: bytes beyond ASCII are below the control characters. */
-    marks = _mm_or_si128(marks, _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)));
-    unsigned mask = (unsigned)_mm_movemask_epi8(marks);
-    return mask ? (unsigned)__builtin_ctz(mask) : STEP;
+    return _mm_or_si128(either, _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)));
+}
+
+static inline marks marks_or(marks a, marks b)
+{
+    return _mm_or_si128(a, b);
+}
+
+static inline unsigned marks_first(marks m)
+{
+    return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(m) | 1u << STEP);
+}
 #elif defined(__aarch64__)
+typedef uint8x16_t marks;
+
+static inline marks marks_at(const char *at)
+{
     uint8x16_t v = vld1q_u8((const uint8_t *)at);
-    uint8x16_t marks = vorrq_u8(vceqq_u8(v, vdupq_n_u8('"')), vceqq_u8(v, vdupq_n_u8('\\')));
-    marks = vorrq_u8(marks, vcltq_s8(vreinterpretq_s8_u8(v), vdupq_n_s8(0x20)));
-    /* Four bits a byte. */
-    uint8x8_t narrow = vshrn_n_u16(vreinterpretq_u16_u8(marks), 4);
-    uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(narrow), 0);
+    uint8x16_t either = vorrq_u8(vceqq_u8(v, vdupq_n_u8('"')), vceqq_u8(v, vdupq_n_u8('\\')));
+    return vorrq_u8(either, vcltq_s8(vreinterpretq_s8_u8(v), vdupq_n_s8(0x20)));
+}
+
+static inline marks marks_or(marks a, marks b)
+{
+    return vorrq_u8(a, b);
+}
+
+static inline unsigned marks_first(marks m)
+{
+    uint8x8_t four_bits_each = vshrn_n_u16(vreinterpretq_u16_u8(m), 4);
+    uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(four_bits_each), 0);
     return mask ? (unsigned)__builtin_ctzll(mask) / 4 : STEP;
+}
 #else
-    unsigned n = 0;
-    while (n < STEP && !is_special((unsigned char)at[n]))
-        n++;
-    return n;
+typedef unsigned marks;
+
+static inline marks marks_at(const char *at)
+{
+    unsigned m = 0;
+    for (unsigned i = 0; i < STEP; i++)
+        m |= (unsigned)is_special((unsigned char)at[i]) << i;
+    return m;
+}
+
+static inline marks marks_or(marks a, marks b)
+{
+    return a | b;
+}
+
+static inline unsigned marks_first(marks m)
+{
+    return (unsigned)__builtin_ctz(m | 1u << STEP);
+}
 #endif
+
+/* The first special byte, or `end` where none stands before it. */
+static const char *plain_end(const char *at, const char *end)
+{
+    for (; end - at >= 4 * STEP; at += 4 * STEP) {
+        marks both = marks_or(marks_at(at), marks_at(at + STEP));
+        marks more = marks_or(marks_at(at + 2 * STEP), marks_at(at + 3 * STEP));
+        if (marks_first(marks_or(both, more)) < STEP)
+            break;
+    }
+    for (; end - at >= STEP; at += STEP) {
+        unsigned n = marks_first(marks_at(at));
+        if (n < STEP)
+            return at + n;
+    }
+    while (at < end && !is_special((unsigned char)*at))
+        at++;
+    return at;
 }
 
 static bool is_hex(char c)
@@ -106,21 +167,13 @@ static const char *special_end(const char *at, const char *end, bool *ret_escape
     return n ? at + n : NULL;
 }
 
-/* `at` is behind the opening quote, the result behind the closing one. */
-static inline const char *string_end(const char *at, const char *end, bool *ret_escaped)
+/* Of a string that is long or has special bytes in it. */
+static const char *odd_string_end(const char *at, const char *end, bool *ret_escaped)
 {
     for (;;) {
-        if (LIKELY(end - at >= STEP)) {
-            unsigned n = plain_bytes(at);
-            at += n;
-            if (n == STEP)
-                continue;
-        } else {
-            while (at < end && !is_special((unsigned char)*at))
-                at++;
-            if (at == end)
-                return NULL;
-        }
+        at = plain_end(at, end);
+        if (at >= end)
+            return NULL;
         if (*at == '"')
             return at + 1;
         at = special_end(at, end, ret_escaped);
@@ -129,16 +182,22 @@ static inline const char *string_end(const char *at, const char *end, bool *ret_
     }
 }
 
-/* ---- the grammar ---- */
-
-static inline char byte_at(const char *at, const char *end)
+/* `at` is behind the opening quote, the result behind the closing one. */
+static inline const char *string_end(const char *at, const char *end, bool *ret_escaped)
 {
-    return at < end ? *at : '\0';
+    if (LIKELY(end - at > STEP)) {
+        at += marks_first(marks_at(at));
+        if (*at == '"')
+            return at + 1;
+    }
+    return odd_string_end(at, end, ret_escaped);
 }
 
-static inline const char *space_end(const char *at, const char *end)
+/* ---- the grammar ---- */
+
+static inline const char *space_end(const char *at)
 {
-    while (at < end && *at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+    while (UNLIKELY(*at <= ' ') && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
         at++;
     return at;
 }
@@ -148,38 +207,37 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static const char *digits_end(const char *at, const char *end)
+static const char *digits_end(const char *at)
 {
     const char *from = at;
-    while (is_digit(byte_at(at, end)))
+    while (is_digit(*at))
         at++;
     return at > from ? at : NULL;
 }
 
-static const char *number_end(const char *at, const char *end)
+static const char *number_end(const char *at)
 {
     at += *at == '-';
-    at = byte_at(at, end) == '0' ? at + 1 : digits_end(at, end);
-    if (at && byte_at(at, end) == '.')
-        at = digits_end(at + 1, end);
-    if (!at || (byte_at(at, end) | 0x20) != 'e')
+    at = *at == '0' ? at + 1 : digits_end(at);
+    if (at && *at == '.')
+        at = digits_end(at + 1);
+    if (!at || (*at | 0x20) != 'e')
         return at;
     at++;
-    return digits_end(at + (byte_at(at, end) == '+' || byte_at(at, end) == '-'), end);
+    return digits_end(at + (*at == '+' || *at == '-'));
 }
 
-static const char *word_end(const char *at, const char *end, struct str word)
+static inline const char *word_end(const char *at, const char *end, struct str word)
 {
     bool is = (size_t)(end - at) >= word.n && memcmp(at, word.p, word.n) == 0;
     return is ? at + word.n : NULL;
 }
 
-static inline const char *scalar_end(const char *at, const char *end)
+static inline const char *scalar_end(const char *at, const char *end, bool *ret_escaped)
 {
-    bool escaped;
-    switch (byte_at(at, end)) {
+    switch (*at) {
     case '"':
-        return string_end(at + 1, end, &escaped);
+        return string_end(at + 1, end, ret_escaped);
     case 't':
         return word_end(at, end, STR("true"));
     case 'f':
@@ -188,72 +246,78 @@ static inline const char *scalar_end(const char *at, const char *end)
         return word_end(at, end, STR("null"));
     case '-':
     case '0' ... '9':
-        return number_end(at, end);
+        return number_end(at);
     default:
         return NULL;
     }
 }
 
-/* Of a key with its colon and the space up to the value. */
+/* Of a key with its colon and the space up to the value. `ret_key` may be NULL. */
 static inline const char *key_end(const char *at, const char *end, struct str *ret_key,
                                   bool *ret_escaped)
 {
-    if (byte_at(at, end) != '"')
+    if (*at != '"')
         return NULL;
     const char *key = at + 1;
     at = string_end(key, end, ret_escaped);
     if (!at)
         return NULL;
-    *ret_key = str_of(key, (size_t)(at - key) - 1);
-    at = space_end(at, end);
-    return byte_at(at, end) == ':' ? space_end(at + 1, end) : NULL;
+    if (ret_key)
+        *ret_key = str_of(key, (size_t)(at - key) - 1);
+    at = space_end(at);
+    return *at == ':' ? space_end(at + 1) : NULL;
 }
 
 /* One bit for each level that may be open, the innermost lowest. */
 typedef unsigned __int128 levels;
 _Static_assert(sizeof(levels) * 8 >= JSON_DEPTH_MAX, "a bit for each level");
 
-/* A value that stands within `outside` containers. A loop in place of a recursion. */
-static const char *value_end(const char *at, const char *end, unsigned outside)
+/* A container that stands within `outside` others. A loop in place of a recursion. */
+static const char *container_end(const char *at, const char *end, unsigned outside)
 {
     levels objects = 0; /* which of the open containers are objects */
     unsigned depth = 0;
-    struct str key;
     bool escaped;
     for (;;) {
-        char c = byte_at(at, end);
+        char c = *at;
         if (c == '{' || c == '[') {
             if (depth++ + outside == JSON_DEPTH_MAX)
                 return NULL;
             objects = objects << 1 | (c == '{');
-            at = space_end(at + 1, end);
-            if (byte_at(at, end) != c + 2) { /* '}' and ']' are two behind their openings */
-                at = c == '{' ? key_end(at, end, &key, &escaped) : at;
+            at = space_end(at + 1);
+            if (*at != c + 2) { /* '}' and ']' are two behind their openings */
+                at = c == '{' ? key_end(at, end, NULL, &escaped) : at;
                 if (!at)
                     return NULL;
                 continue;
             }
         } else {
-            at = scalar_end(at, end);
-            if (!at || depth == 0)
-                return at;
-            at = space_end(at, end);
+            at = scalar_end(at, end, &escaped);
+            if (!at)
+                return NULL;
+            at = space_end(at);
         }
-        /* The ends of containers, then a comma and the next value. */
-        for (; byte_at(at, end) == ((objects & 1) ? '}' : ']'); objects >>= 1) {
+        while (*at != ',') {
+            if (*at != (objects & 1 ? '}' : ']') || at == end)
+                return NULL;
             at++;
+            objects >>= 1;
             if (--depth == 0)
                 return at;
-            at = space_end(at, end);
+            at = space_end(at);
         }
-        if (byte_at(at, end) != ',')
-            return NULL;
-        at = space_end(at + 1, end);
-        if (objects & 1)
-            at = key_end(at, end, &key, &escaped);
+        at = space_end(at + 1);
+        at = objects & 1 ? key_end(at, end, NULL, &escaped) : at;
         if (!at)
             return NULL;
     }
+}
+
+static inline const char *value_end(const char *at, const char *end, unsigned outside)
+{
+    bool escaped;
+    return *at == '{' || *at == '[' ? container_end(at, end, outside)
+                                    : scalar_end(at, end, &escaped);
 }
 
 /* ---- scanning ---- */
@@ -277,51 +341,47 @@ static int member_read(struct json_scan *s, const char **at, const char *end)
     return escaped ? json_key_unescape(s->text.n, &m->key) : 0;
 }
 
-/* From behind the opening brace to behind the closing one. */
+/* From behind the opening brace to the closing one, which has to stand at `end`. */
 static int members_read(struct json_scan *s, const char **at, const char *end)
 {
-    *at = space_end(*at, end);
-    if (byte_at(*at, end) == '}') {
-        ++*at;
-        return 0;
-    }
+    *at = space_end(*at);
+    if (**at == '}')
+        return *at == end ? 0 : E_BAD_JSON;
     for (;;) {
         if (s->count == JSON_MEMBERS_MAX)
             return E_TOO_LARGE;
         int err = member_read(s, at, end);
         if (err)
             return err;
-        *at = space_end(*at, end);
-        char c = byte_at(*at, end);
-        if (c != ',' && c != '}')
-            return E_BAD_JSON;
-        ++*at;
-        if (c == '}')
+        *at = space_end(*at);
+        if (*at == end)
             return 0;
-        *at = space_end(*at, end);
+        if (**at != ',')
+            return E_BAD_JSON;
+        *at = space_end(*at + 1);
     }
 }
 
-static int object_read(struct json_scan *s, const char **at, const char *end)
+static int object_read(struct json_scan *s, const char **at)
 {
-    *at = space_end(*at, end);
-    if (byte_at(*at, end) != '{')
+    struct str text = str_trim(s->text);
+    *at = text.p;
+    if (text.n < 2 || text.p[0] != '{' || text.p[text.n - 1] != '}')
         return E_BAD_JSON;
     ++*at;
-    int err = members_read(s, at, end);
-    return !err && space_end(*at, end) < end ? E_BAD_JSON : err;
+    return members_read(s, at, text.p + text.n - 1);
 }
 
 int json_scan(struct str text, const struct json_scan **ret_scan, struct fault *f)
 {
     struct json_scan *s = &the_scan;
-    const char *at = text.p;
+    const char *at;
     if (text.n > JSON_TEXT_BYTES_MAX)
         return json_size_fault(text, f);
     s->text = text;
     s->count = 0;
     json_keys_forget();
-    int err = object_read(s, &at, text.p + text.n);
+    int err = object_read(s, &at);
     if (err == E_BAD_JSON)
         return json_object_fault(text, f);
     if (err == E_TOO_LARGE)
@@ -358,8 +418,7 @@ static struct json_walk walk_into(struct str value, char bracket)
 {
     if (!json_is(value, bracket))
         return (struct json_walk){NULL, NULL};
-    const char *end = value.p + value.n - 1;
-    return (struct json_walk){space_end(value.p + 1, end), end};
+    return (struct json_walk){space_end(value.p + 1), value.p + value.n - 1};
 }
 
 struct json_walk json_members(struct str object)
@@ -379,8 +438,8 @@ static bool walk_value(struct json_walk *w, const char *at, struct str *ret_valu
     if (!behind)
         return false;
     *ret_value = str_of(at, (size_t)(behind - at));
-    at = space_end(behind, w->end);
-    w->at = byte_at(at, w->end) == ',' ? space_end(at + 1, w->end) : at;
+    at = space_end(behind);
+    w->at = *at == ',' ? space_end(at + 1) : at;
     return true;
 }
 
