@@ -74,7 +74,7 @@ static int read_piece(struct llm_call *c, struct str *ret_piece, struct fault *f
 
 static int body_read(struct llm_call *c, size_t bytes_max, struct fault *f)
 {
-    int64_t known = c->http.body_bytes;
+    int64_t known = c->body_bytes;
     buf_init(&c->body, bytes_max);
     if (known > (int64_t)bytes_max)
         return provider_fault(c, f, E_UPSTREAM_LARGE, "its answer is over answer_bytes");
@@ -267,7 +267,7 @@ static int stream_answer(struct llm_call *c, struct fault *f)
     sse_init(&c->sse, EVENT_BYTES_MAX);
     buf_init(&c->edited, EVENT_BYTES_MAX);
     int err = 0;
-    while (!err) {
+    while (!err && !c->done) { /* behind [DONE] comes nothing that the client could wait for */
         struct str piece;
         err = read_piece(c, &piece, f);
         if (err || piece.n == 0)
@@ -275,11 +275,6 @@ static int stream_answer(struct llm_call *c, struct fault *f)
         err = events_take(c, piece, f);
     }
     bool whole = c->done || (c->finished && sse_rest(&c->sse).n == 0);
-    /* After [DONE] nothing is missing, however the connection ends. */
-    if (c->done && err == E_UPSTREAM_CUT) {
-        fault_clear(f);
-        err = 0;
-    }
     if (!err && !whole)
         err = provider_fault(c, f, E_UPSTREAM_CUT, "its stream ended before the answer did");
     if (!err && sse_rest(&c->sse).n > 0)
@@ -300,7 +295,7 @@ static int send_and_head(struct llm_call *c, struct fault *f)
             err = t->head(c);
             task_deadline_restore(outer);
         }
-        bool stale = c->reused && !c->http.got_byte && !fresh &&
+        bool stale = c->reused && !c->got_byte && !fresh &&
                      (err == E_CLOSED || err == E_RESET || err == E_EOF);
         if (!stale)
             return err;

@@ -16,7 +16,6 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
-#include "http/client.h"
 #include "http/sse.h"
 #include "llm/provider.h"
 
@@ -43,9 +42,11 @@ struct llm_call {
     /* out */
     int status;              /* 0: no answer */
     struct http_headers answer_headers;
+    int64_t body_bytes;      /* of the answer, as its header says; -1: not known */
     struct buf body;         /* a whole answer, or an error's body */
     bool streamed;           /* events went to the sink */
     bool sent;               /* the provider may have seen the request */
+    bool got_byte;           /* something of an answer came */
     int64_t retry_after_ms;  /* -1: not said */
     struct tokens tokens;
     int64_t cost_usd_nanos;
@@ -58,13 +59,11 @@ struct llm_call {
 
     /* the transport's and the reader's own */
     bool cut_usage;          /* usage was asked for on the client's behalf */
-    struct http_call http;
-    struct upool_conn *conn;
     struct sse sse;
     struct buf edited;       /* events with their usage cut out, or held back before the first */
     int64_t content_bytes;
     bool finished, done;     /* a finish_reason, and [DONE], were seen */
-    void *own;
+    void *own; /* the transport's, of this send */
 };
 
 /* For transports: what goes upstream, as the kind of provider writes it. */

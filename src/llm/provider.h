@@ -35,9 +35,9 @@ struct llm_outgoing {
 };
 
 /*
- * Carries one call: HTTP, or a file of recorded answers. All may yield; errors as http/client.h.
- * `send` chooses the replica; `fresh` asks for a connection that was not used before. `end` may
- * follow at any time and comes exactly once for each `send`.
+ * Carries one call: HTTP, or a file of recorded answers. All but `end` may yield; errors as
+ * http/client.h. `send` chooses the replica; `fresh` asks for a connection that was not used
+ * before. `end` may follow at any time and comes exactly once for each `send`.
  */
 struct transport {
     int (*send)(struct llm_call *call, bool fresh, struct fault *f);
