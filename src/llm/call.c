@@ -102,21 +102,35 @@ static int retry_after_read(const struct http_headers *h, int64_t *ret_ms)
     return 0;
 }
 
+/* What a status means, be it the answer's own or the one that an error inside a 200 names. */
+static int error_of_status(int status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return E_UPSTREAM_AUTH;
+    case 408:
+        return E_UPSTREAM_BUSY;
+    case 429:
+        return E_UPSTREAM_LIMIT;
+    default:
+        return status >= 500 ? E_UPSTREAM_BUSY : E_UPSTREAM_STATUS;
+    }
+}
+
 /* An answer that is no 2xx. What it says is kept for the client where it may see it. */
 static int status_error(struct llm_call *c, struct fault *f)
 {
     (void)retry_after_read(&c->answer_headers, &c->retry_after_ms);
     if (body_read(c, ERROR_BODY_BYTES_MAX, NULL) != 0)
         buf_clear(&c->body);
-    int err = E_UPSTREAM_STATUS;
-    if (c->status == 401 || c->status == 403) {
+    struct openai_facts facts;
+    int err = error_of_status(c->status);
+    if (c->target->provider->kind->answer_read(buf_view(&c->body), &facts) == 0 &&
+        error_of_status(facts.error_status) == E_UPSTREAM_AUTH)
+        err = E_UPSTREAM_AUTH; /* some say 400 to a wrong key */
+    if (err == E_UPSTREAM_AUTH)
         buf_clear(&c->body); /* it may quote the key */
-        err = E_UPSTREAM_AUTH;
-    } else if (c->status == 429) {
-        err = E_UPSTREAM_LIMIT;
-    } else if (c->status >= 500 || c->status == 408) {
-        err = E_UPSTREAM_BUSY;
-    }
     return fault_set(f, err, "provider %.*s answered with status %d",
                      STR_ARGS(c->target->provider->name), c->status);
 }
@@ -133,11 +147,7 @@ static int usage_take(struct llm_call *c, const struct openai_facts *facts)
 
 static int in_body_error(struct llm_call *c, const struct openai_facts *facts, struct fault *f)
 {
-    int status = facts->error_status;
-    int err = status == 429 ? E_UPSTREAM_LIMIT
-              : status == 401 || status == 403 ? E_UPSTREAM_AUTH
-              : status >= 400 && status < 500 ? E_UPSTREAM_STATUS
-                                              : E_UPSTREAM_BUSY;
+    int err = facts->error_status ? error_of_status(facts->error_status) : E_UPSTREAM_BUSY;
     if (err == E_UPSTREAM_AUTH)
         return provider_fault(c, f, err, "its answer says that it refuses our key");
     return fault_set(f, err, "provider %.*s: %.*s", STR_ARGS(c->target->provider->name),

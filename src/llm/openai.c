@@ -239,18 +239,40 @@ static int64_t text_bytes(yyjson_val *message)
     return bytes;
 }
 
+/* The status that a code, type or status stands for: a number, its digits, or a word; else 0. */
+static int error_status_of(yyjson_val *said)
+{
+    static const struct {
+        struct str word;
+        int status;
+    } words[] = {
+        {{"invalid_api_key", 15}, 401},    {{"authentication_error", 20}, 401},
+        {{"unauthenticated", 15}, 401},    {{"unauthorized", 12}, 401},
+        {{"permission_error", 16}, 403},   {{"permission_denied", 17}, 403},
+        {{"rate_limit_exceeded", 19}, 429}, {{"rate_limit_error", 16}, 429},
+    };
+    struct str text = json_str(said);
+    uint64_t number = yyjson_is_uint(said) ? yyjson_get_uint(said) : 0;
+    if (number == 0 && !str_to_u64(text, 599, &number))
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+            if (str_eq_nocase(text, words[i].word))
+                return words[i].status;
+    return number >= 400 && number <= 599 ? (int)number : 0;
+}
+
+/* What it calls itself stands in one place or another. A refused key counts wherever it stands,
+ * since such an error's text may quote the key. */
 static void error_read(yyjson_val *error, struct openai_facts *facts)
 {
+    static const char *const places[] = {"code", "status", "type"};
     facts->has_error = true;
-    yyjson_val *message = yyjson_is_str(error) ? error : yyjson_obj_get(error, "message");
-    facts->error_text = json_str(message);
-    yyjson_val *code = yyjson_obj_get(error, "code");
-    if (!yyjson_is_uint(code))
-        code = yyjson_obj_get(error, "status");
-    int64_t status = yyjson_is_uint(code) ? (int64_t)yyjson_get_uint(code) : 0;
-    if (str_eq(json_str(code), STR("rate_limit_exceeded")))
-        status = 429;
-    facts->error_status = status >= 400 && status <= 599 ? (int)status : 0;
+    facts->error_text = json_str(yyjson_is_str(error) ? error : yyjson_obj_get(error, "message"));
+    facts->error_status = error_status_of(error);
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        int status = error_status_of(yyjson_obj_get(error, places[i]));
+        if (status == 401 || status == 403 || facts->error_status == 0)
+            facts->error_status = status;
+    }
 }
 
 static int facts_read(struct str text, struct openai_facts *facts)

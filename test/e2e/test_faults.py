@@ -91,6 +91,25 @@ def test_401_hides_the_providers_words(w):
     assert chat(w, "locked").status == 200  # the fallback has another key
 
 
+def test_key_errors_elsewhere_hide_the_providers_words(w):
+    """In a 200's body, first or later in a stream, or under another status."""
+    said = b'{"error":{"message":"key upstream-secret is bad","%s":"%s"}}'
+    errors = [said % pair for pair in ((b"code", b"invalid_api_key"),
+                                       (b"type", b"authentication_error"),
+                                       (b"type", b"permission_error"), (b"code", b"401"))]
+    for error in errors:
+        w.p.answers["locked3"] = status("200 OK", error)
+        w.p.answers["locked4"] = status("400 Bad", error)
+        w.p.answers["locked5"] = stream(b"data: " + error + b"\n\n")
+        for a in (chat(w, "locked3"), chat(w, "locked4"), chat(w, "locked5", stream=True)):
+            assert a.status == 502 and a.error()["code"] == "upstream_auth", a.body
+            assert b"upstream-secret" not in a.body
+        w.p.answers["locked6"] = stream(delta(b"a"), b"data: " + error + b"\n\n")
+        a = chat(w, "locked6", stream=True)
+        assert json.loads(events_of(a)[-1])["error"]["code"] == "upstream_auth", a.body
+        assert b"upstream-secret" not in a.body
+
+
 def test_fallback(w):
     w.p.answers["down"] = status("500 Down")
     a = chat(w, "safe")
