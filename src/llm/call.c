@@ -38,7 +38,7 @@ static int provider_fault(struct llm_call *c, struct fault *f, int err, const ch
 static int64_t silence_ends_ms(const struct llm_call *c)
 {
     const struct timeouts *t = &c->target->timeouts;
-    if (c->first_us == 0 || (c->request->stream && !c->streamed))
+    if (c->first_us == 0)
         return c->connected_us / 1000 + t->first_token_ms;
     return clock_cached_ms() + t->between_tokens_ms;
 }
@@ -50,10 +50,9 @@ static int timeout_name(struct llm_call *c, int err, struct fault *f)
         return err;
     if (clock_cached_ms() >= c->deadline_ms)
         return provider_fault(c, f, E_TIMEOUT, "the whole call took longer than timeouts.total");
-    bool first = c->first_us == 0 || (c->request->stream && !c->streamed);
     return provider_fault(c, f, E_UPSTREAM_STALL,
-                          first ? "no answer within timeouts.first_token"
-                                : "a pause longer than timeouts.between_tokens");
+                          c->first_us == 0 ? "no token within timeouts.first_token"
+                                           : "a pause longer than timeouts.between_tokens");
 }
 
 static int read_piece(struct llm_call *c, struct str *ret_piece, struct fault *f)
@@ -135,14 +134,15 @@ static int status_error(struct llm_call *c, struct fault *f)
                      STR_ARGS(c->target->provider->name), c->status);
 }
 
-static int usage_take(struct llm_call *c, const struct openai_facts *facts)
+static void facts_take(struct llm_call *c, const struct openai_facts *facts)
 {
+    if (facts->speaks && c->first_us == 0)
+        c->first_us = clock_mono_us();
     c->content_bytes += facts->content_bytes;
     c->finished |= facts->finished;
     c->done |= facts->done;
     if (facts->has_usage)
         c->tokens = facts->usage;
-    return 0;
 }
 
 static int in_body_error(struct llm_call *c, const struct openai_facts *facts, struct fault *f)
@@ -150,8 +150,9 @@ static int in_body_error(struct llm_call *c, const struct openai_facts *facts, s
     int err = facts->error_status ? error_of_status(facts->error_status) : E_UPSTREAM_BUSY;
     if (err == E_UPSTREAM_AUTH)
         return provider_fault(c, f, err, "its answer says that it refuses our key");
+    struct str text = facts->error_text.n ? facts->error_text : STR("an error without words");
     return fault_set(f, err, "provider %.*s: %.*s", STR_ARGS(c->target->provider->name),
-                     STR_ARGS(str_head(facts->error_text, 160)));
+                     STR_ARGS(str_head(text, 160)));
 }
 
 static int whole_answer(struct llm_call *c, struct fault *f)
@@ -163,7 +164,7 @@ static int whole_answer(struct llm_call *c, struct fault *f)
     err = c->target->provider->kind->answer_read(buf_view(&c->body), &facts);
     if (err)
         return provider_fault(c, f, err, "its answer is not the JSON object that was due");
-    (void)usage_take(c, &facts);
+    facts_take(c, &facts);
     return facts.has_error ? in_body_error(c, &facts, f) : 0;
 }
 
@@ -224,16 +225,18 @@ static int run_add(struct llm_call *c, struct run *run, struct str raw, struct s
 static int event_take(struct llm_call *c, struct run *run, const struct sse_event *e,
                       struct str piece, struct fault *f)
 {
-    if (e->is_comment) {
+    struct openai_facts facts = {.unread = e->is_comment};
+    int err = 0;
+    if (!e->is_comment)
+        err = c->target->provider->kind->event_read(e->name, e->data, &facts);
+    if (err)
+        return provider_fault(c, f, err, "an event of its stream is not valid JSON");
+    if (facts.unread) {
         if (!c->streamed && c->edited.n + e->raw.n > HELD_BACK_BYTES_MAX)
             return 0; /* keep-alives before the first event: enough of them are held back */
         return run_add(c, run, e->raw, piece);
     }
-    struct openai_facts facts;
-    int err = c->target->provider->kind->event_read(e->data, &facts);
-    if (err)
-        return provider_fault(c, f, err, "an event of its stream is not valid JSON");
-    (void)usage_take(c, &facts);
+    facts_take(c, &facts);
     if (facts.has_error)
         return in_body_error(c, &facts, f);
     if (!c->streamed) {
@@ -314,18 +317,24 @@ static int send_and_head(struct llm_call *c, struct fault *f)
     }
 }
 
+static bool is_stream(const struct llm_call *c)
+{
+    struct str type = http_headers_get(&c->answer_headers, STR("content-type"));
+    return c->request->stream && str_starts_nocase(type, STR("text/event-stream"));
+}
+
 static int answer_take(struct llm_call *c, struct fault *f)
 {
-    c->first_us = clock_mono_us();
-    if (c->status < 200 || c->status > 299)
+    bool good = c->status >= 200 && c->status <= 299;
+    bool stream = good && is_stream(c);
+    if (!stream)
+        c->first_us = clock_mono_us(); /* what is not streamed comes with its header */
+    if (!good)
         return status_error(c, f);
     struct str coding = http_headers_get(&c->answer_headers, STR("content-encoding"));
     if (coding.n > 0 && !str_eq_nocase(coding, STR("identity")))
         return provider_fault(c, f, E_UPSTREAM_ENCODED, "it compressed its answer unasked");
-    struct str type = http_headers_get(&c->answer_headers, STR("content-type"));
-    if (c->request->stream && str_starts_nocase(type, STR("text/event-stream")))
-        return stream_answer(c, f);
-    return whole_answer(c, f);
+    return stream ? stream_answer(c, f) : whole_answer(c, f);
 }
 
 static int head_fault(struct llm_call *c, int err, struct fault *f)

@@ -52,7 +52,8 @@ struct llm_call {
     int64_t cost_usd_nanos;
     int64_t given_cost_usd_nanos; /* as a recording has it; COST_UNKNOWN: none */
     int64_t began_wall_us;
-    int64_t began_us, connected_us, first_us, ended_us; /* monotonic; 0: did not happen */
+    int64_t began_us, connected_us, ended_us; /* monotonic; 0: did not happen */
+    int64_t first_us; /* the first event with content; of what is not streamed, the header */
     bool reused;
     unsigned replica;        /* index, for `tried` */
     struct endpoint *endpoint; /* NULL where there is none */

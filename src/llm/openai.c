@@ -275,6 +275,36 @@ static void error_read(yyjson_val *error, struct openai_facts *facts)
     }
 }
 
+/* Content that is not counted as text: reasoning by another name, sound, a tool call's id. Servers
+ * begin with a role, an empty text and null for the rest, long before the model speaks. */
+static bool has_content(yyjson_val *message)
+{
+    size_t i, n;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(message, i, n, key, value)
+    {
+        if (yyjson_get_len(value) > 0 && !yyjson_equals_str(key, "role"))
+            return true;
+    }
+    return false;
+}
+
+static void choices_read(yyjson_val *choices, struct openai_facts *facts)
+{
+    size_t i, n;
+    yyjson_val *choice;
+    yyjson_arr_foreach(choices, i, n, choice)
+    {
+        yyjson_val *part = yyjson_obj_get(choice, "delta");
+        part = part ? part : yyjson_obj_get(choice, "message");
+        int64_t bytes =
+            text_bytes(part) + (int64_t)yyjson_get_len(yyjson_obj_get(choice, "text"));
+        facts->finished |= yyjson_is_str(yyjson_obj_get(choice, "finish_reason"));
+        facts->content_bytes += bytes;
+        facts->speaks = facts->speaks || bytes > 0 || has_content(part);
+    }
+}
+
 static int facts_read(struct str text, struct openai_facts *facts)
 {
     yyjson_val *root = json_peek(text);
@@ -287,17 +317,9 @@ static int facts_read(struct str text, struct openai_facts *facts)
     {
         struct str k = json_str(key);
         if (str_eq(k, STR("choices"))) {
-            size_t j, m;
-            yyjson_val *choice;
+            facts->has_choices = true;
             choices = yyjson_arr_size(value) > 0;
-            yyjson_arr_foreach(value, j, m, choice)
-            {
-                yyjson_val *part = yyjson_obj_get(choice, "delta");
-                part = part ? part : yyjson_obj_get(choice, "message");
-                facts->finished |= yyjson_is_str(yyjson_obj_get(choice, "finish_reason"));
-                facts->content_bytes +=
-                    text_bytes(part) + (int64_t)yyjson_get_len(yyjson_obj_get(choice, "text"));
-            }
+            choices_read(value, facts);
         } else if (str_eq(k, STR("usage"))) {
             facts->has_usage_member = true;
             if (yyjson_is_obj(value))
@@ -324,6 +346,22 @@ int openai_event_read(struct str data, struct openai_facts *ret_facts)
         return 0;
     }
     return facts_read(data, ret_facts);
+}
+
+int openai_stream_event_read(struct str name, struct str data, struct openai_facts *facts)
+{
+    int err = openai_event_read(data, facts);
+    if (str_eq(name, STR("error"))) {
+        if (!facts->has_error)
+            error_read(err ? NULL : json_peek(data), facts);
+        return 0;
+    }
+    bool ours = name.n == 0 || str_eq(name, STR("message"));
+    bool chunk = !err && (facts->has_choices || facts->has_usage_member || facts->done);
+    if (str_trim(data).n > 0 && (ours || chunk))
+        return err;
+    *facts = (struct openai_facts){.unread = true};
+    return 0;
 }
 
 int openai_event_without_usage(struct str raw, struct str data, struct buf *out)

@@ -37,11 +37,13 @@ struct openai_facts {
     bool has_usage;
     struct tokens usage;
     int64_t content_bytes; /* of text and tool arguments, for estimates */
+    bool speaks;           /* there is content of any kind; a role alone is none */
     bool has_error;        /* an error object in place of an answer */
     int error_status;      /* as its code says; 0 when it says none */
     struct str error_text; /* valid until the next read */
     bool only_usage;       /* an event without choices: it is there for the usage alone */
-    bool has_usage_member;
+    bool has_usage_member, has_choices;
+    bool unread;           /* an event that is not this protocol's: it goes on as it came */
     bool finished;         /* a choice has its finish_reason */
     bool done;             /* "[DONE]" */
 };
@@ -51,6 +53,16 @@ MUSTCHECK int openai_answer_read(struct str body, struct openai_facts *ret_facts
 
 /* One event's data. E_UPSTREAM_BODY when it is neither "[DONE]" nor a JSON object. */
 MUSTCHECK int openai_event_read(struct str data, struct openai_facts *ret_facts);
+
+/*
+ * The same for an event as it stands in a stream. The protocol's own have no name (or `message`,
+ * which is the same to a reader of events). `error` is one, whatever its data looks like. Servers
+ * and what stands before them add others to keep the way open: comments (": OPENROUTER
+ * PROCESSING"), `event: ping`, empty data. Those are `unread`: what is empty, and what has another
+ * name and neither choices nor usage. Only what claims to be an answer can be broken.
+ */
+MUSTCHECK int openai_stream_event_read(struct str name, struct str data,
+                                       struct openai_facts *ret_facts);
 
 /*
  * An event without its top-level usage member: appends `raw` to `out` with the member and one comma

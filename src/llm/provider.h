@@ -58,7 +58,7 @@ struct provider_kind {
     int (*request_write)(const struct target *target, const struct llm_request *request,
                          struct arena *arena, struct llm_outgoing *ret_out);
     int (*answer_read)(struct str body, struct openai_facts *ret_facts);
-    int (*event_read)(struct str data, struct openai_facts *ret_facts);
+    int (*event_read)(struct str name, struct str data, struct openai_facts *ret_facts);
 };
 
 extern const struct provider_kind *const provider_kinds[]; /* ends with NULL */

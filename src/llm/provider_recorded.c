@@ -442,5 +442,5 @@ const struct provider_kind provider_recorded = {
     .close = recorded_close,
     .request_write = recorded_request_write,
     .answer_read = openai_answer_read,
-    .event_read = openai_event_read,
+    .event_read = openai_stream_event_read,
 };

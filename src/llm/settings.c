@@ -34,10 +34,12 @@ static const struct conf_row timeouts_rows[] = {
     {.name = "connect", ROW(CONF_DURATION, connect_ms), .min = 1, .max = DAY_MS,
      .help = "To a connection that is ready, TLS included. Without it: 5s."},
     {.name = "first_token", ROW(CONF_DURATION, first_token_ms), .min = 1, .max = DAY_MS,
-     .help = "From the request's last byte to the answer's first. Reasoning models may think for "
-             "minutes. Without it: 10m."},
+     .help = "From the connection to the first token of a stream (a role, a comment or a ping is "
+             "none), or to the header of an answer that is not streamed. Reasoning models may "
+             "think for minutes. Without it: 10m."},
     {.name = "between_tokens", ROW(CONF_DURATION, between_tokens_ms), .min = 1, .max = DAY_MS,
-     .help = "The longest pause within an answer. Without it: 2m."},
+     .help = "The longest pause behind the first token; a comment or a ping ends it, too. Without "
+             "it: 2m."},
     {.name = "total", ROW(CONF_DURATION, total_ms), .min = 1, .max = DAY_MS,
      .help = "A whole call, from the first try to the last byte. Without it: 1h."},
     {.name = "idle", ROW(CONF_DURATION, idle_ms), .min = 1, .max = DAY_MS,

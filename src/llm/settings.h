@@ -13,7 +13,7 @@
 /* Milliseconds; 0 means that the next wider place (provider, then default) decides. */
 struct timeouts {
     int64_t connect_ms;
-    int64_t first_token_ms;    /* from the request's last byte to the answer's first */
+    int64_t first_token_ms;    /* from the connection to the first content (call.h: first_us) */
     int64_t between_tokens_ms; /* the longest pause in an answer */
     int64_t total_ms;
     int64_t idle_ms;           /* how long an unused connection is kept */

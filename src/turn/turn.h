@@ -125,7 +125,7 @@ struct turn {
     int64_t cost_usd_nanos;
     int64_t saved_usd_nanos;
     int64_t upstream_us;
-    int64_t first_us; /* monotonic; 0: none */
+    int64_t first_us; /* as the call has it; 0: none */
 };
 
 /* Everything zero but who and when. */

@@ -152,6 +152,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (event == 0)
         check_facts(&facts);
     check(event == answer || (event == 0 && facts.done));
+    bool done = event == 0 && facts.done;
+    check(openai_stream_event_read(STR("error"), text, &facts) == 0 && facts.has_error);
+    check_facts(&facts);
+    check(openai_stream_event_read(STR("other"), text, &facts) == 0);
+    check(!facts.unread || (!facts.has_error && !facts.done));
+    check(!done || !facts.unread);
+    int named = openai_stream_event_read(STR("message"), text, &facts);
+    check(named == event || (named == 0 && facts.unread));
     check_cut(text);
     return 0;
 }

@@ -133,6 +133,32 @@ static void counts_the_bytes_of_what_was_said(void **state)
             fail_msg("%s", all[i].body);
 }
 
+static void knows_content_from_a_role(void **state)
+{
+    (void)state;
+    static const char *const speaks[] = {
+        "{\"content\":\"a\"}", "{\"role\":\"assistant\",\"content\":\" \"}",
+        "{\"reasoning_content\":\"a\"}", "{\"content\":\"\",\"reasoning\":\"a\"}",
+        "{\"reasoning_details\":[{}]}", "{\"refusal\":\"a\"}", "{\"audio\":{\"data\":\"a\"}}",
+        "{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"\"}}]}"};
+    static const char *const silent[] = {
+        "{}", "{\"role\":\"assistant\"}", "{\"role\":\"assistant\",\"content\":\"\"}", "null",
+        "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[],\"refusal\":null}"};
+    char text[200];
+    for (size_t i = 0; i < ARRAY_LEN(speaks); i++) {
+        snprintf(text, sizeof(text), "{\"choices\":[{\"delta\":{}},{\"delta\":%s}]}", speaks[i]);
+        if (!event(text).speaks)
+            fail_msg("%s", text);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(silent); i++) {
+        snprintf(text, sizeof(text), "{\"choices\":[{\"delta\":%s}],\"x\":\"y\"}", silent[i]);
+        if (event(text).speaks)
+            fail_msg("%s", text);
+    }
+    assert_true(event("{\"choices\":[{\"text\":\"a\"}]}").speaks);
+    assert_false(event("{\"choices\":[{\"text\":\"\"}],\"usage\":{\"prompt_tokens\":1}}").speaks);
+}
+
 static void knows_the_end(void **state)
 {
     (void)state;
@@ -213,6 +239,45 @@ static void reads_errors_in_every_form(void **state)
     }
     assert_false(answer("{\"error\":null,\"choices\":[]}").has_error);
     assert_false(answer("{\"choices\":[{\"error\":{\"message\":\"m\"}}]}").has_error);
+}
+
+/* Name, data, and: is it passed on unread, is it an error? */
+static void only_the_protocols_own_events_have_to_be_json(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *data;
+        bool unread, error;
+    } all[] = {
+        {"ping", "what ever", true, false},
+        {"ping", "{\"type\":\"ping\"}", true, false},
+        {"ping", "{\"error\":\"of a ping\"}", true, false},
+        {"ping", "7", true, false},
+        {"", "", true, false},
+        {"message", " ", true, false},
+        {"chunk", "{\"choices\":[]}", false, false},
+        {"chunk", "{\"usage\":null,\"error\":\"m\"}", false, true},
+        {"chunk", "[DONE]", false, false},
+        {"message", "{\"type\":\"ping\"}", false, false},
+        {"message", "{\"error\":\"m\"}", false, true},
+        {"", "{}", false, false},
+        {"error", "", false, true},
+        {"error", "it broke \xFF", false, true},
+        {"error", "{\"error\":{\"message\":\"m\"}}", false, true},
+        {"error", "{\"message\":\"m\",\"code\":429}", false, true},
+    };
+    struct openai_facts f;
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        int err = openai_stream_event_read(str_from(all[i].name), str_from(all[i].data), &f);
+        if (err || f.unread != all[i].unread || f.has_error != all[i].error)
+            fail_msg("%s: %s", all[i].name, all[i].data);
+    }
+    assert_str(f.error_text, STR("m"));
+    assert_int_equal(f.error_status, 429);
+    assert_int_equal(openai_stream_event_read(STR(""), STR("ping"), &f), E_UPSTREAM_BODY);
+    assert_int_equal(openai_stream_event_read(STR("message"), STR("7"), &f), E_UPSTREAM_BODY);
+    assert_int_equal(openai_stream_event_read(STR("chunk"), STR("[DONE]"), &f), 0);
+    assert_true(f.done);
 }
 
 static void writes_errors(void **state)
@@ -426,10 +491,12 @@ int main(void)
         cmocka_unit_test(a_part_is_never_more_than_its_whole),
         cmocka_unit_test(bad_numbers_are_no_usage),
         cmocka_unit_test(counts_the_bytes_of_what_was_said),
+        cmocka_unit_test(knows_content_from_a_role),
         cmocka_unit_test(knows_the_end),
         cmocka_unit_test(an_event_is_there_for_its_usage_alone),
         cmocka_unit_test(what_is_no_object_is_refused),
         cmocka_unit_test(reads_errors_in_every_form),
+        cmocka_unit_test(only_the_protocols_own_events_have_to_be_json),
         cmocka_unit_test(writes_errors),
         cmocka_unit_test(cuts_usage_with_one_comma),
         cmocka_unit_test(cutting_tells_when_there_is_no_room),
