@@ -82,7 +82,6 @@ static int retry_run(void *self, struct turn *t)
     *credit += s->budget / 1000;
     if (*credit > CREDIT_MAX)
         *credit = CREDIT_MAX;
-    t->tried = 0;
     for (unsigned attempt = 0;; attempt++) {
         int err = turn_next(t);
         if (!err || attempt + 1 >= s->attempts || !worth_it(t, err))

@@ -49,7 +49,7 @@ static int timeout_name(struct llm_call *c, int err, struct fault *f)
     if (err != E_TIMEOUT)
         return err;
     if (clock_cached_ms() >= c->deadline_ms)
-        return provider_fault(c, f, E_TIMEOUT, "the whole call took longer than timeouts.total");
+        return provider_fault(c, f, E_TIMEOUT, "its tries took longer than timeouts.total");
     return provider_fault(c, f, E_UPSTREAM_STALL,
                           c->first_us == 0 ? "no token within timeouts.first_token"
                                            : "a pause longer than timeouts.between_tokens");

@@ -36,7 +36,7 @@ struct llm_call {
     struct str pass_key;                /* the client's own Authorization, or STR_NONE */
     struct arena *arena;
     struct llm_sink *sink;
-    int64_t deadline_ms;                /* of the whole turn */
+    int64_t deadline_ms;                /* of all tries of this target */
     uint64_t tried;                     /* replicas not to ask again, a bit each */
 
     /* out */

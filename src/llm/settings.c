@@ -41,7 +41,8 @@ static const struct conf_row timeouts_rows[] = {
      .help = "The longest pause behind the first token; a comment or a ping ends it, too. Without "
              "it: 2m."},
     {.name = "total", ROW(CONF_DURATION, total_ms), .min = 1, .max = DAY_MS,
-     .help = "A whole call, from the first try to the last byte. Without it: 1h."},
+     .help = "From the first try of this provider's model to the last byte, with all further tries "
+             "of it; a fallback has its own. Without it: 1h."},
     {.name = "idle", ROW(CONF_DURATION, idle_ms), .min = 1, .max = DAY_MS,
      .help = "How long an unused connection to the provider is kept. Without it: 55s."},
     {0},

@@ -18,6 +18,7 @@ providers:
     answer_bytes: 1MiB
     timeouts: {first_token: 700ms, between_tokens: 500ms, connect: 1s}
   q: {base_url: "http://127.0.0.1:%d/v1"}
+  hasty: {base_url: "http://127.0.0.1:%d/v1", timeouts: {total: 500ms}}
   dead: {base_url: "http://127.0.0.1:%d/v1"}
 default_provider: p
 models:
@@ -25,13 +26,14 @@ models:
   refused: {is: dead/x, fallback: [q/good]}
   wrong: {is: p/bad-request, fallback: [q/good]}
   locked: {is: p/locked, fallback: [q/good]}
+  late: {is: hasty/late, fallback: [q/slow]}
 retry: {attempts: 2, wait_min: 10ms, wait_max: 20ms, retry_after_max: 1s}
 """
 
 
 def open_world():
     p, q = Provider(), Provider()
-    return SimpleNamespace(p=p, q=q, sluice=Sluice(CONFIG % (p.port, q.port, free_port())))
+    return SimpleNamespace(p=p, q=q, sluice=Sluice(CONFIG % (p.port, q.port, p.port, free_port())))
 
 
 def chat(w, model, **more):
@@ -117,6 +119,28 @@ def test_fallback(w):
     assert [c[2] for c in calls(w, a)] == ["p", "p", "q"]
     a = chat(w, "refused")
     assert a.status == 200 and a.headers["x-sluice-model"] == "q/good"
+
+
+def answers_after(seconds, then):
+    def answer(conn, head, body, n):
+        time.sleep(seconds)
+        return then(conn, head, body, n)
+    return answer
+
+
+def test_fallback_has_its_own_time(w):
+    w.p.answers["late"] = answers_after(1.5, answer_ok)
+    w.q.answers["slow"] = answers_after(0.3, answer_ok)
+    a = chat(w, "late")
+    assert a.status == 200 and a.headers["x-sluice-model"] == "q/slow", a.body
+    assert [c[1:] for c in calls(w, a)] == [("timeout", "hasty"), (None, "q")]
+
+
+def test_tries_of_one_target_share_its_time(w):
+    w.p.answers["late2"] = answers_after(0.35, status("500 Oops"))
+    a = chat(w, "hasty/late2")
+    assert a.status == 504 and a.error()["code"] == "timeout", a.body
+    assert [c[1] for c in calls(w, a)] == ["upstream_unavailable", "timeout"]
 
 
 def test_refused(w):
