@@ -88,6 +88,14 @@ static bool header_is_sane(struct str name, struct str value)
     return name.n > 0;
 }
 
+/* What a request of sluice's always has. */
+static bool header_is_ours(const struct provider *p, struct str name)
+{
+    return http_headers_count(&p->headers, name) > 0 || str_eq_nocase(name, STR("Host")) ||
+           str_eq_nocase(name, STR("Content-Type")) ||
+           str_eq_nocase(name, STR("Accept-Encoding"));
+}
+
 static int provider_headers_make(struct models *m, struct provider *p)
 {
     const struct conf_str_map *extra = &p->settings->headers;
@@ -97,9 +105,17 @@ static int provider_headers_make(struct models *m, struct provider *p)
                                            "cannot carry (a line end?)");
         return E_CONFIG;
     }
+    if (p->key_value.n && http_headers_add(&p->headers, p->key_header, p->key_value) != 0)
+        return E_MEMORY;
     for (unsigned i = 0; i < extra->n; i++) {
         if (!header_is_sane(extra->name[i], extra->value[i])) {
             conf_complain(m->doc, &p->settings->headers, "'%.*s' is no header",
+                          STR_ARGS(extra->name[i]));
+            return E_CONFIG;
+        }
+        if (header_is_ours(p, extra->name[i])) {
+            conf_complain(m->doc, &p->settings->headers,
+                          "'%.*s' is set by sluice itself, or stands here twice",
                           STR_ARGS(extra->name[i]));
             return E_CONFIG;
         }

@@ -79,7 +79,7 @@ struct provider {
     unsigned replicas_n;
     struct replica *replicas;
     struct str key_header, key_value; /* "Authorization", "Bearer ..."; value n == 0: no key */
-    struct http_headers headers;      /* further ones of the configuration */
+    struct http_headers headers;      /* the key's, where there is one, and the configuration's */
     struct str price_name;
     void *own;                        /* the kind's */
 };
@@ -92,6 +92,15 @@ struct target {
     struct timeouts timeouts;  /* complete: nothing in it is 0 */
     const struct price *price; /* NULL: not known */
 };
+
+/*
+ * The header of a request to it: ours, the configuration's, then what is left of the client's
+ * (`from`; may be NULL). What is ours or the configuration's does not come from the client, too.
+ * `pass_key` is the client's own, sent where the configuration has none. `json`: the body is ours.
+ */
+MUSTCHECK int provider_headers(const struct provider *p, const struct endpoint *e,
+                               struct str pass_key, const struct http_headers *from, bool json,
+                               struct arena *arena, struct http_headers *ret_headers);
 
 /* The replica with the fewest calls for its weight, of those that are up and not in `tried` (a
  * bit each); where all are down, of all. NULL when all were tried. */

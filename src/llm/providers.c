@@ -17,6 +17,31 @@ const struct provider_kind *provider_kind_find(struct str name)
     return NULL;
 }
 
+int provider_headers(const struct provider *p, const struct endpoint *e, struct str pass_key,
+                     const struct http_headers *from, bool json, struct arena *arena,
+                     struct http_headers *h)
+{
+    struct str passed = p->key_value.n || !pass_key.n ? STR_NONE : p->key_header;
+    http_headers_init(h, arena);
+    int err = http_headers_reserve(h, 4 + p->headers.n + (from ? from->n : 0));
+    if (!err)
+        err = http_headers_add(h, STR("Host"), e->host_header);
+    if (!err && json)
+        err = http_headers_add(h, STR("Content-Type"), STR("application/json"));
+    if (!err)
+        err = http_headers_add(h, STR("Accept-Encoding"), STR("identity"));
+    if (!err && passed.n)
+        err = http_headers_add(h, passed, pass_key);
+    for (unsigned i = 0; !err && i < p->headers.n; i++)
+        err = http_headers_add(h, p->headers.at[i].name, p->headers.at[i].value);
+    for (unsigned i = 0; !err && from && i < from->n; i++) {
+        struct str name = from->at[i].name;
+        if (!str_eq_nocase(name, passed) && http_headers_count(&p->headers, name) == 0)
+            err = http_headers_add(h, name, from->at[i].value);
+    }
+    return err;
+}
+
 /* Is `a` less busy than `b`, each for its weight? */
 static bool less_busy(const struct replica *a, const struct replica *b)
 {

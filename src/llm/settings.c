@@ -116,7 +116,8 @@ static const struct conf_row provider_rows[] = {
     {.name = "api_version", ROW(CONF_STR, api_version),
      .help = "Sent as `?api-version=` where given."},
     {.name = "headers", ROW(CONF_STR_MAP, headers),
-     .help = "Further headers for every call. They are shown in listings: no secrets here."},
+     .help = "Further headers for every call, in place of the client's; not the key's, Host, "
+             "Content-Type or Accept-Encoding. They are shown in listings: no secrets here."},
     {.name = "stream_usage", ROW(CONF_CHOICE, stream_usage), .fallback = "ask",
      .choices = stream_usage_words,
      .help = "How the tokens of a stream are known whose client did not ask for usage: `ask` "

@@ -12,29 +12,6 @@
 #include "llm/kinds.h"
 #include "rt/task.h"
 
-/* Ours come first, then the configuration's, then what is left of the client's. */
-static int headers_make(const struct llm_call *c, struct http_headers *h)
-{
-    const struct provider *p = c->target->provider;
-    struct str key = p->key_value.n ? p->key_value : c->pass_key;
-    http_headers_init(h, c->arena);
-    int err = http_headers_reserve(h, 4 + p->headers.n + (c->headers ? c->headers->n : 0));
-    if (!err)
-        err = http_headers_add(h, STR("Host"), c->endpoint->host_header);
-    if (!err && key.n)
-        err = http_headers_add(h, p->key_header, key);
-    if (!err)
-        err = http_headers_add(h, STR("Content-Type"), STR("application/json"));
-    if (!err)
-        err = http_headers_add(h, STR("Accept-Encoding"), STR("identity"));
-    for (unsigned i = 0; !err && i < p->headers.n; i++)
-        err = http_headers_add(h, p->headers.at[i].name, p->headers.at[i].value);
-    for (unsigned i = 0; !err && c->headers && i < c->headers->n; i++)
-        if (http_headers_count(&p->headers, c->headers->at[i].name) == 0)
-            err = http_headers_add(h, c->headers->at[i].name, c->headers->at[i].value);
-    return err;
-}
-
 /* How long the end of an answer may be behind its [DONE]; else the connection is closed. */
 #define END_MS 100
 
@@ -70,7 +47,8 @@ static int request_send(struct llm_call *c, struct http_call *http)
     const struct replica *r = &c->target->provider->replicas[c->replica];
     struct http_headers headers;
     struct llm_outgoing out;
-    int err = headers_make(c, &headers);
+    int err = provider_headers(c->target->provider, c->endpoint, c->pass_key, c->headers, true,
+                               c->arena, &headers);
     if (!err)
         err = llm_call_write(c, &out);
     if (err)

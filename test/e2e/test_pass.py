@@ -14,6 +14,11 @@ state: {ledger: "sqlite:@FOLDER@/ledger.db"}
 providers:
   p: {base_url: "http://127.0.0.1:%d/v1", key: upstream-key}
   rough: {base_url: "http://127.0.0.1:%d/v1", key: upstream-key, stream_usage: estimate}
+  token:
+    base_url: "http://127.0.0.1:%d/v1"
+    key: upstream-token
+    key_header: X-Api-Token
+    headers: {X-Team: ours}
 default_provider: p
 models:
   alias: {is: p/real-name}
@@ -31,7 +36,7 @@ keys:
 
 def open_world():
     p = Provider()
-    return SimpleNamespace(p=p, sluice=Sluice(CONFIG % (p.port, p.port)))
+    return SimpleNamespace(p=p, sluice=Sluice(CONFIG % (p.port, p.port, p.port)))
 
 
 def post(w, body, path="/v1/chat/completions", headers=None):
@@ -110,6 +115,15 @@ def test_headers(w):
     for name in (b"cookie", b"x-sluice-task", b"x-api-key", b"x-forwarded-for"):
         assert header(head, name) is None, name
     assert KEY.encode() not in head
+
+
+def test_the_configurations_headers_replace_the_clients(w):
+    w.sluice.chat("token/x", headers={"x-api-token": "theirs", "X-TEAM": "theirs", "X-Else": "1"})
+    head = sent(w)[0]
+    names = [line.split(b":")[0].lower() for line in head.split(b"\r\n")[1:]]
+    assert len(names) == len(set(names)), head
+    assert header(head, b"x-api-token") == b"upstream-token"
+    assert header(head, b"x-team") == b"ours" and header(head, b"x-else") == b"1"
 
 
 def test_answer_headers(w):

@@ -272,6 +272,9 @@ static void bad_providers_are_complained_of(void **state)
     complains(s, "providers:\n  a:\n    base_url: http://u@x/\n", 3, "user name");
     complains(s, "providers:\n  a: {key: \"a\\nb\"}\n", 2, "header");
     complains(s, "providers:\n  a:\n    key: k\n    headers: {'X y': z}\n", 4, "no header");
+    complains(s, "providers:\n  a:\n    key: k\n    headers: {authorization: z}\n", 4, "itself");
+    complains(s, "providers:\n  a:\n    headers: {X-A: z, x-a: y}\n", 3, "twice");
+    complains(s, "providers:\n  a:\n    headers: {Host: z}\n", 3, "itself");
     complains(s, "providers:\n  a: {kind: recorded}\n", 2, "'file'");
     complains(s, "providers:\n  a: {kind: recorded, file: /no/such}\n", 2, "/no/such");
     /* All that is wrong is said at once. */
@@ -380,6 +383,49 @@ static void providers_are_made_ready(void **state)
     assert_ptr_equal(provider_pick(p, 1), &p->replicas[1]); /* down, but the last one */
 }
 
+static const char *sent_once(const struct http_headers *h, const char *name)
+{
+    if (http_headers_count(h, str_from(name)) != 1)
+        fail_msg("%s stands there %u times", name, http_headers_count(h, str_from(name)));
+    return http_headers_get(h, str_from(name)).p;
+}
+
+static void ours_replace_the_clients_headers(void **state)
+{
+    struct shop *s = *state;
+    compile_ok(s, "providers:\n"
+                  "  keyed: {base_url: 'http://h/v1', key: k, key_header: X-Api-Token,"
+                  " headers: {X-Team: ours}}\n"
+                  "  passing: {base_url: 'http://h/v1', pass_key: on, key_header: X-Api-Token}\n"
+                  "  open: {base_url: 'http://h/v1'}\n");
+    struct http_headers from, h;
+    http_headers_init(&from, &s->arena);
+    assert_int_equal(http_headers_add(&from, STR("x-api-token"), STR("theirs")), 0);
+    assert_int_equal(http_headers_add(&from, STR("x-team"), STR("theirs")), 0);
+    assert_int_equal(http_headers_add(&from, STR("x-else"), STR("theirs")), 0);
+
+    const struct provider *p = models_provider(s->models, STR("keyed"));
+    const struct endpoint *e = p->replicas[0].endpoint;
+    assert_int_equal(provider_headers(p, e, STR("own"), &from, true, &s->arena, &h), 0);
+    assert_string_equal(sent_once(&h, "X-Api-Token"), "k");
+    assert_string_equal(sent_once(&h, "X-Team"), "ours");
+    assert_string_equal(sent_once(&h, "x-else"), "theirs");
+    assert_string_equal(sent_once(&h, "Content-Type"), "application/json");
+    assert_string_equal(sent_once(&h, "Host"), "h");
+
+    p = models_provider(s->models, STR("passing"));
+    assert_int_equal(provider_headers(p, e, STR("own"), &from, false, &s->arena, &h), 0);
+    assert_string_equal(sent_once(&h, "X-Api-Token"), "own");
+    assert_string_equal(sent_once(&h, "X-Team"), "theirs");
+    assert_int_equal(http_headers_count(&h, STR("Content-Type")), 0);
+
+    p = models_provider(s->models, STR("open")); /* nothing of ours: the client's own goes on */
+    assert_int_equal(provider_headers(p, e, STR_NONE, &from, true, &s->arena, &h), 0);
+    assert_string_equal(sent_once(&h, "X-Api-Token"), "theirs");
+    assert_int_equal(provider_headers(p, e, STR_NONE, NULL, true, &s->arena, &h), 0);
+    assert_int_equal(h.n, 3);
+}
+
 static void endpoints_outlast_a_reload(void **state)
 {
     struct shop *s = *state;
@@ -414,6 +460,7 @@ int main(void)
         SHOP(the_only_provider_is_the_default),
         SHOP(of_several_providers_none_is_the_default),
         SHOP(providers_are_made_ready),
+        SHOP(ours_replace_the_clients_headers),
         SHOP(endpoints_outlast_a_reload),
     };
     return cmocka_run_group_tests_name("models", tests, NULL, NULL);
