@@ -49,7 +49,7 @@ static bool other_replica(struct turn *t)
     if (!t->call->endpoint || p->replicas_n < 2)
         return false;
     t->tried |= 1ULL << t->call->replica;
-    if (provider_pick(p, t->tried))
+    if ((unsigned)__builtin_popcountll(t->tried) < p->replicas_n)
         return true;
     t->tried = 0; /* all had their turn: begin again, after a pause */
     return false;

@@ -68,6 +68,7 @@ struct replica {
     struct endpoint *endpoint;
     struct str path; /* of its base URL */
     unsigned weight;
+    int64_t turn; /* how far it is among equally busy ones */
 };
 
 struct provider {
@@ -102,8 +103,9 @@ MUSTCHECK int provider_headers(const struct provider *p, const struct endpoint *
                                struct str pass_key, const struct http_headers *from, bool json,
                                struct arena *arena, struct http_headers *ret_headers);
 
-/* The replica with the fewest calls for its weight, of those that are up and not in `tried` (a
- * bit each); where all are down, of all. NULL when all were tried. */
+/* The replica with the fewest calls under way for its weight, of those that are up and not in
+ * `tried` (a bit each); where all are down, of all. NULL when all were tried. Equally busy ones
+ * take turns, so a pick is for a call that will be made. */
 struct replica *provider_pick(const struct provider *p, uint64_t tried);
 
 #endif

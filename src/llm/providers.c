@@ -50,20 +50,42 @@ static bool less_busy(const struct replica *a, const struct replica *b)
     return left < right;
 }
 
+/*
+ * Equally busy ones take turns by weight: each gains its weight, and the one that is furthest pays
+ * what all gained (nginx's smooth weighted round-robin). No history is caught up with, so one that
+ * is new or was down for long gets its share and no more.
+ */
+static struct replica *take_turns(const struct provider *p, uint64_t equal)
+{
+    struct replica *first = NULL;
+    int64_t gained = 0;
+    for (; equal; equal &= equal - 1) {
+        struct replica *r = &p->replicas[__builtin_ctzll(equal)];
+        r->turn += r->weight;
+        gained += r->weight;
+        if (!first || r->turn > first->turn)
+            first = r;
+    }
+    first->turn -= gained;
+    return first;
+}
+
 static struct replica *pick(const struct provider *p, uint64_t tried, bool only_up)
 {
-    struct replica *best = NULL;
+    const struct replica *best = NULL;
+    uint64_t equal = 0; /* those as busy as `best` */
     for (unsigned i = 0; i < p->replicas_n; i++) {
-        struct replica *r = &p->replicas[i];
+        const struct replica *r = &p->replicas[i];
         if ((tried >> i & 1) || (only_up && !endpoint_is_up(r->endpoint)))
             continue;
-        /* Equally busy ones take turns, by how many calls they have had for their weight. */
-        if (!best || less_busy(r, best) ||
-            (!less_busy(best, r) &&
-             r->endpoint->calls * best->weight < best->endpoint->calls * r->weight))
+        if (!best || less_busy(r, best)) {
             best = r;
+            equal = 0;
+        }
+        if (!less_busy(best, r))
+            equal |= 1ULL << i;
     }
-    return best;
+    return best ? take_turns(p, equal) : NULL;
 }
 
 struct replica *provider_pick(const struct provider *p, uint64_t tried)

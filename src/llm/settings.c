@@ -68,7 +68,7 @@ static const struct conf_row base_url_rows[] = {
 static const struct conf_table base_url_table = {
     .name = "base_url",
     .help = "Where a provider answers. Several are replicas: a call goes to the one with the "
-            "fewest calls under way for its weight.",
+            "fewest calls under way for its weight; equally busy ones take turns.",
     .size = sizeof(struct base_url_settings),
     .rows = base_url_rows,
     .shorthand = "url",

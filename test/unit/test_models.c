@@ -366,21 +366,43 @@ static void providers_are_made_ready(void **state)
     assert_str(p->replicas[1].endpoint->host_header, STR("[::1]:9002"));
     assert_str(p->replicas[1].path, STR(""));
     assert_null(models_provider(s->models, STR("nobody")));
-    /* The heavier one gets two calls for each of the other. */
-    unsigned picked[2] = {0};
-    for (unsigned i = 0; i < 300; i++) {
-        struct replica *r = provider_pick(p, 0);
-        r->endpoint->calls++;
-        picked[r - p->replicas]++;
-    }
-    assert_in_range(picked[0], 199, 201);
+}
+
+/* Of `n` calls, each ended before the next: how many came to the first replica. */
+static unsigned picks(const struct provider *p, unsigned n)
+{
+    unsigned first = 0;
+    for (unsigned i = 0; i < n; i++)
+        first += provider_pick(p, 0) == &p->replicas[0];
+    return first;
+}
+
+static void replicas_share_the_calls(void **state)
+{
+    struct shop *s = *state;
+    compile_ok(s, PROVIDERS);
+    const struct provider *p = models_provider(s->models, STR("home"));
+    struct endpoint *first = p->replicas[0].endpoint, *second = p->replicas[1].endpoint;
+    assert_int_equal(picks(p, 300), 200); /* the heavier one gets two calls for each of the other */
+    assert_int_equal(picks(p, 3), 2); /* in turns, not in bursts */
+    first->calls = 1000000; /* the other one is new: it has nothing to catch up with */
+    assert_int_equal(picks(p, 30), 20);
+    second->under_way = 1;
+    assert_int_equal(picks(p, 10), 10);
+    second->under_way = 0;
+    assert_int_equal(picks(p, 30), 20); /* nor has one that others were asked in place of */
+
     assert_ptr_equal(provider_pick(p, 1), &p->replicas[1]);
     assert_null(provider_pick(p, 3));
-    p->replicas[0].endpoint->under_way = 9;
+    first->under_way = 9;
     assert_ptr_equal(provider_pick(p, 0), &p->replicas[1]);
-    endpoint_failed(p->replicas[1].endpoint);
+    second->under_way = 4; /* 9 for a weight of 2 are more than 4 */
+    assert_ptr_equal(provider_pick(p, 0), &p->replicas[1]);
+    second->under_way = 5;
     assert_ptr_equal(provider_pick(p, 0), &p->replicas[0]);
-    assert_ptr_equal(provider_pick(p, 1), &p->replicas[1]); /* down, but the last one */
+    endpoint_failed(first);
+    assert_ptr_equal(provider_pick(p, 0), &p->replicas[1]);
+    assert_ptr_equal(provider_pick(p, 2), &p->replicas[0]); /* down, but the last one */
 }
 
 static const char *sent_once(const struct http_headers *h, const char *name)
@@ -460,6 +482,7 @@ int main(void)
         SHOP(the_only_provider_is_the_default),
         SHOP(of_several_providers_none_is_the_default),
         SHOP(providers_are_made_ready),
+        SHOP(replicas_share_the_calls),
         SHOP(ours_replace_the_clients_headers),
         SHOP(endpoints_outlast_a_reload),
     };
