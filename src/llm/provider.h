@@ -81,7 +81,7 @@ struct provider {
     struct replica *replicas;
     struct str key_header, key_value; /* "Authorization", "Bearer ..."; value n == 0: no key */
     struct http_headers headers;      /* the key's, where there is one, and the configuration's */
-    struct str price_name;
+    struct str listed; /* its name in the shipped price list; n == 0: it is not known there */
     void *own;                        /* the kind's */
 };
 

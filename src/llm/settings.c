@@ -131,7 +131,9 @@ static const struct conf_row provider_rows[] = {
     {.name = "file", ROW(CONF_STR, file), .flags = CONF_SHAPES_ANSWERS,
      .help = "Kind `recorded`: the JSONL file of answers to play."},
     {.name = "prices", ROW(CONF_STR, prices),
-     .help = "The name under which the price list knows this provider. Without it: its own."},
+     .help = "The name under which the price list that ships with sluice knows this provider, such "
+             "as `azure`; `none`: its prices are not the list's. Without it: by its base URLs' "
+             "host, where that is a known one (api.openai.com)."},
     {.name = "connections", ROW(CONF_INT, connections_max), .fallback = "0", .max = 100000,
      .help = "The most connections to each replica; 0 is no limit."},
     {.name = "answer_bytes", ROW(CONF_BYTES, answer_bytes_max), .fallback = "64MiB", .min = 1024,

@@ -50,7 +50,7 @@ struct provider_settings {
     bool pass_key;
     bool stateful;             /* may tenants use its files, batches, stored responses? */
     struct str file;           /* recorded: the answers */
-    struct str prices;         /* the name under which prices/ knows it; default: the provider's */
+    struct str prices;         /* the name under which prices/ knows it; default: by its hosts */
     int64_t connections_max;
     int64_t answer_bytes_max;
     struct timeouts timeouts;

@@ -14,6 +14,7 @@ state: {ledger: "sqlite:@FOLDER@/ledger.db"}
 providers:
   p: {base_url: "http://127.0.0.1:%d/v1", key: upstream-key}
   rough: {base_url: "http://127.0.0.1:%d/v1", key: upstream-key, stream_usage: estimate}
+  listed: {base_url: "http://127.0.0.1:%d/v1", prices: openai}
   token:
     base_url: "http://127.0.0.1:%d/v1"
     key: upstream-token
@@ -36,7 +37,7 @@ keys:
 
 def open_world():
     p = Provider()
-    return SimpleNamespace(p=p, sluice=Sluice(CONFIG % (p.port, p.port, p.port)))
+    return SimpleNamespace(p=p, sluice=Sluice(CONFIG % ((p.port,) * 4)))
 
 
 def post(w, body, path="/v1/chat/completions", headers=None):
@@ -83,6 +84,13 @@ def test_unknown_price_is_null(w):
     a = w.sluice.chat("no-such-price-xyz")
     assert "x-sluice-cost-usd" not in a.headers
     assert w.sluice.turn(a)["cost_usd_nanos"] is None
+
+
+def test_listed_prices_are_for_whom_the_list_knows(w):
+    """A server at home may call its model like a famous one."""
+    assert w.sluice.turn(w.sluice.chat("gpt-5-mini"))["cost_usd_nanos"] is None
+    a = w.sluice.chat("listed/gpt-5-mini")
+    assert w.sluice.turn(a)["cost_usd_nanos"] == 8 * 250 + 12 * 25 + 7 * 2000, a.headers
 
 
 def test_params_fill_in_what_is_missing(w):

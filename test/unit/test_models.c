@@ -146,6 +146,34 @@ static void aliases_and_their_fallbacks(void **state)
     assert_null(s->route.at[0].price);
 }
 
+static const struct price *price_of(struct shop *s, const char *name)
+{
+    resolve(s, name);
+    return s->route.at[0].price;
+}
+
+static void listed_prices_are_for_known_hosts(void **state)
+{
+    struct shop *s = *state;
+    compile_ok(s, "providers:\n"
+                  "  plain: {key: k}\n"
+                  "  openai: {base_url: 'http://127.0.0.1:9001/v1'}\n"
+                  "  mixed: {base_url: ['https://api.openai.com/v1', 'http://127.0.0.1:9001/v1']}\n"
+                  "  mixed2: {base_url: ['http://127.0.0.1/v1', 'https://api.openai.com/v1']}\n"
+                  "  said: {base_url: 'http://127.0.0.1:9001/v1', prices: openai}\n"
+                  "  dear: {key: k, prices: none}\n"
+                  "  router: {base_url: 'https://openrouter.ai/api/v1'}\n"
+                  "prices: {said/gpt-5-mini: {input: 7, output: 8}}\n");
+    assert_non_null(price_of(s, "plain/gpt-5"));
+    assert_non_null(price_of(s, "said/gpt-5"));
+    assert_str(price_of(s, "said/gpt-5-mini")->source, STR("the configuration"));
+    assert_null(price_of(s, "openai/gpt-5"));
+    assert_null(price_of(s, "mixed/gpt-5"));
+    assert_null(price_of(s, "mixed2/gpt-5"));
+    assert_null(price_of(s, "dear/gpt-5"));
+    assert_null(price_of(s, "router/openai/gpt-5"));
+}
+
 static void lanes_are_lists(void **state)
 {
     struct shop *s = *state;
@@ -472,6 +500,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SHOP(aliases_and_their_fallbacks),
+        SHOP(listed_prices_are_for_known_hosts),
         SHOP(lanes_are_lists),
         SHOP(outer_params_come_first),
         SHOP(timeouts_come_from_the_nearest_place),
