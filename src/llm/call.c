@@ -7,6 +7,7 @@
 #define ERROR_BODY_BYTES_MAX (256u * 1024)
 #define SMALL_EDIT_BYTES 1024u
 #define HELD_BACK_BYTES_MAX (64u * 1024)
+#define STALE_US (1000 * 1000)
 
 void llm_call_init(struct llm_call *c)
 {
@@ -298,6 +299,14 @@ static int stream_answer(struct llm_call *c, struct fault *f)
 
 /* ---- the whole ---- */
 
+/* Was the connection closed while it was idle? That shows within a round trip; where it ends later,
+ * the provider had the request. */
+static bool was_stale(const struct llm_call *c, int err)
+{
+    return c->reused && !c->got_byte && (err == E_CLOSED || err == E_RESET || err == E_EOF) &&
+           clock_mono_us() - c->connected_us < STALE_US;
+}
+
 static int send_and_head(struct llm_call *c, struct fault *f)
 {
     const struct transport *t = transport_of(c);
@@ -308,11 +317,9 @@ static int send_and_head(struct llm_call *c, struct fault *f)
             err = t->head(c);
             task_deadline_restore(outer);
         }
-        bool stale = c->reused && !c->got_byte && !fresh &&
-                     (err == E_CLOSED || err == E_RESET || err == E_EOF);
-        if (!stale)
+        if (!err || fresh || !was_stale(c, err))
             return err;
-        t->end(c); /* the idle connection was closed under us: once more on a new one */
+        t->end(c);
         fault_clear(f);
     }
 }

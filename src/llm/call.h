@@ -1,9 +1,10 @@
 /*
  * call.h: one call to one upstream, from the request's bytes to the bill.
  *
- * A call asks one target once (a stale idle connection is replaced and asked again, which the
- * provider never saw). It knows nothing of retries, clients or ledgers: it takes a request, gives a
- * stream's events to a sink as they come or keeps a whole answer, and says what it cost.
+ * A call asks one target once. (A connection that was used before and ends at once, without a
+ * byte, had most likely been closed while idle: the request goes out again on a new one, within the
+ * call.) It knows nothing of retries, clients or ledgers: it takes a request, gives a stream's
+ * events to a sink as they come or keeps a whole answer, and says what it cost.
  */
 #ifndef LLM_CALL_H
 #define LLM_CALL_H

@@ -5,7 +5,7 @@ import socket
 import time
 from types import SimpleNamespace
 
-from world import DONE, Provider, Sluice, STREAM_HEAD, chunk, delta, stream
+from world import DONE, Provider, Sluice, STREAM_HEAD, answer_ok, chunk, delta, stream
 
 CONFIG = """
 listen: 127.0.0.1:@PORT@
@@ -169,3 +169,21 @@ def test_connection_is_used_again(w):
 def test_connection_is_used_again_when_its_end_comes_apart(w):
     chat(w, "warm")
     assert reuses(w, "apart", 0.03) <= 1
+
+
+def test_only_a_connection_that_ends_at_once_was_stale(w):
+    """A provider that had the request and broke off later failed, and that has a row."""
+    def breaks_off(conn, head, body, n):
+        if n > 1:
+            return answer_ok(conn, head, body, n)
+        time.sleep(1.3)
+        return "close"
+    w.p.answers["breaks"] = breaks_off
+    assert w.sluice.chat("thinker/warm", key=None).status == 200
+    a = w.sluice.chat("thinker/breaks", key=None)
+    assert a.status == 200
+    w.sluice.turn(a)
+    rows = w.sluice.rows("SELECT error, reused FROM calls WHERE turn = ? ORDER BY seq",
+                         a.headers["x-sluice-id"])
+    assert [row[0] for row in rows] == ["connection_reset", None], rows
+    assert rows[0][1], rows  # it was a kept one
