@@ -5,11 +5,16 @@
 /* Keys on which sluice or a provider acts: were one there twice, the two might read different
  * values, and a limit or a price would hold for a request that was never made. */
 static const struct str deciding_keys[] = {
-    {"model", 5},          {"stream", 6},
-    {"stream_options", 14}, {"max_tokens", 10},
-    {"max_completion_tokens", 21}, {"n", 1},
-    {"messages", 8},       {"tools", 5},
-    {"prompt", 6},         {"input", 5},
+    {"model", 5},
+    {"stream", 6},
+    {"stream_options", 14},
+    {"max_tokens", 10},
+    {"max_completion_tokens", 21},
+    {"n", 1},
+    {"messages", 8},
+    {"tools", 5},
+    {"prompt", 6},
+    {"input", 5},
     {"service_tier", 12},
 };
 
@@ -80,8 +85,8 @@ static int stream_options_read(struct str options, struct llm_request *r, struct
     return 0;
 }
 
-static int count_read(const struct json_scan *scan, struct str key, unsigned least,
-                      int64_t *value, struct fault *f)
+static int count_read(const struct json_scan *scan, struct str key, unsigned least, int64_t *value,
+                      struct fault *f)
 {
     const struct json_member *m = json_scan_find(scan, key, NULL);
     uint64_t given = 0;
@@ -152,9 +157,8 @@ int openai_edit_ask_usage(const struct llm_request *r, struct llm_edits *edits)
     const struct json_member *m = json_scan_find(scan, STR("include_usage"), NULL);
     size_t base = r->stream_options_at.from;
     if (m)
-        return llm_edit_add(edits,
-                            (struct json_span){base + m->value_at.from, base + m->value_at.to},
-                            STR("true"));
+        return llm_edit_add(
+            edits, (struct json_span){base + m->value_at.from, base + m->value_at.to}, STR("true"));
     return llm_edit_add(edits, (struct json_span){base + 1, base + 1},
                         STR("\"include_usage\":true,"));
 }
@@ -218,8 +222,8 @@ static void usage_read(struct str usage, struct openai_facts *facts)
     int64_t completion = count_of(usage, STR("completion_tokens"), 0);
     if (prompt < 0 || prompt > USAGE_TOKENS_MAX || completion > USAGE_TOKENS_MAX)
         return;
-    int64_t cached =
-        count_of(json_member_of(usage, STR("prompt_tokens_details")), STR("cached_tokens"), 0);
+    int64_t cached = count_of(json_member_of(usage, STR("prompt_tokens_details")),
+                              STR("cached_tokens"), 0);
     int64_t reasoning = count_of(json_member_of(usage, STR("completion_tokens_details")),
                                  STR("reasoning_tokens"), 0);
     /* Some servers report more of a part than of the whole; the whole is what is billed. */
@@ -246,76 +250,119 @@ static int64_t tool_calls_bytes(struct str calls)
     return bytes;
 }
 
-/* Of a message, or of what an event adds to one. */
-static int64_t message_bytes(struct str message)
+/* Is there anything in it? Servers begin with a role, an empty text and null for the rest, long
+ * before the model speaks. */
+static bool says_something(struct str value)
+{
+    struct json_walk members = json_members(value), elements = json_elements(value);
+    struct str key, inner;
+    return (json_is_string(value) && value.n > 2) || json_next_member(&members, &key, &inner) ||
+           json_next_element(&elements, &inner);
+}
+
+/* A message, or what an event adds to one. Content that is not counted as text speaks, too:
+ * reasoning by another name, sound, a tool call's id. */
+static void message_read(struct str message, struct openai_facts *facts)
 {
     struct json_walk w = json_members(message);
     struct str key, value;
-    int64_t bytes = 0;
     while (json_next_member(&w, &key, &value)) {
         if (str_eq(key, STR("content")) || str_eq(key, STR("reasoning_content")) ||
             str_eq(key, STR("refusal")))
-            bytes += (int64_t)json_string_bytes(value);
+            facts->content_bytes += (int64_t)json_string_bytes(value);
         else if (str_eq(key, STR("tool_calls")))
-            bytes += tool_calls_bytes(value);
+            facts->content_bytes += tool_calls_bytes(value);
+        facts->speaks = facts->speaks || (!str_eq(key, STR("role")) && says_something(value));
     }
-    return bytes;
 }
 
-static void choices_read(struct str choices, struct openai_facts *facts)
+static void choice_read(struct str choice, struct openai_facts *facts)
 {
-    struct json_walk each = json_elements(choices);
-    struct str choice, key, value;
-    while (json_next_element(&each, &choice)) {
-        struct json_walk w = json_members(choice);
-        while (json_next_member(&w, &key, &value)) {
-            if (str_eq(key, STR("delta")) || str_eq(key, STR("message")))
-                facts->content_bytes += message_bytes(value);
-            else if (str_eq(key, STR("text")))
-                facts->content_bytes += (int64_t)json_string_bytes(value);
-            else if (str_eq(key, STR("finish_reason")))
-                facts->finished |= json_is_string(value);
+    struct json_walk w = json_members(choice);
+    struct str key, value;
+    while (json_next_member(&w, &key, &value)) {
+        if (str_eq(key, STR("delta")) || str_eq(key, STR("message"))) {
+            message_read(value, facts);
+        } else if (str_eq(key, STR("text"))) {
+            facts->content_bytes += (int64_t)json_string_bytes(value);
+            facts->speaks = facts->speaks || says_something(value);
+        } else if (str_eq(key, STR("finish_reason"))) {
+            facts->finished = facts->finished || json_is_string(value);
         }
     }
 }
 
+/* The status that a code, type or status stands for: a number, its digits, or a word; else 0. */
+static int error_status_of(yyjson_val *said)
+{
+    static const struct {
+        struct str word;
+        int status;
+    } words[] = {
+        {{"invalid_api_key", 15}, 401},     {{"authentication_error", 20}, 401},
+        {{"unauthenticated", 15}, 401},     {{"unauthorized", 12}, 401},
+        {{"permission_error", 16}, 403},    {{"permission_denied", 17}, 403},
+        {{"rate_limit_exceeded", 19}, 429}, {{"rate_limit_error", 16}, 429},
+    };
+    struct str text = json_str(said);
+    uint64_t number = yyjson_is_uint(said) ? yyjson_get_uint(said) : 0;
+    if (number == 0 && !str_to_u64(text, 599, &number))
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+            if (str_eq_nocase(text, words[i].word))
+                return words[i].status;
+    return number >= 400 && number <= 599 ? (int)number : 0;
+}
+
+/* What it calls itself stands in one place or another. A refused key counts wherever it stands,
+ * since such an error's text may quote the key. Its words are wanted without escapes. */
 static void error_read(struct str text, struct openai_facts *facts)
 {
+    static const char *const places[] = {"code", "status", "type"};
+    yyjson_val *error = json_peek(text);
     facts->has_error = true;
-    yyjson_val *error = json_peek(text); /* the words are wanted without escapes */
-    yyjson_val *message = yyjson_is_str(error) ? error : yyjson_obj_get(error, "message");
-    facts->error_text = json_str(message);
-    yyjson_val *code = yyjson_obj_get(error, "code");
-    if (!yyjson_is_uint(code))
-        code = yyjson_obj_get(error, "status");
-    int64_t status = yyjson_is_uint(code) ? (int64_t)yyjson_get_uint(code) : 0;
-    if (str_eq(json_str(code), STR("rate_limit_exceeded")))
-        status = 429;
-    facts->error_status = status >= 400 && status <= 599 ? (int)status : 0;
+    facts->error_text = json_str(yyjson_is_str(error) ? error : yyjson_obj_get(error, "message"));
+    facts->error_status = error_status_of(error);
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        int status = error_status_of(yyjson_obj_get(error, places[i]));
+        if (status == 401 || status == 403 || facts->error_status == 0)
+            facts->error_status = status;
+    }
+}
+
+/* The i-th member with the comma behind it, or in front of it where it is the last. */
+static struct json_span member_cut(const struct json_scan *scan, size_t i)
+{
+    const struct json_member *m = &scan->member[i];
+    if (i + 1 < scan->count)
+        return (struct json_span){m->member_at.from, m[1].member_at.from};
+    return (struct json_span){i > 0 ? m[-1].member_at.to : m->member_at.from, m->member_at.to};
 }
 
 int openai_answer_read(struct str body, struct openai_facts *ret_facts)
 {
     const struct json_scan *scan = NULL;
-    struct str choices = STR_NONE;
+    struct str choice;
+    bool choices = false;
     *ret_facts = (struct openai_facts){0};
     if (json_scan(body, &scan, NULL) != 0)
         return E_UPSTREAM_BODY;
     for (size_t i = 0; i < scan->count; i++) {
         const struct json_member *m = &scan->member[i];
         if (str_eq(m->key, STR("choices"))) {
-            choices = m->value;
-            choices_read(choices, ret_facts);
+            ret_facts->has_choices = true;
+            for (struct json_walk w = json_elements(m->value); json_next_element(&w, &choice);
+                 choices = true)
+                choice_read(choice, ret_facts);
         } else if (str_eq(m->key, STR("usage"))) {
+            bool again = ret_facts->has_usage_member;
             ret_facts->has_usage_member = true;
+            ret_facts->usage_cut = again ? (struct json_span){0, 0} : member_cut(scan, i);
             usage_read(m->value, ret_facts);
         } else if (str_eq(m->key, STR("error")) && !json_is_null(m->value)) {
             error_read(m->value, ret_facts);
         }
     }
-    struct json_walk w = json_elements(choices);
-    struct str first;
-    ret_facts->only_usage = ret_facts->has_usage && !json_next_element(&w, &first);
+    ret_facts->only_usage = ret_facts->has_usage && !choices;
     return 0;
 }
 
@@ -327,30 +374,42 @@ int openai_event_read(struct str data, struct openai_facts *ret_facts)
     return 0;
 }
 
-int openai_event_without_usage(struct str raw, struct str data, struct buf *out)
+int openai_stream_event_read(struct str name, struct str data, struct openai_facts *facts)
 {
-    const struct json_scan *scan = NULL;
-    if (json_scan(data, &scan, NULL) != 0)
-        return E_UPSTREAM_BODY; /* the provider's fault, not the client's */
-    size_t data_at = (size_t)(data.p - raw.p);
-    size_t kept = scan->count; /* members 0 .. kept, without the usage that stands at the end */
-    while (kept > 0 && str_eq(scan->member[kept - 1].key, STR("usage")))
-        kept--;
-    size_t done = 0; /* 0 .. done of `raw` is written or cut */
-    for (size_t i = 0; i < kept; i++) {
-        if (!str_eq(scan->member[i].key, STR("usage")))
-            continue;
-        size_t from = data_at + scan->member[i].member_at.from; /* the comma behind goes with it */
-        buf_add(out, raw.p + done, from - done);
-        done = data_at + scan->member[i + 1].member_at.from;
+    int err = openai_event_read(data, facts);
+    if (str_eq(name, STR("error"))) {
+        if (!facts->has_error)
+            error_read(data, facts);
+        return 0;
     }
-    if (kept < scan->count) { /* here the comma in front does */
-        size_t from = kept > 0 ? scan->member[kept - 1].member_at.to
-                               : scan->member[0].member_at.from;
-        buf_add(out, raw.p + done, data_at + from - done);
-        done = data_at + scan->member[scan->count - 1].member_at.to;
+    bool ours = name.n == 0 || str_eq(name, STR("message"));
+    bool chunk = !err && (facts->has_choices || facts->has_usage_member || facts->done);
+    if (str_trim(data).n > 0 && (ours || chunk))
+        return err;
+    *facts = (struct openai_facts){.unread = true};
+    return 0;
+}
+
+int openai_event_without_usage(struct str raw, struct str data, const struct openai_facts *facts,
+                               struct buf *out)
+{
+    struct str before = str_head(data, facts->usage_cut.from);
+    struct str behind = str_tail(data, facts->usage_cut.to);
+    if (data.p >= raw.p && data.p < raw.p + raw.n) {
+        buf_str(out, str_of(raw.p, (size_t)(before.p + before.n - raw.p)));
+        buf_str(out, str_of(behind.p, (size_t)(raw.p + raw.n - behind.p)));
+        return out->failed;
     }
-    buf_add(out, raw.p + done, raw.n - done);
+    struct str parts[] = {before, behind};
+    buf_str(out, STR("data: "));
+    for (unsigned i = 0; i < ARRAY_LEN(parts); i++)
+        for (struct str line = str_cut(&parts[i], '\n');; line = str_cut(&parts[i], '\n')) {
+            buf_str(out, line);
+            if (!parts[i].p)
+                break;
+            buf_str(out, STR("\ndata: "));
+        }
+    buf_str(out, STR("\n\n"));
     return out->failed;
 }
 

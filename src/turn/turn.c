@@ -156,15 +156,22 @@ int turn_next(struct turn *t)
     return err;
 }
 
+void turn_aim(struct turn *t, const struct target *target)
+{
+    t->target = target;
+    t->tried = 0;
+    t->deadline_ms = clock_cached_ms() + target->timeouts.total_ms;
+}
+
 int turn_run(struct turn *t)
 {
     if (t->route.n == 0)
         return fault_set(&t->fault, E_NO_PROVIDER, "no provider answers for this model");
-    t->target = &t->route.at[0];
-    t->deadline_ms = t->began_us / 1000 + t->target->timeouts.total_ms;
+    t->target = &t->route.at[0]; /* for the row, should this turn not be admitted */
     int err = t->house->ledger ? ledger_admit(t->house->ledger) : 0;
     if (err)
         return fault_set(&t->fault, err, "%s", err_text(err));
+    turn_aim(t, t->target);
     return turn_next(t);
 }
 
