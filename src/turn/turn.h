@@ -71,7 +71,8 @@ struct lever_note {
 struct turn_house {
     struct ledger *ledger;
     struct metric_set *metrics;
-    struct list running; /* struct turn, oldest first */
+    struct list running;      /* struct turn, oldest first */
+    struct list running_long; /* those whose running rows are written */
     unsigned running_n;
     int64_t retry_credit; /* thousandths of a retry that may be spent; guard/retry.c */
     struct turn_metrics *meters;
@@ -90,7 +91,6 @@ struct turn {
     struct task *runner; /* NULL: not known */
     struct id id;
     int64_t began_us, began_wall_us;
-    bool row_written; /* its running row; it has run for long */
 
     /* who asks; set by the API */
     struct str tenant, key, task, session, tags;
