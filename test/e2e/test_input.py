@@ -89,7 +89,8 @@ def test_json(w):
 @nothing_upstream
 def test_duplicate_keys(w):
     for pair in (b'"model":"smart-model"', b'"stream":true,"stream":false',
-                 b'"max_tokens":1,"max_tokens":9', b'"mod\\u0065l":"smart-model"'):
+                 b'"max_tokens":1,"max_tokens":9', b'"mod\\u0065l":"smart-model"',
+                 b'"Model":"smart-model"'):
         body = b'{"model":"fast-model","messages":[],' + pair + b"}"
         refused(w, w.sluice.request("POST", "/v1/chat/completions", body), 400, "duplicate_key")
 
