@@ -33,10 +33,6 @@ void snapshot_unref(struct snapshot *s)
 /* Rule 13: without keys only this machine may ask. */
 static int doors_check(const struct config *c, struct conf_doc *doc)
 {
-    if (c->admin_listen.n && !listener_is_loopback(c->admin_listen.p))
-        conf_warn(doc, &c->admin_listen,
-                  "%.*s is open to others and asks for no key: whoever reaches it may make keys",
-                  STR_ARGS(c->admin_listen));
     if (c->keys.require || listener_is_loopback(c->listen.p))
         return 0;
     conf_complain(doc, &c->listen,
@@ -241,9 +237,9 @@ int gateway_reload(struct gateway *g, const char *path, struct str text, bool dr
 
 /* ---- doors ---- */
 
-void door_init(struct door *door, struct gateway *g, bool admin)
+void door_init(struct door *door, struct gateway *g, bool admin, const char *address)
 {
-    *door = (struct door){.gateway = g, .admin = admin};
+    *door = (struct door){.gateway = g, .admin = admin, .local = listener_is_loopback(address)};
     door->http = (struct http_server_settings){.arena_bytes_max = REQUEST_ARENA_BYTES_MAX,
                                                .handler = visit_handle,
                                                .refuse = visit_refuse,

@@ -75,10 +75,11 @@ YIELDS MUSTCHECK int gateway_reload(struct gateway *g, const char *path, struct 
 /* The handler of its listeners. */
 struct door {
     struct gateway *gateway;
-    bool admin; /* this listener is for /admin, /metrics and /health, without keys */
+    bool admin; /* this listener is for /admin, /metrics and /health only ... */
+    bool local; /* ... and, where none but this machine reaches it, asks for no key */
     struct http_server_settings http;
 };
-void door_init(struct door *door, struct gateway *g, bool admin);
+void door_init(struct door *door, struct gateway *g, bool admin, const char *address);
 YIELDS void door_serve(void *door, struct stream *s, const struct sockaddr *peer);
 
 /* Writes the gauges of all subsystems, then the whole set. */

@@ -82,16 +82,22 @@ static int local_door(struct visit *v)
                             c->hosts.n, &v->fault);
 }
 
+#define ADMIN_KEY_MAKE "`sluice keys make NAME --admin` makes one"
+
 static int admin_check(struct visit *v)
 {
-    if (v->admin_door)
+    if (v->door->admin && v->door->local)
         return local_door(v);
     int err = key_take(v);
-    if (err == E_NO_KEY)
+    if (err == E_NO_KEY) {
+        fault_clear(&v->fault); /* these are the better words */
         fault_set(&v->fault, err,
-                  "an admin key is needed; or set admin_listen in the configuration");
+                  "an admin key is needed, sent as 'Authorization: Bearer KEY'; " ADMIN_KEY_MAKE
+                  "%s",
+                  v->door->admin ? "" : ", and an admin_listen on loopback needs none");
+    }
     if (!err && !v->key->admin)
-        err = fault_set(&v->fault, E_FORBIDDEN, "key %.*s is no admin key",
+        err = fault_set(&v->fault, E_FORBIDDEN, "key %.*s is no admin key; " ADMIN_KEY_MAKE,
                         STR_ARGS(v->key->public_part));
     return err;
 }
@@ -106,7 +112,7 @@ static int needs_check(struct visit *v, enum route_needs needs)
     case NEEDS_KEY:
         break;
     }
-    if (v->admin_door)
+    if (v->door->admin)
         return fault_set(&v->fault, E_NOT_FOUND, "this listener serves /admin and /metrics only");
     if (v->snapshot->config->keys.require)
         return key_take(v);
@@ -197,7 +203,7 @@ void visit_handle(void *arg, struct exchange *x)
     v->gateway = door->gateway;
     v->snapshot = snapshot_ref(door->gateway->now);
     v->x = x;
-    v->admin_door = door->admin;
+    v->door = door;
     v->path = str_starts(x->path, STR("/openai/v1/")) ? str_tail(x->path, 7) : x->path;
     bool other_method = false;
     const struct route_row *route = route_find(v, &other_method);

@@ -159,7 +159,7 @@ static int signals_take(struct server *s)
 static int listen_on(struct gateway *g, struct door *door, bool admin, const char *address,
                      struct listener **ret_listener, struct fault *f)
 {
-    door_init(door, g, admin);
+    door_init(door, g, admin, address);
     return listener_start(
         &(struct listener_settings){
             .address = address,

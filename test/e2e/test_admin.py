@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from types import SimpleNamespace
 
-from world import KEY, Provider, SLUICE, Sluice
+from world import KEY, Provider, SLUICE, Sluice, read_all
 
 CONFIG = """
 listen: 127.0.0.1:@PORT@
@@ -73,8 +74,25 @@ def test_doors(w):
     assert w.sluice.request("GET", "/metrics", key=None, port=port).status == 200
     a = w.sluice.request("POST", "/v1/chat/completions", b"{}", key=None, port=port)
     assert a.status == 404
-    assert w.sluice.request("GET", "/metrics", key=None).status == 401
+    answer = w.sluice.request("GET", "/metrics", key=None)
+    assert answer.status == 401 and "keys make NAME --admin" in answer.error()["message"]
     assert w.sluice.request("GET", "/metrics", key=KEY).status == 403
+
+
+def test_admin_listener_on_a_unix_socket_asks_for_no_key(w):
+    config = w.config.replace("127.0.0.1:@ADMIN@", "unix:@FOLDER@/admin.sock")
+    other = Sluice(config)
+
+    def ask(host):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(os.path.join(other.folder, "admin.sock"))
+            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host)
+            return read_all(s, 5).split(b"\r\n")[0]
+    try:
+        assert b" 200 " in ask(b"localhost")
+        assert b" 403 " in ask(b"evil.example")
+    finally:
+        assert other.stop() == 0
 
 
 def test_metrics(w):
