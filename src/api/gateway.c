@@ -71,11 +71,16 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc,
     if (err == E_CONFIG)
         conf_complain(doc, &s->config->price_file, "%s", fault_text(&f));
     int door = doors_check(s->config, doc);
+    int keys = keys_settings_check(&s->config->keys, doc);
+    if (!err)
+        err = keys;
     if (!err)
         err = models_compile(&s->config->models, doc, upstreams, s->prices, &s->models);
     if (!err)
         err = levers_chain(arena, &s->config->levers, &s->chain);
     err = err ? err : door;
+    if (!err && conf_error_count(doc) > 0)
+        err = E_CONFIG;
     if (err) {
         snapshot_unref(s);
         return err;

@@ -128,6 +128,18 @@ size_t str_utf8_len(struct str s)
     return n;
 }
 
+bool str_is_text(struct str s)
+{
+    for (size_t n; s.n > 0; s = str_tail(s, n)) {
+        unsigned char c = (unsigned char)s.p[0];
+        n = str_utf8_len(s);
+        /* U+0080 to U+009F steer terminals too. */
+        if (n == 0 || c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)s.p[1] < 0xa0))
+            return false;
+    }
+    return true;
+}
+
 struct str str_head_utf8(struct str s, size_t n)
 {
     if (s.n <= n)

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from types import SimpleNamespace
 
@@ -52,6 +53,97 @@ def test_keys_over_http(w):
     assert admin(w, "DELETE", "/admin/keys/tem").status == 404
     with open(os.path.join(w.sluice.folder, "ledger.db"), "rb") as f:
         assert secret.split("-")[-1].encode() not in f.read()
+
+
+def test_what_is_no_key_is_not_made(w):
+    before = w.sluice.rows("SELECT count(*) FROM keys")
+    for body, code, words in (
+            ({"models": "gpt-4"}, "invalid_request", "'models' has to be a list"),
+            ({"models": ["gpt-4", 5]}, "invalid_request", "'models' has to be a list"),
+            ({"models": [["gpt-4"]]}, "invalid_request", "'models' has to be a list"),
+            ({"models": {"a": 1}}, "invalid_request", "'models' has to be a list"),
+            ({"models": None}, "invalid_request", "'models' has to be a list"),
+            ({"models": []}, "invalid_request", "list of models is empty"),
+            ({"models": [""]}, "invalid_request", "model 1 of the list is empty"),
+            ({"models": ["a", "b,c"]}, "invalid_request", "model 2 of the list has a comma"),
+            ({"models": ["a\nb"]}, "invalid_request", "control character"),
+            ({"models": ["a" * 257]}, "invalid_request", "is too long"),
+            ({"admin": "no"}, "invalid_request", "'admin' has to be true or false"),
+            ({"admin": 1}, "invalid_request", "'admin' has to be true or false"),
+            ({"name": 5}, "invalid_request", "'name' has to be a string"),
+            ({"name": "a" * 129}, "invalid_request", "name is too long"),
+            ({"name": "\x1b[2J"}, "invalid_request", "control character"),
+            ({"tenant": ["a"]}, "invalid_request", "'tenant' has to be a string"),
+            ({"tenant": ""}, "invalid_request", "tenant is empty"),
+            ({"modles": ["gpt-4"]}, "invalid_request", "did you mean 'models'?"),
+            ({"Models": ["gpt-4"]}, "invalid_request", "did you mean 'models'?"),
+            ({"x\0y": 1}, "invalid_request", "expected name, tenant, models, admin"),
+            (b'{"admin":false,"admin":true}', "duplicate_key", "'admin' stands twice"),
+            (b"[]", "invalid_request", "expected {"), (b'"a"', "invalid_request", "expected {"),
+            (b"", "invalid_json", ""), (b'{"name":', "invalid_json", ""),
+            (b'{"name":"' + b"x" * 70000 + b'"}', "body_too_large", "")):
+        a = admin(w, "POST", "/admin/keys", body)
+        assert a.status in (400, 413) and a.error()["code"] == code, (body, a.status, a.body)
+        assert words in a.error()["message"], (body, a.body)
+    assert w.sluice.rows("SELECT count(*) FROM keys") == before
+    a = admin(w, "POST", "/admin/keys", {})
+    assert a.status == 201 and a.json()["tenant"] == "default" and a.json()["models"] == []
+    assert a.json()["admin"] is False and a.json()["name"] == ""
+
+
+def test_revoking_asks_which(w):
+    made = [admin(w, "POST", "/admin/keys", {"name": "my twin"}).json() for _ in range(2)]
+    a = admin(w, "DELETE", "/admin/keys/my%20twin")
+    assert a.status == 400 and "2 keys are called 'my twin'" in a.error()["message"], a.body
+    assert admin(w, "DELETE", "/admin/keys/" + made[0]["public"]).status == 200
+    assert admin(w, "DELETE", "/admin/keys/my%20twin").status == 200
+    a = admin(w, "DELETE", "/admin/keys/my%20twin")
+    assert a.status == 404 and "revoked already" in a.error()["message"], a.body
+    again = admin(w, "POST", "/admin/keys", {"name": "my twin"}).json()  # revoked, then made anew
+    assert w.sluice.chat("one", key=again["secret"]).status == 200
+    for old in made:
+        assert w.sluice.chat("one", key=old["secret"]).error()["code"] == "revoked_api_key"
+    assert admin(w, "DELETE", "/admin/keys/my%20twin").status == 200
+    assert w.sluice.chat("one", key=again["secret"]).status == 401
+    a = admin(w, "DELETE", "/admin/keys/app")
+    assert a.status == 400 and "declared in the configuration" in a.error()["message"], a.body
+
+
+def keys_command(w, *words, **more):
+    return subprocess.run([SLUICE, "keys", *words], capture_output=True, text=True,
+                          env=w.sluice.environment, **{"cwd": w.sluice.folder, **more})
+
+
+def test_the_keys_command_takes_no_word_for_nothing(w):
+    before = w.sluice.rows("SELECT count(*) FROM keys")
+    for words, complaint in (
+            (("make", "x", "--models", ""), "list of models is empty"),
+            (("make", "x", "--models", " , "), "list of models is empty"),
+            (("make", "x", "--models", "a\nb"), "control character"),
+            (("make", "x", "--tenant", ""), "the tenant is empty"),
+            (("make", "x" * 200), "name is too long"), (("make", "\x1b[2J"), "control character"),
+            (("make", "a", "b"), "make takes one name at most"),
+            (("list", "a"), "list takes no further word"),
+            (("revoke",), "revoke takes one key"), (("revoke", "a", "b"), "revoke takes one key"),
+            (("revoke", "a", "--admin"), "are for make"), (("list", "--models", "a"), "are for make"),
+            (("lst",), "did you mean 'list'?")):
+        done = keys_command(w, *words)
+        assert done.returncode == 2 and complaint in done.stderr, (words, done)
+        assert done.stdout == ""
+    assert w.sluice.rows("SELECT count(*) FROM keys") == before
+    models = [f"m{i}" for i in range(100)]  # all of them, or none
+    done = keys_command(w, "make", "many", "--json", "--models", ",".join(models))
+    assert json.loads(done.stdout)["models"] == models, done
+
+
+def test_the_keys_command_finds_the_usual_file(w):
+    folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+    with open(os.path.join(folder, "sluice.yaml"), "w", encoding="utf-8") as f:
+        f.write("state: {ledger: \"sqlite:elsewhere.db\"}\n")
+    assert keys_command(w, "make", "a", cwd=folder).returncode == 0
+    assert os.path.exists(os.path.join(folder, "elsewhere.db"))
+    assert not os.path.exists(os.path.join(folder, "sluice.db"))
+    assert keys_command(w, "mke", "a", cwd=tempfile.mkdtemp(prefix="sluice-e2e-")).returncode == 2
 
 
 def test_keys_by_command(w):
