@@ -225,6 +225,21 @@ void api_config_show(struct visit *v)
     buf_fini(&yaml);
 }
 
+/* `?dry_run=1`: what is meant as a look must not become a change by a slip of the pen. */
+static int dry_run_read(struct visit *v, bool *ret_dry_run)
+{
+    struct str rest = v->x->query;
+    while (rest.n > 0) {
+        struct str value = str_cut(&rest, '&'), name = str_cut(&value, '=');
+        bool on = value.n == 0 || str_eq(value, STR("1")) || str_eq(value, STR("true"));
+        if (!str_eq(name, STR("dry_run")) ||
+            (!on && !str_eq(value, STR("0")) && !str_eq(value, STR("false"))))
+            return fault_set(&v->fault, E_BAD_REQUEST, "expected ?dry_run=1 or no query");
+        *ret_dry_run = on;
+    }
+    return 0;
+}
+
 /* The file is read again where the body is empty, else the body is what shall hold; it lasts until
  * the next reload, since the file is not written. `?dry_run=1` only shows what would change. */
 void api_config_load(struct visit *v)
@@ -234,11 +249,12 @@ void api_config_load(struct visit *v)
     struct buf text, out;
     buf_init(&text, ANSWER_BYTES_MAX);
     buf_init(&out, ANSWER_BYTES_MAX);
-    bool dry_run = str_find(v->x->query, STR("dry_run=1")) >= 0;
-    int err = exchange_read_all(v->x, 4u << 20, &body, &n);
+    bool dry_run = false;
+    int err = dry_run_read(v, &dry_run);
     if (!err)
-        err = gateway_reload(v->gateway, conf_path(v->snapshot->doc), str_of(body, n), dry_run,
-                             &text);
+        err = exchange_read_all(v->x, 4u << 20, &body, &n);
+    if (!err)
+        err = gateway_reload(v->gateway, str_trim(str_of(body, n)), dry_run, &text);
     free(body);
     if (err && err != E_CONFIG && err != E_IO) {
         visit_error(v, err);

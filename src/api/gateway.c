@@ -106,7 +106,9 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
     g->now = snapshot;
     g->began_wall_us = clock_wall_us();
     g->metrics = metric_set_new();
-    if (!g->metrics)
+    const char *file = conf_file(snapshot->doc);
+    g->file = file ? strdup(file) : NULL;
+    if (!g->metrics || (file && !g->file))
         return E_MEMORY;
     int err = log_configure(&c->log);
     if (err)
@@ -136,6 +138,7 @@ void gateway_close(struct gateway *g)
     snapshot_unref(g->now);
     upstreams_free(g->upstreams);
     metric_set_free(g->metrics);
+    free(g->file);
 }
 
 /* ---- reload ---- */
@@ -144,6 +147,7 @@ struct load_job {
     struct pool_job job;
     char *path;
     struct buf text; /* n == 0: read the file */
+    struct conf_doc *in_force; /* what hidden secrets in the text stand for */
     struct conf_doc *doc;
     int err;
 };
@@ -151,14 +155,16 @@ struct load_job {
 static void load_run(struct pool_job *job)
 {
     struct load_job *l = CONTAINER_OF(job, struct load_job, job);
-    l->err = l->text.n ? conf_load_text(&config_table, l->path, buf_view(&l->text), &l->doc)
-                       : conf_load(&config_table, l->path, &l->doc);
+    l->err = l->text.n
+                 ? conf_load_over(l->in_force, &config_table, l->path, buf_view(&l->text), &l->doc)
+                 : conf_load(&config_table, l->path, &l->doc);
 }
 
 static void load_drop(struct pool_job *job)
 {
     struct load_job *l = CONTAINER_OF(job, struct load_job, job);
     conf_unref(l->doc);
+    conf_unref(l->in_force);
     buf_fini(&l->text);
     free(l->path);
     free(l);
@@ -208,35 +214,46 @@ static int swap(struct gateway *g, struct conf_doc *doc, bool dry_run, struct bu
     return 0;
 }
 
-int gateway_reload(struct gateway *g, const char *path, struct str text, bool dry_run,
-                   struct buf *out)
+static int reload(struct gateway *g, struct str text, bool dry_run, struct buf *out)
 {
+    if (text.n == 0 && !g->file) {
+        buf_str(out, STR("there is no file to read again: this sluice was started without one\n"));
+        return E_CONFIG;
+    }
     struct load_job *l = calloc(1, sizeof(*l));
     if (!l)
         return E_MEMORY;
     l->job = (struct pool_job){.run = load_run, .drop = load_drop};
-    l->path = strdup(path);
+    l->path = strdup(g->file ? g->file : conf_path(g->now->doc));
+    l->in_force = conf_ref(g->now->doc);
     buf_init(&l->text, text.n + 1);
     buf_str(&l->text, text);
-    if (!l->path || l->text.failed) {
+    int err = l->path && !l->text.failed ? pool_call(&l->job) : E_MEMORY;
+    if (err == E_MEMORY)
         load_drop(&l->job);
-        return E_MEMORY;
-    }
-    int err = pool_call(&l->job);
     if (err)
-        return err; /* the pool drops it */
+        return err; /* else the pool drops it */
     err = l->err;
-    if (err == E_CONFIG || err == E_IO) {
+    if (conf_error_count(l->doc) > 0) { /* also one that is too large for its memory */
         int printed = conf_problems_print(l->doc, out, false);
-        err = printed ? printed : err;
+        err = printed ? printed : err == E_IO ? E_IO : E_CONFIG;
     } else if (!err) {
         err = swap(g, l->doc, dry_run, out);
     }
+    load_drop(&l->job);
+    return err;
+}
+
+int gateway_reload(struct gateway *g, struct str text, bool dry_run, struct buf *out)
+{
+    int err = reload(g, text, dry_run, out);
     if (err)
         g->reloads_refused++;
     else if (!dry_run)
         g->reloads++;
-    load_drop(&l->job);
+    /* The log's file may have been moved away, whatever became of the configuration's. */
+    if (err && text.n == 0 && !dry_run && log_configure(&g->now->config->log) != 0)
+        buf_str(out, STR("warning: the log file cannot be written; the old one stays\n"));
     return err;
 }
 

@@ -41,6 +41,7 @@ void snapshot_unref(struct snapshot *s);
 
 struct gateway {
     struct snapshot *now;
+    char *file; /* of the configuration; NULL: it came from nowhere that could be read again */
     struct upstreams *upstreams;
     struct ledger *ledger; /* NULL: none */
     struct keys *keys;
@@ -65,12 +66,13 @@ MUSTCHECK int gateway_open(struct gateway *g, struct snapshot *snapshot, struct 
 void gateway_close(struct gateway *g);
 
 /*
- * Loads `path` (or `text`, when it is not STR_NONE) on the pool of threads, compiles it and puts it
- * in place of the one in use. `out` gets the difference, or the problems (E_CONFIG: the old one
- * stays). With `dry_run` nothing is changed.
+ * Loads the file again (or `text`, where it is not empty) on the pool of threads, compiles it and
+ * puts it in place of the one in use. `out` gets the difference, or the problems (E_CONFIG: the old
+ * one stays). With `dry_run` nothing is changed. What api_config_show gives is a `text` that
+ * changes nothing: hidden secrets in it stand for those in use.
  */
-YIELDS MUSTCHECK int gateway_reload(struct gateway *g, const char *path, struct str text,
-                                    bool dry_run, struct buf *out);
+YIELDS MUSTCHECK int gateway_reload(struct gateway *g, struct str text, bool dry_run,
+                                    struct buf *out);
 
 /* The handler of its listeners. */
 struct door {

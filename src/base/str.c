@@ -200,10 +200,11 @@ struct str str_nearest(struct str wrong, const struct str *words, size_t count)
         return STR_NONE;
     struct str wrong_lower = lowered(wrong, wrong_room);
     for (size_t i = 0; i < count; i++) {
-        if (words[i].n > DISTANCE_MAX)
+        size_t longer = wrong.n > words[i].n ? wrong.n : words[i].n;
+        size_t least = 2 * longer - wrong.n - words[i].n; /* the distance is no less than this */
+        if (words[i].n > DISTANCE_MAX || least * 3 > longer || least >= best_distance)
             continue;
         unsigned d = str_distance(wrong_lower, lowered(words[i], word_room));
-        size_t longer = wrong.n > words[i].n ? wrong.n : words[i].n;
         if (d < best_distance && (size_t)d * 3 <= longer) {
             best = words[i];
             best_distance = d;

@@ -74,12 +74,10 @@ static void reload(struct server *s)
 {
     struct buf out;
     buf_init(&out, 4u << 20);
-    const char *path = conf_path(s->doc); /* the first one: it lasts as long as the process */
-    bool has_file = path[0] != '(';
-    int err = has_file ? gateway_reload(&s->gateway, path, STR_NONE, false, &out) : 0;
+    int err = gateway_reload(&s->gateway, STR_NONE, false, &out);
     struct str rest = buf_view(&out);
     LOG(err ? LOG_ERROR : LOG_INFO, err ? "reload refused" : "reloaded",
-        log_z("file", path));
+        log_z("file", conf_path(s->doc)));
     while (rest.n > 0) {
         struct str line = str_cut(&rest, '\n');
         if (line.n)

@@ -9,7 +9,7 @@ import tempfile
 import time
 from types import SimpleNamespace
 
-from world import KEY, Provider, SLUICE, Sluice, read_all
+from world import KEY, Provider, SLUICE, Sluice, free_port, read_all
 
 CONFIG = """
 listen: 127.0.0.1:@PORT@
@@ -228,6 +228,76 @@ def test_config_over_http(w):
     assert a.status == 400 and "kind" in a.json()["problems"]
     assert b"attempts: 3" in admin(w, "GET", "/admin/config").body
     assert b"boss-key" not in admin(w, "GET", "/admin/config").body
+
+
+def test_what_get_config_shows_can_be_posted_back(w):
+    other = Sluice(w.config.replace("/v1\"}", "/v1\", key: sk-upstream}") )
+    ask = lambda method, path, body=None: other.request(method, path, body, key="boss-key")
+    try:
+        shown = ask("GET", "/admin/config").body
+        assert b"boss-key" not in shown and KEY.encode() not in shown and b"sk-up" not in shown
+        assert b'secret: "${TEST_KEY}"' in shown and shown.count(b'"(hidden)"') == 2, shown
+        for query in ("?dry_run=1", "", "?dry_run"):
+            a = ask("POST", "/admin/config" + query, shown)
+            assert a.status == 200 and a.json()["changes"] == "nothing changed\n", a.body
+            assert a.json()["applied"] is (query == "")
+            assert ask("GET", "/admin/config").body == shown
+        assert other.chat("one").status == 200
+        assert b"Bearer sk-upstream" in w.p.seen[-1][0]
+        more = shown.replace(b"attempts: 3", b"attempts: 4")
+        a = ask("POST", "/admin/config", more)
+        assert a.json()["changes"] == "retry.attempts: 3 -> 4\n", a.body
+        more = more.replace(b"    boss:", b"    chief:")
+        a = ask("POST", "/admin/config", more)
+        assert a.status == 400 and "there is none" in a.json()["problems"], a.body
+        assert "keys.declared.chief.secret" in a.json()["problems"]
+        with open(other.file, "w", encoding="utf-8") as f:
+            f.write(shown.decode())
+        a = ask("POST", "/admin/config")  # a file has to stand for itself
+        assert a.status == 400 and "there is none" in a.json()["problems"], a.body
+    finally:
+        assert other.stop() == 0
+
+
+def test_a_look_never_becomes_a_change(w):
+    before = admin(w, "GET", "/admin/config").body
+    changed = before.replace(b"attempts: 3", b"attempts: 5")
+    for query in ("?dry_run=1", "?dry_run=true", "?dry_run", "?dry_run="):
+        a = admin(w, "POST", "/admin/config" + query, changed)
+        assert a.status == 200 and a.json()["applied"] is False, (query, a.body)
+    for query in ("?dryrun=1", "?dry_run=yes!", "?dry-run=1", "?dry_run=1&force=1", "?x"):
+        a = admin(w, "POST", "/admin/config" + query, changed)
+        assert a.status == 400 and "dry_run" in a.error()["message"], (query, a.body)
+    a = admin(w, "POST", "/admin/config?dry_run=0", b" \r\n")  # nothing: the file is read again
+    assert a.status == 200 and a.json()["changes"] == "nothing changed\n", a.body
+    assert admin(w, "GET", "/admin/config").body == before
+    a = admin(w, "POST", "/admin/config?dry_run=1", b"hosts: [" + b"a," * 2000000 + b"]")
+    assert a.status == 400 and "more than 100000 values" in a.json()["problems"]
+    a = admin(w, "POST", "/admin/config?dry_run=1", b"hosts: [" + b"a," * 2200000 + b"]")
+    assert a.status == 413 and a.error()["code"] == "body_too_large"
+
+
+def test_without_a_file_there_is_none_to_read_again(w):
+    folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+    log = os.path.join(folder, "log")
+    port = free_port()
+    with open(log, "ab") as out:
+        process = subprocess.Popen([SLUICE, "serve", "--config", "-"], stdin=subprocess.PIPE,
+                                   stderr=out, cwd=folder)
+    process.stdin.write(
+        f"listen: 127.0.0.1:{port}\nproviders: {{p: {{base_url: http://x/v1}}}}\n".encode())
+    process.stdin.close()
+    read = lambda: open(log, encoding="utf-8").read()
+    end = time.time() + 5
+    while "listening" not in read():
+        assert time.time() < end, read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGHUP)
+    while "there is no file to read again" not in read():
+        assert time.time() < end, read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
 
 
 def test_log_has_no_secrets(w):
