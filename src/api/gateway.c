@@ -14,6 +14,7 @@
 #include "rt/pool.h"
 
 #define REQUEST_ARENA_BYTES_MAX (8u * 1024 * 1024)
+#define DAY_MS                  86400000
 
 struct snapshot *snapshot_ref(struct snapshot *s)
 {
@@ -28,18 +29,6 @@ void snapshot_unref(struct snapshot *s)
     models_close(s->models);
     conf_unref(s->doc); /* the arena goes with it, and so does all that was compiled */
     free(s);
-}
-
-/* Rule 13: without keys only this machine may ask. */
-static int doors_check(const struct config *c, struct conf_doc *doc)
-{
-    if (c->keys.require || listener_is_loopback(c->listen.p))
-        return 0;
-    conf_complain(doc, &c->listen,
-                  "%.*s is open to others, but no keys are required; set keys: {require: true} or "
-                  "listen on 127.0.0.1",
-                  STR_ARGS(c->listen));
-    return E_CONFIG;
 }
 
 static struct http_limits limits_of(const struct http_settings *s)
@@ -70,15 +59,12 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc,
     int err = prices_load(arena, &s->config->prices, s->config->price_file, &s->prices, &f);
     if (err == E_CONFIG)
         conf_complain(doc, &s->config->price_file, "%s", fault_text(&f));
-    int door = doors_check(s->config, doc);
-    int keys = keys_settings_check(&s->config->keys, doc);
-    if (!err)
-        err = keys;
+    int checked = config_check(s->config, doc);
+    err = err ? err : checked;
     if (!err)
         err = models_compile(&s->config->models, doc, upstreams, s->prices, &s->models);
     if (!err)
         err = levers_chain(arena, &s->config->levers, &s->chain);
-    err = err ? err : door;
     if (!err && conf_error_count(doc) > 0)
         err = E_CONFIG;
     if (err) {
@@ -87,11 +73,6 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc,
     }
     *ret_snapshot = s;
     return 0;
-}
-
-static bool has_ledger(const struct config *c)
-{
-    return c->state.ledger.n > 0 && !str_eq(c->state.ledger, STR("off"));
 }
 
 static int log_configure(const struct log_settings *s)
@@ -113,12 +94,13 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
     int err = log_configure(&c->log);
     if (err)
         return fault_set(f, err, "the log file %.*s cannot be written", STR_ARGS(c->log.file));
-    struct str where = has_ledger(c) ? c->state.ledger : STR_NONE;
+    struct str where = config_has_ledger(c) ? c->state.ledger : STR_NONE;
     if (where.n)
-        err = ledger_open(&(struct ledger_settings){.where = where,
-                                                    .keep_days = c->state.keep_ms / 86400000,
-                                                    .keep_bytes = c->state.keep_bytes},
-                          &g->ledger, f);
+        err = ledger_open(
+            &(struct ledger_settings){.where = where,
+                                      .keep_days = (c->state.keep_ms + DAY_MS - 1) / DAY_MS,
+                                      .keep_bytes = c->state.keep_bytes},
+            &g->ledger, f);
     if (!err)
         err = keys_open(where, &g->keys, f);
     if (!err)

@@ -55,8 +55,8 @@ struct gateway {
 };
 
 /*
- * Compiles a loaded file; what is wrong is complained of in the document, with E_CONFIG. `config`
- * checks that span modules (keys where the listener is open to the world) are made here too.
+ * Compiles a loaded file; what is wrong is complained of in the document, with E_CONFIG. Checks
+ * that span modules (config_check) are made here too.
  */
 MUSTCHECK int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc,
                             struct snapshot **ret_snapshot);

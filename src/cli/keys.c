@@ -214,8 +214,7 @@ static int run(int argc, char **argv)
     struct fault f = {0};
     if (!code) {
         const struct config *c = conf_root(doc);
-        bool off = str_eq(c->state.ledger, STR("off"));
-        int err = keys_open(off ? STR_NONE : c->state.ledger, &keys, &f);
+        int err = keys_open(config_has_ledger(c) ? c->state.ledger : STR_NONE, &keys, &f);
         if (!err)
             err = keys_configure(keys, &c->keys, doc);
         code = err ? fault_show(&f, err) : act(keys, verb, &w, words, argv);

@@ -109,7 +109,7 @@ static int where_find(const struct words *w, struct arena *a, struct str *ret_wh
     if (code == EXIT_DONE) {
         const struct config *c = conf_root(doc);
         *ret_where = arena_str(a, c->state.ledger);
-        if (c->state.ledger.n == 0 || str_eq(c->state.ledger, STR("off"))) {
+        if (!config_has_ledger(c)) {
             fputs("sluice report: this configuration keeps no ledger (state.ledger: off)\n",
                   stderr);
             code = EXIT_COULD_NOT;

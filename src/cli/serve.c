@@ -173,17 +173,20 @@ static int open_all(struct server *s, const char *listen, struct fault *f)
     struct snapshot *first = NULL;
     if (!err)
         err = snapshot_make(g->upstreams, s->doc, &first);
-    if (err == E_CONFIG)
+    if (conf_problem_count(s->doc) > 0) /* warnings too */
         load_problems_show(s->doc);
     if (err)
         return fault_set(f, err, "%s", err_text(err));
     const struct config *c = first->config;
     const char *address = listen ? listen : c->listen.p;
-    if (!c->keys.require && !listener_is_loopback(address)) {
+    err = listener_check(address, f);
+    if (!err && !c->keys.require && !listener_is_loopback(address))
+        err = fault_set(f, E_CONFIG, "%s is open to others, but no keys are required; set "
+                                     "keys: {require: true} or listen on 127.0.0.1",
+                        address);
+    if (err) {
         snapshot_unref(first);
-        return fault_set(f, E_CONFIG, "%s is open to others, but no keys are required; set "
-                                      "keys: {require: true} or listen on 127.0.0.1",
-                         address);
+        return err;
     }
     err = gateway_open(g, first, f);
     if (!err)

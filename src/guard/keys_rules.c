@@ -105,8 +105,9 @@ static int twins_check(const struct conf_map *map, struct conf_doc *doc)
     qsort(sorted, map->n, sizeof(struct declared_key_settings *), by_secret);
     for (unsigned i = 1; i < map->n; i++) {
         if (sorted[i]->secret.n > 0 && str_eq(sorted[i]->secret, sorted[i - 1]->secret))
-            conf_complain(doc, &sorted[i]->secret, "the secret is that of '%.*s' too; expected one "
-                                                   "of its own",
+            conf_complain(doc, &sorted[i]->secret,
+                          "the secret is that of '%.*s' too; expected one "
+                          "of its own",
                           STR_ARGS(map->name[sorted[i - 1] - all]));
     }
     return 0;

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -329,6 +330,11 @@ def test_open_to_the_world_needs_keys(w):
                              input="listen: 0.0.0.0:0\nproviders: {p: {base_url: http://x/v1}}\n",
                              timeout=10, cwd=w.sluice.folder)
     assert process.returncode == 1 and "keys" in process.stderr, process
+    for address, words in (("0.0.0.0:0", "no keys are required"), ("x:1", "not an address")):
+        process = subprocess.run([SLUICE, "serve", "--config", "-", "--listen", address], text=True,
+                                 input="state: {ledger: off}\n", timeout=10, cwd=w.sluice.folder,
+                                 capture_output=True)
+        assert process.returncode == 1 and words in process.stderr, process
 
 
 def test_term_lets_open_requests_end(w):
@@ -348,6 +354,49 @@ def test_term_lets_open_requests_end(w):
     assert got[0].status == 200 and got[0].whole
     assert other.process.wait(10) == 0
     assert other.rows("SELECT count(*) FROM turns WHERE state = 'done'")[0][0] == 1
+
+
+def test_an_hour_is_not_for_ever(w):
+    other = Sluice(w.config.replace("ledger.db\"}", "ledger.db\", keep: 1h}"))
+    other.turn(other.chat("one"))
+    assert other.stop() == 0
+    alphabet, ms, old = "0123456789ABCDEFGHJKMNPQRSTVWXYZ", int((time.time() - 2 * 86400) * 1000), ""
+    for _ in range(10):
+        old, ms = alphabet[ms % 32] + old, ms // 32
+    db = sqlite3.connect(os.path.join(other.folder, "ledger.db"))
+    db.execute("UPDATE turns SET id = ? || substr(id, 11)", (old,))
+    db.commit()
+    db.close()
+    other.start()
+    end = time.time() + 5
+    try:
+        while other.rows("SELECT id FROM turns"):
+            assert time.time() < end, "a turn of two days ago is kept"
+            time.sleep(0.05)
+    finally:
+        assert other.stop() == 0
+
+
+def test_check_tells_the_line_and_makes_nothing(w):
+    folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+
+    def check(text, name="x.yaml"):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+            f.write(text)
+        done = subprocess.run([SLUICE, "check", name], capture_output=True, text=True, cwd=folder,
+                              timeout=20)
+        return done.returncode, done.stderr
+    provider = "providers: {p: {base_url: http://x/v1}}\n"
+    assert check(provider)[0] == 0 and check("")[0] == 0
+    code, words = check(provider + "models:\n  auto: p/a\nadmin_listen: 127.0.0.1:8080\n"
+                        "state: {ledger: none}\n")
+    assert code == 1 and words.count("error:") == 3, words
+    assert "x.yaml:3:3: error: models.auto" in words and "x.yaml:4:15: error: admin" in words
+    assert "x.yaml:5:17: error: state.ledger" in words and "did you mean 'off'?" in words
+    for path, code, complaint in ((".", 3, "Is a directory"), ("none.yaml", 3, "No such file")):
+        done = subprocess.run([SLUICE, "check", path], capture_output=True, text=True, cwd=folder)
+        assert done.returncode == code and complaint in done.stderr, done
+    assert os.listdir(folder) == ["x.yaml"]
 
 
 def test_reference_page_is_current(w):
