@@ -159,7 +159,9 @@ void api_keys_make(struct visit *v)
     struct key_wish w = {.admin = false};
     struct str secret = STR_NONE;
     const struct key *key = NULL;
-    int err = exchange_read_all(v->x, 65536, &body, &n);
+    int err = v->x->query.n == 0 ? exchange_read_all(v->x, 65536, &body, &n)
+                                 : fault_set(&v->fault, E_BAD_REQUEST,
+                                             "expected no query; a key is made of a body");
     if (!err)
         err = wish_read(v, str_of(body, n), &w);
     if (!err)

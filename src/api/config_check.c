@@ -162,17 +162,53 @@ static void lane_check(const struct str *name, const struct conf_list *items, st
         conf_complain(doc, name, "a lane without models; expected a list such as [fast]");
 }
 
+/* What follows base_url: it has to make a request line, and words in braces are ours. */
+static void path_check(const struct str *path, struct conf_doc *doc)
+{
+    const struct str words[] = {STR("{operation}"), STR("{model}")};
+    bool odd = path->n > 0 && path->p[0] != '/';
+    for (size_t i = 0; i < path->n; i++)
+        odd = odd || (unsigned char)path->p[i] <= ' ' || (unsigned char)path->p[i] >= 127;
+    if (odd)
+        conf_complain(doc, path, "expected a path that begins with '/', in ASCII without spaces");
+    struct str rest = *path;
+    for (ptrdiff_t at; (at = str_find(rest, STR("{"))) >= 0; rest = str_tail(rest, 1)) {
+        rest = str_tail(rest, (size_t)at);
+        if (str_starts(rest, words[0]) || str_starts(rest, words[1]))
+            continue;
+        struct str word = str_head(rest, (size_t)(str_find(rest, STR("}")) + 1));
+        struct str near = str_nearest(word, words, ARRAY_LEN(words));
+        conf_complain(doc, path, "'%.*s' is not known; expected {operation} or {model}%s%.*s%s",
+                      STR_ARGS(str_head(word.n ? word : rest, 40)),
+                      near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
+    }
+}
+
+static void provider_check(const struct str *name, const struct provider_settings *s,
+                           struct conf_doc *doc)
+{
+    static const char *const ours[] = {"Host",       "Content-Length", "Transfer-Encoding",
+                                       "Connection", "Content-Type",   "Accept-Encoding"};
+    const char *wrong = name_wrong(*name);
+    if (!wrong && str_eq(*name, STR("none")))
+        wrong = "is what default_provider says for nobody";
+    if (wrong)
+        conf_complain(doc, name, "the provider's name %s; expected another", wrong);
+    path_check(&s->path, doc);
+    for (unsigned i = 0; i < s->headers.n; i++)
+        for (unsigned k = 0; k < ARRAY_LEN(ours); k++)
+            if (str_eq_nocase(s->headers.name[i], str_from(ours[k])))
+                conf_complain(doc, &s->headers.name[i], "sluice sends this header itself");
+    if (s->file.n > 0 && file_is_folder(s->file))
+        conf_complain(doc, &s->file, "%.*s is a folder; expected a file", STR_ARGS(s->file));
+}
+
 static void names_check(const struct config *c, struct conf_doc *doc)
 {
     const struct models_settings *m = &c->models;
-    for (unsigned i = 0; i < m->providers.n; i++) {
-        const char *wrong = name_wrong(m->providers.name[i]);
-        if (!wrong && str_eq(m->providers.name[i], STR("none")))
-            wrong = "is what default_provider says for nobody";
-        if (wrong)
-            conf_complain(doc, &m->providers.name[i], "the provider's name %s; expected another",
-                          wrong);
-    }
+    for (unsigned i = 0; i < m->providers.n; i++)
+        provider_check(&m->providers.name[i],
+                       &((const struct provider_settings *)m->providers.at)[i], doc);
     for (unsigned i = 0; i < m->models.n; i++)
         alias_check(c, &m->models.name[i], doc);
     for (unsigned i = 0; i < m->lanes.n; i++)

@@ -57,8 +57,10 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc,
     struct fault f = {0};
     struct arena *arena = conf_arena(doc);
     int err = prices_load(arena, &s->config->prices, s->config->price_file, &s->prices, &f);
-    if (err == E_CONFIG)
-        conf_complain(doc, &s->config->price_file, "%s", fault_text(&f));
+    if (err && err != E_MEMORY) { /* whatever it is: the file is wrong */
+        conf_complain(doc, &s->config->price_file, "%s", f.err ? fault_text(&f) : err_text(err));
+        err = E_CONFIG;
+    }
     int checked = config_check(s->config, doc);
     err = err ? err : checked;
     if (!err)
@@ -219,6 +221,9 @@ static int reload(struct gateway *g, struct str text, bool dry_run, struct buf *
     if (conf_error_count(l->doc) > 0) { /* also one that is too large for its memory */
         int printed = conf_problems_print(l->doc, out, false);
         err = printed ? printed : err == E_IO ? E_IO : E_CONFIG;
+    } else if (!err && text.n > 0 && conf_is_empty(l->doc)) {
+        buf_str(out, STR("refused: it has no setting; without a body the file is read again\n"));
+        err = E_CONFIG;
     } else if (!err) {
         err = swap(g, l->doc, dry_run, out);
     }

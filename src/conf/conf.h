@@ -133,6 +133,8 @@ const char *conf_path(const struct conf_doc *doc); /* to show */
 const char *conf_file(const struct conf_doc *doc); /* to read again; NULL: it was no file */
 struct str conf_text_hash(const struct conf_doc *doc); /* hex of the file's content */
 
+bool conf_is_empty(const struct conf_doc *doc); /* does it give no setting at all? */
+
 unsigned conf_problem_count(const struct conf_doc *doc);
 const struct conf_problem *conf_problem(const struct conf_doc *doc, unsigned i);
 unsigned conf_error_count(const struct conf_doc *doc); /* without warnings */

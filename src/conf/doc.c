@@ -57,6 +57,11 @@ const char *conf_file(const struct conf_doc *doc)
     return doc->is_file ? doc->path.p : NULL;
 }
 
+bool conf_is_empty(const struct conf_doc *doc)
+{
+    return !doc->places || !doc->places->next; /* the root's alone */
+}
+
 struct str conf_text_hash(const struct conf_doc *doc)
 {
     return doc->hash;

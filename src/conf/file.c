@@ -15,6 +15,13 @@ static int z_path(struct str path, char out[PATH_MAX], struct fault *f)
     return 0;
 }
 
+bool file_is_folder(struct str path)
+{
+    char name[PATH_MAX];
+    struct stat st;
+    return z_path(path, name, NULL) == 0 && stat(name, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int file_folder_check(struct str path, struct fault *f)
 {
     char folder[PATH_MAX];

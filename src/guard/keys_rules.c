@@ -5,6 +5,7 @@
 
 #define NAME_BYTES_MAX  128
 #define MODEL_BYTES_MAX 256
+#define MODELS_MAX      1000 /* each request looks through them */
 
 /* Why `s` cannot be a name, to follow it; NULL: it can. */
 static const char *name_wrong(struct str s, size_t bytes_max)
@@ -23,6 +24,9 @@ static int models_check(const struct conf_strs *models, struct fault *f)
     if (models->at && models->n == 0)
         return fault_set(f, E_BAD_REQUEST,
                          "the list of models is empty; expected names, or no list: all models");
+    if (models->n > MODELS_MAX)
+        return fault_set(f, E_BAD_REQUEST, "a list of %u models; expected at most %d", models->n,
+                         MODELS_MAX);
     for (unsigned i = 0; i < models->n; i++) {
         struct str m = models->at[i];
         const char *wrong = name_wrong(m, MODEL_BYTES_MAX);
@@ -77,7 +81,9 @@ static void declared_check(struct str *name, const struct declared_key_settings 
     wrong = name_wrong(s->tenant, NAME_BYTES_MAX);
     if (wrong)
         conf_complain(doc, &s->tenant, "the tenant's name %s", wrong);
-    for (unsigned i = 0; i < s->models.n; i++) {
+    if (s->models.n > MODELS_MAX)
+        conf_complain(doc, &s->models, "%u models; expected at most %d", s->models.n, MODELS_MAX);
+    for (unsigned i = 0; i < s->models.n && i < MODELS_MAX; i++) {
         wrong = name_wrong(s->models.at[i], MODEL_BYTES_MAX);
         if (wrong)
             conf_complain(doc, &s->models.at[i], "the model's name %s", wrong);

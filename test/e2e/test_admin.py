@@ -68,6 +68,7 @@ def test_what_is_no_key_is_not_made(w):
             ({"models": [""]}, "invalid_request", "model 1 of the list is empty"),
             ({"models": ["a", "b,c"]}, "invalid_request", "model 2 of the list has a comma"),
             ({"models": ["a\nb"]}, "invalid_request", "control character"),
+            ({"models": ["a"] * 1001}, "invalid_request", "a list of 1001 models"),
             ({"models": ["a" * 257]}, "invalid_request", "is too long"),
             ({"admin": "no"}, "invalid_request", "'admin' has to be true or false"),
             ({"admin": 1}, "invalid_request", "'admin' has to be true or false"),
@@ -86,6 +87,9 @@ def test_what_is_no_key_is_not_made(w):
         a = admin(w, "POST", "/admin/keys", body)
         assert a.status in (400, 413) and a.error()["code"] == code, (body, a.status, a.body)
         assert words in a.error()["message"], (body, a.body)
+    assert w.sluice.rows("SELECT count(*) FROM keys") == before
+    a = admin(w, "POST", "/admin/keys?models=gpt-4", {})
+    assert a.status == 400 and "expected no query" in a.error()["message"]
     assert w.sluice.rows("SELECT count(*) FROM keys") == before
     a = admin(w, "POST", "/admin/keys", {})
     assert a.status == 201 and a.json()["tenant"] == "default" and a.json()["models"] == []
@@ -271,6 +275,9 @@ def test_a_look_never_becomes_a_change(w):
         assert a.status == 400 and "dry_run" in a.error()["message"], (query, a.body)
     a = admin(w, "POST", "/admin/config?dry_run=0", b" \r\n")  # nothing: the file is read again
     assert a.status == 200 and a.json()["changes"] == "nothing changed\n", a.body
+    for nothing in (b"# nothing", b"null", b"---", b"{}"):
+        a = admin(w, "POST", "/admin/config?dry_run=1", nothing)
+        assert a.status == 400 and "has no setting" in a.json()["problems"], (nothing, a.body)
     assert admin(w, "GET", "/admin/config").body == before
     a = admin(w, "POST", "/admin/config?dry_run=1", b"hosts: [" + b"a," * 2000000 + b"]")
     assert a.status == 400 and "more than 100000 values" in a.json()["problems"]
@@ -393,9 +400,14 @@ def test_check_tells_the_line_and_makes_nothing(w):
     assert code == 1 and words.count("error:") == 3, words
     assert "x.yaml:3:3: error: models.auto" in words and "x.yaml:4:15: error: admin" in words
     assert "x.yaml:5:17: error: state.ledger" in words and "did you mean 'off'?" in words
+    code, words = check(provider + "price_file: x.yaml\n")
+    assert code == 1 and "x.yaml:2:13: error: price_file: invalid JSON" in words, words
     for path, code, complaint in ((".", 3, "Is a directory"), ("none.yaml", 3, "No such file")):
         done = subprocess.run([SLUICE, "check", path], capture_output=True, text=True, cwd=folder)
         assert done.returncode == code and complaint in done.stderr, done
+    done = subprocess.run([SLUICE, "check", "--json", "--print", "x.yaml"], capture_output=True,
+                          text=True, cwd=folder)
+    assert done.returncode == 2 and "one at a time" in done.stderr and done.stdout == "", done
     assert os.listdir(folder) == ["x.yaml"]
 
 

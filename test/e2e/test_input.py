@@ -67,6 +67,8 @@ def test_keys(w):
     refused(w, w.sluice.chat("fast-model", key="nonsense"), 401, "invalid_api_key")
     refused(w, w.sluice.chat("fast-model", key="sk-sluice-abc-def"), 401, "invalid_api_key")
     refused(w, w.sluice.chat("smart-model"), 403, "forbidden", "smart-model")
+    twice = w.sluice.chat("fast-model", headers={"authorization": "Bearer other-key"})
+    refused(w, twice, 400, "invalid_request", "'Authorization' stands twice")
 
 
 @nothing_upstream

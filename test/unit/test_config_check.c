@@ -111,11 +111,19 @@ static void names(void **state)
 static void providers(void **state)
 {
     (void)state;
+    right("lanes: {a: p/b}");
     static const struct {
         const char *text, *says;
         unsigned errors;
     } rows[] = {{"providers: {none: {}}", "what default_provider says for nobody", 1},
                 {"providers: {'a b': {}}", "a space or a comma", 1},
+                {"providers: {a: {path: v1}}", "begins with '/'", 1},
+                {"providers: {a: {path: '/a b'}}", "without spaces", 1},
+                {"providers: {a: {path: \"/a\\r\\nX: y\"}}", "without spaces", 1},
+                {"providers: {a: {path: '/{modle}/{operation}'}}", "did you mean '{model}'?", 1},
+                {"providers: {a: {path: '/{model'}}", "'{model' is not known", 1},
+                {"providers: {a: {headers: {x: y, host: z}}}", "sends this header itself", 1},
+                {"providers: {a: {kind: recorded, file: /tmp}}", "/tmp is a folder", 1},
                 {"", "there is no provider", 0}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct conf_doc *doc = NULL;

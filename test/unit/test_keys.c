@@ -387,6 +387,15 @@ static void declared_keys_can_be_sent_and_told_apart(void **state)
                  "the tenant's name is empty", 4);
     declared_are("keys:\n  declared:\n    a: {secret: x, models: [b,\n        '']}\n",
                  "the model's name is empty", 4);
+    struct buf many;
+    buf_init(&many, 1 << 16);
+    buf_str(&many, STR("keys:\n  declared: {a: {secret: x,\n    models: ["));
+    for (unsigned i = 0; i < 1001; i++)
+        buf_printf(&many, "m%u, ", i);
+    buf_str(&many, STR("]}}\n"));
+    buf_char(&many, '\0');
+    declared_are(many.p, "1001 models; expected at most 1000", 3);
+    buf_fini(&many);
 }
 
 static void copies_last(void **state)
