@@ -221,8 +221,9 @@ static int reload(struct gateway *g, struct str text, bool dry_run, struct buf *
     if (conf_error_count(l->doc) > 0) { /* also one that is too large for its memory */
         int printed = conf_problems_print(l->doc, out, false);
         err = printed ? printed : err == E_IO ? E_IO : E_CONFIG;
-    } else if (!err && text.n > 0 && conf_is_empty(l->doc)) {
-        buf_str(out, STR("refused: it has no setting; without a body the file is read again\n"));
+    } else if (!err && conf_is_empty(l->doc) && !conf_is_empty(g->now->doc)) {
+        /* A file that is being written just now, or a slip: nobody means that. */
+        buf_str(out, STR("refused: there is no setting in it; all that is in force would go\n"));
         err = E_CONFIG;
     } else if (!err) {
         err = swap(g, l->doc, dry_run, out);

@@ -219,6 +219,11 @@ def test_reload(w):
     while "refused" not in w.sluice.log():
         assert time.time() < end + 5
         time.sleep(0.05)
+    w.sluice.write("")  # as it is for a moment while an editor writes it
+    w.sluice.process.send_signal(signal.SIGHUP)
+    while "there is no setting in it" not in w.sluice.log():
+        assert time.time() < end + 5
+        time.sleep(0.05)
     assert "two" in w.sluice.request("GET", "/v1/models").body.decode()
     w.sluice.write(w.config)
 
@@ -277,7 +282,7 @@ def test_a_look_never_becomes_a_change(w):
     assert a.status == 200 and a.json()["changes"] == "nothing changed\n", a.body
     for nothing in (b"# nothing", b"null", b"---", b"{}"):
         a = admin(w, "POST", "/admin/config?dry_run=1", nothing)
-        assert a.status == 400 and "has no setting" in a.json()["problems"], (nothing, a.body)
+        assert a.status == 400 and "there is no setting" in a.json()["problems"], (nothing, a.body)
     assert admin(w, "GET", "/admin/config").body == before
     a = admin(w, "POST", "/admin/config?dry_run=1", b"hosts: [" + b"a," * 2000000 + b"]")
     assert a.status == 400 and "more than 100000 values" in a.json()["problems"]
@@ -306,6 +311,22 @@ def test_without_a_file_there_is_none_to_read_again(w):
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
+
+
+def test_the_log_is_opened_anew_whatever_the_file_says(w):
+    other = Sluice(w.config.replace("log: {format: json}", "log: {file: \"@FOLDER@/own.log\"}"))
+    log = os.path.join(other.folder, "own.log")
+    try:
+        for text in (w.config.replace("log: {format: json}", f"log: {{file: \"{log}\"}}"), "nonsense"):
+            other.write(text)
+            os.rename(log, log + ".1")
+            other.process.send_signal(signal.SIGHUP)
+            end = time.time() + 5
+            while not os.path.exists(log) or "reload" not in open(log, encoding="utf-8").read():
+                assert time.time() < end, f"no new log after a reload of {text[:20]}"
+                time.sleep(0.02)
+    finally:
+        assert other.stop() == 0
 
 
 def test_log_has_no_secrets(w):
