@@ -129,8 +129,19 @@ static struct str hidden_provider(const struct conf_map *providers, struct str n
     return STR_NONE;
 }
 
-static void alias_check(const struct config *c, const struct str *name, struct conf_doc *doc)
+/* Whether it leads anywhere, models_compile says; here, whether a header and a log can carry it. */
+static void target_check(const struct str *is, struct conf_doc *doc)
 {
+    if (!str_is_text(*is))
+        conf_complain(doc, is, "has a control character in it; expected provider/model");
+}
+
+static void alias_check(const struct config *c, const struct str *name,
+                        const struct model_settings *s, struct conf_doc *doc)
+{
+    target_check(&s->is, doc);
+    for (unsigned i = 0; i < s->fallback.n; i++)
+        target_check(&s->fallback.at[i], doc);
     const char *wrong = name_wrong(*name);
     struct str hidden = hidden_provider(&c->models.providers, *name);
     if (wrong)
@@ -153,6 +164,8 @@ static void alias_check(const struct config *c, const struct str *name, struct c
 
 static void lane_check(const struct str *name, const struct conf_list *items, struct conf_doc *doc)
 {
+    for (unsigned i = 0; i < items->n; i++)
+        target_check(&((const struct lane_item_settings *)items->at)[i].is, doc);
     const char *wrong = name_wrong(*name);
     if (!wrong && str_find(*name, STR("/")) >= 0)
         wrong = "has a '/' in it";
@@ -210,7 +223,7 @@ static void names_check(const struct config *c, struct conf_doc *doc)
         provider_check(&m->providers.name[i],
                        &((const struct provider_settings *)m->providers.at)[i], doc);
     for (unsigned i = 0; i < m->models.n; i++)
-        alias_check(c, &m->models.name[i], doc);
+        alias_check(c, &m->models.name[i], &((const struct model_settings *)m->models.at)[i], doc);
     for (unsigned i = 0; i < m->lanes.n; i++)
         lane_check(&m->lanes.name[i], &((const struct conf_list *)m->lanes.at)[i], doc);
     if (m->providers.n == 0)

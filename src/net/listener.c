@@ -143,8 +143,14 @@ int listener_check(const char *address, struct fault *f)
 {
     union address a;
     socklen_t len;
+    struct stat st;
 
-    return parse(address, &a, &len, f);
+    int err = parse(address, &a, &len, f);
+    if (err == 0 && a.any.sa_family == AF_UNIX && lstat(a.un.sun_path, &st) == 0 &&
+        !S_ISSOCK(st.st_mode))
+        err = fault_set(f, E_CONFIG, "%.120s is a file and no socket, so it is not replaced",
+                        a.un.sun_path);
+    return err;
 }
 
 /* As IPv6 sees it: IPv4 is a corner of IPv6. */

@@ -50,6 +50,7 @@ static void listeners(void **state)
     wrong("listen: 127.0.0.1:65536", "listen", "is not an address to listen on");
     wrong("listen: ''", "listen", "is not an address to listen on");
     wrong("listen: unix:/nowhere/s", "listen", "there is no folder /nowhere");
+    wrong("listen: unix:/etc/passwd", "listen", "is a file and no socket");
     wrong("listen: 0.0.0.0:80", "listen", "no keys are required");
     wrong("admin_listen: 10.0.0.1", "admin_listen", "is not an address to listen on");
     wrong("admin_listen: ''", "admin_listen", "is not an address to listen on");
@@ -102,6 +103,10 @@ static void names(void **state)
     wrong("models: {'a,b': p/a}", "models.a,b", "a space or a comma");
     wrong("models: {'a*': p/a}", "models.a*", "a star");
     wrong("models: {\"a\\e\": p/a}", "models.\"a?\"", "a control character");
+    wrong("models: {a: \"p/a\\n\"}", "models.a", "a control character");
+    wrong("models: {a: {is: p/a, fallback: [p/b, \"p/\\e\"]}}", "models.a.fallback[1]",
+          "a control character");
+    wrong("lanes: {a: [p/b, \"p/\\e\"]}", "lanes.a[1]", "a control character");
     wrong("lanes: {a/b: p/a}", "lanes.a/b", "a '/' in it");
     wrong("lanes: {'a b': p/a}", "lanes.\"a b\"", "a space or a comma");
     wrong("lanes: {a: []}", "lanes.a", "a lane without models");
