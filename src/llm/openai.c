@@ -2,35 +2,76 @@
 
 #include "base/json.h"
 
-/* Keys on which sluice or a provider acts: were one there twice, the two might read different
- * values, and a limit or a price would hold for a request that was never made. */
-static const struct str deciding_keys[] = {
-    {"model", 5},
-    {"stream", 6},
-    {"stream_options", 14},
-    {"max_tokens", 10},
-    {"max_completion_tokens", 21},
-    {"n", 1},
-    {"messages", 8},
-    {"tools", 5},
-    {"prompt", 6},
-    {"input", 5},
-    {"service_tier", 12},
+/* Keys on which sluice or a provider acts, by their first letter: were one there twice, the two may
+ * read different values, and a limit or a price would hold for a request that was never made. */
+#define LETTERS     26
+#define LETTER_KEYS 4
+static const struct str deciding_keys[LETTERS][LETTER_KEYS] = {
+    ['i' - 'a'] = {{"input", 5}},
+    ['m' - 'a'] = {{"model", 5}, {"messages", 8}, {"max_tokens", 10},
+                   {"max_completion_tokens", 21}},
+    ['n' - 'a'] = {{"n", 1}},
+    ['p' - 'a'] = {{"prompt", 6}},
+    ['s' - 'a'] = {{"stream", 6}, {"stream_options", 14}, {"service_tier", 12}},
+    ['t' - 'a'] = {{"tools", 5}},
 };
 
 /* It stands in headers and logs, and is looked up by its parts. */
 #define MODEL_BYTES_MAX 256
 
+/*
+ * The small letter that `s` begins with where case does not count, and its length in bytes. Go's
+ * encoding/json reads keys so, and to it the long s and the Kelvin sign are an s and a k.
+ */
+static inline size_t letter_take(struct str s, char *ret_letter)
+{
+    char c = s.p[0];
+    *ret_letter = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+    if (LIKELY((unsigned char)c < 0x80))
+        return 1;
+    bool long_s = str_starts(s, STR("\xC5\xBF")), kelvin = str_starts(s, STR("\xE2\x84\xAA"));
+    if (long_s || kelvin)
+        *ret_letter = long_s ? 's' : 'k';
+    return long_s ? 2 : kelvin ? 3 : 1;
+}
+
+static bool key_means(struct str key, struct str name)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        char letter;
+        if (at == key.n)
+            return false;
+        at += letter_take(str_of(key.p + at, key.n - at), &letter);
+        if (letter != name.p[i])
+            return false;
+    }
+    return at == key.n;
+}
+
 static int duplicates_check(const struct json_scan *scan, struct fault *f)
 {
-    for (size_t i = 0; i < ARRAY_LEN(deciding_keys); i++) {
-        bool twice = false;
-        json_scan_find(scan, deciding_keys[i], &twice);
-        if (twice)
-            return fault_set(f, E_DUPLICATE_KEY,
-                             "'%s' stands twice in the request; send it once, since the provider "
-                             "might read the other one",
-                             deciding_keys[i].p);
+    bool seen[LETTERS][LETTER_KEYS] = {{false}};
+    for (size_t i = 0; i < scan->count; i++) {
+        struct str key = scan->member[i].key;
+        char first = 0;
+        if (key.n > 0)
+            (void)letter_take(key, &first);
+        if (first < 'a' || first > 'z')
+            continue;
+        const struct str *names = deciding_keys[first - 'a'];
+        bool *here = seen[first - 'a'];
+        for (unsigned k = 0; k < LETTER_KEYS && names[k].n > 0; k++) {
+            if (!key_means(key, names[k]))
+                continue;
+            if (here[k])
+                return fault_set(f, E_DUPLICATE_KEY,
+                                 "'%s' stands twice in the request (case does not count); send it "
+                                 "once, since the provider might read the other one",
+                                 names[k].p);
+            here[k] = true;
+            break;
+        }
     }
     return 0;
 }
