@@ -2,18 +2,37 @@
 
 #include "base/json.h"
 
-/* Keys on which sluice or a provider acts, by their first letter: were one there twice, the two may
- * read different values, and a limit or a price would hold for a request that was never made. */
+/*
+ * Keys on which sluice or a provider acts, by their first letter: were one there twice, the two may
+ * read different values, and a limit or a price would hold for a request that was never made.
+ */
+enum deciding_key {
+    KEY_MODEL, KEY_MESSAGES, KEY_MAX_TOKENS, KEY_MAX_COMPLETION_TOKENS, KEY_STREAM,
+    KEY_STREAM_OPTIONS, KEY_SERVICE_TIER, KEY_INPUT, KEY_N, KEY_PROMPT, KEY_TOOLS, KEYS,
+};
+
 #define LETTERS     26
 #define LETTER_KEYS 4
-static const struct str deciding_keys[LETTERS][LETTER_KEYS] = {
-    ['i' - 'a'] = {{"input", 5}},
-    ['m' - 'a'] = {{"model", 5}, {"messages", 8}, {"max_tokens", 10},
-                   {"max_completion_tokens", 21}},
-    ['n' - 'a'] = {{"n", 1}},
-    ['p' - 'a'] = {{"prompt", 6}},
-    ['s' - 'a'] = {{"stream", 6}, {"stream_options", 14}, {"service_tier", 12}},
-    ['t' - 'a'] = {{"tools", 5}},
+static const struct deciding_row {
+    struct str name;
+    enum deciding_key key;
+} deciding_keys[LETTERS][LETTER_KEYS] = {
+    ['i' - 'a'] = {{{"input", 5}, KEY_INPUT}},
+    ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
+                   {{"messages", 8}, KEY_MESSAGES},
+                   {{"max_tokens", 10}, KEY_MAX_TOKENS},
+                   {{"max_completion_tokens", 21}, KEY_MAX_COMPLETION_TOKENS}},
+    ['n' - 'a'] = {{{"n", 1}, KEY_N}},
+    ['p' - 'a'] = {{{"prompt", 6}, KEY_PROMPT}},
+    ['s' - 'a'] = {{{"stream", 6}, KEY_STREAM},
+                   {{"stream_options", 14}, KEY_STREAM_OPTIONS},
+                   {{"service_tier", 12}, KEY_SERVICE_TIER}},
+    ['t' - 'a'] = {{{"tools", 5}, KEY_TOOLS}},
+};
+
+/* Where each of them stands in a request: NULL for those that do not. */
+struct deciding {
+    const struct json_member *at[KEYS];
 };
 
 /* It stands in headers and logs, and is looked up by its parts. */
@@ -49,37 +68,48 @@ static bool key_means(struct str key, struct str name)
     return at == key.n;
 }
 
-static int duplicates_check(const struct json_scan *scan, struct fault *f)
+/* The deciding key that `key` means, also in another spelling; NULL for none. */
+static const struct deciding_row *deciding_row(struct str key, bool *ret_exact)
 {
-    bool seen[LETTERS][LETTER_KEYS] = {{false}};
+    char first = 0;
+    if (key.n > 0)
+        (void)letter_take(key, &first);
+    if (first < 'a' || first > 'z')
+        return NULL;
+    const struct deciding_row *rows = deciding_keys[first - 'a'];
+    for (unsigned i = 0; i < LETTER_KEYS && rows[i].name.n > 0; i++) {
+        *ret_exact = str_eq(key, rows[i].name);
+        if (*ret_exact || key_means(key, rows[i].name))
+            return &rows[i];
+    }
+    return NULL;
+}
+
+static int deciding_find(const struct json_scan *scan, struct deciding *ret_found, struct fault *f)
+{
+    bool seen[KEYS] = {false};
+    *ret_found = (struct deciding){{NULL}};
     for (size_t i = 0; i < scan->count; i++) {
-        struct str key = scan->member[i].key;
-        char first = 0;
-        if (key.n > 0)
-            (void)letter_take(key, &first);
-        if (first < 'a' || first > 'z')
+        const struct json_member *m = &scan->member[i];
+        bool exact;
+        const struct deciding_row *row = deciding_row(m->key, &exact);
+        if (!row)
             continue;
-        const struct str *names = deciding_keys[first - 'a'];
-        bool *here = seen[first - 'a'];
-        for (unsigned k = 0; k < LETTER_KEYS && names[k].n > 0; k++) {
-            if (!key_means(key, names[k]))
-                continue;
-            if (here[k])
-                return fault_set(f, E_DUPLICATE_KEY,
-                                 "'%s' stands twice in the request (case does not count); send it "
-                                 "once, since the provider might read the other one",
-                                 names[k].p);
-            here[k] = true;
-            break;
-        }
+        if (seen[row->key])
+            return fault_set(f, E_DUPLICATE_KEY,
+                             "'%s' stands twice in the request (case does not count); send it "
+                             "once, since the provider might read the other one",
+                             row->name.p);
+        seen[row->key] = true;
+        if (exact)
+            ret_found->at[row->key] = m;
     }
     return 0;
 }
 
-static int model_read(const struct json_scan *scan, struct arena *arena, struct llm_request *r,
+static int model_read(const struct json_member *m, struct arena *arena, struct llm_request *r,
                       struct fault *f)
 {
-    const struct json_member *m = json_scan_find(scan, STR("model"), NULL);
     if (!m)
         return fault_set(f, E_BAD_REQUEST, "'model' is missing; expected the name of a model");
     if (!json_is_string(m->value) || m->value.n == 2)
@@ -96,9 +126,8 @@ static int model_read(const struct json_scan *scan, struct arena *arena, struct 
     return err;
 }
 
-static int stream_read(const struct json_scan *scan, struct llm_request *r, struct fault *f)
+static int stream_read(const struct json_member *m, struct llm_request *r, struct fault *f)
 {
-    const struct json_member *m = json_scan_find(scan, STR("stream"), NULL);
     if (m && !json_is_bool(m->value) && !json_is_null(m->value))
         return fault_set(f, E_BAD_REQUEST, "'stream' has to be true or false");
     r->stream = m && json_is_true(m->value);
@@ -126,27 +155,31 @@ static int stream_options_read(struct str options, struct llm_request *r, struct
     return 0;
 }
 
-static int count_read(const struct json_scan *scan, struct str key, unsigned least, int64_t *value,
-                      struct fault *f)
+static int count_read(const struct json_member *m, unsigned least, int64_t *value, struct fault *f)
 {
-    const struct json_member *m = json_scan_find(scan, key, NULL);
     uint64_t given = 0;
     if (!m || json_is_null(m->value))
         return 0;
     if (!json_to_u64(m->value, INT32_MAX, &given) || given < least)
-        return fault_set(f, E_BAD_REQUEST, "'%s' has to be a whole number from %u to %d", key.p,
-                         least, INT32_MAX);
+        return fault_set(f, E_BAD_REQUEST, "'%.*s' has to be a whole number from %u to %d",
+                         STR_ARGS(m->key), least, INT32_MAX);
     *value = (int64_t)given;
     return 0;
 }
 
-static int operation_check(const struct json_scan *scan, enum llm_op op, struct fault *f)
+static int operation_check(const struct deciding *found, enum llm_op op, struct fault *f)
 {
-    static const char *const needs[OP_COUNT] = {
-        [OP_CHAT] = "messages", [OP_COMPLETION] = "prompt", [OP_EMBEDDING] = "input"};
-    const struct json_member *m = json_scan_find(scan, str_from(needs[op]), NULL);
+    static const struct {
+        const char *name;
+        enum deciding_key key;
+    } needs[OP_COUNT] = {
+        [OP_CHAT] = {"messages", KEY_MESSAGES},
+        [OP_COMPLETION] = {"prompt", KEY_PROMPT},
+        [OP_EMBEDDING] = {"input", KEY_INPUT},
+    };
+    const struct json_member *m = found->at[needs[op].key];
     if (!m)
-        return fault_set(f, E_BAD_REQUEST, "'%s' is missing", needs[op]);
+        return fault_set(f, E_BAD_REQUEST, "'%s' is missing", needs[op].name);
     if (op == OP_CHAT && !json_is_array(m->value))
         return fault_set(f, E_BAD_REQUEST, "'messages' has to be a list of messages");
     return 0;
@@ -156,25 +189,26 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
                         struct llm_request *ret_request, struct fault *f)
 {
     const struct json_scan *scan = NULL;
+    struct deciding found;
     int err = json_scan(body, &scan, f);
     if (err)
         return err;
     struct llm_request r = {.op = op, .body = body, .choices = 1, .members = scan->count};
     r.inside_at = (size_t)((const char *)memchr(body.p, '{', body.n) - body.p) + 1;
-    err = duplicates_check(scan, f);
+    err = deciding_find(scan, &found, f);
     if (!err)
-        err = model_read(scan, arena, &r, f);
+        err = model_read(found.at[KEY_MODEL], arena, &r, f);
     if (!err && llm_ops[op].streams)
-        err = stream_read(scan, &r, f);
+        err = stream_read(found.at[KEY_STREAM], &r, f);
     if (!err)
-        err = count_read(scan, STR("max_tokens"), 0, &r.max_tokens, f);
+        err = count_read(found.at[KEY_MAX_TOKENS], 0, &r.max_tokens, f);
     if (!err)
-        err = count_read(scan, STR("max_completion_tokens"), 0, &r.max_tokens, f);
+        err = count_read(found.at[KEY_MAX_COMPLETION_TOKENS], 0, &r.max_tokens, f);
     if (!err)
-        err = count_read(scan, STR("n"), 1, &r.choices, f);
+        err = count_read(found.at[KEY_N], 1, &r.choices, f);
     if (!err)
-        err = operation_check(scan, op, f);
-    const struct json_member *options = json_scan_find(scan, STR("stream_options"), NULL);
+        err = operation_check(&found, op, f);
+    const struct json_member *options = found.at[KEY_STREAM_OPTIONS];
     if (!err && llm_ops[op].streams && options) {
         r.stream_options_at = options->value_at;
         err = stream_options_read(options->value, &r, f);
