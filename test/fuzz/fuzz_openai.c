@@ -43,7 +43,15 @@ static void check_edits(struct arena *a, const struct llm_request *r)
     if (r->stream && !r->wants_usage)
         check(openai_edit_ask_usage(r, &edits) == 0);
     check(llm_edit_add(&edits, r->model_at, STR("\"another\"")) == 0);
-    yyjson_val *root = parsed(a, applied(a, &edits, r->body));
+    struct str edited = applied(a, &edits, r->body);
+    if (!parsed(a, r->body)) {
+        /* Half a surrogate pair is JSON that yyjson does not take: it is passed on. */
+        const struct json_scan *scan = NULL;
+        check(str_find(edited, STR("\\ud")) >= 0 || str_find(edited, STR("\\uD")) >= 0);
+        check(json_scan(edited, &scan, NULL) == 0);
+        return;
+    }
+    yyjson_val *root = parsed(a, edited);
     check(root && yyjson_is_obj(root));
     check(str_eq(json_get_str(root, "model"), STR("another")));
     check(yyjson_obj_get(root, "temperature") && yyjson_obj_get(root, "top_k"));
