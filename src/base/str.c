@@ -1,5 +1,7 @@
 #include "base/str.h"
 
+#include "base/word.h"
+
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
@@ -7,12 +9,15 @@ static char lower(char c)
 
 bool str_eq_nocase(struct str a, struct str b)
 {
-    if (a.n != b.n)
+    size_t n = a.n, at = 0;
+    if (n != b.n)
         return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (lower(a.p[i]) != lower(b.p[i]))
+    if (n < 8)
+        return n == 0 || word_lower(word_few(a.p, n)) == word_lower(word_few(b.p, n));
+    for (; at + 8 < n; at += 8)
+        if (word_lower(word_load(a.p + at)) != word_lower(word_load(b.p + at)))
             return false;
-    return true;
+    return word_lower(word_load(a.p + n - 8)) == word_lower(word_load(b.p + n - 8));
 }
 
 bool str_starts(struct str s, struct str prefix)

@@ -21,6 +21,33 @@ static void compares(void **state)
     assert_true(str_cmp(STR("\x7f"), STR("\x80")) < 0); /* bytes have no sign */
 }
 
+static char small(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+}
+
+/* Every pair of bytes, at every place of texts of every length. */
+static void case_counts_for_letters_only(void **state)
+{
+    (void)state;
+    char a[24], b[24];
+    for (size_t n = 1; n < sizeof(a); n++) {
+        for (size_t at = 0; at < n; at++) {
+            memset(a, 'k', sizeof(a));
+            memset(b, 'K', sizeof(b));
+            for (unsigned pair = 0; pair < 65536; pair++) {
+                a[at] = (char)(pair >> 8);
+                b[at] = (char)(pair & 255);
+                bool equal = small(a[at]) == small(b[at]);
+                if (str_eq_nocase(str_of(a, n), str_of(b, n)) != equal)
+                    fail_msg("%zu of %zu: %02x %02x", at, n, pair >> 8, pair & 255);
+            }
+        }
+    }
+    assert_true(str_eq_nocase(STR_NONE, STR("")));
+    assert_false(str_eq_nocase(STR("a"), STR("ab")));
+}
+
 static void heads_and_tails(void **state)
 {
     (void)state;
@@ -217,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compares),
+        cmocka_unit_test(case_counts_for_letters_only),
         cmocka_unit_test(heads_and_tails),
         cmocka_unit_test(finds),
         cmocka_unit_test(cuts),
