@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/put.h"
 #include "llm/openai.h"
 #include "rt/task.h"
 
@@ -32,20 +33,24 @@ struct ask {
 
 static int header_number(struct http_headers *h, struct arena *arena, struct str name, int64_t n)
 {
-    char digits[32];
-    struct buf text = {.p = digits, .cap = sizeof(digits), .bytes_max = sizeof(digits)};
-    buf_i64(&text, n); /* fits, so that nothing is allocated */
-    struct str kept = arena_str(arena, buf_view(&text));
-    return kept.p ? http_headers_add(h, name, kept) : E_MEMORY;
+    char *text = arena_alloc(arena, PUT_DECIMAL_MAX);
+    if (!text)
+        return E_MEMORY;
+    return http_headers_add(h, name, str_of(text, (size_t)(put_decimal(text, n, 0, 0) - text)));
 }
 
-static int header_usd(struct http_headers *h, struct arena *arena, struct str name, int64_t nanos)
+static int own_header(struct http_headers *h, struct str name, struct str value)
 {
-    char digits[64];
-    struct buf text = {.p = digits, .cap = sizeof(digits), .bytes_max = sizeof(digits)};
-    json_usd(&text, nanos);
-    struct str kept = text.failed ? STR_NONE : arena_str(arena, buf_view(&text));
-    return kept.p ? http_headers_add(h, name, kept) : E_MEMORY;
+    return http_headers_add_as(h, FIELD_X_SLUICE, name, value);
+}
+
+static int own_decimal(struct http_headers *h, struct arena *arena, struct str name, int64_t value,
+                       unsigned places)
+{
+    char *text = arena_alloc(arena, PUT_DECIMAL_MAX);
+    if (!text)
+        return E_MEMORY;
+    return own_header(h, name, str_of(text, (size_t)(put_decimal(text, value, places, 0) - text)));
 }
 
 /* x-sluice-*: what the manual promises of every answer. The cost is known when the answer is. */
@@ -53,19 +58,19 @@ static int own_headers(struct ask *a, struct http_headers *h, int64_t overhead_u
 {
     struct arena *arena = a->v->x->arena;
     const struct turn *t = &a->turn;
-    int err = http_headers_add(h, STR("x-sluice-id"), str_of(t->id.text, ID_CHARS));
+    int err = own_header(h, STR("x-sluice-id"), str_of(t->id.text, ID_CHARS));
     if (!err && t->target) {
         struct str model = arena_join(arena, t->target->provider->prefix, t->target->model);
-        err = model.p ? http_headers_add(h, STR("x-sluice-model"), model) : E_MEMORY;
+        err = model.p ? own_header(h, STR("x-sluice-model"), model) : E_MEMORY;
     }
     if (!err && t->route.lane.n)
-        err = http_headers_add(h, STR("x-sluice-lane"), t->route.lane);
+        err = own_header(h, STR("x-sluice-lane"), t->route.lane);
     if (!err)
-        err = http_headers_add(h, STR("x-sluice-cache"), STR("off"));
+        err = own_header(h, STR("x-sluice-cache"), STR("off"));
     if (!err && whole && t->calls_n > 0 && t->cost_usd_nanos != COST_UNKNOWN)
-        err = header_usd(h, arena, STR("x-sluice-cost-usd"), t->cost_usd_nanos);
+        err = own_decimal(h, arena, STR("x-sluice-cost-usd"), t->cost_usd_nanos, 9);
     if (!err && t->target)
-        err = header_number(h, arena, STR("x-sluice-overhead-us"), overhead_us);
+        err = own_decimal(h, arena, STR("x-sluice-overhead-us"), overhead_us, 0);
     return err;
 }
 
@@ -210,9 +215,20 @@ static void client_left(void *arg)
     task_cancel(a->task, E_CLIENT_GONE);
 }
 
-static struct str header_tag(const struct exchange *x, struct str name)
+/* x-sluice-task and its like; of two that have the same name the first counts. */
+static void tags_read(const struct http_headers *h, struct turn *t)
 {
-    return str_head(http_headers_get(&x->headers, name), TAG_BYTES_MAX);
+    for (unsigned i = 0; i < h->n; i++) {
+        const struct http_header *f = &h->at[i];
+        if (f->field != FIELD_X_SLUICE)
+            continue;
+        struct str *tag = str_eq_nocase(f->name, STR("x-sluice-task"))      ? &t->task
+                          : str_eq_nocase(f->name, STR("x-sluice-session")) ? &t->session
+                          : str_eq_nocase(f->name, STR("x-sluice-tags"))    ? &t->tags
+                                                                            : NULL;
+        if (tag && !tag->p)
+            *tag = str_head(f->value, TAG_BYTES_MAX);
+    }
 }
 
 static void who_asks(struct ask *a)
@@ -221,12 +237,10 @@ static void who_asks(struct ask *a)
     struct turn *t = &a->turn;
     t->tenant = a->v->key ? a->v->key->tenant : STR_NONE;
     t->key = a->v->key ? a->v->key->public_part : STR_NONE;
-    t->task = header_tag(x, STR("x-sluice-task"));
-    t->session = header_tag(x, STR("x-sluice-session"));
-    t->tags = header_tag(x, STR("x-sluice-tags"));
+    tags_read(&x->headers, t);
     /* What is no key of ours is the provider's own, where the configuration lets it pass. */
     if (!a->v->key)
-        t->pass_key = http_headers_get(&x->headers, STR("Authorization"));
+        t->pass_key = http_headers_value(&x->headers, FIELD_AUTHORIZATION);
 }
 
 static int request_take(struct ask *a, enum llm_op op)

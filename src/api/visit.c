@@ -61,10 +61,10 @@ void visit_refuse(void *arg, struct exchange *x, int err, const char *text)
 
 static struct str key_presented(const struct exchange *x)
 {
-    struct str value = http_headers_get(&x->headers, STR("Authorization"));
+    struct str value = http_headers_value(&x->headers, FIELD_AUTHORIZATION);
     if (value.n == 0)
-        value = http_headers_get(&x->headers, STR("api-key"));
-    return value.n ? value : http_headers_get(&x->headers, STR("x-api-key"));
+        value = http_headers_value(&x->headers, FIELD_API_KEY);
+    return value.n ? value : http_headers_value(&x->headers, FIELD_X_API_KEY);
 }
 
 static int key_take(struct visit *v)

@@ -15,7 +15,10 @@ static int refuse(struct http_parser *p, int err, const char *text)
     return HPE_USER;
 }
 
-/* Headers stand in one piece, so a span that goes on is the old one grown. */
+/*
+ * Headers stand in one piece, so a span that goes on is the old one grown. (A value folded over
+ * several lines would not be in one piece; llhttp refuses those.)
+ */
 static void span_grow(struct str *span, bool *open, const char *at, size_t n)
 {
     if (*open)
@@ -82,47 +85,39 @@ static int trailer_grow(struct http_parser *p, struct str *span, bool *open, con
 static int on_header_field(llhttp_t *ll, const char *at, size_t n)
 {
     struct http_parser *p = parser_of(ll);
-    struct http_headers *h = p->fields;
 
-    if (!p->in_name) {
-        if (h->n >= p->limits->headers_max)
-            return refuse(p, E_HEADERS_TOO_LARGE, "there are too many header fields");
-        if (http_headers_add(h, STR_NONE, str_of(at + n, 0)) != 0)
-            return refuse(p, E_MEMORY, "no memory for the header");
-    }
-    struct str *name = &h->at[h->n - 1].name;
+    if (!p->in_name)
+        p->value = str_of(at + n, 0); /* should none come */
     if (UNLIKELY(p->in_trailers))
-        return trailer_grow(p, name, &p->in_name, at, n);
-    span_grow(name, &p->in_name, at, n);
-    return 0;
-}
-
-static int on_header_field_complete(llhttp_t *ll)
-{
-    parser_of(ll)->in_name = false;
+        return trailer_grow(p, &p->name, &p->in_name, at, n);
+    span_grow(&p->name, &p->in_name, at, n);
     return 0;
 }
 
 static int on_header_value(llhttp_t *ll, const char *at, size_t n)
 {
     struct http_parser *p = parser_of(ll);
-    struct str *value = &p->fields->at[p->fields->n - 1].value;
 
     if (UNLIKELY(p->in_trailers))
-        return trailer_grow(p, value, &p->in_value, at, n);
-    span_grow(value, &p->in_value, at, n);
+        return trailer_grow(p, &p->value, &p->in_value, at, n);
+    span_grow(&p->value, &p->in_value, at, n);
     return 0;
 }
 
-/* Space behind a value does not belong to it. */
+/* The field is whole. Space behind a value does not belong to it. */
 static int on_header_value_complete(llhttp_t *ll)
 {
     struct http_parser *p = parser_of(ll);
-    struct str *value = &p->fields->at[p->fields->n - 1].value;
+    struct str value = p->value;
 
-    while (value->n > 0 && (value->p[value->n - 1] == ' ' || value->p[value->n - 1] == '\t'))
-        value->n--;
-    p->in_value = false;
+    while (value.n > 0 && (value.p[value.n - 1] == ' ' || value.p[value.n - 1] == '\t'))
+        value.n--;
+    if (p->fields->n >= p->limits->headers_max)
+        return refuse(p, E_HEADERS_TOO_LARGE, "there are too many header fields");
+    struct http_header field = {p->name, value, http_field_of(p->name)};
+    if (http_headers_append(p->fields, field) != 0)
+        return refuse(p, E_MEMORY, "no memory for the header");
+    p->in_name = p->in_value = false;
     return 0;
 }
 
@@ -166,7 +161,6 @@ static const llhttp_settings_t callbacks = {
     .on_url = on_url,
     .on_url_complete = on_url_complete,
     .on_header_field = on_header_field,
-    .on_header_field_complete = on_header_field_complete,
     .on_header_value = on_header_value,
     .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
@@ -260,6 +254,8 @@ void http_parser_moved(struct http_parser *p, ptrdiff_t by)
         return;
     str_move(&p->method, by);
     str_move(&p->target, by);
+    str_move(&p->name, by);
+    str_move(&p->value, by);
     for (unsigned i = 0; i < p->fields->n; i++) {
         str_move(&p->fields->at[i].name, by);
         str_move(&p->fields->at[i].value, by);
@@ -295,12 +291,12 @@ int http_parser_framing(struct http_parser *p, bool no_body, enum http_framing *
     if (has_length && ll->content_length > INT64_MAX)
         return unclear(p, "Content-Length is too large");
     if (ll->flags & F_TRANSFER_ENCODING) {
-        struct str coding = http_headers_get(p->fields, STR("Transfer-Encoding"));
+        struct str coding = http_headers_value(p->fields, FIELD_TRANSFER_ENCODING);
         if (has_length)
             return unclear(p, "Content-Length and Transfer-Encoding stand side by side");
         if (ll->http_minor == 0)
             return unclear(p, "HTTP/1.0 has no Transfer-Encoding");
-        if (http_headers_count(p->fields, STR("Transfer-Encoding")) != 1 ||
+        if (http_headers_times(p->fields, FIELD_TRANSFER_ENCODING) != 1 ||
             !str_eq_nocase(coding, STR("chunked")))
             return unclear(p, "this Transfer-Encoding is not accepted");
         *ret_framing = HTTP_BODY_CHUNKED;

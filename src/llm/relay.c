@@ -21,10 +21,10 @@ static int headers_make(const struct llm_relay *r, struct http_headers *h)
     if (!err)
         err = http_headers_add(h, STR("Accept-Encoding"), STR("identity"));
     for (unsigned i = 0; !err && i < p->headers.n; i++)
-        err = http_headers_add(h, p->headers.at[i].name, p->headers.at[i].value);
+        err = http_headers_append(h, p->headers.at[i]);
     for (unsigned i = 0; !err && i < r->headers->n; i++)
-        if (http_headers_count(&p->headers, r->headers->at[i].name) == 0)
-            err = http_headers_add(h, r->headers->at[i].name, r->headers->at[i].value);
+        if (!http_headers_has(&p->headers, &r->headers->at[i]))
+            err = http_headers_append(h, r->headers->at[i]);
     return err;
 }
 

@@ -14,18 +14,20 @@ static int headers_make(const struct llm_call *c, struct http_headers *h)
     http_headers_init(h, c->arena);
     int err = http_headers_reserve(h, 4 + p->headers.n + (c->headers ? c->headers->n : 0));
     if (!err)
-        err = http_headers_add(h, STR("Host"), c->endpoint->host_header);
+        err = http_headers_add_as(h, FIELD_HOST, STR("Host"), c->endpoint->host_header);
     if (!err && key.n)
         err = http_headers_add(h, p->key_header, key);
     if (!err)
-        err = http_headers_add(h, STR("Content-Type"), STR("application/json"));
+        err = http_headers_add_as(h, FIELD_CONTENT_TYPE, STR("Content-Type"),
+                                  STR("application/json"));
     if (!err)
-        err = http_headers_add(h, STR("Accept-Encoding"), STR("identity"));
+        err = http_headers_add_as(h, FIELD_ACCEPT_ENCODING, STR("Accept-Encoding"),
+                                  STR("identity"));
     for (unsigned i = 0; !err && i < p->headers.n; i++)
-        err = http_headers_add(h, p->headers.at[i].name, p->headers.at[i].value);
+        err = http_headers_append(h, p->headers.at[i]);
     for (unsigned i = 0; !err && c->headers && i < c->headers->n; i++)
-        if (http_headers_count(&p->headers, c->headers->at[i].name) == 0)
-            err = http_headers_add(h, c->headers->at[i].name, c->headers->at[i].value);
+        if (!http_headers_has(&p->headers, &c->headers->at[i]))
+            err = http_headers_append(h, c->headers->at[i]);
     return err;
 }
 
