@@ -36,7 +36,7 @@ static int header_number(struct http_headers *h, struct arena *arena, struct str
     char *text = arena_alloc(arena, PUT_DECIMAL_MAX);
     if (!text)
         return E_MEMORY;
-    return http_headers_add(h, name, str_of(text, (size_t)(put_decimal(text, n, 0, 0) - text)));
+    return http_headers_add(h, name, str_of(text, (size_t)(put_i64(text, n) - text)));
 }
 
 static int own_header(struct http_headers *h, struct str name, struct str value)
@@ -283,8 +283,7 @@ static void turn_log(const struct ask *a, int err, int status)
         log_i("status", status), log_z("error", err ? err_code(err) : "-"),
         log_i("in", tokens_prompt(&t->tokens)), log_i("out", tokens_completion(&t->tokens)),
         log_z("counted", token_source_name(t->tokens.source)),
-        priced ? log_usd("usd", t->cost_usd_nanos)
-               : (struct log_field){"usd", LOG_F_NULL, {.i = 0}},
+        priced ? log_usd("usd", t->cost_usd_nanos) : log_null("usd"),
         log_i("calls", t->calls_n), log_ms("ms", clock_mono_us() - t->began_us),
         log_ms("overhead_ms", turn_overhead_us(t)));
 }

@@ -104,7 +104,8 @@ int buf_u64(struct buf *b, uint64_t value)
 
 int buf_i64(struct buf *b, int64_t value)
 {
-    return buf_decimal(b, value, 0, 0);
+    char text[PUT_DECIMAL_MAX];
+    return buf_add(b, text, (size_t)(put_i64(text, value) - text));
 }
 
 int buf_decimal(struct buf *b, int64_t value, unsigned places, unsigned places_least)

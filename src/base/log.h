@@ -24,24 +24,43 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 #define LOG_BUFFER_BYTES 65536
+#define LOG_NAME_MAX     16
 
 /* Ends a list of fields. */
-#define LOG_END ((struct log_field){.name = NULL, .kind = LOG_F_END})
+#define LOG_END ((struct log_field){.kind = LOG_F_END})
 
 enum log_kind { LOG_F_END, LOG_F_STR, LOG_F_INT, LOG_F_NANOS_USD, LOG_F_US_AS_MS, LOG_F_NULL };
 
 struct log_field {
-    const char *name;
-    enum log_kind kind;
+    char name[LOG_NAME_MAX]; /* nothing in it has to be escaped */
+    uint8_t name_n;
+    uint8_t kind; /* enum log_kind */
     union {
         struct str s;
         int64_t i;
     } value;
 };
 
+/* A name is a literal; it is kept in the field itself, so that it is written in one move. */
+static inline struct log_field log_named(const char *name, enum log_kind kind)
+{
+    size_t n = strlen(name);
+    struct log_field f = {.kind = (uint8_t)kind};
+    f.name_n = (uint8_t)(n < LOG_NAME_MAX ? n : LOG_NAME_MAX);
+    memcpy(f.name, name, f.name_n);
+    return f;
+}
+static inline struct log_field log_number(const char *name, enum log_kind kind, int64_t i)
+{
+    struct log_field f = log_named(name, kind);
+    f.value.i = i;
+    return f;
+}
 static inline struct log_field log_s(const char *name, struct str s)
 {
-    return (struct log_field){name, LOG_F_STR, {.s = s}};
+    struct log_field f = log_named(name, LOG_F_STR);
+    f.value.s = s;
+    return f;
 }
 static inline struct log_field log_z(const char *name, const char *z)
 {
@@ -49,27 +68,27 @@ static inline struct log_field log_z(const char *name, const char *z)
 }
 static inline struct log_field log_i(const char *name, int64_t i)
 {
-    return (struct log_field){name, LOG_F_INT, {.i = i}};
+    return log_number(name, LOG_F_INT, i);
 }
 /* Nano-dollars, written as dollars: 1234567 -> 0.001234567 */
 static inline struct log_field log_usd(const char *name, int64_t nanos)
 {
-    return (struct log_field){name, LOG_F_NANOS_USD, {.i = nanos}};
+    return log_number(name, LOG_F_NANOS_USD, nanos);
 }
 /* Microseconds, written as milliseconds with three decimals. */
 static inline struct log_field log_ms(const char *name, int64_t us)
 {
-    return (struct log_field){name, LOG_F_US_AS_MS, {.i = us}};
+    return log_number(name, LOG_F_US_AS_MS, us);
 }
 static inline struct log_field log_null(const char *name)
 {
-    return (struct log_field){.name = name, .kind = LOG_F_NULL};
+    return log_named(name, LOG_F_NULL);
 }
 
 /* `path` NULL or "-" is standard error. 0 or E_IO. Called again, it reopens (log rotation). */
 MUSTCHECK int log_open(const char *path, enum log_format format, enum log_level least);
 bool log_wants(enum log_level level);
-void log_event(enum log_level level, const char *event, const struct log_field *fields);
+void log_event(enum log_level level, const char *name, const struct log_field *fields);
 
 /* LOG(LOG_INFO, "ready") or LOG(LOG_INFO, "turn", log_z("model", model), log_ms("ms", us)) */
 #define LOG(level, event, ...)                                                                     \

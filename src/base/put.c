@@ -1,13 +1,14 @@
 #include "base/put.h"
 
 #define PLACES_MAX 18
+#define BILLION    1000000000u /* the largest power of ten in 32 bits, which are cheap to divide */
 
 static const char pairs[200] = "00010203040506070809101112131415161718192021222324"
                                "25262728293031323334353637383940414243444546474849"
                                "50515253545556575859606162636465666768697071727374"
                                "75767778798081828384858687888990919293949596979899";
 
-static const uint64_t powers[PUT_U64_MAX] = {
+static const uint64_t powers[PLACES_MAX + 1] = {
     1u,
     10u,
     100u,
@@ -27,60 +28,67 @@ static const uint64_t powers[PUT_U64_MAX] = {
     10000000000000000u,
     100000000000000000u,
     1000000000000000000u,
-    10000000000000000000u,
 };
 
-/* How many digits it has: 1233 / 4096 is a little more than the logarithm of 2. */
-static unsigned digits_of(uint64_t value)
+char *put_digits(char *at, unsigned value, unsigned width)
 {
-    unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
-    unsigned least = bits * 1233 >> 12;
-    return least + (value >= powers[least]) + (value == 0);
-}
-
-/* The last `n` digits of `value`, ending before `end`; returns the rest of it. */
-static inline uint64_t digits_put(char *end, uint64_t value, unsigned n)
-{
-    for (; n >= 2; n -= 2) {
-        end -= 2;
-        memcpy(end, pairs + value % 100 * 2, 2);
+    char *end = at + width;
+    for (; width >= 2; width -= 2) {
+        memcpy(at + width - 2, pairs + value % 100 * 2, 2);
         value /= 100;
     }
-    if (n > 0) {
-        end[-1] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return value;
+    if (width > 0)
+        at[0] = (char)('0' + value % 10);
+    return end;
 }
 
 char *put_u64(char *at, uint64_t value)
 {
-    char *end = at + digits_of(value);
-    digits_put(end, value, (unsigned)(end - at));
-    return end;
+    if (value < 10) {
+        *at = (char)('0' + value);
+        return at + 1;
+    }
+    if (value >= BILLION)
+        return put_digits(put_u64(at, value / BILLION), (unsigned)(value % BILLION), 9);
+    unsigned width = 2;
+    while (value >= powers[width])
+        width++;
+    return put_digits(at, (unsigned)value, width);
 }
 
-char *put_digits(char *at, unsigned value, unsigned width)
+/* The division is one by a constant where it can be. */
+static uint64_t whole_of(uint64_t value, unsigned places)
 {
-    digits_put(at + width, value, width);
-    return at + width;
+    switch (places) {
+    case 0:
+        return value;
+    case 3:
+        return value / 1000;
+    case 9:
+        return value / BILLION;
+    default:
+        return value / powers[places];
+    }
 }
 
 char *put_decimal(char *at, int64_t value, unsigned places, unsigned places_least)
 {
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    uint64_t all = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     places = places < PLACES_MAX ? places : PLACES_MAX;
     if (value < 0)
         *at++ = '-';
-    for (; places > places_least && rest % 10 == 0; places--)
-        rest /= 10;
+    uint64_t whole = whole_of(all, places);
+    uint64_t part = all - whole * powers[places];
+    at = put_u64(at, whole);
+    for (; places > places_least && part % 10 == 0; places--)
+        part /= 10;
     if (places == 0)
-        return put_u64(at, rest);
-    unsigned digits = digits_of(rest);
-    unsigned whole = digits > places ? digits - places : 1;
-    char *end = at + whole + 1 + places;
-    rest = digits_put(end, rest, places);
-    at[whole] = '.';
-    digits_put(at + whole, rest, whole);
-    return end;
+        return at;
+    *at++ = '.';
+    if (places > 9) {
+        at = put_digits(at, (unsigned)(part / BILLION), places - 9);
+        part %= BILLION;
+        places = 9;
+    }
+    return put_digits(at, (unsigned)part, places);
 }

@@ -44,6 +44,12 @@ static inline char *put_str(char *at, struct str s)
 }
 
 char *put_u64(char *at, uint64_t value);
+static inline char *put_i64(char *at, int64_t value)
+{
+    if (value < 0)
+        *at++ = '-';
+    return put_u64(at, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
 
 /*
  * `value` divided by 10 to the `places` (at most 18), exact: (1234567, 9) is 0.001234567. Zeros at

@@ -169,6 +169,86 @@ static void long_values_are_cut(void **state)
     assert_int_equal(yyjson_obj_size(json_peek(line)), 43);
 }
 
+/*
+ * Lines of all lengths into a buffer that nobody empties: each is written whole or not at all, and
+ * none beyond the buffer's end (the address sanitizer looks on).
+ */
+static void the_buffer_is_filled_to_its_end(enum log_format format)
+{
+    static char value[12][700];
+    struct chance c = {11};
+    struct log_field fields[13];
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    int before = dup(0); /* the next descriptor is the sink's */
+    close(before);
+    assert_int_equal(log_open(path, format, LOG_INFO), 0);
+    assert_int_equal(fcntl(before, F_SETFL, O_WRONLY | O_NONBLOCK), 0);
+    uint64_t dropped = log_lines_dropped();
+    int lines = 0;
+    for (int round = 0; round < 4000; round++, lines++) {
+        for (int k = 0; k < 12; k++) {
+            size_t n = chance_below(&c, chance_below(&c, 4) ? 9 : 700);
+            memset(value[k], chance_below(&c, 6) ? 'v' : '\n', n);
+            fields[k] = chance_below(&c, 4)
+                            ? log_i("a_name_as_long_as_it_may_be", INT64_MIN)
+                            : log_s("a_name_as_long_as_it_may_be", str_of(value[k], n));
+        }
+        fields[12] = LOG_END;
+        log_event(LOG_INFO, "an event with a name that is longer than it should be", fields);
+    }
+    lines -= (int)(log_lines_dropped() - dropped);
+    size_t total = 0;
+    for (int tries = 0; tries < 200; tries++) {
+        ssize_t n = read(reader, content + total, sizeof(content) - total);
+        if (n > 0)
+            total += (size_t)n;
+        log_flush();
+    }
+    int seen = 0;
+    for (struct str rest = str_of(content, total); rest.n > 0; seen++) {
+        struct str line = str_cut(&rest, '\n');
+        if (format == LOG_JSON)
+            assert_int_equal(yyjson_obj_size(json_peek(line)), 3 + 12);
+        else
+            assert_true(str_find(line, STR(" info an event with a name that is lon ")) > 0);
+    }
+    assert_in_range(lines, 100, 3999);
+    assert_int_equal(seen, lines);
+    begin(LOG_TEXT, LOG_INFO);
+    close(reader);
+}
+
+static void a_full_buffer_holds_whole_lines(void **state)
+{
+    (void)state;
+    the_buffer_is_filled_to_its_end(LOG_TEXT);
+    the_buffer_is_filled_to_its_end(LOG_JSON);
+}
+
+/* What may stand without quotes is exactly what was decided, wherever it stands. */
+static void every_byte_is_judged(void **state)
+{
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 0; at < 19; at++) {
+            char value[] = "a-value-of-19-bytes";
+            value[at] = (char)byte;
+            begin(LOG_TEXT, LOG_INFO);
+            LOG(LOG_WARN, "e", log_s("v", str_of(value, 19)));
+            struct str line = written();
+            size_t bare = sizeof(TIME " warn e v=") - 1;
+            bool odd = byte <= ' ' || byte >= 0x7f || strchr("\"=\\", (int)byte);
+            assert_int_equal(line.p[bare] == '"', odd);
+            if (!odd)
+                assert_memory_equal(line.p + bare, value, 19);
+            log_flush();
+        }
+    }
+}
+
 static void levels_decide(void **state)
 {
     (void)state;
@@ -326,6 +406,8 @@ int main(void)
         cmocka_unit_test(values_cannot_forge_lines),
         cmocka_unit_test(every_json_line_is_json),
         cmocka_unit_test(long_values_are_cut),
+        cmocka_unit_test(a_full_buffer_holds_whole_lines),
+        cmocka_unit_test(every_byte_is_judged),
         cmocka_unit_test(levels_decide),
         cmocka_unit_test(reopens_for_rotation),
         cmocka_unit_test(many_lines_all_arrive),

@@ -31,6 +31,10 @@ static void expect_number(uint64_t value)
     *put_u64(out, value) = '\0';
     snprintf(want, sizeof(want), "%llu", (unsigned long long)value);
     assert_string_equal(out, want);
+    char signed_out[PUT_DECIMAL_MAX + 1], signed_want[PUT_DECIMAL_MAX + 1];
+    *put_i64(signed_out, (int64_t)value) = '\0';
+    snprintf(signed_want, sizeof(signed_want), "%lld", (long long)value);
+    assert_string_equal(signed_out, signed_want);
 }
 
 /* Around every power of ten and of two, where the number of digits is at its edge. */
