@@ -39,9 +39,10 @@ static int header_number(struct http_headers *h, struct arena *arena, struct str
     return http_headers_add(h, name, str_of(text, (size_t)(put_i64(text, n) - text)));
 }
 
+/* `value` is known to be good. */
 static int own_header(struct http_headers *h, struct str name, struct str value)
 {
-    return http_headers_add_as(h, FIELD_X_SLUICE, name, value);
+    return http_headers_append(h, (struct http_header){name, value, FIELD_X_SLUICE});
 }
 
 static int own_decimal(struct http_headers *h, struct arena *arena, struct str name, int64_t value,
@@ -61,10 +62,11 @@ static int own_headers(struct ask *a, struct http_headers *h, int64_t overhead_u
     int err = own_header(h, STR("x-sluice-id"), str_of(t->id.text, ID_CHARS));
     if (!err && t->target) {
         struct str model = arena_join(arena, t->target->provider->prefix, t->target->model);
-        err = model.p ? own_header(h, STR("x-sluice-model"), model) : E_MEMORY;
+        err = model.p ? http_headers_add_as(h, FIELD_X_SLUICE, STR("x-sluice-model"), model)
+                      : E_MEMORY;
     }
     if (!err && t->route.lane.n)
-        err = own_header(h, STR("x-sluice-lane"), t->route.lane);
+        err = http_headers_add_as(h, FIELD_X_SLUICE, STR("x-sluice-lane"), t->route.lane);
     if (!err)
         err = own_header(h, STR("x-sluice-cache"), STR("off"));
     if (!err && whole && t->calls_n > 0 && t->cost_usd_nanos != COST_UNKNOWN)
@@ -275,14 +277,14 @@ static void turn_log(const struct ask *a, int err, int status)
     const struct target *target = t->target;
     bool priced = t->calls_n > 0 && t->cost_usd_nanos != COST_UNKNOWN;
     LOG(err && err != E_CLIENT_GONE ? LOG_WARN : LOG_INFO, "turn",
-        log_s("id", str_of(t->id.text, ID_CHARS)), log_z("api", t->api),
+        log_word("id", str_of(t->id.text, ID_CHARS)), log_word("api", str_from(t->api)),
         log_s("key", t->key.n ? t->key : STR("-")),
         log_s("asked", t->request ? str_head(t->request->model, 128) : STR("-")),
         log_s("provider", target ? target->provider->name : STR("-")),
         log_s("model", target ? str_head(target->model, 128) : STR("-")),
-        log_i("status", status), log_z("error", err ? err_code(err) : "-"),
+        log_i("status", status), log_word("error", str_from(err ? err_code(err) : "-")),
         log_i("in", tokens_prompt(&t->tokens)), log_i("out", tokens_completion(&t->tokens)),
-        log_z("counted", token_source_name(t->tokens.source)),
+        log_word("counted", str_from(token_source_name(t->tokens.source))),
         priced ? log_usd("usd", t->cost_usd_nanos) : log_null("usd"),
         log_i("calls", t->calls_n), log_ms("ms", clock_mono_us() - t->began_us),
         log_ms("overhead_ms", turn_overhead_us(t)));

@@ -22,11 +22,11 @@
 #define LINE_BYTES_MAX    16384
 
 /*
- * Behind its end a line has this much room more, so that only values are asked whether they fit: a
- * word of ours with its punctuation, and a number, always do.
+ * Behind its end a line has this much room more, so that only values of others are asked whether
+ * they fit: a word of ours, a number and their names always do.
  */
-#define LINE_MARGIN     96
-#define EVENT_BYTES_MAX 32
+#define LINE_MARGIN    96
+#define WORD_BYTES_MAX 32
 
 struct line {
     char *at, *end;
@@ -107,11 +107,13 @@ uint64_t log_lines_dropped(void)
     return dropped;
 }
 
-/* Beyond ASCII, quoting decides what is safe. */
-static bool word_is_odd(uint64_t word)
+/* Beyond ASCII, quoting decides what is safe. A byte over 0x7e has its high bit, or gets it from
+ * the addition. */
+static ALWAYS_INLINE bool word_is_odd(uint64_t word)
 {
-    return (word_below(word, ' ' + 1) | word_has(word, '"') | word_has(word, '=') |
-            word_has(word, '\\') | word_has(word, 0x7f) | (word & WORD_HIGHS)) != 0;
+    uint64_t high = (word + WORD_ONES) | word;
+    return ((high & WORD_HIGHS) | word_below(word, ' ' + 1) | word_has(word, '"') |
+            word_has(word, '=') | word_has(word, '\\')) != 0;
 }
 
 /* May the value stand in a text line without quotes, and between quotes without escapes? */
@@ -120,24 +122,33 @@ static bool is_bare(struct str s)
     return s.n > 0 && !word_any(s.p, s.n, word_is_odd);
 }
 
+static void plain_write(struct line *l, struct str s, bool json)
+{
+    if (json)
+        *l->at++ = '"';
+    l->at = put_str(l->at, s);
+    if (json)
+        *l->at++ = '"';
+}
+
+static NOINLINE void quoted_write(struct line *l, struct str s, size_t room)
+{
+    struct buf quoted = {.p = l->at, .cap = room, .bytes_max = room};
+    l->full |= json_quote(&quoted, s) != 0;
+    l->at += quoted.n;
+}
+
 static void str_write(struct line *l, struct str s, size_t bytes_max, bool json)
 {
     if (s.n > bytes_max)
         s = str_head_utf8(s, bytes_max);
     size_t room = l->at < l->end ? (size_t)(l->end - l->at) : 0;
-    if (s.p == NULL) {
+    if (s.p == NULL)
         l->at = put_str(l->at, json ? STR("null") : STR("-"));
-    } else if (is_bare(s) && s.n <= room) {
-        if (json)
-            *l->at++ = '"';
-        l->at = put_str(l->at, s);
-        if (json)
-            *l->at++ = '"';
-    } else {
-        struct buf quoted = {.p = l->at, .cap = room, .bytes_max = room};
-        l->full |= json_quote(&quoted, s) != 0;
-        l->at += quoted.n;
-    }
+    else if (s.n <= room && is_bare(s))
+        plain_write(l, s, json);
+    else
+        quoted_write(l, s, room);
 }
 
 static void value_write(struct line *l, const struct log_field *f, size_t bytes_max, bool json)
@@ -145,6 +156,9 @@ static void value_write(struct line *l, const struct log_field *f, size_t bytes_
     switch (f->kind) {
     case LOG_F_STR:
         str_write(l, f->value.s, bytes_max, json);
+        break;
+    case LOG_F_WORD:
+        plain_write(l, str_head(f->value.s, WORD_BYTES_MAX), json);
         break;
     case LOG_F_INT:
         l->at = put_i64(l->at, f->value.i);
@@ -238,7 +252,7 @@ static bool line_write(enum log_level level, struct str event, const struct log_
 
 void log_event(enum log_level level, const char *name, const struct log_field *fields)
 {
-    struct str event = str_head(str_from(name), EVENT_BYTES_MAX);
+    struct str event = str_head(str_from(name), WORD_BYTES_MAX);
     pthread_mutex_lock(&sink.lock);
     if (LOG_BUFFER_BYTES - sink.n < LINE_BYTES_MAX)
         flush_locked();

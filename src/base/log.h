@@ -29,7 +29,15 @@ enum log_format { LOG_TEXT, LOG_JSON };
 /* Ends a list of fields. */
 #define LOG_END ((struct log_field){.kind = LOG_F_END})
 
-enum log_kind { LOG_F_END, LOG_F_STR, LOG_F_INT, LOG_F_NANOS_USD, LOG_F_US_AS_MS, LOG_F_NULL };
+enum log_kind {
+    LOG_F_END,
+    LOG_F_STR,
+    LOG_F_WORD,
+    LOG_F_INT,
+    LOG_F_NANOS_USD,
+    LOG_F_US_AS_MS,
+    LOG_F_NULL
+};
 
 struct log_field {
     char name[LOG_NAME_MAX]; /* nothing in it has to be escaped */
@@ -65,6 +73,13 @@ static inline struct log_field log_s(const char *name, struct str s)
 static inline struct log_field log_z(const char *name, const char *z)
 {
     return log_s(name, str_from(z));
+}
+/* A word of ours, of at most 32 bytes that need no quotes: an id, an error's code. */
+static inline struct log_field log_word(const char *name, struct str word)
+{
+    struct log_field f = log_named(name, LOG_F_WORD);
+    f.value.s = word;
+    return f;
 }
 static inline struct log_field log_i(const char *name, int64_t i)
 {

@@ -20,6 +20,8 @@
 #define YIELDS
 
 #define NORETURN __attribute__((noreturn))
+#define NOINLINE __attribute__((noinline))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define UNUSED   __attribute__((unused))
 #define NONNULL  __attribute__((nonnull))
 

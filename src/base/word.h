@@ -61,8 +61,7 @@ static inline uint64_t word_lower(uint64_t word)
 }
 
 /* Does `test` hold for a word of the `n` bytes at `p`? Some bytes are looked at twice. */
-static inline __attribute__((always_inline)) bool word_any(const char *p, size_t n,
-                                                           bool (*test)(uint64_t word))
+static ALWAYS_INLINE bool word_any(const char *p, size_t n, bool (*test)(uint64_t word))
 {
     if (n < 8)
         return n > 0 && test(word_few(p, n));

@@ -59,7 +59,7 @@ static int state_need(struct http_call *call)
 
 /* ---- the request */
 
-static bool word_is_unclean(uint64_t word)
+static ALWAYS_INLINE bool word_is_unclean(uint64_t word)
 {
     return (word_below(word, ' ' + 1) | word_has(word, 0x7f)) != 0;
 }

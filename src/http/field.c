@@ -35,8 +35,7 @@ static inline bool is_word(uint64_t word, uint64_t text)
     return ((word ^ text) & ~(text >> 1 & WORD_ONES * 0x20)) == 0;
 }
 
-static inline __attribute__((always_inline)) bool is_text(const char *name, const char *text,
-                                                          size_t n)
+static ALWAYS_INLINE bool is_text(const char *name, const char *text, size_t n)
 {
     if (n < 8)
         return is_word(word_few(name, n), word_few(text, n));
@@ -51,7 +50,7 @@ static inline bool begins(struct str name, struct str text)
     return name.n >= text.n && is_text(name.p, text.p, text.n);
 }
 
-static enum http_field family_of(struct str name)
+static NOINLINE enum http_field family_of(struct str name)
 {
     switch (name.p[0] | 0x20) {
     case 'a':
@@ -75,8 +74,8 @@ enum http_field http_field_of(struct str name)
 {
     if (UNLIKELY(name.n == 0))
         return FIELD_OTHER;
-    unsigned char first = (unsigned char)name.p[0] | 0x20;
-    unsigned char last = (unsigned char)name.p[name.n - 1] | 0x20;
+    unsigned first = (unsigned char)(name.p[0] | 0x20);
+    unsigned last = (unsigned char)(name.p[name.n - 1] | 0x20);
     unsigned place = PLACE((unsigned)name.n, first, last);
     if (table[place].n == name.n && is_text(name.p, table[place].text, name.n))
         return table[place].field;

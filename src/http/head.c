@@ -19,17 +19,22 @@ size_t head_measure(const struct http_headers *h)
     return n;
 }
 
-char *head_field(char *at, struct str name, struct str value)
+static inline char *field_put(char *at, struct str name, struct str value)
 {
     at = put_str(put_str(at, name), STR(": "));
     return put_str(put_str(at, value), STR("\r\n"));
+}
+
+char *head_field(char *at, struct str name, struct str value)
+{
+    return field_put(at, name, value);
 }
 
 char *head_fields(char *at, const struct http_headers *h)
 {
     for (unsigned i = 0; h != NULL && i < h->n; i++) {
         if (!http_field_is_in(h->at[i].field, FIELDS_OF_FRAMING))
-            at = head_field(at, h->at[i].name, h->at[i].value);
+            at = field_put(at, h->at[i].name, h->at[i].value);
     }
     return at;
 }

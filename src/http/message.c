@@ -5,8 +5,6 @@
 
 #include "base/word.h"
 
-#define HEADERS_FIRST_CAP 24
-
 const struct http_limits http_limits_default = {
     .header_bytes_max = 64 * 1024,
     .headers_max = 128,
@@ -42,7 +40,7 @@ int http_headers_grow(struct http_headers *h)
     return http_headers_reserve(h, h->cap > 0 ? h->cap * 2 : HEADERS_FIRST_CAP);
 }
 
-static bool word_has_control(uint64_t word)
+static ALWAYS_INLINE bool word_has_control(uint64_t word)
 {
     if (LIKELY(word_below(word, 0x20) == 0))
         return false;

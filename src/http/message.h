@@ -45,6 +45,8 @@ struct http_headers {
     struct arena *arena; /* where `at` grows; names and values are not copied */
 };
 
+#define HEADERS_FIRST_CAP 24
+
 void http_headers_init(struct http_headers *h, struct arena *arena);
 /* Room for `n` fields in all, so that nothing has to grow. */
 MUSTCHECK int http_headers_reserve(struct http_headers *h, unsigned n);
@@ -56,7 +58,7 @@ MUSTCHECK int http_headers_add_as(struct http_headers *h, enum http_field field,
                                   struct str value);
 
 MUSTCHECK int http_headers_grow(struct http_headers *h);
-/* Appends what was parsed, or stands in another list; 0 or E_MEMORY. */
+/* Appends what was parsed, stands in another list or is known to be good; 0 or E_MEMORY. */
 MUSTCHECK static inline int http_headers_append(struct http_headers *h, struct http_header field)
 {
     if (UNLIKELY(h->n == h->cap) && http_headers_grow(h) != 0)

@@ -82,15 +82,60 @@ static int trailer_grow(struct http_parser *p, struct str *span, bool *open, con
     return 0;
 }
 
+/*
+ * The field that is being read stands behind the list's last one, and belongs to the list once it
+ * is whole.
+ */
+static struct http_header *field_of(struct http_parser *p)
+{
+    return &p->fields->at[p->fields->n];
+}
+
+/* Room for the next field. The list is given no more than there may be. */
+static int field_room(struct http_parser *p)
+{
+    unsigned most = p->limits->headers_max;
+    unsigned cap = p->fields->cap > 0 ? 2 * p->fields->cap : HEADERS_FIRST_CAP;
+
+    if (p->fields->n >= most)
+        return refuse(p, E_HEADERS_TOO_LARGE, "there are too many header fields");
+    if (http_headers_reserve(p->fields, cap < most ? cap : most) != 0)
+        return refuse(p, E_MEMORY, "no memory for the header");
+    return 0;
+}
+
+/* A name goes on, belongs to a trailer, or the list is full. */
+static NOINLINE int name_unusual(struct http_parser *p, const char *at, size_t n)
+{
+    if (!p->in_name) {
+        int err = p->fields->n == p->fields->cap ? field_room(p) : 0;
+        if (err != 0)
+            return err;
+        field_of(p)->value = str_of(at + n, 0);
+    }
+    if (p->in_trailers)
+        return trailer_grow(p, &field_of(p)->name, &p->in_name, at, n);
+    span_grow(&field_of(p)->name, &p->in_name, at, n);
+    return 0;
+}
+
+static NOINLINE int value_unusual(struct http_parser *p, const char *at, size_t n)
+{
+    if (p->in_trailers)
+        return trailer_grow(p, &field_of(p)->value, &p->in_value, at, n);
+    span_grow(&field_of(p)->value, &p->in_value, at, n);
+    return 0;
+}
+
 static int on_header_field(llhttp_t *ll, const char *at, size_t n)
 {
     struct http_parser *p = parser_of(ll);
 
-    if (!p->in_name)
-        p->value = str_of(at + n, 0); /* should none come */
-    if (UNLIKELY(p->in_trailers))
-        return trailer_grow(p, &p->name, &p->in_name, at, n);
-    span_grow(&p->name, &p->in_name, at, n);
+    if (UNLIKELY(p->in_name || p->in_trailers || p->fields->n == p->fields->cap))
+        return name_unusual(p, at, n);
+    field_of(p)->name = str_of(at, n);
+    field_of(p)->value = str_of(at + n, 0); /* should none come */
+    p->in_name = true;
     return 0;
 }
 
@@ -98,26 +143,25 @@ static int on_header_value(llhttp_t *ll, const char *at, size_t n)
 {
     struct http_parser *p = parser_of(ll);
 
-    if (UNLIKELY(p->in_trailers))
-        return trailer_grow(p, &p->value, &p->in_value, at, n);
-    span_grow(&p->value, &p->in_value, at, n);
+    if (UNLIKELY(p->in_value || p->in_trailers))
+        return value_unusual(p, at, n);
+    field_of(p)->value = str_of(at, n);
+    p->in_value = true;
     return 0;
 }
 
-/* The field is whole. Space behind a value does not belong to it. */
+/* Space behind a value does not belong to it. */
 static int on_header_value_complete(llhttp_t *ll)
 {
     struct http_parser *p = parser_of(ll);
-    struct str value = p->value;
+    struct http_header *f = field_of(p);
 
-    while (value.n > 0 && (value.p[value.n - 1] == ' ' || value.p[value.n - 1] == '\t'))
-        value.n--;
-    if (p->fields->n >= p->limits->headers_max)
-        return refuse(p, E_HEADERS_TOO_LARGE, "there are too many header fields");
-    struct http_header field = {p->name, value, http_field_of(p->name)};
-    if (http_headers_append(p->fields, field) != 0)
-        return refuse(p, E_MEMORY, "no memory for the header");
+    while (f->value.n > 0 &&
+           (f->value.p[f->value.n - 1] == ' ' || f->value.p[f->value.n - 1] == '\t'))
+        f->value.n--;
     p->in_name = p->in_value = false;
+    p->fields->n++;
+    f->field = http_field_of(f->name);
     return 0;
 }
 
@@ -244,21 +288,20 @@ int http_parser_header(struct http_parser *p, const char *bytes, size_t n, size_
 
 static void str_move(struct str *s, ptrdiff_t by)
 {
-    if (s->p != NULL)
-        s->p = (const char *)((uintptr_t)s->p + (uintptr_t)by);
+    s->p = (const char *)((uintptr_t)s->p + (uintptr_t)by);
 }
 
 void http_parser_moved(struct http_parser *p, ptrdiff_t by)
 {
     if (by == 0)
         return;
+    /* What has not come yet is set when it does. */
     str_move(&p->method, by);
     str_move(&p->target, by);
-    str_move(&p->name, by);
-    str_move(&p->value, by);
-    for (unsigned i = 0; i < p->fields->n; i++) {
-        str_move(&p->fields->at[i].name, by);
-        str_move(&p->fields->at[i].value, by);
+    struct http_header *end = p->fields->at + p->fields->n + p->in_name;
+    for (struct http_header *f = p->fields->at; f < end; f++) {
+        str_move(&f->name, by);
+        str_move(&f->value, by);
     }
 }
 

@@ -52,7 +52,6 @@ struct http_parser {
     struct http_headers *fields; /* the headers, later the trailers */
     struct str target;           /* requests */
     struct str method;           /* requests, as it was written */
-    struct str name, value;      /* of the field that is being read */
     size_t header_bytes;         /* fed so far; at the end: the header's length */
     bool in_name, in_value;      /* a span is open: the next bytes continue it */
     bool header_done, message_done;

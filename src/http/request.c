@@ -116,7 +116,7 @@ static enum http_method method_of(const llhttp_t *ll)
     }
 }
 
-static bool word_is_odd(uint64_t word)
+static ALWAYS_INLINE bool word_is_odd(uint64_t word)
 {
     return (word_below(word, ' ' + 1) | word_has(word, '#') | word_has(word, 0x7f) |
             (word & WORD_HIGHS)) != 0;

@@ -6,6 +6,11 @@
 #include "llm/kinds.h"
 #include "rt/task.h"
 
+static const struct http_header is_json = {
+    {"Content-Type", 12}, {"application/json", 16}, FIELD_CONTENT_TYPE};
+static const struct http_header no_coding = {
+    {"Accept-Encoding", 15}, {"identity", 8}, FIELD_ACCEPT_ENCODING};
+
 /* Ours come first, then the configuration's, then what is left of the client's. */
 static int headers_make(const struct llm_call *c, struct http_headers *h)
 {
@@ -18,11 +23,9 @@ static int headers_make(const struct llm_call *c, struct http_headers *h)
     if (!err && key.n)
         err = http_headers_add(h, p->key_header, key);
     if (!err)
-        err = http_headers_add_as(h, FIELD_CONTENT_TYPE, STR("Content-Type"),
-                                  STR("application/json"));
+        err = http_headers_append(h, is_json);
     if (!err)
-        err = http_headers_add_as(h, FIELD_ACCEPT_ENCODING, STR("Accept-Encoding"),
-                                  STR("identity"));
+        err = http_headers_append(h, no_coding);
     for (unsigned i = 0; !err && i < p->headers.n; i++)
         err = http_headers_append(h, p->headers.at[i]);
     for (unsigned i = 0; !err && c->headers && i < c->headers->n; i++)

@@ -58,11 +58,12 @@ static void writes_text(void **state)
     (void)state;
     begin(LOG_TEXT, LOG_INFO);
     LOG(LOG_INFO, "turn", log_z("model", "gpt-4o"), log_i("tokens", -12), log_usd("cost", 1234567),
-        log_ms("ms", 12345), log_ms("queue", -7), log_null("lane"), log_z("why", NULL));
+        log_word("who", STR("me")), log_ms("ms", 12345), log_ms("queue", -7), log_null("lane"),
+        log_z("why", NULL));
     LOG(LOG_INFO, "bare");
     log_flush();
-    assert_str(written(), STR(TIME " info turn model=gpt-4o tokens=-12 cost=0.001234567 ms=12.345 "
-                                   "queue=-0.007 lane=- why=-\n" TIME " info bare\n"));
+    assert_str(written(), STR(TIME " info turn model=gpt-4o tokens=-12 cost=0.001234567 who=me "
+                                   "ms=12.345 queue=-0.007 lane=- why=-\n" TIME " info bare\n"));
 }
 
 static void writes_json(void **state)
@@ -70,10 +71,12 @@ static void writes_json(void **state)
     (void)state;
     begin(LOG_JSON, LOG_INFO);
     LOG(LOG_WARN, "turn", log_z("model", "a \"b\""), log_i("tokens", 12), log_usd("cost", 5),
-        log_ms("ms", 1000), log_null("lane"), log_z("why", NULL));
-    assert_str(written(), STR("{\"time\":\"" TIME "\",\"level\":\"warn\",\"event\":\"turn\","
-                              "\"model\":\"a \\\"b\\\"\",\"tokens\":12,\"cost\":0.000000005,"
-                              "\"ms\":1.000,\"lane\":null,\"why\":null}\n"));
+        log_word("who", STR("me")), log_z("bare", "ab/c"), log_ms("ms", 1000), log_null("lane"),
+        log_z("why", NULL));
+    assert_str(written(),
+               STR("{\"time\":\"" TIME "\",\"level\":\"warn\",\"event\":\"turn\","
+                   "\"model\":\"a \\\"b\\\"\",\"tokens\":12,\"cost\":0.000000005,"
+                   "\"who\":\"me\",\"bare\":\"ab/c\",\"ms\":1.000,\"lane\":null,\"why\":null}\n"));
 }
 
 static void the_second_moves_on(void **state)
@@ -192,7 +195,10 @@ static void the_buffer_is_filled_to_its_end(enum log_format format)
         for (int k = 0; k < 12; k++) {
             size_t n = chance_below(&c, chance_below(&c, 4) ? 9 : 700);
             memset(value[k], chance_below(&c, 6) ? 'v' : '\n', n);
-            fields[k] = chance_below(&c, 4)
+            fields[k] = chance_below(&c, 9) == 0
+                            ? log_word("a_name_as_long_as_it_may_be",
+                                       STR("a word of ours that is as long as one may be"))
+                        : chance_below(&c, 4)
                             ? log_i("a_name_as_long_as_it_may_be", INT64_MIN)
                             : log_s("a_name_as_long_as_it_may_be", str_of(value[k], n));
         }
