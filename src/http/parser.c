@@ -31,13 +31,13 @@ static void span_grow(struct str *span, bool *open, const char *at, size_t n)
 static int on_method(llhttp_t *ll, const char *at, size_t n)
 {
     struct http_parser *p = parser_of(ll);
-    span_grow(&p->method, &p->in_name, at, n);
+    span_grow(&p->method, &p->in_value, at, n);
     return 0;
 }
 
 static int on_method_complete(llhttp_t *ll)
 {
-    parser_of(ll)->in_name = false;
+    parser_of(ll)->in_value = false;
     return 0;
 }
 
@@ -298,10 +298,10 @@ void http_parser_moved(struct http_parser *p, ptrdiff_t by)
     /* What has not come yet is set when it does. */
     str_move(&p->method, by);
     str_move(&p->target, by);
-    struct http_header *end = p->fields->at + p->fields->n + p->in_name;
-    for (struct http_header *f = p->fields->at; f < end; f++) {
-        str_move(&f->name, by);
-        str_move(&f->value, by);
+    unsigned n = p->fields->n + p->in_name;
+    for (unsigned i = 0; i < n; i++) {
+        str_move(&p->fields->at[i].name, by);
+        str_move(&p->fields->at[i].value, by);
     }
 }
 
