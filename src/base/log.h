@@ -40,7 +40,7 @@ enum log_kind {
 };
 
 struct log_field {
-    char name[LOG_NAME_MAX]; /* nothing in it has to be escaped */
+    const char *name; /* LOG_NAME_MAX bytes may be read, of which the first `name_n` count */
     uint8_t name_n;
     uint8_t kind; /* enum log_kind */
     union {
@@ -49,56 +49,31 @@ struct log_field {
     } value;
 };
 
-/* A name is a literal; it is kept in the field itself, so that it is written in one move. */
-static inline struct log_field log_named(const char *name, enum log_kind kind)
+/* A name is a literal that needs no escapes; with zeros behind it, it is written in one move. */
+#define LOG_NAME(literal)                                                                          \
+    "" literal "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                                                   \
+        (sizeof(literal) <= LOG_NAME_MAX ? sizeof(literal) - 1 : LOG_NAME_MAX)
+
+static inline struct log_field log_text(const char *name, size_t n, enum log_kind kind,
+                                        struct str s)
 {
-    size_t n = strlen(name);
-    struct log_field f = {.kind = (uint8_t)kind};
-    f.name_n = (uint8_t)(n < LOG_NAME_MAX ? n : LOG_NAME_MAX);
-    memcpy(f.name, name, f.name_n);
-    return f;
+    return (struct log_field){name, (uint8_t)n, (uint8_t)kind, {.s = s}};
 }
-static inline struct log_field log_number(const char *name, enum log_kind kind, int64_t i)
+static inline struct log_field log_number(const char *name, size_t n, enum log_kind kind, int64_t i)
 {
-    struct log_field f = log_named(name, kind);
-    f.value.i = i;
-    return f;
+    return (struct log_field){name, (uint8_t)n, (uint8_t)kind, {.i = i}};
 }
-static inline struct log_field log_s(const char *name, struct str s)
-{
-    struct log_field f = log_named(name, LOG_F_STR);
-    f.value.s = s;
-    return f;
-}
-static inline struct log_field log_z(const char *name, const char *z)
-{
-    return log_s(name, str_from(z));
-}
+
+#define log_s(name, str) log_text(LOG_NAME(name), LOG_F_STR, str)
+#define log_z(name, z)   log_text(LOG_NAME(name), LOG_F_STR, str_from(z))
 /* A word of ours, of at most 32 bytes that need no quotes: an id, an error's code. */
-static inline struct log_field log_word(const char *name, struct str word)
-{
-    struct log_field f = log_named(name, LOG_F_WORD);
-    f.value.s = word;
-    return f;
-}
-static inline struct log_field log_i(const char *name, int64_t i)
-{
-    return log_number(name, LOG_F_INT, i);
-}
+#define log_word(name, str) log_text(LOG_NAME(name), LOG_F_WORD, str)
+#define log_i(name, i)      log_number(LOG_NAME(name), LOG_F_INT, i)
 /* Nano-dollars, written as dollars: 1234567 -> 0.001234567 */
-static inline struct log_field log_usd(const char *name, int64_t nanos)
-{
-    return log_number(name, LOG_F_NANOS_USD, nanos);
-}
+#define log_usd(name, nanos) log_number(LOG_NAME(name), LOG_F_NANOS_USD, nanos)
 /* Microseconds, written as milliseconds with three decimals. */
-static inline struct log_field log_ms(const char *name, int64_t us)
-{
-    return log_number(name, LOG_F_US_AS_MS, us);
-}
-static inline struct log_field log_null(const char *name)
-{
-    return log_named(name, LOG_F_NULL);
-}
+#define log_ms(name, us) log_number(LOG_NAME(name), LOG_F_US_AS_MS, us)
+#define log_null(name)   log_number(LOG_NAME(name), LOG_F_NULL, 0)
 
 /* `path` NULL or "-" is standard error. 0 or E_IO. Called again, it reopens (log rotation). */
 MUSTCHECK int log_open(const char *path, enum log_format format, enum log_level least);
