@@ -9,7 +9,6 @@
 
 #include "api/pass.h"
 #include "api/visit.h"
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/put.h"
@@ -90,10 +89,10 @@ static int sink_begin(struct llm_sink *sink, int status, const struct http_heade
     struct http_headers headers;
     http_headers_init(&headers, a->v->x->arena);
     const struct turn *t = &a->turn;
-    int64_t call_us = clock_mono_us() - t->call->began_us; /* the call that is under way */
+    int64_t overhead_us = t->call->began_us - t->began_us - t->upstream_us;
     int err = pass_downstream(from, &headers);
     if (!err)
-        err = own_headers(a, &headers, turn_overhead_us(t) - call_us, false);
+        err = own_headers(a, &headers, overhead_us, false);
     return err ? err : exchange_begin(a->v->x, status, &headers, -1);
 }
 
@@ -286,8 +285,8 @@ static void turn_log(const struct ask *a, int err, int status)
         log_i("in", tokens_prompt(&t->tokens)), log_i("out", tokens_completion(&t->tokens)),
         log_word("counted", str_from(token_source_name(t->tokens.source))),
         priced ? log_usd("usd", t->cost_usd_nanos) : log_null("usd"),
-        log_i("calls", t->calls_n), log_ms("ms", clock_mono_us() - t->began_us),
-        log_ms("overhead_ms", turn_overhead_us(t)));
+        log_i("calls", t->calls_n), log_ms("ms", t->total_us),
+        log_ms("overhead_ms", t->overhead_us));
 }
 
 static void ask_run(struct visit *v, enum llm_op op, const char *api)
@@ -318,8 +317,8 @@ static void ask_run(struct visit *v, enum llm_op op, const char *api)
     int status = answer(a, err);
     if (!err && status == 499)
         err = E_CLIENT_GONE;
-    turn_log(a, err, status);
     turn_end(t, err, status, (int64_t)v->x->bytes_out);
+    turn_log(a, err, status);
     free(a->body);
 }
 

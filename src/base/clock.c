@@ -11,6 +11,12 @@ static struct {
 
 static int64_t cached_ms;
 
+#define DIFFERENCE_US_MAX 100000 /* how old the measured difference may be */
+
+static struct {
+    int64_t measured_us, wall_less_mono_us;
+} difference;
+
 /* 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z */
 #define ISO_MS_MIN (-62167219200000LL)
 #define ISO_MS_MAX 253402300799999LL
@@ -30,6 +36,25 @@ int64_t clock_mono_us(void)
 int64_t clock_wall_us(void)
 {
     return UNLIKELY(fake.on) ? fake.wall_us : read_us(CLOCK_REALTIME);
+}
+
+/* Halfway between two readings of the one clock stands the reading of the other. */
+static void difference_measure(void)
+{
+    int64_t before = clock_mono_us();
+    int64_t wall = clock_wall_us();
+    int64_t after = clock_mono_us();
+    difference.measured_us = after;
+    difference.wall_less_mono_us = wall - (before + after) / 2;
+}
+
+int64_t clock_wall_at(int64_t mono_us)
+{
+    if (UNLIKELY(fake.on))
+        return fake.wall_us + (mono_us - fake.mono_us);
+    if (UNLIKELY(mono_us - difference.measured_us > DIFFERENCE_US_MAX))
+        difference_measure();
+    return mono_us + difference.wall_less_mono_us;
 }
 
 int64_t clock_cached_ms(void)

@@ -13,6 +13,10 @@
 
 int64_t clock_mono_us(void); /* microseconds since some fixed point */
 int64_t clock_wall_us(void); /* microseconds since 1970-01-01 UTC */
+/* The wall's time at a monotonic time of late. Reads no clock: how far the two are apart is
+ * measured ten times a second at most, so a clock that was set is seen that much later. Loop thread
+ * only. */
+int64_t clock_wall_at(int64_t mono_us);
 int64_t clock_cached_ms(void);
 void clock_refresh(void); /* the loop calls this after every wait */
 
