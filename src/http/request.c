@@ -145,23 +145,29 @@ static int absolute_target(struct server_conn *c, struct str rest, struct str *r
     return 0;
 }
 
+/* One that does not begin with a path. */
+static int unusual_target(struct server_conn *c, struct str *target)
+{
+    if (str_starts_nocase(*target, STR("http://")))
+        return absolute_target(c, str_tail(*target, 7), target);
+    if (str_starts_nocase(*target, STR("https://")))
+        return absolute_target(c, str_tail(*target, 8), target);
+    if (str_eq(*target, STR("*")) && c->x.method == HTTP_OPTIONS)
+        return 0;
+    return bad(c, "the request's target is not valid");
+}
+
 static int take_target(struct server_conn *c)
 {
     struct exchange *x = &c->x;
     struct str path = x->target;
-    int err = 0;
 
     if (!is_visible_ascii(path))
         return bad(c, "the request's target is not valid");
     /* llhttp takes several spaces for one; others on the way might not. */
     if (x->method_text.p + x->method_text.n + 1 != path.p || path.p[path.n + 1] != 'H')
         return bad(c, "the first line is not HTTP/1.1");
-    if (str_starts_nocase(path, STR("http://")))
-        err = absolute_target(c, str_tail(path, 7), &path);
-    else if (str_starts_nocase(path, STR("https://")))
-        err = absolute_target(c, str_tail(path, 8), &path);
-    else if (path.p[0] != '/' && !(str_eq(path, STR("*")) && x->method == HTTP_OPTIONS))
-        return bad(c, "the request's target is not valid");
+    int err = path.p[0] == '/' ? 0 : unusual_target(c, &path);
     if (err != 0)
         return err;
     x->query = path;

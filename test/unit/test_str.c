@@ -48,6 +48,26 @@ static void case_counts_for_letters_only(void **state)
     assert_false(str_eq_nocase(STR("a"), STR("ab")));
 }
 
+/* A difference of any bit at any place is one, and nothing else is. */
+static void secrets_compare(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 40; n++) {
+        char a[48], b[48];
+        memset(a, 0x5a, sizeof(a));
+        memset(b, 0x5a, sizeof(b));
+        b[n] = 'x'; /* behind the end */
+        assert_true(str_eq_secret(str_of(a, n), str_of(b, n)));
+        assert_false(str_eq_secret(str_of(a, n), str_of(a, n + 1)));
+        for (size_t bit = 0; bit < 8 * n; bit++) {
+            b[bit / 8] ^= (char)(1u << bit % 8);
+            assert_false(str_eq_secret(str_of(a, n), str_of(b, n)));
+            b[bit / 8] ^= (char)(1u << bit % 8);
+        }
+    }
+    assert_true(str_eq_secret(STR_NONE, STR("")));
+}
+
 static void heads_and_tails(void **state)
 {
     (void)state;
@@ -245,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compares),
         cmocka_unit_test(case_counts_for_letters_only),
+        cmocka_unit_test(secrets_compare),
         cmocka_unit_test(heads_and_tails),
         cmocka_unit_test(finds),
         cmocka_unit_test(cuts),
