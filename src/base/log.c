@@ -151,23 +151,28 @@ static void str_write(struct line *l, struct str s, size_t bytes_max, bool json)
         quoted_write(l, s, room);
 }
 
+static struct str text_of(const struct log_field *f)
+{
+    return str_of(f->text, (size_t)f->n);
+}
+
 static void value_write(struct line *l, const struct log_field *f, size_t bytes_max, bool json)
 {
     switch (f->kind) {
     case LOG_F_STR:
-        str_write(l, f->value.s, bytes_max, json);
+        str_write(l, text_of(f), bytes_max, json);
         break;
     case LOG_F_WORD:
-        plain_write(l, str_head(f->value.s, WORD_BYTES_MAX), json);
+        plain_write(l, str_head(text_of(f), WORD_BYTES_MAX), json);
         break;
     case LOG_F_INT:
-        l->at = put_i64(l->at, f->value.i);
+        l->at = put_i64(l->at, f->n);
         break;
     case LOG_F_NANOS_USD:
-        l->at = put_decimal(l->at, f->value.i, 9, 0);
+        l->at = put_decimal(l->at, f->n, 9, 0);
         break;
     case LOG_F_US_AS_MS:
-        l->at = put_decimal(l->at, f->value.i, 3, 3);
+        l->at = put_decimal(l->at, f->n, 3, 3);
         break;
     case LOG_F_NULL:
     case LOG_F_END:

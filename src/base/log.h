@@ -41,12 +41,10 @@ enum log_kind {
 
 struct log_field {
     const char *name; /* LOG_NAME_MAX bytes may be read, of which the first `name_n` count */
-    uint8_t name_n;
-    uint8_t kind; /* enum log_kind */
-    union {
-        struct str s;
-        int64_t i;
-    } value;
+    unsigned name_n;
+    enum log_kind kind;
+    const char *text; /* of `n` bytes; NULL where `n` is the value */
+    int64_t n;
 };
 
 /* A name is a literal that needs no escapes; with zeros behind it, it is written in one move. */
@@ -57,11 +55,11 @@ struct log_field {
 static inline struct log_field log_text(const char *name, size_t n, enum log_kind kind,
                                         struct str s)
 {
-    return (struct log_field){name, (uint8_t)n, (uint8_t)kind, {.s = s}};
+    return (struct log_field){name, (unsigned)n, kind, s.p, (int64_t)s.n};
 }
 static inline struct log_field log_number(const char *name, size_t n, enum log_kind kind, int64_t i)
 {
-    return (struct log_field){name, (uint8_t)n, (uint8_t)kind, {.i = i}};
+    return (struct log_field){name, (unsigned)n, kind, NULL, i};
 }
 
 #define log_s(name, str) log_text(LOG_NAME(name), LOG_F_STR, str)
