@@ -7,7 +7,12 @@
 #include "base/err.h"
 #include "base/put.h"
 
-#define LEAST_CAP 128
+/*
+ * Small capacities are a multiple of this, so that malloc finds one that was given back before, of
+ * whatever length the text in it was.
+ */
+#define STEP_CAP  256
+#define SMALL_CAP 1024
 
 void buf_init(struct buf *b, size_t bytes_max)
 {
@@ -33,8 +38,8 @@ static size_t next_cap(const struct buf *b, size_t need)
     size_t cap = b->cap > b->bytes_max / 2 ? b->bytes_max : b->cap * 2;
     if (cap < need)
         cap = need;
-    if (cap < LEAST_CAP)
-        cap = LEAST_CAP;
+    if (cap <= SMALL_CAP)
+        cap = (cap + STEP_CAP - 1) / STEP_CAP * STEP_CAP;
     return cap < b->bytes_max ? cap : b->bytes_max;
 }
 

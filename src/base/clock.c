@@ -9,7 +9,7 @@ static struct {
     int64_t mono_us, wall_us;
 } fake;
 
-static int64_t cached_ms;
+int64_t clock_kept_ms;
 
 #define DIFFERENCE_US_MAX 100000 /* how old the measured difference may be */
 
@@ -57,16 +57,9 @@ int64_t clock_wall_at(int64_t mono_us)
     return mono_us + difference.wall_less_mono_us;
 }
 
-int64_t clock_cached_ms(void)
-{
-    if (cached_ms == 0)
-        clock_refresh();
-    return cached_ms;
-}
-
 void clock_refresh(void)
 {
-    cached_ms = clock_mono_us() / 1000;
+    clock_kept_ms = clock_mono_us() / 1000;
 }
 
 void clock_fake(int64_t mono_us, int64_t wall_us)

@@ -41,15 +41,11 @@ char *head_fields(char *at, const struct http_headers *h)
 
 char *head_chunk(char *at, uint64_t size)
 {
-    int shift = 60;
+    int shift = (63 - __builtin_clzll(size | 1)) & ~3; /* of the first digit */
 
-    while (shift > 0 && (size >> shift) == 0)
-        shift -= 4;
     for (; shift >= 0; shift -= 4)
         *at++ = "0123456789abcdef"[(size >> shift) & 15];
-    *at++ = '\r';
-    *at++ = '\n';
-    return at;
+    return put_str(at, STR("\r\n"));
 }
 
 char *head_date(char *at)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -151,6 +152,15 @@ static void test_numbers(void **state)
     expect_number(10, "10", "a\r\n");
     expect_number(255, "255", "ff\r\n");
     expect_number(4096, "4096", "1000\r\n");
+    for (unsigned bits = 0; bits < 64; bits++) {
+        for (int near = -1; near <= 1; near++) {
+            uint64_t value = (UINT64_C(1) << bits) + (uint64_t)near;
+            char decimal[32], chunk[32];
+            snprintf(decimal, sizeof(decimal), "%llu", (unsigned long long)value);
+            snprintf(chunk, sizeof(chunk), "%llx\r\n", (unsigned long long)value);
+            expect_number(value, decimal, chunk);
+        }
+    }
     expect_number(UINT64_MAX, "18446744073709551615", "ffffffffffffffff\r\n");
 }
 
