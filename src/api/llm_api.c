@@ -275,7 +275,8 @@ static void turn_log(const struct ask *a, int err, int status)
     const struct turn *t = &a->turn;
     const struct target *target = t->target;
     bool priced = t->calls_n > 0 && t->cost_usd_nanos != COST_UNKNOWN;
-    LOG(err && err != E_CLIENT_GONE ? LOG_WARN : LOG_INFO, "turn",
+    LOG_AT(err && err != E_CLIENT_GONE ? LOG_WARN : LOG_INFO,
+           clock_wall_at(t->began_us + t->total_us), "turn",
         log_word("id", str_of(t->id.text, ID_CHARS)), log_word("api", str_from(t->api)),
         log_s("key", t->key.n ? t->key : STR("-")),
         log_s("asked", t->request ? str_head(t->request->model, 128) : STR("-")),
@@ -291,13 +292,16 @@ static void turn_log(const struct ask *a, int err, int status)
 
 static void ask_run(struct visit *v, enum llm_op op, const char *api)
 {
-    struct ask *a = ARENA_NEW(v->x->arena, struct ask);
+    struct ask *a = arena_alloc(v->x->arena, sizeof(*a));
     if (!a) {
         visit_error(v, E_MEMORY);
         return;
     }
     a->sink = (struct llm_sink){.begin = sink_begin, .events = sink_events};
     a->v = v;
+    a->request = (struct llm_request){.body = STR_NONE};
+    a->headers = (struct http_headers){.at = NULL};
+    a->body = NULL;
     a->task = task_self();
     struct turn *t = &a->turn;
     turn_begin(t, &v->gateway->house, v->x->arena, v->x->began_us);

@@ -204,10 +204,10 @@ static inline char *name_put(char *at, const struct log_field *f)
     return at + f->name_n;
 }
 
-static void text_line(struct line *l, enum log_level level, struct str event,
+static void text_line(struct line *l, enum log_level level, int64_t wall_us, struct str event,
                       const struct log_field *fields, size_t bytes_max)
 {
-    l->at = time_put(l->at, clock_wall_us());
+    l->at = time_put(l->at, wall_us);
     *l->at++ = ' ';
     l->at = put_str(l->at, level_names[level]);
     *l->at++ = ' ';
@@ -221,10 +221,10 @@ static void text_line(struct line *l, enum log_level level, struct str event,
     *l->at++ = '\n';
 }
 
-static void json_line(struct line *l, enum log_level level, struct str event,
+static void json_line(struct line *l, enum log_level level, int64_t wall_us, struct str event,
                       const struct log_field *fields, size_t bytes_max)
 {
-    l->at = time_put(put_str(l->at, STR("{\"time\":\"")), clock_wall_us());
+    l->at = time_put(put_str(l->at, STR("{\"time\":\"")), wall_us);
     l->at = put_str(put_str(l->at, STR("\",\"level\":\"")), level_names[level]);
     l->at = put_str(put_str(l->at, STR("\",\"event\":\"")), event);
     *l->at++ = '"';
@@ -237,8 +237,8 @@ static void json_line(struct line *l, enum log_level level, struct str event,
 }
 
 /* Straight into the buffer, behind what is there; false when there is no room. */
-static bool line_write(enum log_level level, struct str event, const struct log_field *fields,
-                       size_t bytes_max)
+static bool line_write(enum log_level level, int64_t wall_us, struct str event,
+                       const struct log_field *fields, size_t bytes_max)
 {
     size_t room = LOG_BUFFER_BYTES - sink.n;
     room = room < LINE_BYTES_MAX ? room : LINE_BYTES_MAX;
@@ -247,22 +247,23 @@ static bool line_write(enum log_level level, struct str event, const struct log_
     char *begin = sink.bytes + sink.n;
     struct line line = {begin, begin + room - LINE_MARGIN, false};
     if (sink.format == LOG_JSON)
-        json_line(&line, level, event, fields, bytes_max);
+        json_line(&line, level, wall_us, event, fields, bytes_max);
     else
-        text_line(&line, level, event, fields, bytes_max);
+        text_line(&line, level, wall_us, event, fields, bytes_max);
     if (!line.full)
         sink.n += (size_t)(line.at - begin);
     return !line.full;
 }
 
-void log_event(enum log_level level, const char *name, const struct log_field *fields)
+void log_event(enum log_level level, int64_t wall_us, const char *name,
+               const struct log_field *fields)
 {
     struct str event = str_head(str_from(name), WORD_BYTES_MAX);
     pthread_mutex_lock(&sink.lock);
     if (LOG_BUFFER_BYTES - sink.n < LINE_BYTES_MAX)
         flush_locked();
-    if (!line_write(level, event, fields, VALUE_BYTES_MAX) &&
-        !line_write(level, event, fields, VALUE_BYTES_SHORT))
+    if (!line_write(level, wall_us, event, fields, VALUE_BYTES_MAX) &&
+        !line_write(level, wall_us, event, fields, VALUE_BYTES_SHORT))
         sink.dropped++;
     if (level >= LOG_WARN)
         flush_locked();

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/macros.h"
 #include "base/str.h"
 
@@ -76,13 +77,17 @@ static inline struct log_field log_number(const char *name, size_t n, enum log_k
 /* `path` NULL or "-" is standard error. 0 or E_IO. Called again, it reopens (log rotation). */
 MUSTCHECK int log_open(const char *path, enum log_format format, enum log_level least);
 bool log_wants(enum log_level level);
-void log_event(enum log_level level, const char *name, const struct log_field *fields);
+void log_event(enum log_level level, int64_t wall_us, const char *name,
+               const struct log_field *fields);
 
 /* LOG(LOG_INFO, "ready") or LOG(LOG_INFO, "turn", log_z("model", model), log_ms("ms", us)) */
-#define LOG(level, event, ...)                                                                     \
+#define LOG(level, event, ...) LOG_AT(level, clock_wall_us(), event __VA_OPT__(, ) __VA_ARGS__)
+
+/* The same for what happened at a known time, so that no clock has to be read. */
+#define LOG_AT(level, wall_us, event, ...)                                                         \
     do {                                                                                           \
         if (log_wants(level))                                                                      \
-            log_event(level, event,                                                                \
+            log_event(level, wall_us, event,                                                       \
                       (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) LOG_END});             \
     } while (0)
 

@@ -20,8 +20,9 @@ static int headers_make(const struct llm_call *c, struct http_headers *h)
     int err = http_headers_reserve(h, 4 + p->headers.n + (c->headers ? c->headers->n : 0));
     if (!err)
         err = http_headers_add_as(h, FIELD_HOST, STR("Host"), c->endpoint->host_header);
-    if (!err && key.n)
-        err = http_headers_add(h, p->key_header, key);
+    if (!err && key.n) /* good: the configuration's was checked, the client's was parsed */
+        err = http_headers_append(
+            h, (struct http_header){p->key_header, key, http_field_of(p->key_header)});
     if (!err)
         err = http_headers_append(h, is_json);
     if (!err)

@@ -139,7 +139,7 @@ static void every_json_line_is_json(void **state)
         }
         fields[3] = LOG_END;
         begin(LOG_JSON, LOG_INFO);
-        log_event(LOG_ERROR, "e", fields);
+        log_event(LOG_ERROR, START_US, "e", fields);
         struct str line = written();
         assert_true(line.n > 0);
         assert_int_equal(str_find(line, STR("\n")), line.n - 1);
@@ -158,7 +158,7 @@ static void long_values_are_cut(void **state)
     fields[0] = log_s("v", str_of(value[0], 3000));
     fields[1] = LOG_END;
     begin(LOG_TEXT, LOG_INFO);
-    log_event(LOG_WARN, "e", fields);
+    log_event(LOG_WARN, START_US, "e", fields);
     assert_int_equal(written().n, strlen(TIME " warn e v=") + 512 + 1);
     memset(value, '\1', sizeof(value)); /* six bytes each when escaped */
     for (int i = 0; i < 40; i++)
@@ -166,7 +166,7 @@ static void long_values_are_cut(void **state)
     fields[40] = LOG_END;
     begin(LOG_JSON, LOG_INFO);
     uint64_t dropped = log_lines_dropped();
-    log_event(LOG_WARN, "e", fields);
+    log_event(LOG_WARN, START_US, "e", fields);
     struct str line = written();
     assert_int_equal(log_lines_dropped(), dropped);
     assert_int_equal(yyjson_obj_size(json_peek(line)), 43);
@@ -203,7 +203,8 @@ static void the_buffer_is_filled_to_its_end(enum log_format format)
                             : log_s("a_name_as_long_as_it_may_be", str_of(value[k], n));
         }
         fields[12] = LOG_END;
-        log_event(LOG_INFO, "an event with a name that is longer than it should be", fields);
+        log_event(LOG_INFO, START_US, "an event with a name that is longer than it should be",
+                  fields);
     }
     lines -= (int)(log_lines_dropped() - dropped);
     size_t total = 0;
