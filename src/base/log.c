@@ -156,7 +156,8 @@ static struct str text_of(const struct log_field *f)
     return str_of(f->text, (size_t)f->n);
 }
 
-static void value_write(struct line *l, const struct log_field *f, size_t bytes_max, bool json)
+/* Once for each format, with what only the other one needs left out. */
+static ALWAYS_INLINE void value_write(struct line *l, const struct log_field *f, size_t bytes_max, bool json)
 {
     switch (f->kind) {
     case LOG_F_STR:
