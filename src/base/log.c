@@ -157,7 +157,8 @@ static struct str text_of(const struct log_field *f)
 }
 
 /* Once for each format, with what only the other one needs left out. */
-static ALWAYS_INLINE void value_write(struct line *l, const struct log_field *f, size_t bytes_max, bool json)
+static ALWAYS_INLINE void value_write(struct line *l, const struct log_field *f, size_t bytes_max,
+                                      bool json)
 {
     switch (f->kind) {
     case LOG_F_STR:
