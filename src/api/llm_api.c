@@ -9,9 +9,9 @@
 
 #include "api/pass.h"
 #include "api/visit.h"
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/put.h"
 #include "llm/openai.h"
 #include "rt/task.h"
 
@@ -32,20 +32,25 @@ struct ask {
 
 static int header_number(struct http_headers *h, struct arena *arena, struct str name, int64_t n)
 {
-    char digits[32];
-    struct buf text = {.p = digits, .cap = sizeof(digits), .bytes_max = sizeof(digits)};
-    buf_i64(&text, n); /* fits, so that nothing is allocated */
-    struct str kept = arena_str(arena, buf_view(&text));
-    return kept.p ? http_headers_add(h, name, kept) : E_MEMORY;
+    char *text = arena_alloc(arena, PUT_DECIMAL_MAX);
+    if (!text)
+        return E_MEMORY;
+    return http_headers_add(h, name, str_of(text, (size_t)(put_i64(text, n) - text)));
 }
 
-static int header_usd(struct http_headers *h, struct arena *arena, struct str name, int64_t nanos)
+/* `value` is known to be good. */
+static int own_header(struct http_headers *h, struct str name, struct str value)
 {
-    char digits[64];
-    struct buf text = {.p = digits, .cap = sizeof(digits), .bytes_max = sizeof(digits)};
-    json_usd(&text, nanos);
-    struct str kept = text.failed ? STR_NONE : arena_str(arena, buf_view(&text));
-    return kept.p ? http_headers_add(h, name, kept) : E_MEMORY;
+    return http_headers_append(h, (struct http_header){name, value, FIELD_X_SLUICE});
+}
+
+static int own_decimal(struct http_headers *h, struct arena *arena, struct str name, int64_t value,
+                       unsigned places)
+{
+    char *text = arena_alloc(arena, PUT_DECIMAL_MAX);
+    if (!text)
+        return E_MEMORY;
+    return own_header(h, name, str_of(text, (size_t)(put_decimal(text, value, places, 0) - text)));
 }
 
 /* x-sluice-*: what the manual promises of every answer. The cost is known when the answer is. */
@@ -53,19 +58,20 @@ static int own_headers(struct ask *a, struct http_headers *h, int64_t overhead_u
 {
     struct arena *arena = a->v->x->arena;
     const struct turn *t = &a->turn;
-    int err = http_headers_add(h, STR("x-sluice-id"), str_of(t->id.text, ID_CHARS));
+    int err = own_header(h, STR("x-sluice-id"), str_of(t->id.text, ID_CHARS));
     if (!err && t->target) {
         struct str model = arena_join(arena, t->target->provider->prefix, t->target->model);
-        err = model.p ? http_headers_add(h, STR("x-sluice-model"), model) : E_MEMORY;
+        err = model.p ? http_headers_add_as(h, FIELD_X_SLUICE, STR("x-sluice-model"), model)
+                      : E_MEMORY;
     }
     if (!err && t->route.lane.n)
-        err = http_headers_add(h, STR("x-sluice-lane"), t->route.lane);
+        err = http_headers_add_as(h, FIELD_X_SLUICE, STR("x-sluice-lane"), t->route.lane);
     if (!err)
-        err = http_headers_add(h, STR("x-sluice-cache"), STR("off"));
+        err = own_header(h, STR("x-sluice-cache"), STR("off"));
     if (!err && whole && t->calls_n > 0 && t->cost_usd_nanos != COST_UNKNOWN)
-        err = header_usd(h, arena, STR("x-sluice-cost-usd"), t->cost_usd_nanos);
+        err = own_decimal(h, arena, STR("x-sluice-cost-usd"), t->cost_usd_nanos, 9);
     if (!err && t->target)
-        err = header_number(h, arena, STR("x-sluice-overhead-us"), overhead_us);
+        err = own_decimal(h, arena, STR("x-sluice-overhead-us"), overhead_us, 0);
     return err;
 }
 
@@ -83,10 +89,10 @@ static int sink_begin(struct llm_sink *sink, int status, const struct http_heade
     struct http_headers headers;
     http_headers_init(&headers, a->v->x->arena);
     const struct turn *t = &a->turn;
-    int64_t call_us = clock_mono_us() - t->call->began_us; /* the call that is under way */
+    int64_t overhead_us = t->call->began_us - t->began_us - t->upstream_us;
     int err = pass_downstream(from, &headers);
     if (!err)
-        err = own_headers(a, &headers, turn_overhead_us(t) - call_us, false);
+        err = own_headers(a, &headers, overhead_us, false);
     return err ? err : exchange_begin(a->v->x, status, &headers, -1);
 }
 
@@ -210,9 +216,20 @@ static void client_left(void *arg)
     task_cancel(a->task, E_CLIENT_GONE);
 }
 
-static struct str header_tag(const struct exchange *x, struct str name)
+/* x-sluice-task and its like; of two that have the same name the first counts. */
+static void tags_read(const struct http_headers *h, struct turn *t)
 {
-    return str_head(http_headers_get(&x->headers, name), TAG_BYTES_MAX);
+    for (unsigned i = 0; i < h->n; i++) {
+        const struct http_header *f = &h->at[i];
+        if (f->field != FIELD_X_SLUICE)
+            continue;
+        struct str *tag = str_eq_nocase(f->name, STR("x-sluice-task"))      ? &t->task
+                          : str_eq_nocase(f->name, STR("x-sluice-session")) ? &t->session
+                          : str_eq_nocase(f->name, STR("x-sluice-tags"))    ? &t->tags
+                                                                            : NULL;
+        if (tag && !tag->p)
+            *tag = str_head(f->value, TAG_BYTES_MAX);
+    }
 }
 
 static void who_asks(struct ask *a)
@@ -221,12 +238,10 @@ static void who_asks(struct ask *a)
     struct turn *t = &a->turn;
     t->tenant = a->v->key ? a->v->key->tenant : STR_NONE;
     t->key = a->v->key ? a->v->key->public_part : STR_NONE;
-    t->task = header_tag(x, STR("x-sluice-task"));
-    t->session = header_tag(x, STR("x-sluice-session"));
-    t->tags = header_tag(x, STR("x-sluice-tags"));
+    tags_read(&x->headers, t);
     /* What is no key of ours is the provider's own, where the configuration lets it pass. */
     if (!a->v->key)
-        t->pass_key = http_headers_get(&x->headers, STR("Authorization"));
+        t->pass_key = http_headers_value(&x->headers, FIELD_AUTHORIZATION);
 }
 
 static int request_take(struct ask *a, enum llm_op op)
@@ -260,30 +275,33 @@ static void turn_log(const struct ask *a, int err, int status)
     const struct turn *t = &a->turn;
     const struct target *target = t->target;
     bool priced = t->calls_n > 0 && t->cost_usd_nanos != COST_UNKNOWN;
-    LOG(err && err != E_CLIENT_GONE ? LOG_WARN : LOG_INFO, "turn",
-        log_s("id", str_of(t->id.text, ID_CHARS)), log_z("api", t->api),
+    LOG_AT(err && err != E_CLIENT_GONE ? LOG_WARN : LOG_INFO,
+           clock_wall_at(t->began_us + t->total_us), "turn",
+        log_word("id", str_of(t->id.text, ID_CHARS)), log_word("api", str_from(t->api)),
         log_s("key", t->key.n ? t->key : STR("-")),
         log_s("asked", t->request ? str_head(t->request->model, 128) : STR("-")),
         log_s("provider", target ? target->provider->name : STR("-")),
         log_s("model", target ? str_head(target->model, 128) : STR("-")),
-        log_i("status", status), log_z("error", err ? err_code(err) : "-"),
+        log_i("status", status), log_word("error", str_from(err ? err_code(err) : "-")),
         log_i("in", tokens_prompt(&t->tokens)), log_i("out", tokens_completion(&t->tokens)),
-        log_z("counted", token_source_name(t->tokens.source)),
-        priced ? log_usd("usd", t->cost_usd_nanos)
-               : (struct log_field){"usd", LOG_F_NULL, {.i = 0}},
-        log_i("calls", t->calls_n), log_ms("ms", clock_mono_us() - t->began_us),
-        log_ms("overhead_ms", turn_overhead_us(t)));
+        log_word("counted", str_from(token_source_name(t->tokens.source))),
+        priced ? log_usd("usd", t->cost_usd_nanos) : log_null("usd"),
+        log_i("calls", t->calls_n), log_ms("ms", t->total_us),
+        log_ms("overhead_ms", t->overhead_us));
 }
 
 static void ask_run(struct visit *v, enum llm_op op, const char *api)
 {
-    struct ask *a = ARENA_NEW(v->x->arena, struct ask);
+    struct ask *a = arena_alloc(v->x->arena, sizeof(*a));
     if (!a) {
         visit_error(v, E_MEMORY);
         return;
     }
     a->sink = (struct llm_sink){.begin = sink_begin, .events = sink_events};
     a->v = v;
+    a->request = (struct llm_request){.body = STR_NONE};
+    a->headers = (struct http_headers){.at = NULL};
+    a->body = NULL;
     a->task = task_self();
     struct turn *t = &a->turn;
     turn_begin(t, &v->gateway->house, v->x->arena, v->x->began_us);
@@ -303,8 +321,8 @@ static void ask_run(struct visit *v, enum llm_op op, const char *api)
     int status = answer(a, err);
     if (!err && status == 499)
         err = E_CLIENT_GONE;
-    turn_log(a, err, status);
     turn_end(t, err, status, (int64_t)v->x->bytes_out);
+    turn_log(a, err, status);
     free(a->body);
 }
 

@@ -63,13 +63,18 @@ void visit_refuse(void *arg, struct exchange *x, int err, const char *text)
  */
 static int key_presented(struct visit *v, struct str *ret_text)
 {
-    static const struct str names[] = {{"Authorization", 13}, {"api-key", 7}, {"x-api-key", 9}};
+    static const struct {
+        enum http_field field;
+        const char *name;
+    } places[] = {{FIELD_AUTHORIZATION, "Authorization"},
+                  {FIELD_API_KEY, "api-key"},
+                  {FIELD_X_API_KEY, "x-api-key"}};
     const struct http_headers *h = &v->x->headers;
     *ret_text = STR_NONE;
-    for (unsigned i = 0; i < ARRAY_LEN(names) && ret_text->n == 0; i++) {
-        if (http_headers_count(h, names[i]) > 1)
-            return fault_set(&v->fault, E_BAD_REQUEST, "'%s' stands twice", names[i].p);
-        *ret_text = http_headers_get(h, names[i]);
+    for (unsigned i = 0; i < ARRAY_LEN(places) && ret_text->n == 0; i++) {
+        if (http_headers_times(h, places[i].field) > 1)
+            return fault_set(&v->fault, E_BAD_REQUEST, "'%s' stands twice", places[i].name);
+        *ret_text = http_headers_value(h, places[i].field);
     }
     return 0;
 }
@@ -148,15 +153,15 @@ static int needs_check(struct visit *v, enum route_needs needs)
 
 static bool path_matches(const struct route_row *r, struct str path, struct str *ret_rest)
 {
-    struct str pattern = str_from(r->path);
-    if (!str_ends(pattern, STR("*")))
+    struct str pattern = r->path;
+    if (pattern.p[pattern.n - 1] != '*')
         return str_eq(path, pattern);
     pattern.n--;
     if (!str_starts(path, pattern))
         return false;
     *ret_rest = str_tail(path, pattern.n);
     /* "/v1/files*" is /v1/files and /v1/files/..., not /v1/filesystem */
-    return str_ends(pattern, STR("/")) ? ret_rest->n > 0
+    return pattern.p[pattern.n - 1] == '/' ? ret_rest->n > 0
                                        : ret_rest->n == 0 || ret_rest->p[0] == '/';
 }
 
@@ -167,7 +172,7 @@ static bool method_matches(const struct route_row *r, enum http_method m)
 
 static const struct route_row *route_find(struct visit *v, bool *ret_other_method)
 {
-    for (const struct route_row *r = routes; r->path; r++) {
+    for (const struct route_row *r = routes; r->path.p; r++) {
         if (!path_matches(r, v->path, &v->rest))
             continue;
         if (method_matches(r, v->x->method))
@@ -185,8 +190,8 @@ static int route_missing(struct visit *v, bool other_method)
                          STR_ARGS(str_head(v->x->method_text, 16)));
     struct str words[64];
     unsigned n = 0;
-    for (const struct route_row *r = routes; r->path && n < ARRAY_LEN(words); r++)
-        words[n++] = str_from(r->path);
+    for (const struct route_row *r = routes; r->path.p && n < ARRAY_LEN(words); r++)
+        words[n++] = r->path;
     struct str near = str_nearest(v->path, words, n);
     return fault_set(&v->fault, E_NOT_FOUND, "there is no %.*s here%s%.*s%s",
                      STR_ARGS(str_head(v->path, 80)), near.n ? "; did you mean " : "",
@@ -197,14 +202,28 @@ static int route_missing(struct visit *v, bool other_method)
  * "/v1/audio/../files" would be one path to us and another to a server that tidies paths up, past
  * the keys' and routes' rules: nothing that can be tidied is let in.
  */
-static bool path_is_plain(struct str path)
+bool path_is_plain(struct str path)
 {
-    static const struct str odd[] = {{"%2e", 3}, {"%2E", 3}, {"%5c", 3}, {"%5C", 3},
-                                     {"\\", 1},  {"//", 2},  {"/./", 3}, {"/../", 4}};
-    for (unsigned i = 0; i < ARRAY_LEN(odd); i++)
-        if (str_find(path, odd[i]) >= 0)
+    for (size_t i = 0; i < path.n; i++) {
+        const char *p = path.p + i;
+        size_t left = path.n - i; /* with this byte */
+        if (LIKELY(*p > '\\'))
+            continue; /* a small letter, or a byte that no path has */
+        if (*p == '\\')
             return false;
-    return !str_ends(path, STR("/.")) && !str_ends(path, STR("/.."));
+        if (*p == '%' && left >= 3 &&
+            ((p[1] == '2' && (p[2] | 0x20) == 'e') || (p[1] == '5' && (p[2] | 0x20) == 'c')))
+            return false;
+        if (*p != '/')
+            continue;
+        size_t dots = 0;
+        while (dots < 2 && dots + 1 < left && p[1 + dots] == '.')
+            dots++;
+        bool ends = dots + 1 == left;
+        if (ends ? dots > 0 : p[1 + dots] == '/')
+            return false;
+    }
+    return true;
 }
 
 void visit_handle(void *arg, struct exchange *x)

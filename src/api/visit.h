@@ -33,6 +33,9 @@ YIELDS void visit_refuse(void *arg, struct exchange *x, int err, const char *tex
 YIELDS void visit_error(struct visit *v, int err);
 YIELDS void visit_json(struct visit *v, int status, struct str json);
 
+/* Has the path nothing that a server behind us could tidy up? */
+MUSTCHECK bool path_is_plain(struct str path);
+
 enum route_needs {
     NEEDS_NOTHING, /* health */
     NEEDS_KEY,     /* a key where keys are required, else the local door */
@@ -41,13 +44,13 @@ enum route_needs {
 
 struct route_row {
     enum http_method method;
-    const char *path; /* a star at the end takes whatever follows */
+    struct str path; /* a star at the end takes whatever follows */
     enum route_needs needs;
     YIELDS void (*handle)(struct visit *v);
     const char *summary;
 };
 
-/* All routes; ends with a row whose path is NULL. In routes.c. */
+/* All routes; ends with a row without a path. In routes.c. */
 extern const struct route_row routes[];
 
 /* The handlers, a file a group. */

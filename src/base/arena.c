@@ -5,7 +5,6 @@
 
 /* How much memory the free list of blocks keeps for the next requests. */
 #define POOL_BYTES_MAX (16u * 1024 * 1024)
-#define ALIGNMENT      16
 
 /* malloc's own header completes a block to ARENA_BLOCK bytes, so blocks tile whole pages. */
 #define BLOCK_MALLOC_BYTES (ARENA_BLOCK - sizeof(size_t))
@@ -35,7 +34,7 @@ struct arena_block {
     size_t bytes; /* of the whole block, this header included; ARENA_BLOCK for the usual ones */
 };
 
-_Static_assert(sizeof(struct arena_block) % ALIGNMENT == 0, "pieces behind it are aligned");
+_Static_assert(sizeof(struct arena_block) % ARENA_ALIGNMENT == 0, "pieces behind it are aligned");
 
 static struct {
     struct arena_block *free;
@@ -127,13 +126,13 @@ static bool block_add(struct arena *a)
     return true;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_alloc_slow(struct arena *a, size_t size)
 {
     if (UNLIKELY(size > SIZE_MAX / 2))
         return NULL;
     /* An empty piece is one byte long, since NULL would mean that there is no room. */
-    size_t step = (size + !size + ALIGNMENT - 1 + GAP) & ~(size_t)(ALIGNMENT - 1);
-    if (UNLIKELY(step > (size_t)(a->end - a->at))) {
+    size_t step = (size + !size + ARENA_ALIGNMENT - 1 + GAP) & ~(size_t)(ARENA_ALIGNMENT - 1);
+    if (step > (size_t)(a->end - a->at)) {
         if (step > LARGE_BYTES)
             return large_alloc(a, step);
         if (!block_add(a))

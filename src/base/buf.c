@@ -5,8 +5,14 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/put.h"
 
-#define LEAST_CAP 128
+/*
+ * Small capacities are a multiple of this, so that malloc finds one that was given back before, of
+ * whatever length the text in it was.
+ */
+#define STEP_CAP  256
+#define SMALL_CAP 1024
 
 void buf_init(struct buf *b, size_t bytes_max)
 {
@@ -32,8 +38,8 @@ static size_t next_cap(const struct buf *b, size_t need)
     size_t cap = b->cap > b->bytes_max / 2 ? b->bytes_max : b->cap * 2;
     if (cap < need)
         cap = need;
-    if (cap < LEAST_CAP)
-        cap = LEAST_CAP;
+    if (cap <= SMALL_CAP)
+        cap = (cap + STEP_CAP - 1) / STEP_CAP * STEP_CAP;
     return cap < b->bytes_max ? cap : b->bytes_max;
 }
 
@@ -55,22 +61,11 @@ int buf_reserve(struct buf *b, size_t more)
 int buf_add(struct buf *b, const void *bytes, size_t n)
 {
     int err = buf_reserve(b, n);
-    if (err)
+    if (err || n == 0)
         return err;
-    if (n)
-        memcpy(b->p + b->n, bytes, n);
+    put_bytes(b->p + b->n, bytes, n);
     b->n += n;
     return 0;
-}
-
-int buf_str(struct buf *b, struct str s)
-{
-    return buf_add(b, s.p, s.n);
-}
-
-int buf_char(struct buf *b, char c)
-{
-    return buf_add(b, &c, 1);
 }
 
 /* vsnprintf wants a byte for its NUL, which the ceiling need not have: long text goes around. */
@@ -108,43 +103,20 @@ int buf_printf(struct buf *b, const char *fmt, ...)
 
 int buf_u64(struct buf *b, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    return buf_add(b, digits + at, sizeof(digits) - at);
+    char digits[PUT_U64_MAX];
+    return buf_add(b, digits, (size_t)(put_u64(digits, value) - digits));
 }
 
 int buf_i64(struct buf *b, int64_t value)
 {
-    return buf_decimal(b, value, 0, 0);
+    char text[PUT_DECIMAL_MAX];
+    return buf_add(b, text, (size_t)(put_i64(text, value) - text));
 }
-
-#define PLACES_MAX 18
 
 int buf_decimal(struct buf *b, int64_t value, unsigned places, unsigned places_least)
 {
-    char text[1 + 20 + 1]; /* sign, digits, point */
-    size_t at = sizeof(text);
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    places = places < PLACES_MAX ? places : PLACES_MAX;
-    bool begun = false;
-    for (unsigned place = places; place > 0; place--, rest /= 10) {
-        begun = begun || rest % 10 != 0 || place <= places_least;
-        if (begun)
-            text[--at] = (char)('0' + rest % 10);
-    }
-    if (begun)
-        text[--at] = '.';
-    do {
-        text[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (value < 0)
-        text[--at] = '-';
-    return buf_add(b, text + at, sizeof(text) - at);
+    char text[PUT_DECIMAL_MAX];
+    return buf_add(b, text, (size_t)(put_decimal(text, value, places, places_least) - text));
 }
 
 void buf_drop(struct buf *b, size_t n)

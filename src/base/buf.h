@@ -36,17 +36,31 @@ MUSTCHECK int buf_reserve(struct buf *b, size_t more);
 
 /* Each adds all or nothing, returns 0 or the error, and keeps the first error in b->failed. */
 int buf_add(struct buf *b, const void *bytes, size_t n);
-int buf_str(struct buf *b, struct str s);
-int buf_char(struct buf *b, char c);
+static inline int buf_str(struct buf *b, struct str s)
+{
+    return buf_add(b, s.p, s.n);
+}
+static inline int buf_char(struct buf *b, char c)
+{
+    if (UNLIKELY(b->n == b->cap))
+        return buf_add(b, &c, 1);
+    b->p[b->n++] = c;
+    return 0;
+}
 int buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 int buf_u64(struct buf *b, uint64_t value);
 int buf_i64(struct buf *b, int64_t value);
+int buf_decimal(struct buf *b, int64_t value, unsigned places,
+                unsigned places_least); /* as put_decimal */
 
-/*
- * `value` divided by 10 to the `places` (at most 18), exact: (1234567, 9) is 0.001234567. Zeros at
- * the end go, down to `places_least` decimals: (12000, 3, 3) is 12.000, (12000, 3, 0) is 12.
- */
-int buf_decimal(struct buf *b, int64_t value, unsigned places, unsigned places_least);
+/* Makes `n` further bytes part of the buf, for the caller to write; NULL where an append fails. */
+MUSTCHECK static inline char *buf_extend(struct buf *b, size_t n)
+{
+    if (UNLIKELY(n > b->cap - b->n) && buf_reserve(b, n) != 0)
+        return NULL;
+    b->n += n;
+    return b->p + b->n - n;
+}
 
 /* Removes the first `n` bytes and moves the rest to the front. */
 void buf_drop(struct buf *b, size_t n);

@@ -9,7 +9,13 @@ static struct {
     int64_t mono_us, wall_us;
 } fake;
 
-static int64_t cached_ms;
+int64_t clock_kept_ms;
+
+#define DIFFERENCE_US_MAX 100000 /* how old the measured difference may be */
+
+static struct {
+    int64_t measured_us, wall_less_mono_us;
+} difference;
 
 /* 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z */
 #define ISO_MS_MIN (-62167219200000LL)
@@ -32,16 +38,28 @@ int64_t clock_wall_us(void)
     return UNLIKELY(fake.on) ? fake.wall_us : read_us(CLOCK_REALTIME);
 }
 
-int64_t clock_cached_ms(void)
+/* Halfway between two readings of the one clock stands the reading of the other. */
+static void difference_measure(void)
 {
-    if (cached_ms == 0)
-        clock_refresh();
-    return cached_ms;
+    int64_t before = clock_mono_us();
+    int64_t wall = clock_wall_us();
+    int64_t after = clock_mono_us();
+    difference.measured_us = after;
+    difference.wall_less_mono_us = wall - (before + after) / 2;
+}
+
+int64_t clock_wall_at(int64_t mono_us)
+{
+    if (UNLIKELY(fake.on))
+        return fake.wall_us + (mono_us - fake.mono_us);
+    if (UNLIKELY(mono_us - difference.measured_us > DIFFERENCE_US_MAX))
+        difference_measure();
+    return mono_us + difference.wall_less_mono_us;
 }
 
 void clock_refresh(void)
 {
-    cached_ms = clock_mono_us() / 1000;
+    clock_kept_ms = clock_mono_us() / 1000;
 }
 
 void clock_fake(int64_t mono_us, int64_t wall_us)

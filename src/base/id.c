@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
@@ -46,29 +47,34 @@ uint64_t random_u64(void)
  */
 #define STEP_BACK_MS_MAX 60000
 
-void id_new(struct id *ret_id)
+/* Five bits a character, the last ones of `value`. */
+static void chars_put(char *to, unsigned n, uint64_t value)
+{
+    for (; n > 0; n--, value >>= 5)
+        to[n - 1] = alphabet[value & 31];
+}
+
+void id_new_at(struct id *ret_id, int64_t wall_us)
 {
     static int64_t last_ms;
-    static uint64_t low; /* 60 of the 80 random bits; the other 20 are drawn with each new ms */
-    static uint64_t high;
-    int64_t now_ms = clock_wall_us() / 1000;
+    static char begin[14]; /* of all ids of that millisecond: its time and 20 random bits */
+    static uint64_t low;   /* the other 60 */
+    int64_t now_ms = wall_us / 1000;
     if (now_ms > last_ms || now_ms < last_ms - STEP_BACK_MS_MAX) {
         last_ms = now_ms;
+        chars_put(begin, 10, (uint64_t)last_ms);
         /* The top bit stays free, so that counting up within a millisecond has room. */
         low = random_u64() >> 5;
-        high = random_u64() >> 44;
+        chars_put(begin + 10, 4, random_u64() >> 44);
     } else {
         low += 1 + random_u64() % 1024;
     }
-    uint64_t time = (uint64_t)last_ms;
-    char *p = ret_id->text;
-    for (int i = 9; i >= 0; i--, time >>= 5)
-        p[i] = alphabet[time & 31];
-    uint64_t part = high;
-    for (int i = 13; i >= 10; i--, part >>= 5)
-        p[i] = alphabet[part & 31];
-    part = low;
-    for (int i = 25; i >= 14; i--, part >>= 5)
-        p[i] = alphabet[part & 31];
-    p[ID_CHARS] = '\0';
+    memcpy(ret_id->text, begin, sizeof(begin));
+    chars_put(ret_id->text + sizeof(begin), ID_CHARS - sizeof(begin), low);
+    ret_id->text[ID_CHARS] = '\0';
+}
+
+void id_new(struct id *ret_id)
+{
+    id_new_at(ret_id, clock_wall_us());
 }

@@ -19,7 +19,8 @@ struct id {
     char text[ID_CHARS + 1]; /* NUL-terminated */
 };
 
-void id_new(struct id *ret_id);         /* loop thread */
+void id_new(struct id *ret_id); /* loop thread */
+void id_new_at(struct id *ret_id, int64_t wall_us);
 void random_bytes(void *out, size_t n); /* from the system, fit for secrets */
 uint64_t random_u64(void);              /* fast, not for secrets; loop thread */
 

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/put.h"
+#include "base/word.h"
 
 /*
  * A value longer than this is cut. Escaped, a byte becomes at most six, so a line has room for
@@ -18,6 +20,18 @@
 #define VALUE_BYTES_MAX   512
 #define VALUE_BYTES_SHORT 48
 #define LINE_BYTES_MAX    16384
+
+/*
+ * Behind its end a line has this much room more, so that only values of others are asked whether
+ * they fit: a word of ours, a number and their names always do.
+ */
+#define LINE_MARGIN    96
+#define WORD_BYTES_MAX 32
+
+struct line {
+    char *at, *end;
+    bool full; /* something did not fit: the line is worth nothing */
+};
 
 /* The one mutable global that the house allows: where lines go. `lock` guards all but `least`. */
 static struct {
@@ -30,7 +44,7 @@ static struct {
     char bytes[LOG_BUFFER_BYTES];
 } sink = {.least = LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO};
 
-static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static const struct str level_names[] = {{"debug", 5}, {"info", 4}, {"warn", 4}, {"error", 5}};
 
 /* Writes what is collected; what a full pipe does not take yet stays for the next time. */
 static void flush_locked(void)
@@ -93,52 +107,85 @@ uint64_t log_lines_dropped(void)
     return dropped;
 }
 
-/* May the value stand in a text line without quotes? Beyond ASCII, quoting decides what is safe. */
+/* Beyond ASCII, quoting decides what is safe. A byte over 0x7e has its high bit, or gets it from
+ * the addition. */
+static ALWAYS_INLINE bool word_is_odd(uint64_t word)
+{
+    uint64_t high = (word + WORD_ONES) | word;
+    return ((high & WORD_HIGHS) | word_below(word, ' ' + 1) | word_has(word, '"') |
+            word_has(word, '=') | word_has(word, '\\')) != 0;
+}
+
+/* May the value stand in a text line without quotes, and between quotes without escapes? */
 static bool is_bare(struct str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\')
-            return false;
-    }
-    return s.n > 0;
+    return s.n > 0 && !word_any(s.p, s.n, word_is_odd);
 }
 
-static void str_write(struct buf *line, struct str s, size_t bytes_max, bool json)
+static void plain_write(struct line *l, struct str s, bool json)
 {
-    s = str_head_utf8(s, bytes_max);
-    if (s.p == NULL)
-        buf_str(line, json ? STR("null") : STR("-"));
-    else if (json || !is_bare(s))
-        json_quote(line, s);
-    else
-        buf_str(line, s);
+    if (json)
+        *l->at++ = '"';
+    l->at = put_str(l->at, s);
+    if (json)
+        *l->at++ = '"';
 }
 
-static void value_write(struct buf *line, const struct log_field *f, size_t bytes_max, bool json)
+static NOINLINE void quoted_write(struct line *l, struct str s, size_t room)
+{
+    struct buf quoted = {.p = l->at, .cap = room, .bytes_max = room};
+    l->full |= json_quote(&quoted, s) != 0;
+    l->at += quoted.n;
+}
+
+static void str_write(struct line *l, struct str s, size_t bytes_max, bool json)
+{
+    if (s.n > bytes_max)
+        s = str_head_utf8(s, bytes_max);
+    size_t room = l->at < l->end ? (size_t)(l->end - l->at) : 0;
+    if (s.p == NULL)
+        l->at = put_str(l->at, json ? STR("null") : STR("-"));
+    else if (s.n <= room && is_bare(s))
+        plain_write(l, s, json);
+    else
+        quoted_write(l, s, room);
+}
+
+static struct str text_of(const struct log_field *f)
+{
+    return str_of(f->text, (size_t)f->n);
+}
+
+/* Once for each format, with what only the other one needs left out. */
+static ALWAYS_INLINE void value_write(struct line *l, const struct log_field *f, size_t bytes_max,
+                                      bool json)
 {
     switch (f->kind) {
     case LOG_F_STR:
-        str_write(line, f->value.s, bytes_max, json);
+        str_write(l, text_of(f), bytes_max, json);
+        break;
+    case LOG_F_WORD:
+        plain_write(l, str_head(text_of(f), WORD_BYTES_MAX), json);
         break;
     case LOG_F_INT:
-        buf_i64(line, f->value.i);
+        l->at = put_i64(l->at, f->n);
         break;
     case LOG_F_NANOS_USD:
-        json_usd(line, f->value.i);
+        l->at = put_decimal(l->at, f->n, 9, 0);
         break;
     case LOG_F_US_AS_MS:
-        buf_decimal(line, f->value.i, 3, 3);
+        l->at = put_decimal(l->at, f->n, 3, 3);
         break;
     case LOG_F_NULL:
     case LOG_F_END:
-        str_write(line, STR_NONE, 0, json);
+        str_write(l, STR_NONE, 0, json);
         break;
     }
+    l->full |= l->at > l->end;
 }
 
 /* "2026-11-24T15:04:05" changes once a second; the date is most of what it costs. */
-static void time_write(struct buf *line, int64_t wall_us)
+static char *time_put(char *at, int64_t wall_us)
 {
     static int64_t second = -1;
     static char text[25];
@@ -147,71 +194,79 @@ static void time_write(struct buf *line, int64_t wall_us)
         second = now;
         clock_iso(now * 1000000, text);
     }
-    int ms = (int)(wall_us / 1000 % 1000);
-    char fraction[4] = {(char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10),
-                        'Z'};
-    buf_add(line, text, 20); /* up to and with the point */
-    buf_add(line, fraction, sizeof(fraction));
+    at = put_str(at, str_of(text, 20)); /* up to and with the point */
+    at = put_digits(at, (unsigned)(wall_us / 1000 % 1000), 3);
+    return put_str(at, STR("Z"));
 }
 
-static void text_line(struct buf *line, enum log_level level, const char *event,
+/* With the move of a fixed size that the margin allows. */
+static inline char *name_put(char *at, const struct log_field *f)
+{
+    memcpy(at, f->name, LOG_NAME_MAX);
+    return at + f->name_n;
+}
+
+static void text_line(struct line *l, enum log_level level, int64_t wall_us, struct str event,
                       const struct log_field *fields, size_t bytes_max)
 {
-    time_write(line, clock_wall_us());
-    buf_char(line, ' ');
-    buf_str(line, str_from(level_names[level]));
-    buf_char(line, ' ');
-    buf_str(line, str_from(event));
-    for (const struct log_field *f = fields; f->kind != LOG_F_END; f++) {
-        buf_char(line, ' ');
-        buf_str(line, str_from(f->name));
-        buf_char(line, '=');
-        value_write(line, f, bytes_max, false);
+    l->at = time_put(l->at, wall_us);
+    *l->at++ = ' ';
+    l->at = put_str(l->at, level_names[level]);
+    *l->at++ = ' ';
+    l->at = put_str(l->at, event);
+    for (const struct log_field *f = fields; f->kind != LOG_F_END && !l->full; f++) {
+        *l->at++ = ' ';
+        l->at = name_put(l->at, f);
+        *l->at++ = '=';
+        value_write(l, f, bytes_max, false);
     }
-    buf_char(line, '\n');
+    *l->at++ = '\n';
 }
 
-static void json_line(struct buf *line, enum log_level level, const char *event,
+static void json_line(struct line *l, enum log_level level, int64_t wall_us, struct str event,
                       const struct log_field *fields, size_t bytes_max)
 {
-    buf_str(line, STR("{\"time\":\""));
-    time_write(line, clock_wall_us());
-    buf_str(line, STR("\",\"level\":\""));
-    buf_str(line, str_from(level_names[level]));
-    buf_str(line, STR("\",\"event\":"));
-    json_quote(line, str_from(event));
-    for (const struct log_field *f = fields; f->kind != LOG_F_END; f++) {
-        buf_char(line, ',');
-        json_quote(line, str_from(f->name));
-        buf_char(line, ':');
-        value_write(line, f, bytes_max, true);
+    l->at = time_put(put_str(l->at, STR("{\"time\":\"")), wall_us);
+    l->at = put_str(put_str(l->at, STR("\",\"level\":\"")), level_names[level]);
+    l->at = put_str(put_str(l->at, STR("\",\"event\":\"")), event);
+    *l->at++ = '"';
+    for (const struct log_field *f = fields; f->kind != LOG_F_END && !l->full; f++) {
+        l->at = name_put(put_str(l->at, STR(",\"")), f);
+        l->at = put_str(l->at, STR("\":"));
+        value_write(l, f, bytes_max, true);
     }
-    buf_str(line, STR("}\n"));
+    l->at = put_str(l->at, STR("}\n"));
 }
 
-void log_event(enum log_level level, const char *event, const struct log_field *fields)
+/* Straight into the buffer, behind what is there; false when there is no room. */
+static bool line_write(enum log_level level, int64_t wall_us, struct str event,
+                       const struct log_field *fields, size_t bytes_max)
 {
-    static const size_t value_bytes[] = {VALUE_BYTES_MAX, VALUE_BYTES_SHORT};
+    size_t room = LOG_BUFFER_BYTES - sink.n;
+    room = room < LINE_BYTES_MAX ? room : LINE_BYTES_MAX;
+    if (room < 2 * LINE_MARGIN) /* the line's beginning needs less than the first of them */
+        return false;
+    char *begin = sink.bytes + sink.n;
+    struct line line = {begin, begin + room - LINE_MARGIN, false};
+    if (sink.format == LOG_JSON)
+        json_line(&line, level, wall_us, event, fields, bytes_max);
+    else
+        text_line(&line, level, wall_us, event, fields, bytes_max);
+    if (!line.full)
+        sink.n += (size_t)(line.at - begin);
+    return !line.full;
+}
+
+void log_event(enum log_level level, int64_t wall_us, const char *name,
+               const struct log_field *fields)
+{
+    struct str event = str_head(str_from(name), WORD_BYTES_MAX);
     pthread_mutex_lock(&sink.lock);
     if (LOG_BUFFER_BYTES - sink.n < LINE_BYTES_MAX)
         flush_locked();
-    size_t room = LOG_BUFFER_BYTES - sink.n;
-    room = room < LINE_BYTES_MAX ? room : LINE_BYTES_MAX;
-    struct buf line;
-    for (size_t i = 0; i < ARRAY_LEN(value_bytes); i++) {
-        /* Straight into the buffer: at its ceiling from birth, the buf never calls realloc. */
-        line = (struct buf){.p = sink.bytes + sink.n, .cap = room, .bytes_max = room};
-        if (sink.format == LOG_JSON)
-            json_line(&line, level, event, fields, value_bytes[i]);
-        else
-            text_line(&line, level, event, fields, value_bytes[i]);
-        if (!line.failed)
-            break;
-    }
-    if (line.failed)
+    if (!line_write(level, wall_us, event, fields, VALUE_BYTES_MAX) &&
+        !line_write(level, wall_us, event, fields, VALUE_BYTES_SHORT))
         sink.dropped++;
-    else
-        sink.n += line.n;
     if (level >= LOG_WARN)
         flush_locked();
     pthread_mutex_unlock(&sink.lock);

@@ -19,9 +19,11 @@
  */
 #define YIELDS
 
-#define NORETURN __attribute__((noreturn))
-#define UNUSED   __attribute__((unused))
-#define NONNULL  __attribute__((nonnull))
+#define NORETURN      __attribute__((noreturn))
+#define NOINLINE      __attribute__((noinline))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define UNUSED        __attribute__((unused))
+#define NONNULL       __attribute__((nonnull))
 
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

@@ -1,18 +1,39 @@
 #include "base/str.h"
 
+#include "base/word.h"
+
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
+bool str_eq_secret(struct str a, struct str b)
+{
+    size_t n = a.n;
+    if (n != b.n || n == 0)
+        return n == b.n;
+    if (n < 8)
+        return word_few(a.p, n) == word_few(b.p, n);
+    uint64_t differences = word_load(a.p + n - 8) ^ word_load(b.p + n - 8);
+    for (size_t at = 0; at + 8 < n; at += 8) {
+        differences |= word_load(a.p + at) ^ word_load(b.p + at);
+        /* The compiler shall not find out that the rest could be skipped. */
+        __asm__ volatile("" : "+r"(differences));
+    }
+    return differences == 0;
+}
+
 bool str_eq_nocase(struct str a, struct str b)
 {
-    if (a.n != b.n)
+    size_t n = a.n, at = 0;
+    if (n != b.n)
         return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (lower(a.p[i]) != lower(b.p[i]))
+    if (n < 8)
+        return n == 0 || word_lower(word_few(a.p, n)) == word_lower(word_few(b.p, n));
+    for (; at + 8 < n; at += 8)
+        if (word_lower(word_load(a.p + at)) != word_lower(word_load(b.p + at)))
             return false;
-    return true;
+    return word_lower(word_load(a.p + n - 8)) == word_lower(word_load(b.p + n - 8));
 }
 
 bool str_starts(struct str s, struct str prefix)

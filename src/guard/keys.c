@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/put.h"
 #include "guard/keys_store.h"
 #include "rt/pool.h"
 #include "rt/task.h"
@@ -159,7 +160,7 @@ static const struct key *declared_find(const struct keys *k, struct str secret)
     }
     for (; from < k->declared_n && k->declared[from].hash == hash; from++) {
         const struct declared *d = &k->declared[from];
-        if (d->secret.n == secret.n && CRYPTO_memcmp(d->secret.p, secret.p, secret.n) == 0)
+        if (str_eq_secret(d->secret, secret))
             return &d->key;
     }
     return NULL;
@@ -215,24 +216,35 @@ int key_allows(const struct key *key, struct str model, struct fault *f)
                      STR_ARGS(key->public_part), STR_ARGS(str_head(model, 80)));
 }
 
+/* Appends a copy of `s` at `*at`, and a NUL as arena_str does. */
+static struct str copy_put(char **at, struct str s)
+{
+    char *begin = *at;
+    *at = put_str(begin, s);
+    *(*at)++ = '\0';
+    return str_of(begin, s.n);
+}
+
 int key_copy(struct arena *arena, const struct key *key, const struct key **ret_key)
 {
-    struct key *copy = ARENA_NEW(arena, struct key);
-    struct str *models = ARENA_ARRAY(arena, struct str, key->models_n + 1);
-    if (!copy || !models)
+    size_t texts = key->public_part.n + key->name.n + key->tenant.n + 3;
+    for (unsigned i = 0; i < key->models_n; i++)
+        texts += key->models[i].n + 1;
+    /* One piece: the key, its models, then all their texts. */
+    struct key *copy =
+        arena_alloc(arena, sizeof(*copy) + key->models_n * sizeof(*copy->models) + texts);
+    if (!copy)
         return E_MEMORY;
     *copy = *key;
-    copy->public_part = arena_str(arena, key->public_part);
-    copy->name = arena_str(arena, key->name);
-    copy->tenant = arena_str(arena, key->tenant);
-    copy->models = models;
-    for (unsigned i = 0; i < key->models_n; i++) {
-        models[i] = arena_str(arena, key->models[i]);
-        if (!models[i].p)
-            return E_MEMORY;
-    }
+    copy->models = (struct str *)(copy + 1);
+    char *at = (char *)(copy->models + key->models_n);
+    copy->public_part = copy_put(&at, key->public_part);
+    copy->name = copy_put(&at, key->name);
+    copy->tenant = copy_put(&at, key->tenant);
+    for (unsigned i = 0; i < key->models_n; i++)
+        copy->models[i] = copy_put(&at, key->models[i]);
     *ret_key = copy;
-    return copy->public_part.p && copy->name.p && copy->tenant.p ? 0 : E_MEMORY;
+    return 0;
 }
 
 /* ---- changing; the database is asked on the pool of threads ---- */

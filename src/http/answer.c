@@ -64,41 +64,37 @@ int answer_continue(struct server_conn *c)
 
 static char *put_status(char *at, int status)
 {
-    at = head_str(at, STR("HTTP/1.1 "));
-    at = head_u64(at, (uint64_t)status);
+    at = put_str(at, STR("HTTP/1.1 "));
+    at = put_u64(at, (uint64_t)status);
     *at++ = ' ';
-    at = head_str(at, str_from(http_status_text(status)));
-    return head_str(at, STR("\r\n"));
+    at = put_str(at, str_from(http_status_text(status)));
+    return put_str(at, STR("\r\n"));
 }
 
 #define STATUS_LINE_MAX 64
-#define FRAMING_MAX     (HEAD_DATE_BYTES + 64 + HEAD_U64_MAX + 32)
+#define FRAMING_MAX     (HEAD_DATE_BYTES + 64 + PUT_U64_MAX + 32)
 
 /* The header into c->head, where it waits for the body's first bytes. */
 static int head_make(struct server_conn *c, int status, const struct http_headers *headers,
                      int64_t body_bytes)
 {
-    size_t n;
-    int err = head_measure(headers, &n);
-    if (err != 0)
-        return err;
-    char *head = arena_alloc(&c->arena, n + STATUS_LINE_MAX + FRAMING_MAX);
+    char *head = arena_alloc(&c->arena, head_measure(headers) + STATUS_LINE_MAX + FRAMING_MAX);
     if (head == NULL)
         return E_MEMORY;
     char *at = put_status(head, status);
     at = head_date(at);
     at = head_fields(at, headers);
     if (c->chunked) {
-        at = head_str(at, STR("Transfer-Encoding: chunked\r\n"));
+        at = put_str(at, STR("Transfer-Encoding: chunked\r\n"));
     } else if (body_bytes >= 0 && status != 204 && (status != 304 || body_bytes > 0)) {
-        at = head_u64(head_str(at, STR("Content-Length: ")), (uint64_t)body_bytes);
-        at = head_str(at, STR("\r\n"));
+        at = put_u64(put_str(at, STR("Content-Length: ")), (uint64_t)body_bytes);
+        at = put_str(at, STR("\r\n"));
     }
     if (!c->keep)
-        at = head_str(at, STR("Connection: close\r\n"));
+        at = put_str(at, STR("Connection: close\r\n"));
     else if (c->minor == 0)
-        at = head_str(at, STR("Connection: keep-alive\r\n"));
-    at = head_str(at, STR("\r\n"));
+        at = put_str(at, STR("Connection: keep-alive\r\n"));
+    at = put_str(at, STR("\r\n"));
     c->head = str_of(head, (size_t)(at - head));
     return 0;
 }
@@ -178,19 +174,14 @@ int answer_write(struct exchange *x, struct str bytes)
 static int last_chunk(struct server_conn *c, const struct http_headers *trailers,
                       struct str *ret_bytes)
 {
-    size_t n;
-
     *ret_bytes = STR("0\r\n\r\n");
     if (trailers == NULL || trailers->n == 0)
         return 0;
-    int err = head_measure(trailers, &n);
-    if (err != 0)
-        return err;
-    char *bytes = arena_alloc(&c->arena, n + 5);
+    char *bytes = arena_alloc(&c->arena, head_measure(trailers) + 5);
     if (bytes == NULL)
         return E_MEMORY;
-    char *at = head_fields(head_str(bytes, STR("0\r\n")), trailers);
-    at = head_str(at, STR("\r\n"));
+    char *at = head_fields(put_str(bytes, STR("0\r\n")), trailers);
+    at = put_str(at, STR("\r\n"));
     *ret_bytes = str_of(bytes, (size_t)(at - bytes));
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "base/word.h"
 #include "http/body.h"
 #include "http/head.h"
 #include "http/parser.h"
@@ -58,13 +59,15 @@ static int state_need(struct http_call *call)
 
 /* ---- the request */
 
+static ALWAYS_INLINE bool word_is_unclean(uint64_t word)
+{
+    return (word_below(word, ' ' + 1) | word_has(word, 0x7f)) != 0;
+}
+
+/* It would not end the word that it stands for in the header. */
 static bool is_clean(struct str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f)
-            return false;
-    }
-    return s.n > 0;
+    return s.n > 0 && !word_any(s.p, s.n, word_is_unclean);
 }
 
 static bool has_body(struct str method, int64_t body_bytes)
@@ -83,36 +86,32 @@ static int head_make(struct http_call *call, struct str method, struct str targe
     static const struct str keep = {"Connection: keep-alive\r\n", 24};
     static const struct str chunked = {"Transfer-Encoding: chunked\r\n", 28};
     struct str length = STR("Content-Length: ");
-    bool needs_host = headers == NULL || http_headers_get(headers, STR("Host")).p == NULL;
-    size_t n;
+    bool needs_host = headers == NULL || http_headers_value(headers, FIELD_HOST).p == NULL;
 
     if (!is_clean(method) || !is_clean(target))
         return E_BAD_REQUEST;
     if (needs_host && !is_clean(call->host))
         return E_INTERNAL;
-    int err = head_measure(headers, &n);
-    if (err != 0)
-        return err;
-    n += method.n + 1 + target.n + version.n + sizeof("Host: \r\n") + call->host.n + keep.n +
-         chunked.n + length.n + HEAD_U64_MAX + 4;
+    size_t n = head_measure(headers) + method.n + 1 + target.n + version.n + sizeof("Host: \r\n") +
+               call->host.n + keep.n + chunked.n + length.n + PUT_U64_MAX + 4;
     char *head = arena_alloc(call->arena, n);
     if (head == NULL)
         return E_MEMORY;
-    char *at = head_str(head, method);
+    char *at = put_str(head, method);
     *at++ = ' ';
-    at = head_str(at, target);
-    at = head_str(at, version);
+    at = put_str(at, target);
+    at = put_str(at, version);
     if (needs_host)
         at = head_field(at, STR("Host"), call->host);
     at = head_fields(at, headers);
-    at = head_str(at, keep);
+    at = put_str(at, keep);
     if (body_bytes < 0) {
-        at = head_str(at, chunked);
+        at = put_str(at, chunked);
     } else if (has_body(method, body_bytes)) {
-        at = head_u64(head_str(at, length), (uint64_t)body_bytes);
-        at = head_str(at, STR("\r\n"));
+        at = put_u64(put_str(at, length), (uint64_t)body_bytes);
+        at = put_str(at, STR("\r\n"));
     }
-    at = head_str(at, STR("\r\n"));
+    at = put_str(at, STR("\r\n"));
     *ret_head = str_of(head, (size_t)(at - head));
     return 0;
 }

@@ -5,105 +5,47 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/err.h"
 
-bool head_is_framing(struct str name)
-{
-    switch (name.n) {
-    case 4:
-        return str_eq_nocase(name, STR("Date"));
-    case 10:
-        return str_eq_nocase(name, STR("Connection")) || str_eq_nocase(name, STR("Keep-Alive"));
-    case 14:
-        return str_eq_nocase(name, STR("Content-Length"));
-    case 17:
-        return str_eq_nocase(name, STR("Transfer-Encoding"));
-    default:
-        return false;
-    }
-}
+#define FIELDS_OF_FRAMING                                                                          \
+    (FIELD_BIT(FIELD_CONNECTION) | FIELD_BIT(FIELD_CONTENT_LENGTH) | FIELD_BIT(FIELD_DATE) |       \
+     FIELD_BIT(FIELD_KEEP_ALIVE) | FIELD_BIT(FIELD_TRANSFER_ENCODING))
 
-/* Eight bytes at a time: a byte below 0x20 has its high bit set after the subtraction. */
-static bool has_control(struct str s)
-{
-    const uint64_t ones = 0x0101010101010101u;
-    const char *p = s.p;
-    size_t n = s.n;
-
-    for (; n >= 8; n -= 8, p += 8) {
-        uint64_t x;
-        memcpy(&x, p, 8);
-        if ((x - ones * 0x20) & ~x & (ones * 0x80)) {
-            for (size_t i = 0; i < 8; i++) {
-                if ((unsigned char)p[i] < 0x20 && p[i] != '\t')
-                    return true;
-            }
-        }
-    }
-    for (; n > 0; n--, p++) {
-        if ((unsigned char)*p < 0x20 && *p != '\t')
-            return true;
-    }
-    return false;
-}
-
-int head_measure(const struct http_headers *h, size_t *ret_n)
+size_t head_measure(const struct http_headers *h)
 {
     size_t n = 0;
 
-    for (unsigned i = 0; h != NULL && i < h->n; i++) {
-        const struct http_header *f = &h->at[i];
-        if (f->name.n == 0 || has_control(f->name) || has_control(f->value))
-            return E_INTERNAL;
-        n += f->name.n + f->value.n + 4;
-    }
-    *ret_n = n;
-    return 0;
+    for (unsigned i = 0; h != NULL && i < h->n; i++)
+        n += h->at[i].name.n + h->at[i].value.n + 4;
+    return n;
 }
 
-char *head_u64(char *at, uint64_t value)
+static inline char *field_put(char *at, struct str name, struct str value)
 {
-    char digits[HEAD_U64_MAX];
-    size_t n = 0;
-
-    do {
-        digits[sizeof(digits) - ++n] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    return head_str(at, str_of(digits + sizeof(digits) - n, n));
+    at = put_str(put_str(at, name), STR(": "));
+    return put_str(put_str(at, value), STR("\r\n"));
 }
 
 char *head_field(char *at, struct str name, struct str value)
 {
-    at = head_str(at, name);
-    *at++ = ':';
-    *at++ = ' ';
-    at = head_str(at, value);
-    *at++ = '\r';
-    *at++ = '\n';
-    return at;
+    return field_put(at, name, value);
 }
 
 char *head_fields(char *at, const struct http_headers *h)
 {
     for (unsigned i = 0; h != NULL && i < h->n; i++) {
-        if (!head_is_framing(h->at[i].name))
-            at = head_field(at, h->at[i].name, h->at[i].value);
+        if (!http_field_is_in(h->at[i].field, FIELDS_OF_FRAMING))
+            at = field_put(at, h->at[i].name, h->at[i].value);
     }
     return at;
 }
 
 char *head_chunk(char *at, uint64_t size)
 {
-    int shift = 60;
+    int shift = (63 - __builtin_clzll(size | 1)) & ~3; /* of the first digit */
 
-    while (shift > 0 && (size >> shift) == 0)
-        shift -= 4;
     for (; shift >= 0; shift -= 4)
         *at++ = "0123456789abcdef"[(size >> shift) & 15];
-    *at++ = '\r';
-    *at++ = '\n';
-    return at;
+    return put_str(at, STR("\r\n"));
 }
 
 char *head_date(char *at)

@@ -1,9 +1,9 @@
 /* message.c: header lists, the table of status texts, the default limits. */
 #include "http/message.h"
 
-#include "base/err.h"
+#include <assert.h>
 
-#define HEADERS_FIRST_CAP 24
+#include "base/word.h"
 
 const struct http_limits http_limits_default = {
     .header_bytes_max = 64 * 1024,
@@ -35,21 +35,57 @@ int http_headers_reserve(struct http_headers *h, unsigned cap)
     return 0;
 }
 
+int http_headers_grow(struct http_headers *h)
+{
+    return http_headers_reserve(h, h->cap > 0 ? h->cap * 2 : HEADERS_FIRST_CAP);
+}
+
+static ALWAYS_INLINE bool word_has_control(uint64_t word)
+{
+    if (LIKELY(word_below(word, 0x20) == 0))
+        return false;
+    for (unsigned i = 0; i < 8; i++, word >>= 8) {
+        if ((word & 0xff) < 0x20 && (word & 0xff) != '\t')
+            return true;
+    }
+    return false;
+}
+
+static bool has_control(struct str s)
+{
+    return word_any(s.p, s.n, word_has_control);
+}
+
+int http_headers_add_as(struct http_headers *h, enum http_field field, struct str name,
+                        struct str value)
+{
+#ifdef SANITIZED
+    assert(field == http_field_of(name));
+#endif
+    if (has_control(value))
+        return E_INTERNAL;
+    return http_headers_append(h, (struct http_header){name, value, field});
+}
+
 int http_headers_add(struct http_headers *h, struct str name, struct str value)
 {
-    if (h->n == h->cap) {
-        int err = http_headers_reserve(h, h->cap > 0 ? h->cap * 2 : HEADERS_FIRST_CAP);
-        if (err != 0)
-            return err;
-    }
-    h->at[h->n++] = (struct http_header){name, value};
-    return 0;
+    if (name.n == 0 || has_control(name))
+        return E_INTERNAL;
+    return http_headers_add_as(h, http_field_of(name), name, value);
+}
+
+/* A field's number says it all, unless it is that of several names. */
+static inline bool is_named(const struct http_header *f, enum http_field field, struct str name)
+{
+    return f->field == field && (field > FIELD_LAST_FAMILY || str_eq_nocase(f->name, name));
 }
 
 struct str http_headers_get(const struct http_headers *h, struct str name)
 {
+    enum http_field field = http_field_of(name);
+
     for (unsigned i = 0; i < h->n; i++) {
-        if (h->at[i].name.n == name.n && str_eq_nocase(h->at[i].name, name))
+        if (is_named(&h->at[i], field, name))
             return h->at[i].value;
     }
     return STR_NONE;
@@ -57,34 +93,39 @@ struct str http_headers_get(const struct http_headers *h, struct str name)
 
 unsigned http_headers_count(const struct http_headers *h, struct str name)
 {
+    enum http_field field = http_field_of(name);
     unsigned count = 0;
 
     for (unsigned i = 0; i < h->n; i++)
-        count += h->at[i].name.n == name.n && str_eq_nocase(h->at[i].name, name);
+        count += is_named(&h->at[i], field, name);
     return count;
 }
 
-bool http_header_is_hop_by_hop(struct str name)
+struct str http_headers_value(const struct http_headers *h, enum http_field field)
 {
-    bool is = false;
-
-    switch (name.n) {
-    case 2:
-        is = str_eq_nocase(name, STR("TE"));
-        break;
-    case 7:
-        is = str_eq_nocase(name, STR("Trailer")) || str_eq_nocase(name, STR("Upgrade"));
-        break;
-    case 10:
-        is = str_eq_nocase(name, STR("Connection")) || str_eq_nocase(name, STR("Keep-Alive"));
-        break;
-    case 17:
-        is = str_eq_nocase(name, STR("Transfer-Encoding"));
-        break;
-    default:
-        break;
+    for (unsigned i = 0; i < h->n; i++) {
+        if (h->at[i].field == field)
+            return h->at[i].value;
     }
-    return is || str_starts_nocase(name, STR("Proxy-"));
+    return STR_NONE;
+}
+
+unsigned http_headers_times(const struct http_headers *h, enum http_field field)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < h->n; i++)
+        count += h->at[i].field == field;
+    return count;
+}
+
+bool http_headers_has(const struct http_headers *h, const struct http_header *field)
+{
+    for (unsigned i = 0; i < h->n; i++) {
+        if (is_named(&h->at[i], field->field, field->name))
+            return true;
+    }
+    return false;
 }
 
 const char *http_status_text(int status)

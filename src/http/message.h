@@ -2,7 +2,8 @@
  * message.h: what requests and answers share: methods, header lists, limits.
  *
  * Header names and values are `struct str` into the arena or buffer of whoever parsed them. Lists
- * keep the order in which fields came, names as they were written; look-up ignores case.
+ * keep the order in which fields came, names as they were written; look-up ignores case, and goes
+ * by the numbers of field.h.
  */
 #ifndef HTTP_MESSAGE_H
 #define HTTP_MESSAGE_H
@@ -12,8 +13,10 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
+#include "http/field.h"
 
 enum http_method {
     HTTP_GET,
@@ -28,25 +31,50 @@ enum http_method {
 
 struct http_header {
     struct str name, value;
+    enum http_field field; /* the name's number */
 };
 
+/*
+ * No name in a list is empty, and neither names nor values hold a control character other than a
+ * tab, which would let whoever wrote them write headers of his own: the parser refuses them in what
+ * arrives, http_headers_add in what is added.
+ */
 struct http_headers {
     struct http_header *at;
     unsigned n, cap;
     struct arena *arena; /* where `at` grows; names and values are not copied */
 };
 
+#define HEADERS_FIRST_CAP 24
+
 void http_headers_init(struct http_headers *h, struct arena *arena);
 /* Room for `n` fields in all, so that nothing has to grow. */
 MUSTCHECK int http_headers_reserve(struct http_headers *h, unsigned n);
-/* Appends; 0 or E_MEMORY. */
+
+/* Appends; 0, E_MEMORY, or E_INTERNAL for what may stand in no list. */
 MUSTCHECK int http_headers_add(struct http_headers *h, struct str name, struct str value);
-/* The first value of `name`, or STR_NONE. */
+/* The same where the caller knows the number, and that the name is good. */
+MUSTCHECK int http_headers_add_as(struct http_headers *h, enum http_field field, struct str name,
+                                  struct str value);
+
+MUSTCHECK int http_headers_grow(struct http_headers *h);
+/* Appends what was parsed, stands in another list or is known to be good; 0 or E_MEMORY. */
+MUSTCHECK static inline int http_headers_append(struct http_headers *h, struct http_header field)
+{
+    if (UNLIKELY(h->n == h->cap) && http_headers_grow(h) != 0)
+        return E_MEMORY;
+    h->at[h->n++] = field;
+    return 0;
+}
+
+/* The first value of `name`, or STR_NONE; and how often it stands there. */
 struct str http_headers_get(const struct http_headers *h, struct str name);
 unsigned http_headers_count(const struct http_headers *h, struct str name);
-
-/* Connection, Keep-Alive, Proxy-*, TE, Trailer, Transfer-Encoding, Upgrade. */
-bool http_header_is_hop_by_hop(struct str name);
+/* The same by the number of a single name. */
+struct str http_headers_value(const struct http_headers *h, enum http_field field);
+unsigned http_headers_times(const struct http_headers *h, enum http_field field);
+/* Does a field of the same name stand there? */
+bool http_headers_has(const struct http_headers *h, const struct http_header *field);
 
 /* "OK" for 200; "Status" for what is not in the table. */
 const char *http_status_text(int status);

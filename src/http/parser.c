@@ -15,7 +15,10 @@ static int refuse(struct http_parser *p, int err, const char *text)
     return HPE_USER;
 }
 
-/* Headers stand in one piece, so a span that goes on is the old one grown. */
+/*
+ * Headers stand in one piece, so a span that goes on is the old one grown. (A value folded over
+ * several lines would not be in one piece; llhttp refuses those.)
+ */
 static void span_grow(struct str *span, bool *open, const char *at, size_t n)
 {
     if (*open)
@@ -28,13 +31,13 @@ static void span_grow(struct str *span, bool *open, const char *at, size_t n)
 static int on_method(llhttp_t *ll, const char *at, size_t n)
 {
     struct http_parser *p = parser_of(ll);
-    span_grow(&p->method, &p->in_name, at, n);
+    span_grow(&p->method, &p->in_value, at, n);
     return 0;
 }
 
 static int on_method_complete(llhttp_t *ll)
 {
-    parser_of(ll)->in_name = false;
+    parser_of(ll)->in_value = false;
     return 0;
 }
 
@@ -79,38 +82,71 @@ static int trailer_grow(struct http_parser *p, struct str *span, bool *open, con
     return 0;
 }
 
-static int on_header_field(llhttp_t *ll, const char *at, size_t n)
+/*
+ * The field that is being read stands behind the list's last one, and belongs to the list once it
+ * is whole.
+ */
+static struct http_header *field_of(struct http_parser *p)
 {
-    struct http_parser *p = parser_of(ll);
-    struct http_headers *h = p->fields;
+    return &p->fields->at[p->fields->n];
+}
 
-    if (!p->in_name) {
-        if (h->n >= p->limits->headers_max)
-            return refuse(p, E_HEADERS_TOO_LARGE, "there are too many header fields");
-        if (http_headers_add(h, STR_NONE, str_of(at + n, 0)) != 0)
-            return refuse(p, E_MEMORY, "no memory for the header");
-    }
-    struct str *name = &h->at[h->n - 1].name;
-    if (UNLIKELY(p->in_trailers))
-        return trailer_grow(p, name, &p->in_name, at, n);
-    span_grow(name, &p->in_name, at, n);
+/* Room for the next field. The list is given no more than there may be. */
+static int field_room(struct http_parser *p)
+{
+    unsigned most = p->limits->headers_max;
+    unsigned cap = p->fields->cap > 0 ? 2 * p->fields->cap : HEADERS_FIRST_CAP;
+
+    if (p->fields->n >= most)
+        return refuse(p, E_HEADERS_TOO_LARGE, "there are too many header fields");
+    if (http_headers_reserve(p->fields, cap < most ? cap : most) != 0)
+        return refuse(p, E_MEMORY, "no memory for the header");
     return 0;
 }
 
-static int on_header_field_complete(llhttp_t *ll)
+/* A name goes on, belongs to a trailer, or the list is full. */
+static NOINLINE int name_unusual(struct http_parser *p, const char *at, size_t n)
 {
-    parser_of(ll)->in_name = false;
+    if (!p->in_name) {
+        int err = p->fields->n == p->fields->cap ? field_room(p) : 0;
+        if (err != 0)
+            return err;
+        field_of(p)->value = str_of(at + n, 0);
+    }
+    if (p->in_trailers)
+        return trailer_grow(p, &field_of(p)->name, &p->in_name, at, n);
+    span_grow(&field_of(p)->name, &p->in_name, at, n);
+    return 0;
+}
+
+static NOINLINE int value_unusual(struct http_parser *p, const char *at, size_t n)
+{
+    if (p->in_trailers)
+        return trailer_grow(p, &field_of(p)->value, &p->in_value, at, n);
+    span_grow(&field_of(p)->value, &p->in_value, at, n);
+    return 0;
+}
+
+static int on_header_field(llhttp_t *ll, const char *at, size_t n)
+{
+    struct http_parser *p = parser_of(ll);
+
+    if (UNLIKELY(p->in_name || p->in_trailers || p->fields->n == p->fields->cap))
+        return name_unusual(p, at, n);
+    field_of(p)->name = str_of(at, n);
+    field_of(p)->value = str_of(at + n, 0); /* should none come */
+    p->in_name = true;
     return 0;
 }
 
 static int on_header_value(llhttp_t *ll, const char *at, size_t n)
 {
     struct http_parser *p = parser_of(ll);
-    struct str *value = &p->fields->at[p->fields->n - 1].value;
 
-    if (UNLIKELY(p->in_trailers))
-        return trailer_grow(p, value, &p->in_value, at, n);
-    span_grow(value, &p->in_value, at, n);
+    if (UNLIKELY(p->in_value || p->in_trailers))
+        return value_unusual(p, at, n);
+    field_of(p)->value = str_of(at, n);
+    p->in_value = true;
     return 0;
 }
 
@@ -118,11 +154,14 @@ static int on_header_value(llhttp_t *ll, const char *at, size_t n)
 static int on_header_value_complete(llhttp_t *ll)
 {
     struct http_parser *p = parser_of(ll);
-    struct str *value = &p->fields->at[p->fields->n - 1].value;
+    struct http_header *f = field_of(p);
 
-    while (value->n > 0 && (value->p[value->n - 1] == ' ' || value->p[value->n - 1] == '\t'))
-        value->n--;
-    p->in_value = false;
+    while (f->value.n > 0 &&
+           (f->value.p[f->value.n - 1] == ' ' || f->value.p[f->value.n - 1] == '\t'))
+        f->value.n--;
+    p->in_name = p->in_value = false;
+    p->fields->n++;
+    f->field = http_field_of(f->name);
     return 0;
 }
 
@@ -166,7 +205,6 @@ static const llhttp_settings_t callbacks = {
     .on_url = on_url,
     .on_url_complete = on_url_complete,
     .on_header_field = on_header_field,
-    .on_header_field_complete = on_header_field_complete,
     .on_header_value = on_header_value,
     .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
@@ -250,17 +288,18 @@ int http_parser_header(struct http_parser *p, const char *bytes, size_t n, size_
 
 static void str_move(struct str *s, ptrdiff_t by)
 {
-    if (s->p != NULL)
-        s->p = (const char *)((uintptr_t)s->p + (uintptr_t)by);
+    s->p = (const char *)((uintptr_t)s->p + (uintptr_t)by);
 }
 
 void http_parser_moved(struct http_parser *p, ptrdiff_t by)
 {
     if (by == 0)
         return;
+    /* What has not come yet is set when it does. */
     str_move(&p->method, by);
     str_move(&p->target, by);
-    for (unsigned i = 0; i < p->fields->n; i++) {
+    unsigned n = p->fields->n + p->in_name;
+    for (unsigned i = 0; i < n; i++) {
         str_move(&p->fields->at[i].name, by);
         str_move(&p->fields->at[i].value, by);
     }
@@ -295,12 +334,12 @@ int http_parser_framing(struct http_parser *p, bool no_body, enum http_framing *
     if (has_length && ll->content_length > INT64_MAX)
         return unclear(p, "Content-Length is too large");
     if (ll->flags & F_TRANSFER_ENCODING) {
-        struct str coding = http_headers_get(p->fields, STR("Transfer-Encoding"));
+        struct str coding = http_headers_value(p->fields, FIELD_TRANSFER_ENCODING);
         if (has_length)
             return unclear(p, "Content-Length and Transfer-Encoding stand side by side");
         if (ll->http_minor == 0)
             return unclear(p, "HTTP/1.0 has no Transfer-Encoding");
-        if (http_headers_count(p->fields, STR("Transfer-Encoding")) != 1 ||
+        if (http_headers_times(p->fields, FIELD_TRANSFER_ENCODING) != 1 ||
             !str_eq_nocase(coding, STR("chunked")))
             return unclear(p, "this Transfer-Encoding is not accepted");
         *ret_framing = HTTP_BODY_CHUNKED;

@@ -53,7 +53,8 @@ struct http_parser {
     struct str target;           /* requests */
     struct str method;           /* requests, as it was written */
     size_t header_bytes;         /* fed so far; at the end: the header's length */
-    bool in_name, in_value;      /* a span is open: the next bytes continue it */
+    bool in_name;                /* a field is being read */
+    bool in_value;               /* of a field or the first line: the next bytes continue it */
     bool header_done, message_done;
     bool in_trailers;
 

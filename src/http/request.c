@@ -2,6 +2,7 @@
 #include "http/request.h"
 
 #include "base/clock.h"
+#include "base/word.h"
 #include "http/answer.h"
 #include "rt/task.h"
 
@@ -115,13 +116,15 @@ static enum http_method method_of(const llhttp_t *ll)
     }
 }
 
+static ALWAYS_INLINE bool word_is_odd(uint64_t word)
+{
+    return (word_below(word, ' ' + 1) | word_has(word, '#') | word_has(word, 0x7f) |
+            (word & WORD_HIGHS)) != 0;
+}
+
 static bool is_visible_ascii(struct str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f || s.p[i] == '#')
-            return false;
-    }
-    return s.n > 0;
+    return s.n > 0 && !word_any(s.p, s.n, word_is_odd);
 }
 
 /* "http://host/path": the host counts as Host, the rest is the path. */
@@ -135,30 +138,36 @@ static int absolute_target(struct server_conn *c, struct str rest, struct str *r
     if (n == 0 || str_find(host, STR("@")) >= 0)
         return bad(c, "the target's host is not valid");
     for (unsigned i = 0; i < c->x.headers.n; i++) {
-        if (str_eq_nocase(c->x.headers.at[i].name, STR("Host")))
+        if (c->x.headers.at[i].field == FIELD_HOST)
             c->x.headers.at[i].value = host;
     }
     *ret_path = str_tail(rest, n);
     return 0;
 }
 
+/* One that does not begin with a path. */
+static int unusual_target(struct server_conn *c, struct str *target)
+{
+    if (str_starts_nocase(*target, STR("http://")))
+        return absolute_target(c, str_tail(*target, 7), target);
+    if (str_starts_nocase(*target, STR("https://")))
+        return absolute_target(c, str_tail(*target, 8), target);
+    if (str_eq(*target, STR("*")) && c->x.method == HTTP_OPTIONS)
+        return 0;
+    return bad(c, "the request's target is not valid");
+}
+
 static int take_target(struct server_conn *c)
 {
     struct exchange *x = &c->x;
     struct str path = x->target;
-    int err = 0;
 
     if (!is_visible_ascii(path))
         return bad(c, "the request's target is not valid");
     /* llhttp takes several spaces for one; others on the way might not. */
     if (x->method_text.p + x->method_text.n + 1 != path.p || path.p[path.n + 1] != 'H')
         return bad(c, "the first line is not HTTP/1.1");
-    if (str_starts_nocase(path, STR("http://")))
-        err = absolute_target(c, str_tail(path, 7), &path);
-    else if (str_starts_nocase(path, STR("https://")))
-        err = absolute_target(c, str_tail(path, 8), &path);
-    else if (path.p[0] != '/' && !(str_eq(path, STR("*")) && x->method == HTTP_OPTIONS))
-        return bad(c, "the request's target is not valid");
+    int err = path.p[0] == '/' ? 0 : unusual_target(c, &path);
     if (err != 0)
         return err;
     x->query = path;
@@ -170,7 +179,7 @@ static int take_target(struct server_conn *c)
 
 static int take_expect(struct server_conn *c)
 {
-    struct str expect = http_headers_get(&c->x.headers, STR("Expect"));
+    struct str expect = http_headers_value(&c->x.headers, FIELD_EXPECT);
 
     if (expect.p == NULL || c->minor == 0)
         return 0;
@@ -203,7 +212,7 @@ static int take_header(struct server_conn *c)
         c->fault_text = "this is not a proxy";
         return E_BAD_METHOD;
     }
-    unsigned hosts = http_headers_count(&x->headers, STR("Host"));
+    unsigned hosts = http_headers_times(&x->headers, FIELD_HOST);
     if (hosts > 1 || (hosts == 0 && c->minor > 0))
         return bad(c, hosts > 1 ? "Host stands twice" : "Host is missing");
     err = http_parser_framing(&c->parser, false, &framing, &length);

@@ -95,11 +95,17 @@ static bool take_line_end(struct sse *s, const char *at, const char **ret_next)
     return blank;
 }
 
-/* Behind the end of the event in `piece`, or NULL when it goes on in the next one. */
-static const char *find_end(struct sse *s)
+/*
+ * Behind the end of the event in `piece`, or NULL when it goes on in the next one. *ret_line is the
+ * one line that it has in this piece before its blank line; n == 0 where there are none or several.
+ */
+static const char *find_end(struct sse *s, struct str *ret_line)
 {
     const char *at = s->piece.p;
     const char *end = at + s->piece.n;
+    unsigned lines = 0;
+
+    *ret_line = STR_NONE;
 
     if (s->bom < BOM_DONE)
         at = skip_bom(s, at, end);
@@ -118,6 +124,8 @@ static const char *find_end(struct sse *s)
             return NULL;
         }
         s->line_bytes += (size_t)(line_end - at);
+        if (line_end > at)
+            *ret_line = lines++ == 0 ? str_of(at, (size_t)(line_end - at)) : STR_NONE;
         if (take_line_end(s, line_end, &at))
             return at;
     }
@@ -176,6 +184,20 @@ static int add_data(struct sse *s, struct sse_event *e, struct str value)
     return err;
 }
 
+static int read_line(struct sse *s, struct sse_event *e, struct str line)
+{
+    if (LIKELY(line.n >= 5 && memcmp(line.p, "data:", 5) == 0))
+        return add_data(s, e, field_value(line, 4));
+    const char *colon = line.n > 0 ? memchr(line.p, ':', line.n) : NULL;
+    size_t name_n = colon != NULL ? (size_t)(colon - line.p) : line.n;
+    struct str name = str_head(line, name_n);
+    if (str_eq(name, STR("data")))
+        return add_data(s, e, field_value(line, name_n));
+    if (str_eq(name, STR("event")))
+        e->name = field_value(line, name_n);
+    return 0;
+}
+
 static int read_lines(struct sse *s, struct sse_event *e)
 {
     struct str text = e->raw;
@@ -184,18 +206,17 @@ static int read_lines(struct sse *s, struct sse_event *e)
 
     if (s->first && str_starts(text, str_of(bom, sizeof(bom))))
         text = str_tail(text, sizeof(bom));
-    s->first = false;
+    while (err == 0 && text.n > 0)
+        err = read_line(s, e, next_line(&text, &cr));
+    return err;
+}
+
+/* `line`: its only one, where that is known. */
+static int read_event(struct sse *s, struct sse_event *e, struct str line)
+{
     buf_clear(&s->joined);
-    while (err == 0 && text.n > 0) {
-        struct str line = next_line(&text, &cr);
-        const char *colon = line.n > 0 ? memchr(line.p, ':', line.n) : NULL;
-        size_t name_n = colon != NULL ? (size_t)(colon - line.p) : line.n;
-        struct str name = str_head(line, name_n);
-        if (str_eq(name, STR("data")))
-            err = add_data(s, e, field_value(line, name_n));
-        else if (str_eq(name, STR("event")))
-            e->name = field_value(line, name_n);
-    }
+    int err = line.n > 0 && !s->first ? read_line(s, e, line) : read_lines(s, e);
+    s->first = false;
     e->is_comment = e->data.p == NULL;
     return err;
 }
@@ -229,7 +250,8 @@ int sse_next(struct sse *s, struct sse_event *ret_event)
     forget_given(s);
     if (s->piece.n == 0)
         return 0;
-    const char *end = find_end(s);
+    struct str line;
+    const char *end = find_end(s, &line);
     size_t n = end != NULL ? (size_t)(end - s->piece.p) : s->piece.n;
     struct str part = str_head(s->piece, n);
     s->piece = str_tail(s->piece, n);
@@ -245,7 +267,8 @@ int sse_next(struct sse *s, struct sse_event *ret_event)
             return 0;
         ret_event->raw = buf_view(&s->rest);
         s->given = true;
+        line = STR_NONE; /* there are others in what came before */
     }
-    int err = read_lines(s, ret_event);
+    int err = read_event(s, ret_event, line);
     return err != 0 ? too_large(s, err) : 0;
 }

@@ -17,27 +17,36 @@ const struct provider_kind *provider_kind_find(struct str name)
     return NULL;
 }
 
+static const struct http_header is_json = {
+    {"Content-Type", 12}, {"application/json", 16}, FIELD_CONTENT_TYPE};
+static const struct http_header no_coding = {
+    {"Accept-Encoding", 15}, {"identity", 8}, FIELD_ACCEPT_ENCODING};
+
 int provider_headers(const struct provider *p, const struct endpoint *e, struct str pass_key,
                      const struct http_headers *from, bool json, struct arena *arena,
                      struct http_headers *h)
 {
-    struct str passed = p->key_value.n || !pass_key.n ? STR_NONE : p->key_header;
+    struct http_header passed = {STR_NONE, pass_key, FIELD_OTHER};
     http_headers_init(h, arena);
     int err = http_headers_reserve(h, 4 + p->headers.n + (from ? from->n : 0));
     if (!err)
-        err = http_headers_add(h, STR("Host"), e->host_header);
+        err = http_headers_add_as(h, FIELD_HOST, STR("Host"), e->host_header);
     if (!err && json)
-        err = http_headers_add(h, STR("Content-Type"), STR("application/json"));
+        err = http_headers_append(h, is_json);
     if (!err)
-        err = http_headers_add(h, STR("Accept-Encoding"), STR("identity"));
-    if (!err && passed.n)
-        err = http_headers_add(h, passed, pass_key);
+        err = http_headers_append(h, no_coding);
+    if (!err && pass_key.n && !p->key_value.n) { /* good: it was parsed */
+        passed.name = p->key_header;
+        passed.field = http_field_of(passed.name);
+        err = http_headers_append(h, passed);
+    }
     for (unsigned i = 0; !err && i < p->headers.n; i++)
-        err = http_headers_add(h, p->headers.at[i].name, p->headers.at[i].value);
+        err = http_headers_append(h, p->headers.at[i]);
     for (unsigned i = 0; !err && from && i < from->n; i++) {
-        struct str name = from->at[i].name;
-        if (!str_eq_nocase(name, passed) && http_headers_count(&p->headers, name) == 0)
-            err = http_headers_add(h, name, from->at[i].value);
+        const struct http_header *theirs = &from->at[i];
+        bool replaced = passed.name.n && str_eq_nocase(theirs->name, passed.name);
+        if (!replaced && !http_headers_has(&p->headers, theirs))
+            err = http_headers_append(h, *theirs);
     }
     return err;
 }

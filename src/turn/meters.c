@@ -1,9 +1,8 @@
 #include "turn/meters.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/id.h"
+#include "base/put.h"
 #include "turn/turn.h"
 
 /* Seconds. Answers take from a millisecond (a cache) to many minutes (a reasoning model). */
@@ -199,21 +198,25 @@ static void levers_meter(const struct turn *t)
     }
 }
 
+static struct metric_series *turns_series_find(const struct turn *t, const struct model_meters *k,
+                                               int status)
+{
+    char text[PUT_DECIMAL_MAX];
+    struct str label = str_of(text, (size_t)(put_i64(text, status) - text));
+    return series(t->house->meters, &turns_desc, str_from(t->api), k ? k->provider : STR(""),
+                  k ? k->model : STR(""), label);
+}
+
 static struct metric_series *turns_series(const struct turn *t, struct model_meters *k, int status)
 {
-    struct turn_metrics *m = t->house->meters;
-    char text[12];
-    snprintf(text, sizeof(text), "%d", status);
-    struct str provider = k ? k->provider : STR("");
-    struct str model = k ? k->model : STR("");
     if (!k || status != 200)
-        return series(m, &turns_desc, str_from(t->api), provider, model, str_from(text));
+        return turns_series_find(t, k, status);
     unsigned i = 0;
     while (i < ARRAY_LEN(k->api) - 1 && k->api[i] && k->api[i] != t->api)
         i++;
     if (k->api[i] != t->api) {
         k->api[i] = t->api;
-        k->turns_ok[i] = series(m, &turns_desc, str_from(t->api), provider, model, str_from(text));
+        k->turns_ok[i] = turns_series_find(t, k, status);
     }
     return k->turns_ok[i];
 }

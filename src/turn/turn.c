@@ -25,8 +25,8 @@ void turn_begin(struct turn *t, struct turn_house *house, struct arena *arena, i
     *t = (struct turn){.house = house,
                        .arena = arena,
                        .began_us = began_us,
-                       .began_wall_us = clock_wall_us() - (clock_mono_us() - began_us)};
-    id_new(&t->id);
+                       .began_wall_us = clock_wall_at(began_us)};
+    id_new_at(&t->id, t->began_wall_us);
     list_push_back(&house->running, &t->node);
     house->running_n++;
 }
@@ -108,6 +108,8 @@ static int call_make(struct turn *t)
     c->tried = t->tried;
     fault_clear(&t->fault);
     int err = llm_call_run(c, &t->fault);
+    t->inner_us += c->ended_us - c->began_us;
+    t->left_us = c->ended_us;
     t->streamed = c->streamed;
     call_bill(t, row, c, err);
     turn_meter_call(t, c, err);
@@ -139,18 +141,16 @@ int turn_next(struct turn *t)
             break;
         i++;
     }
+    if (i == t->chain->n)
+        return call_make(t);
     int64_t began = clock_mono_us();
-    if (i == t->chain->n) {
-        int err = call_make(t);
-        t->inner_us += clock_mono_us() - began;
-        return err;
-    }
     unsigned outer_at = t->at;
     int64_t outer_inner = t->inner_us;
     t->inner_us = 0;
     t->at = i + 1; /* for the lever's own turn_next; turn_note looks one back */
     int err = t->chain->at[i].lever->run(t->chain->at[i].self, t);
-    int64_t took = clock_mono_us() - began;
+    t->left_us = clock_mono_us();
+    int64_t took = t->left_us - began;
     t->notes[i].own_us += took - t->inner_us;
     t->at = outer_at;
     t->inner_us = outer_inner + took;
@@ -180,7 +180,8 @@ int turn_run(struct turn *t)
 
 int64_t turn_overhead_us(const struct turn *t)
 {
-    return clock_mono_us() - t->began_us - t->upstream_us;
+    int64_t until = t->left_us ? t->left_us : clock_mono_us();
+    return until - t->began_us - t->upstream_us;
 }
 
 /* {"retry":{"did":"second try","us":12}}; STR_NONE when no lever did anything. */
@@ -253,8 +254,8 @@ void turn_end(struct turn *t, int err, int status, int64_t bytes_out)
     row.state = state_of(t, err);
     row.status = status;
     row.err = err;
-    row.total_us = clock_mono_us() - t->began_us;
-    row.overhead_us = row.total_us - t->upstream_us;
+    row.total_us = t->total_us = clock_mono_us() - t->began_us;
+    row.overhead_us = t->overhead_us = t->total_us - t->upstream_us;
     row.bytes_out = bytes_out;
     row.levers = levers_json(t);
     row.calls_n = t->calls_n;

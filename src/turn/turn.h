@@ -126,6 +126,8 @@ struct turn {
     int64_t saved_usd_nanos;
     int64_t upstream_us;
     int64_t first_us; /* as the call has it; 0: none */
+    int64_t left_us;  /* monotonic: when the outermost lever had done its work; 0: not yet */
+    int64_t total_us, overhead_us; /* known when it has ended */
 };
 
 /* Everything zero but who and when. */
@@ -147,7 +149,7 @@ void turn_note(struct turn *t, const char *verdict, int64_t saved_tokens, int64_
  * For a turn that never ran too. Never waits. */
 void turn_end(struct turn *t, int err, int status, int64_t bytes_out);
 
-/* So far: what x-sluice-overhead-us says. */
+/* What x-sluice-overhead-us says: until the levers were through, or so far. */
 int64_t turn_overhead_us(const struct turn *t);
 
 #endif

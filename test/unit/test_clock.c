@@ -37,6 +37,26 @@ static void the_real_one_is_the_system_s(void **state)
     assert_true(clock_cached_ms() >= mono / 1000);
 }
 
+static void one_clock_tells_the_other(void **state)
+{
+    (void)state;
+    clock_fake(5000000, 1000000);
+    assert_int_equal(clock_wall_at(5000000), 1000000);
+    assert_int_equal(clock_wall_at(4000001), 1);
+    clock_advance_us(500);
+    assert_int_equal(clock_wall_at(5000000), 1000000);
+    clock_real();
+    for (int round = 0; round < 3;
+         round++) { /* with a difference measured now, and with a kept one */
+        int64_t before = clock_wall_us();
+        int64_t wall = clock_wall_at(clock_mono_us());
+        int64_t after = clock_wall_us();
+        assert_in_range(wall, before - 1000, after + 1000);
+        assert_in_range(clock_wall_at(clock_mono_us() - 3000000), before - 3001000,
+                        after - 2990000);
+    }
+}
+
 static void writes_iso(void **state)
 {
     (void)state;
@@ -66,6 +86,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fake_one_stands_still),
         cmocka_unit_test(the_real_one_is_the_system_s),
+        cmocka_unit_test(one_clock_tells_the_other),
         cmocka_unit_test(writes_iso),
     };
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);

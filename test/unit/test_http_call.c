@@ -17,10 +17,13 @@ static void full_request(void *arg)
     assert_int_equal(http_call_send(&p->call, STR("POST"), STR("/v1/x?y"), &h, body, 30),
                      E_INTERNAL); /* nobody said which host */
     p->call.host = STR("up:80");
-    assert_int_equal(http_call_send(&p->call, STR("POST"), STR("/v1 x"), &h, body, 30),
-                     E_BAD_REQUEST);
-    assert_int_equal(http_call_send(&p->call, STR("POST"), STR("/v1\r\nX:"), &h, body, 30),
-                     E_BAD_REQUEST);
+    static const char *const unclean[] = {"", "/v1 x", "/v1\r\nX:", "/v1/\x7f",
+                                          "/v1/long\t/enough"};
+    for (size_t i = 0; i < ARRAY_LEN(unclean); i++) {
+        struct str word = str_from(unclean[i]);
+        assert_int_equal(http_call_send(&p->call, STR("POST"), word, &h, body, 30), E_BAD_REQUEST);
+        assert_int_equal(http_call_send(&p->call, word, STR("/"), &h, body, 30), E_BAD_REQUEST);
+    }
     assert_int_equal(p->counted.writes, 0);
     assert_int_equal(http_call_send(&p->call, STR("POST"), STR("/v1/x?y"), &h, body, 30), 0);
     assert_int_equal(p->counted.writes, 1);

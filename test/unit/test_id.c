@@ -63,6 +63,20 @@ static void believes_a_clock_that_was_set(void **state)
     clock_real();
 }
 
+/* The time may be given; an id is ever the next one, whatever its maker's time. */
+static void takes_the_time_given(void **state)
+{
+    (void)state;
+    struct id a, b, c;
+    id_new_at(&a, START_US + 5400000000);
+    id_new_at(&b, START_US + 5400000999);
+    id_new_at(&c, START_US + 5390000000);
+    assert_int_equal(time_of(&a), START_US / 1000 + 5400000);
+    assert_memory_equal(a.text, b.text, 14);
+    assert_memory_equal(a.text, c.text, 14);
+    assert_true(strcmp(a.text, b.text) < 0 && strcmp(b.text, c.text) < 0);
+}
+
 static void differs_in_chance(void **state)
 {
     (void)state;
@@ -115,6 +129,7 @@ int main(void)
         cmocka_unit_test(carries_its_time),
         cmocka_unit_test(sorts_as_it_was_made),
         cmocka_unit_test(believes_a_clock_that_was_set),
+        cmocka_unit_test(takes_the_time_given),
         cmocka_unit_test(differs_in_chance),
         cmocka_unit_test(random_fills_every_byte),
         cmocka_unit_test(random_bits_are_even),

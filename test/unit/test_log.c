@@ -58,11 +58,12 @@ static void writes_text(void **state)
     (void)state;
     begin(LOG_TEXT, LOG_INFO);
     LOG(LOG_INFO, "turn", log_z("model", "gpt-4o"), log_i("tokens", -12), log_usd("cost", 1234567),
-        log_ms("ms", 12345), log_ms("queue", -7), log_null("lane"), log_z("why", NULL));
+        log_word("who", STR("me")), log_ms("ms", 12345), log_ms("queue", -7), log_null("lane"),
+        log_z("why", NULL));
     LOG(LOG_INFO, "bare");
     log_flush();
-    assert_str(written(), STR(TIME " info turn model=gpt-4o tokens=-12 cost=0.001234567 ms=12.345 "
-                                   "queue=-0.007 lane=- why=-\n" TIME " info bare\n"));
+    assert_str(written(), STR(TIME " info turn model=gpt-4o tokens=-12 cost=0.001234567 who=me "
+                                   "ms=12.345 queue=-0.007 lane=- why=-\n" TIME " info bare\n"));
 }
 
 static void writes_json(void **state)
@@ -70,10 +71,12 @@ static void writes_json(void **state)
     (void)state;
     begin(LOG_JSON, LOG_INFO);
     LOG(LOG_WARN, "turn", log_z("model", "a \"b\""), log_i("tokens", 12), log_usd("cost", 5),
-        log_ms("ms", 1000), log_null("lane"), log_z("why", NULL));
-    assert_str(written(), STR("{\"time\":\"" TIME "\",\"level\":\"warn\",\"event\":\"turn\","
-                              "\"model\":\"a \\\"b\\\"\",\"tokens\":12,\"cost\":0.000000005,"
-                              "\"ms\":1.000,\"lane\":null,\"why\":null}\n"));
+        log_word("who", STR("me")), log_z("bare", "ab/c"), log_ms("ms", 1000), log_null("lane"),
+        log_z("why", NULL));
+    assert_str(written(),
+               STR("{\"time\":\"" TIME "\",\"level\":\"warn\",\"event\":\"turn\","
+                   "\"model\":\"a \\\"b\\\"\",\"tokens\":12,\"cost\":0.000000005,"
+                   "\"who\":\"me\",\"bare\":\"ab/c\",\"ms\":1.000,\"lane\":null,\"why\":null}\n"));
 }
 
 static void the_second_moves_on(void **state)
@@ -136,7 +139,7 @@ static void every_json_line_is_json(void **state)
         }
         fields[3] = LOG_END;
         begin(LOG_JSON, LOG_INFO);
-        log_event(LOG_ERROR, "e", fields);
+        log_event(LOG_ERROR, START_US, "e", fields);
         struct str line = written();
         assert_true(line.n > 0);
         assert_int_equal(str_find(line, STR("\n")), line.n - 1);
@@ -155,7 +158,7 @@ static void long_values_are_cut(void **state)
     fields[0] = log_s("v", str_of(value[0], 3000));
     fields[1] = LOG_END;
     begin(LOG_TEXT, LOG_INFO);
-    log_event(LOG_WARN, "e", fields);
+    log_event(LOG_WARN, START_US, "e", fields);
     assert_int_equal(written().n, strlen(TIME " warn e v=") + 512 + 1);
     memset(value, '\1', sizeof(value)); /* six bytes each when escaped */
     for (int i = 0; i < 40; i++)
@@ -163,10 +166,94 @@ static void long_values_are_cut(void **state)
     fields[40] = LOG_END;
     begin(LOG_JSON, LOG_INFO);
     uint64_t dropped = log_lines_dropped();
-    log_event(LOG_WARN, "e", fields);
+    log_event(LOG_WARN, START_US, "e", fields);
     struct str line = written();
     assert_int_equal(log_lines_dropped(), dropped);
     assert_int_equal(yyjson_obj_size(json_peek(line)), 43);
+}
+
+/*
+ * Lines of all lengths into a buffer that nobody empties: each is written whole or not at all, and
+ * none beyond the buffer's end (the address sanitizer looks on).
+ */
+static void the_buffer_is_filled_to_its_end(enum log_format format)
+{
+    static char value[12][700];
+    struct chance c = {11};
+    struct log_field fields[13];
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    int before = dup(0); /* the next descriptor is the sink's */
+    close(before);
+    assert_int_equal(log_open(path, format, LOG_INFO), 0);
+    assert_int_equal(fcntl(before, F_SETFL, O_WRONLY | O_NONBLOCK), 0);
+    uint64_t dropped = log_lines_dropped();
+    int lines = 0;
+    for (int round = 0; round < 4000; round++, lines++) {
+        for (int k = 0; k < 12; k++) {
+            size_t n = chance_below(&c, chance_below(&c, 4) ? 9 : 700);
+            memset(value[k], chance_below(&c, 6) ? 'v' : '\n', n);
+            fields[k] = chance_below(&c, 9) == 0
+                            ? log_word("a_name_as_long_as_it_may_be",
+                                       STR("a word of ours that is as long as one may be"))
+                        : chance_below(&c, 4)
+                            ? log_i("a_name_as_long_as_it_may_be", INT64_MIN)
+                            : log_s("a_name_as_long_as_it_may_be", str_of(value[k], n));
+        }
+        fields[12] = LOG_END;
+        log_event(LOG_INFO, START_US, "an event with a name that is longer than it should be",
+                  fields);
+    }
+    lines -= (int)(log_lines_dropped() - dropped);
+    size_t total = 0;
+    for (int tries = 0; tries < 200; tries++) {
+        ssize_t n = read(reader, content + total, sizeof(content) - total);
+        if (n > 0)
+            total += (size_t)n;
+        log_flush();
+    }
+    int seen = 0;
+    for (struct str rest = str_of(content, total); rest.n > 0; seen++) {
+        struct str line = str_cut(&rest, '\n');
+        if (format == LOG_JSON)
+            assert_int_equal(yyjson_obj_size(json_peek(line)), 3 + 12);
+        else
+            assert_true(str_find(line, STR(" info an event with a name that is lon ")) > 0);
+    }
+    assert_in_range(lines, 100, 3999);
+    assert_int_equal(seen, lines);
+    begin(LOG_TEXT, LOG_INFO);
+    close(reader);
+}
+
+static void a_full_buffer_holds_whole_lines(void **state)
+{
+    (void)state;
+    the_buffer_is_filled_to_its_end(LOG_TEXT);
+    the_buffer_is_filled_to_its_end(LOG_JSON);
+}
+
+/* What may stand without quotes is exactly what was decided, wherever it stands. */
+static void every_byte_is_judged(void **state)
+{
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 0; at < 19; at++) {
+            char value[] = "a-value-of-19-bytes";
+            value[at] = (char)byte;
+            begin(LOG_TEXT, LOG_INFO);
+            LOG(LOG_WARN, "e", log_s("v", str_of(value, 19)));
+            struct str line = written();
+            size_t bare = sizeof(TIME " warn e v=") - 1;
+            bool odd = byte <= ' ' || byte >= 0x7f || strchr("\"=\\", (int)byte);
+            assert_int_equal(line.p[bare] == '"', odd);
+            if (!odd)
+                assert_memory_equal(line.p + bare, value, 19);
+            log_flush();
+        }
+    }
 }
 
 static void levels_decide(void **state)
@@ -326,6 +413,8 @@ int main(void)
         cmocka_unit_test(values_cannot_forge_lines),
         cmocka_unit_test(every_json_line_is_json),
         cmocka_unit_test(long_values_are_cut),
+        cmocka_unit_test(a_full_buffer_holds_whole_lines),
+        cmocka_unit_test(every_byte_is_judged),
         cmocka_unit_test(levels_decide),
         cmocka_unit_test(reopens_for_rotation),
         cmocka_unit_test(many_lines_all_arrive),

@@ -21,6 +21,53 @@ static void compares(void **state)
     assert_true(str_cmp(STR("\x7f"), STR("\x80")) < 0); /* bytes have no sign */
 }
 
+static char small(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+}
+
+/* Every pair of bytes, at every place of texts of every length. */
+static void case_counts_for_letters_only(void **state)
+{
+    (void)state;
+    char a[24], b[24];
+    for (size_t n = 1; n < sizeof(a); n++) {
+        for (size_t at = 0; at < n; at++) {
+            memset(a, 'k', sizeof(a));
+            memset(b, 'K', sizeof(b));
+            for (unsigned pair = 0; pair < 65536; pair++) {
+                a[at] = (char)(pair >> 8);
+                b[at] = (char)(pair & 255);
+                bool equal = small(a[at]) == small(b[at]);
+                if (str_eq_nocase(str_of(a, n), str_of(b, n)) != equal)
+                    fail_msg("%zu of %zu: %02x %02x", at, n, pair >> 8, pair & 255);
+            }
+        }
+    }
+    assert_true(str_eq_nocase(STR_NONE, STR("")));
+    assert_false(str_eq_nocase(STR("a"), STR("ab")));
+}
+
+/* A difference of any bit at any place is one, and nothing else is. */
+static void secrets_compare(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 40; n++) {
+        char a[48], b[48];
+        memset(a, 0x5a, sizeof(a));
+        memset(b, 0x5a, sizeof(b));
+        b[n] = 'x'; /* behind the end */
+        assert_true(str_eq_secret(str_of(a, n), str_of(b, n)));
+        assert_false(str_eq_secret(str_of(a, n), str_of(a, n + 1)));
+        for (size_t bit = 0; bit < 8 * n; bit++) {
+            b[bit / 8] ^= (char)(1u << bit % 8);
+            assert_false(str_eq_secret(str_of(a, n), str_of(b, n)));
+            b[bit / 8] ^= (char)(1u << bit % 8);
+        }
+    }
+    assert_true(str_eq_secret(STR_NONE, STR("")));
+}
+
 static void heads_and_tails(void **state)
 {
     (void)state;
@@ -237,6 +284,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compares),
+        cmocka_unit_test(case_counts_for_letters_only),
+        cmocka_unit_test(secrets_compare),
         cmocka_unit_test(heads_and_tails),
         cmocka_unit_test(finds),
         cmocka_unit_test(cuts),
