@@ -52,6 +52,9 @@ struct rows_ops {
     const char *begin; /* the statement that begins a transaction which will write */
     const char
         *table_end; /* behind CREATE TABLE (...) where rows stand in the primary key's order */
+    /* "INSERT INTO " for many rows; what the table refuses may be left out without an error, so
+     * that nothing has to be kept for undoing the others. rows_changed tells. */
+    const char *insert_many;
     int (*open)(struct str url, bool read_only, struct rows_store **ret_store, struct fault *f);
     void (*close)(struct rows_store *store);
     int (*exec)(struct rows_store *store, const char *sql, struct fault *f);

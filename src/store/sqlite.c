@@ -376,6 +376,7 @@ const struct rows_ops rows_sqlite = {
     .kind = "sqlite",
     .begin = "BEGIN IMMEDIATE",
     .table_end = " WITHOUT ROWID",
+    .insert_many = "INSERT OR IGNORE INTO ",
     .open = sqlite_open,
     .close = sqlite_close,
     .exec = sqlite_exec,
