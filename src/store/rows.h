@@ -53,6 +53,9 @@ struct rows_ops {
     const char
         *table_end; /* behind CREATE TABLE (...) where rows stand in the primary key's order */
     int (*check)(struct str url, struct fault *f); /* could it be opened? E_CONFIG, why not */
+    /* "INSERT INTO " for many rows; what the table refuses may be left out without an error, so
+     * that nothing has to be kept for undoing the others. rows_changed tells. */
+    const char *insert_many;
     int (*open)(struct str url, bool read_only, struct rows_store **ret_store, struct fault *f);
     void (*close)(struct rows_store *store);
     int (*exec)(struct rows_store *store, const char *sql, struct fault *f);

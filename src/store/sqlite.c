@@ -388,6 +388,7 @@ const struct rows_ops rows_sqlite = {
     .begin = "BEGIN IMMEDIATE",
     .table_end = " WITHOUT ROWID",
     .check = sqlite_check,
+    .insert_many = "INSERT OR IGNORE INTO ",
     .open = sqlite_open,
     .close = sqlite_close,
     .exec = sqlite_exec,

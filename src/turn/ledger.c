@@ -100,12 +100,21 @@ static bool room_make(struct ledger *l, size_t bytes)
     return true;
 }
 
+/* Is there room for the turn? The sizes of its texts are added up only where that may matter. */
+static bool room_have(struct ledger *l, const struct ledger_turn *turn)
+{
+    size_t room = l->open ? ledger_slab_room(l->open) : 0;
+    if (LIKELY(room >= LEDGER_RECORD_BYTES_MAX(turn->calls_n)))
+        return true;
+    size_t bytes = ledger_record_bytes(turn);
+    return room >= bytes || room_make(l, bytes);
+}
+
 static void append(struct ledger *l, const struct ledger_turn *turn)
 {
     if (l->off)
         return;
-    size_t bytes = ledger_record_bytes(turn);
-    if ((!l->open || ledger_slab_room(l->open) < bytes) && !room_make(l, bytes)) {
+    if (!room_have(l, turn)) {
         LOG(LOG_ERROR, "ledger_lost_row", log_z("why", "out of memory"),
             log_s("turn", str_of(turn->id.text, ID_CHARS)));
         return;

@@ -6,21 +6,27 @@
 
 /*
  * All texts of a turn or call are reached through these lists, so that sizing, copying and cleaning
- * agree.
+ * agree. They stand in this order: the turn's that are a label's, the calls', the rest. So the
+ * first call's endpoint follows upon a label's other texts.
  */
-static const size_t turn_texts[] = {
+static const size_t label_texts[] = {
     offsetof(struct ledger_turn, tenant), offsetof(struct ledger_turn, key),
-    offsetof(struct ledger_turn, task),   offsetof(struct ledger_turn, session),
     offsetof(struct ledger_turn, tags),   offsetof(struct ledger_turn, api),
     offsetof(struct ledger_turn, asked),  offsetof(struct ledger_turn, provider),
     offsetof(struct ledger_turn, model),  offsetof(struct ledger_turn, lane),
 };
 static const size_t call_texts[] = {
+    offsetof(struct ledger_call, endpoint),
     offsetof(struct ledger_call, purpose),
     offsetof(struct ledger_call, provider),
     offsetof(struct ledger_call, model),
-    offsetof(struct ledger_call, endpoint),
 };
+static const size_t more_texts[] = {offsetof(struct ledger_turn, task),
+                                    offsetof(struct ledger_turn, session)};
+_Static_assert(ARRAY_LEN(label_texts) + ARRAY_LEN(more_texts) == LEDGER_TURN_TEXTS &&
+                   ARRAY_LEN(call_texts) == LEDGER_CALL_TEXTS,
+               "LEDGER_RECORD_BYTES_MAX counts them");
+_Static_assert(ARRAY_LEN(label_texts) + 1 == LEDGER_LABEL_TEXTS, "a label has an endpoint too");
 
 static inline struct str *text_at(void *of, size_t offset)
 {
@@ -41,8 +47,10 @@ size_t ledger_record_bytes(const struct ledger_turn *turn)
 {
     size_t bytes = sizeof(struct ledger_record) + turn->calls_n * sizeof(struct ledger_call);
     void *of = (void *)(uintptr_t)turn; /* only looked at */
-    for (unsigned i = 0; i < ARRAY_LEN(turn_texts); i++)
-        bytes += kept(text_at(of, turn_texts[i])->n, LEDGER_TEXT_BYTES_MAX);
+    for (unsigned i = 0; i < ARRAY_LEN(label_texts); i++)
+        bytes += kept(text_at(of, label_texts[i])->n, LEDGER_TEXT_BYTES_MAX);
+    for (unsigned i = 0; i < ARRAY_LEN(more_texts); i++)
+        bytes += kept(text_at(of, more_texts[i])->n, LEDGER_TEXT_BYTES_MAX);
     for (unsigned k = 0; k < turn->calls_n; k++) {
         of = (void *)(uintptr_t)&turn->calls[k];
         for (unsigned i = 0; i < ARRAY_LEN(call_texts); i++)
@@ -75,8 +83,7 @@ static inline char *text_move(struct str *s, size_t bytes_max, char *to)
         *s = str_head_utf8(*s, bytes_max);
     if (s->n)
         memcpy(to, s->p, s->n);
-    if (s->p)
-        s->p = to;
+    s->p = to;
     return to + s->n;
 }
 
@@ -89,11 +96,13 @@ void ledger_slab_put(struct ledger_slab *slab, const struct ledger_turn *turn)
     if (n)
         memcpy(r->calls, turn->calls, n * sizeof(struct ledger_call));
     char *at = (char *)(r->calls + n);
-    for (unsigned i = 0; i < ARRAY_LEN(turn_texts); i++)
-        at = text_move(text_at(&r->turn, turn_texts[i]), LEDGER_TEXT_BYTES_MAX, at);
+    for (unsigned i = 0; i < ARRAY_LEN(label_texts); i++)
+        at = text_move(text_at(&r->turn, label_texts[i]), LEDGER_TEXT_BYTES_MAX, at);
     for (unsigned k = 0; k < n; k++)
         for (unsigned i = 0; i < ARRAY_LEN(call_texts); i++)
             at = text_move(text_at(&r->calls[k], call_texts[i]), LEDGER_TEXT_BYTES_MAX, at);
+    for (unsigned i = 0; i < ARRAY_LEN(more_texts); i++)
+        at = text_move(text_at(&r->turn, more_texts[i]), LEDGER_TEXT_BYTES_MAX, at);
     at = text_move(&r->turn.levers, LEDGER_LEVERS_BYTES_MAX, at);
     r->bytes = aligned((size_t)(at - (char *)r));
     memset(at, ' ', (size_t)((char *)r + r->bytes - at));
@@ -111,6 +120,17 @@ struct ledger_record *ledger_slab_next(struct ledger_slab *slab, struct ledger_r
 {
     char *next = (char *)r + r->bytes;
     return next < slab->data + slab->used ? (struct ledger_record *)(void *)next : NULL;
+}
+
+struct str ledger_record_label(const struct ledger_record *r, bool with_call,
+                               uint16_t ret_text_n[LEDGER_LABEL_TEXTS])
+{
+    void *of = (void *)(uintptr_t)&r->turn; /* only looked at */
+    size_t bytes = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(label_texts); i++)
+        bytes += ret_text_n[i] = (uint16_t)text_at(of, label_texts[i])->n;
+    bytes += ret_text_n[ARRAY_LEN(label_texts)] = with_call ? (uint16_t)r->calls[0].endpoint.n : 0;
+    return str_of((const char *)(r->calls + r->turn.calls_n), bytes);
 }
 
 /* ---- cleaning ---- */
@@ -154,8 +174,10 @@ void ledger_record_clean(struct ledger_record *r)
     const char *texts = (const char *)(r->calls + n);
     if (LIKELY(is_plain(texts, (size_t)((const char *)r + r->bytes - texts))))
         return;
-    for (unsigned i = 0; i < ARRAY_LEN(turn_texts); i++)
-        text_clean(*text_at(&r->turn, turn_texts[i]));
+    for (unsigned i = 0; i < ARRAY_LEN(label_texts); i++)
+        text_clean(*text_at(&r->turn, label_texts[i]));
+    for (unsigned i = 0; i < ARRAY_LEN(more_texts); i++)
+        text_clean(*text_at(&r->turn, more_texts[i]));
     for (unsigned k = 0; k < n; k++)
         for (unsigned i = 0; i < ARRAY_LEN(call_texts); i++)
             text_clean(*text_at(&r->calls[k], call_texts[i]));

@@ -18,6 +18,9 @@
 /* Longer texts are cut: they come from clients. */
 #define LEDGER_TEXT_BYTES_MAX   512
 #define LEDGER_LEVERS_BYTES_MAX 8192
+#define LEDGER_TURN_TEXTS       10 /* without the levers */
+#define LEDGER_CALL_TEXTS       4
+#define LEDGER_LABEL_TEXTS      9 /* label_texts of ledger_record.c, and an endpoint */
 
 struct ledger_slab {
     struct ledger_slab *next;
@@ -28,15 +31,19 @@ struct ledger_slab {
     alignas(8) char data[];
 };
 
-/* A record: the turn, its calls behind it, then all their texts. */
+/* A record: the turn, its calls behind it, then all their texts, those of a label first. */
 struct ledger_record {
     size_t bytes; /* to the next one */
     struct ledger_turn turn;
     struct ledger_call calls[];
 };
 
-/* How many bytes the turn needs at most. */
+/* How many bytes the turn needs at most; and any turn with so many calls. */
 size_t ledger_record_bytes(const struct ledger_turn *turn);
+#define LEDGER_RECORD_BYTES_MAX(calls_n)                                                           \
+    (sizeof(struct ledger_record) + LEDGER_TURN_TEXTS * LEDGER_TEXT_BYTES_MAX +                    \
+     (calls_n) * (sizeof(struct ledger_call) + LEDGER_CALL_TEXTS * LEDGER_TEXT_BYTES_MAX) +        \
+     LEDGER_LEVERS_BYTES_MAX + 7)
 
 /*
  * An empty slab for at least `bytes`; NULL when memory is out. The memory is the system's own and
@@ -56,6 +63,13 @@ void ledger_slab_put(struct ledger_slab *slab, const struct ledger_turn *turn);
 /* The first record, and the one behind `r`; NULL at the end. */
 struct ledger_record *ledger_slab_first(struct ledger_slab *slab);
 struct ledger_record *ledger_slab_next(struct ledger_slab *slab, struct ledger_record *r);
+
+/*
+ * The texts that the turn's label has, one behind the other, and how long each is; the endpoint of
+ * the first call is among them when it has a place in the turn's row.
+ */
+struct str ledger_record_label(const struct ledger_record *r, bool with_call,
+                               uint16_t ret_text_n[LEDGER_LABEL_TEXTS]);
 
 /* Makes all texts of the record valid UTF-8 without control characters, in place. */
 void ledger_record_clean(struct ledger_record *r);

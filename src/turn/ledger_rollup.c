@@ -214,7 +214,7 @@ void ledger_rollup_fini(struct ledger_rollup *r)
 void ledger_rollup_begin(struct ledger_rollup *r)
 {
     ledger_groups_clear(&r->groups);
-    memset(r->last, 0, sizeof(r->last));
+    r->batch++;
     arena_fini(&r->days);
     r->day = STR_NONE;
 }
@@ -283,29 +283,22 @@ static struct str or_empty(struct str s)
     return s.p ? s : STR("");
 }
 
-/* The group in this batch; NULL when memory is out. */
-static struct ledger_group *group_of(struct ledger_rollup *r, const struct str dim[DIMS])
+/* The group in this batch. */
+static int group_of(struct ledger_rollup *r, struct str dim[DIMS], unsigned *ret_at)
 {
-    if (!dim[DIM_DAY].p)
-        return NULL;
-    if (dims_equal(dim, r->last))
-        return &r->groups.at[r->last_at];
-    struct str wanted[DIMS];
-    memcpy(wanted, dim, sizeof(wanted));
-    uint64_t hash = dims_hash(wanted);
     bool room = true;
-    if (group_has_room(r, wanted[DIM_DAY], hash, &room) != 0)
-        return NULL;
+    uint64_t hash = dims_hash(dim);
+    if (!dim[DIM_DAY].p || group_has_room(r, dim[DIM_DAY], hash, &room) != 0)
+        return E_MEMORY;
     if (!room) {
-        wanted[DIM_TAGS] = wanted[DIM_MODEL] = STR("(other)");
-        hash = dims_hash(wanted);
+        dim[DIM_TAGS] = dim[DIM_MODEL] = STR("(other)");
+        hash = dims_hash(dim);
     }
-    struct ledger_group *g = groups_get(&r->groups, wanted, hash);
-    if (g) {
-        memcpy(r->last, dim, sizeof(r->last));
-        r->last_at = (unsigned)(g - r->groups.at);
-    }
-    return g;
+    struct ledger_group *g = groups_get(&r->groups, dim, hash);
+    if (!g)
+        return E_MEMORY;
+    *ret_at = (unsigned)(g - r->groups.at);
+    return 0;
 }
 
 static void dims_of(struct ledger_rollup *r, const struct ledger_turn *t, struct str dim[DIMS])
@@ -335,32 +328,46 @@ static void spend(int64_t *sum, const struct tokens *t, int64_t cost_usd_nanos)
         sum[SUM_COST] += cost_usd_nanos;
 }
 
-int ledger_rollup_turn(struct ledger_rollup *r, const struct ledger_turn *t)
+static void turn_count(int64_t *sum, const struct ledger_turn *t)
+{
+    sum[SUM_TURNS]++;
+    sum[SUM_SAVED] += t->saved_usd_nanos;
+    if (t->err == E_CLIENT_GONE) {
+        sum[SUM_HUNG_UP]++;
+    } else if (t->err || t->state != TURN_DONE) {
+        sum[SUM_ERRORS]++;
+    } else if (t->total_us >= 0) {
+        sum[SUM_TOTAL_US] += t->total_us;
+        sum[SUM_LATENCY + ledger_latency_step(t->total_us)]++;
+    }
+}
+
+int ledger_rollup_turn(struct ledger_rollup *r, const struct ledger_turn *t,
+                       struct ledger_place *place)
 {
     struct str dim[DIMS];
-    dims_of(r, t, dim);
-    struct ledger_group *g = group_of(r, dim);
-    if (!g)
-        return E_MEMORY;
-    g->sum[SUM_TURNS]++;
-    g->sum[SUM_SAVED] += t->saved_usd_nanos;
-    if (t->err == E_CLIENT_GONE) {
-        g->sum[SUM_HUNG_UP]++;
-    } else if (t->err || t->state != TURN_DONE) {
-        g->sum[SUM_ERRORS]++;
-    } else if (t->total_us >= 0) {
-        g->sum[SUM_TOTAL_US] += t->total_us;
-        g->sum[SUM_LATENCY + ledger_latency_step(t->total_us)]++;
+    if (place->batch != r->batch) {
+        dims_of(r, t, dim);
+        int err = group_of(r, dim, &place->at);
+        if (err)
+            return err;
+        place->batch = r->batch;
     }
+    turn_count(r->groups.at[place->at].sum, t);
     for (unsigned i = 0; i < t->calls_n; i++) {
         const struct ledger_call *c = &t->calls[i];
-        dim[DIM_PROVIDER] = or_empty(c->provider);
-        dim[DIM_MODEL] = or_empty(c->model);
-        g = group_of(r, dim);
-        if (!g)
-            return E_MEMORY;
-        g->sum[SUM_CALLS]++;
-        spend(g->sum, &c->tokens, c->cost_usd_nanos);
+        unsigned at = place->at;
+        if (!str_eq(c->model, t->model) || !str_eq(c->provider, t->provider)) {
+            dims_of(r, t, dim);
+            dim[DIM_PROVIDER] = or_empty(c->provider);
+            dim[DIM_MODEL] = or_empty(c->model);
+            int err = group_of(r, dim, &at);
+            if (err)
+                return err;
+        }
+        int64_t *sum = r->groups.at[at].sum;
+        sum[SUM_CALLS]++;
+        spend(sum, &c->tokens, c->cost_usd_nanos);
     }
     return 0;
 }
@@ -368,11 +375,12 @@ int ledger_rollup_turn(struct ledger_rollup *r, const struct ledger_turn *t)
 int ledger_rollup_lost(struct ledger_rollup *r, const struct ledger_turn *t, int by)
 {
     struct str dim[DIMS];
+    unsigned at = 0;
     dims_of(r, t, dim);
-    struct ledger_group *g = group_of(r, dim);
-    if (g)
-        g->sum[SUM_LOST] += by;
-    return g ? 0 : E_MEMORY;
+    int err = group_of(r, dim, &at);
+    if (!err)
+        r->groups.at[at].sum[SUM_LOST] += by;
+    return err;
 }
 
 int ledger_rollup_write(struct ledger_rollup *r, struct fault *f)

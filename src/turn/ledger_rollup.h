@@ -93,13 +93,18 @@ void ledger_sum_name(unsigned sum, char out[16]);
 
 /* ---- the writer's side ---- */
 
+/* A group in one batch, remembered by who knows of turns that are all alike. */
+struct ledger_place {
+    uint64_t batch; /* 0: not known yet */
+    unsigned at;
+};
+
 struct ledger_rollup {
     struct rows_query *add;      /* adds a group's sums to the table's */
     struct ledger_groups groups; /* of the batch under way */
-    struct str last[DIMS];       /* the group of the turn before: most turns are like it */
-    unsigned last_at;
-    struct arena days; /* their texts, for the batch under way */
-    struct str day;    /* of day_began_us */
+    uint64_t batch;              /* counts them, from 1 */
+    struct arena days;           /* their texts, for the batch under way */
+    struct str day;              /* of day_began_us */
     int64_t day_began_us;
     char seen_day[12]; /* the newest day */
     uint64_t *seen;    /* hashes of its groups; 0 is a free place */
@@ -112,8 +117,9 @@ void ledger_rollup_fini(struct ledger_rollup *r);
 
 /* Before a batch: its texts must stay until ledger_rollup_write. */
 void ledger_rollup_begin(struct ledger_rollup *r);
-/* Adds an ended turn and its calls. */
-MUSTCHECK int ledger_rollup_turn(struct ledger_rollup *r, const struct ledger_turn *t);
+/* Adds an ended turn and its calls; *place is for turns with the same dimensions only. */
+MUSTCHECK int ledger_rollup_turn(struct ledger_rollup *r, const struct ledger_turn *t,
+                                 struct ledger_place *place);
 /* Counts a turn as lost: by = 1, or -1 for one that was thought to be. */
 MUSTCHECK int ledger_rollup_lost(struct ledger_rollup *r, const struct ledger_turn *t, int by);
 /* Adds the sums of the batch to the table; within the batch's transaction. */

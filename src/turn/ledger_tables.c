@@ -46,6 +46,62 @@ static const char *const versions[] = {
     " saved_usd_nanos BIGINT NOT NULL, total_us BIGINT NOT NULL,"
     " @"
     " PRIMARY KEY (day, tenant, key, provider, model, lane, tags, api))~;",
+
+    /*
+     * Labels, and a turn's only call in its own row: docs/decisions/0004-labels.md. No column of
+     * turn_rows is NOT NULL: where a row may be refused, SQLite keeps what would undo all of the
+     * statement, which costs a tenth of its rows.
+     */
+    "CREATE TABLE labels (n BIGINT NOT NULL PRIMARY KEY, process BIGINT NOT NULL,"
+    " hour BIGINT NOT NULL, tenant TEXT, key TEXT, tags TEXT, api TEXT, asked TEXT, provider TEXT,"
+    " model TEXT, lane TEXT, stream BIGINT, status BIGINT, error TEXT, counted TEXT,"
+    " endpoint TEXT, reused BIGINT)~;"
+    "CREATE INDEX labels_hour ON labels (hour);"
+    "CREATE TABLE turn_rows (id TEXT NOT NULL PRIMARY KEY, label BIGINT, state TEXT,"
+    " began_us BIGINT, task TEXT, session TEXT, input BIGINT,"
+    " cached BIGINT, cache_write BIGINT, output BIGINT, reasoning BIGINT, cost_usd_nanos BIGINT,"
+    " saved_usd_nanos BIGINT, queue_us BIGINT, first_us BIGINT, total_us BIGINT,"
+    " overhead_us BIGINT, bytes_in BIGINT, bytes_out BIGINT, levers TEXT, call_began_us BIGINT,"
+    " call_connect_us BIGINT, call_first_us BIGINT, call_total_us BIGINT)~;"
+
+    "INSERT INTO labels (n, process, hour, tenant, key, tags, api, asked, provider, model, lane,"
+    " stream, status, error, counted) SELECT process * 4294967296 + row_number() OVER"
+    " (PARTITION BY process ORDER BY hour), process, hour, tenant, key, tags, api, asked, provider,"
+    " model, lane, stream, status, error, counted FROM (SELECT DISTINCT process,"
+    " began_us / 3600000000 AS hour, tenant, key, tags, api, asked, provider, model, lane, stream,"
+    " status, error, counted FROM turns) AS old;"
+    "CREATE INDEX labels_old ON labels (process, hour, tenant, key, tags, asked, model, status);"
+    "INSERT INTO turn_rows (id, label, state, began_us, task, session, input, cached, cache_write,"
+    " output, reasoning, cost_usd_nanos, saved_usd_nanos, queue_us, first_us, total_us,"
+    " overhead_us, bytes_in, bytes_out, levers) SELECT t.id, l.n, t.state, t.began_us, t.task,"
+    " t.session, t.input, t.cached, t.cache_write, t.output, t.reasoning, t.cost_usd_nanos,"
+    " t.saved_usd_nanos, t.queue_us, t.first_us, t.total_us, t.overhead_us, t.bytes_in,"
+    " t.bytes_out, t.levers FROM turns t LEFT JOIN labels l ON l.process = t.process"
+    " AND l.hour = t.began_us / 3600000000 AND l.tenant IS NOT DISTINCT FROM t.tenant"
+    " AND l.key IS NOT DISTINCT FROM t.key AND l.tags IS NOT DISTINCT FROM t.tags"
+    " AND l.asked IS NOT DISTINCT FROM t.asked AND l.model IS NOT DISTINCT FROM t.model"
+    " AND l.status IS NOT DISTINCT FROM t.status AND l.api IS NOT DISTINCT FROM t.api"
+    " AND l.provider IS NOT DISTINCT FROM t.provider AND l.lane IS NOT DISTINCT FROM t.lane"
+    " AND l.stream IS NOT DISTINCT FROM t.stream AND l.error IS NOT DISTINCT FROM t.error"
+    " AND l.counted IS NOT DISTINCT FROM t.counted;"
+    "DROP INDEX labels_old;"
+    "DROP TABLE turns;"
+    "ALTER TABLE calls RENAME TO call_rows;"
+    "CREATE INDEX turns_running ON turn_rows (label) WHERE state = 'running';"
+
+    "CREATE VIEW turns AS SELECT t.id, t.state, l.process, t.began_us, l.tenant, l.key, t.task,"
+    " t.session, l.tags, l.api, l.asked, l.provider, l.model, l.lane, l.stream, l.status, l.error,"
+    " t.input, t.cached, t.cache_write, t.output, t.reasoning, l.counted, t.cost_usd_nanos,"
+    " t.saved_usd_nanos, t.queue_us, t.first_us, t.total_us, t.overhead_us, t.bytes_in,"
+    " t.bytes_out, t.levers FROM turn_rows t LEFT JOIN labels l ON l.n = t.label;"
+    "CREATE VIEW calls AS SELECT t.id AS turn, 0 AS seq, 'answer' AS purpose, l.provider, l.model,"
+    " l.endpoint, 1 AS attempt, l.status, l.error, t.input, t.cached, t.cache_write, t.output,"
+    " t.reasoning, l.counted, t.cost_usd_nanos, t.call_began_us AS began_us,"
+    " t.call_connect_us AS connect_us, t.call_first_us AS first_us, t.call_total_us AS total_us,"
+    " l.reused FROM turn_rows t LEFT JOIN labels l ON l.n = t.label"
+    " WHERE t.call_began_us IS NOT NULL UNION ALL SELECT turn, seq, purpose, provider, model,"
+    " endpoint, attempt, status, error, input, cached, cache_write, output, reasoning, counted,"
+    " cost_usd_nanos, began_us, connect_us, first_us, total_us, reused FROM call_rows;",
 };
 
 _Static_assert(ARRAY_LEN(versions) == LEDGER_VERSION, "a step for each version");
@@ -135,7 +191,7 @@ static int process_enter(struct ledger_tables *t, struct fault *f)
         err = meta_write(t->store, "process", last + 1, f);
     if (!err)
         err = rows_hold(t->store, last + 1, f);
-    t->process = last + 1;
+    t->labels.process = last + 1;
     return err;
 }
 
@@ -198,10 +254,11 @@ static int lost_mark(struct lost_search *s, struct fault *f)
 {
     struct rows_query *q = NULL;
     int err = rows_prepare(s->tables->store,
-                           "UPDATE turns SET state = 'lost', input = NULL, cached = NULL, "
-                           "cache_write = NULL, output = NULL, reasoning = NULL, counted = NULL, "
+                           "UPDATE turn_rows SET state = 'lost', input = NULL, cached = NULL, "
+                           "cache_write = NULL, output = NULL, reasoning = NULL, "
                            "cost_usd_nanos = NULL, saved_usd_nanos = NULL, bytes_out = NULL "
-                           "WHERE state = 'running' AND process = $1",
+                           "WHERE state = 'running' AND "
+                           "label IN (SELECT n FROM labels WHERE process = $1)",
                            &q, f);
     for (unsigned i = 0; i < s->dead_n && !err; i++)
         err = rows_run(q, &(struct rows_value){.type = ROWS_INT, .i = s->dead[i]}, 1, f);
@@ -266,6 +323,7 @@ void ledger_tables_close(struct ledger_tables *t)
 {
     for (unsigned i = 0; i < STATEMENTS; i++)
         rows_free(t->statement[i]);
+    ledger_labels_fini(&t->labels);
     ledger_rollup_fini(&t->rollup);
     rows_close(t->store);
     free(t);
@@ -337,6 +395,9 @@ int ledger_tables_trim(struct ledger_tables *t, int64_t keep_days, int64_t keep_
     err = rows_run(t->statement[S_TRIM_CALLS], v, ARRAY_LEN(v), f);
     if (!err)
         err = rows_run(t->statement[S_TRIM_TURNS], v, ARRAY_LEN(v), f);
+    if (!err)
+        err = rows_run(t->statement[S_TRIM_LABELS], NULL, 0, f);
+    ledger_labels_forget(&t->labels);
     err = rows_end(t->store, err, f);
     *ret_more = !err;
     return err;

@@ -2,23 +2,31 @@
  * ledger_tables.h: the ledger's tables, and the writing of one batch. Runs on the ledger's thread
  * and blocks on the disk. Internal to the ledger.
  *
- *     turns      one row a turn; the id begins with its time, so rows stand in order of time
- *     calls      one row an upstream call (turn, seq)
+ *     turn_rows  one row a turn; the id begins with its time, so rows stand in order of time. A
+ *                usual turn's only call stands in it: `call_began_us` says that it does
+ *     labels     what the turns of one key, model, outcome ... have in common (ledger_label.h)
+ *     call_rows  one row for every other upstream call (turn, seq)
+ *     turns      a view: turn_rows with their labels
+ *     calls      a view: one row an upstream call, wherever it stands
  *     rollups    sums by day and group (ledger_rollup.h); they outlive the rows
  *     meta       the schema's version, and the number that the last process got
  *
  * Every process that opens the ledger gets a number, holds it in the database while it lives
- * (rows_hold) and writes it into its rows: a running turn whose process no longer holds its number
- * is lost.
+ * (rows_hold) and writes it into its labels: a running turn whose process no longer holds its
+ * number is lost.
  */
 #ifndef TURN_LEDGER_TABLES_H
 #define TURN_LEDGER_TABLES_H
 
 #include "store/rows.h"
+#include "turn/ledger_label.h"
 #include "turn/ledger_record.h"
 #include "turn/ledger_rollup.h"
 
-#define LEDGER_VERSION 1 /* of the tables */
+#define LEDGER_VERSION 2 /* of the tables */
+#define TURN_VALUES    24
+#define TURNS_POWER    5
+#define TURNS_AT_ONCE  (1 << TURNS_POWER) /* in one statement */
 
 /* How a database is opened: rows_open, or what a test puts in its place. */
 typedef int ledger_opener(struct str where, bool read_only, struct rows_store **ret_store,
@@ -29,23 +37,26 @@ MUSTCHECK int ledger_open_with(const struct ledger_settings *settings, ledger_op
                                struct ledger **ret_ledger, struct fault *f);
 
 enum ledger_statement {
-    S_TURN_ADD,
-    S_TURN_END,  /* of a running row */
-    S_TURN_FIND, /* of a row that was thought lost */
+    S_TURNS_ADD,                                 /* one turn, two, four ... TURNS_AT_ONCE */
+    S_TURN_FIND = S_TURNS_ADD + TURNS_POWER + 1, /* one that was thought lost */
     S_CALL_ADD,
     S_OLDEST,
     S_NTH_OLDEST,
     S_TRIM_CALLS,
     S_TRIM_TURNS,
+    S_TRIM_LABELS,
     STATEMENTS
 };
 
 struct ledger_tables {
     struct rows_store *store;
-    int64_t process;
     struct rows_query *statement[STATEMENTS];
     struct ledger_rollup rollup;
-    struct str same[8]; /* texts of the row before, which are bound already */
+    struct ledger_labels labels;
+    struct rows_value turns[TURNS_AT_ONCE][TURN_VALUES]; /* that wait for one statement */
+    unsigned turns_n;
+    bool turns_ended; /* they have; else they are running */
+    bool known_met;   /* one of the batch's turns is known already, and has ended or is lost */
 };
 
 /* Opens the database, makes or migrates the tables, marks the turns of dead processes as lost. */

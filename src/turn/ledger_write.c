@@ -1,48 +1,134 @@
 /*
  * ledger_write.c: one batch of rows, with the rollups, in one transaction.
+ *
+ * Rows of turns are written many in a statement: what a statement costs before and behind its row
+ * is half of the row itself. Such a statement says only how many rows it wrote. Where that is not
+ * all (some turn had ended or was lost before), the batch is rolled back and written again one by
+ * one; then each turn's own statement says what it found.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "turn/ledger_tables.h"
 
-#define TURN_END                                                                                   \
-    " state = $2, process = $3, began_us = $4, tenant = $5, key = $6, task = $7, session = $8,"    \
-    " tags = $9, api = $10, asked = $11, provider = $12, model = $13, lane = $14, stream = $15,"   \
-    " status = $16, error = $17, input = $18, cached = $19, cache_write = $20, output = $21,"      \
-    " reasoning = $22, counted = $23, cost_usd_nanos = $24, saved_usd_nanos = $25,"                \
-    " queue_us = $26, first_us = $27, total_us = $28, overhead_us = $29, bytes_in = $30,"          \
-    " bytes_out = $31, levers = $32 WHERE id = $1"
-#define TURN_VALUES 32
-#define CALL_VALUES 21
+#define SQL_BYTES_MAX 16384
+#define CALL_VALUES   21
+
+/* The columns of turn_rows and, of a turn `t` with its `label` and maybe `call`, their values. */
+#define TURN_ROW(X)                                                                                \
+    X(id, rows_text(str_of(t->id.text, ID_CHARS)))                                                 \
+    X(label, rows_int(label))                                                                      \
+    X(state, rows_text(str_from(turn_state_name(t->state))))                                       \
+    X(began_us, rows_int(t->began_wall_us))                                                        \
+    X(task, ledger_text_value(t->task))                                                            \
+    X(session, ledger_text_value(t->session))                                                      \
+    X(input, rows_int(t->tokens.input))                                                            \
+    X(cached, rows_int(t->tokens.cached))                                                          \
+    X(cache_write, rows_int(t->tokens.cache_write))                                                \
+    X(output, rows_int(t->tokens.output))                                                          \
+    X(reasoning, rows_int(t->tokens.reasoning))                                                    \
+    X(cost_usd_nanos, cost_value(t->state == TURN_RUNNING ? COST_UNKNOWN : t->cost_usd_nanos))     \
+    X(saved_usd_nanos, rows_int(t->saved_usd_nanos))                                               \
+    X(queue_us, time_value(t->queue_us))                                                           \
+    X(first_us, time_value(t->first_us))                                                           \
+    X(total_us, time_value(t->total_us))                                                           \
+    X(overhead_us, time_value(t->overhead_us))                                                     \
+    X(bytes_in, rows_int(t->bytes_in))                                                             \
+    X(bytes_out, rows_int(t->bytes_out))                                                           \
+    X(levers, ledger_text_value(t->levers))                                                        \
+    X(call_began_us, call ? rows_int(call->began_wall_us) : rows_null())                           \
+    X(call_connect_us, time_value(call ? call->connect_us : -1))                                   \
+    X(call_first_us, time_value(call ? call->first_us : -1))                                       \
+    X(call_total_us, time_value(call ? call->total_us : -1))
+
+#define NAME(column, value) #column,
+static const char *const turn_columns[] = {TURN_ROW(NAME)};
+#undef NAME
+_Static_assert(ARRAY_LEN(turn_columns) == TURN_VALUES, "room for each value");
 
 static const char *const sql[STATEMENTS] = {
-    [S_TURN_ADD] =
-        "INSERT INTO turns (id, state, process, began_us, tenant, key, task, session, tags, api,"
-        " asked, provider, model, lane, stream, status, error, input, cached, cache_write, output,"
-        " reasoning, counted, cost_usd_nanos, saved_usd_nanos, queue_us, first_us, total_us,"
-        " overhead_us, bytes_in, bytes_out, levers) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,"
-        " $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,"
-        " $27, $28, $29, $30, $31, $32) ON CONFLICT (id) DO NOTHING",
-    [S_TURN_END] = "UPDATE turns SET" TURN_END " AND state = 'running'",
-    [S_TURN_FIND] = "UPDATE turns SET" TURN_END " AND state = 'lost'",
     [S_CALL_ADD] =
-        "INSERT INTO calls (turn, seq, purpose, provider, model, endpoint, attempt, status, error,"
-        " input, cached, cache_write, output, reasoning, counted, cost_usd_nanos, began_us,"
+        "INSERT INTO call_rows (turn, seq, purpose, provider, model, endpoint, attempt, status,"
+        " error, input, cached, cache_write, output, reasoning, counted, cost_usd_nanos, began_us,"
         " connect_us, first_us, total_us, reused) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
         " $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
         " ON CONFLICT (turn, seq) DO NOTHING",
-    [S_OLDEST] = "SELECT id FROM turns ORDER BY id LIMIT 1",
-    [S_NTH_OLDEST] = "SELECT id FROM turns ORDER BY id LIMIT 1 OFFSET 1024",
-    [S_TRIM_CALLS] = "DELETE FROM calls WHERE turn < $1",
-    [S_TRIM_TURNS] = "DELETE FROM turns WHERE id < $1",
+    [S_OLDEST] = "SELECT id FROM turn_rows ORDER BY id LIMIT 1",
+    [S_NTH_OLDEST] = "SELECT id FROM turn_rows ORDER BY id LIMIT 1 OFFSET 1024",
+    [S_TRIM_CALLS] = "DELETE FROM call_rows WHERE turn < $1",
+    [S_TRIM_TURNS] = "DELETE FROM turn_rows WHERE id < $1",
+    /* An hour more than need be: an id may be a little younger than its turn. */
+    [S_TRIM_LABELS] = "DELETE FROM labels WHERE hour < (SELECT began_us / 3600000000 - 1 FROM"
+                      " turn_rows ORDER BY id LIMIT 1)",
 };
+
+/* The columns from `first` on, each behind `prefix`, or the values $n, $n+1 ... for them. */
+static void columns_add(struct buf *text, const char *prefix, unsigned first)
+{
+    for (unsigned i = first; i < TURN_VALUES; i++)
+        buf_printf(text, "%s%s%s", i > first ? ", " : "(", prefix, turn_columns[i]);
+    buf_char(text, ')');
+}
+
+static void values_add(struct buf *text, unsigned n, unsigned first)
+{
+    for (unsigned i = first; i < TURN_VALUES; i++)
+        buf_printf(text, "%s$%u", i > first ? ", " : "(", n++);
+    buf_char(text, ')');
+}
+
+/* A turn that is running becomes what it ended as; one that has ended stays. */
+static void add_sql(struct buf *text, const char *insert, unsigned rows)
+{
+    buf_str(text, str_from(insert));
+    buf_str(text, STR("turn_rows "));
+    columns_add(text, "", 0);
+    for (unsigned i = 0; i < rows; i++) {
+        buf_str(text, i ? STR(", ") : STR(" VALUES "));
+        values_add(text, 1 + i * TURN_VALUES, 0);
+    }
+    buf_str(text, STR(" ON CONFLICT (id) DO UPDATE SET "));
+    columns_add(text, "", 1);
+    buf_str(text, STR(" = "));
+    columns_add(text, "excluded.", 1);
+    buf_str(text, STR(" WHERE turn_rows.state = 'running'"));
+}
+
+static void find_sql(struct buf *text)
+{
+    buf_str(text, STR("UPDATE turn_rows SET "));
+    columns_add(text, "", 1);
+    buf_str(text, STR(" = "));
+    values_add(text, 2, 1);
+    buf_str(text, STR(" WHERE id = $1 AND state = 'lost'"));
+}
+
+static int statement_make(struct ledger_tables *t, enum ledger_statement which, struct fault *f)
+{
+    struct buf text;
+    buf_init(&text, SQL_BYTES_MAX);
+    if (sql[which])
+        buf_str(&text, str_from(sql[which]));
+    else if (which == S_TURN_FIND)
+        find_sql(&text);
+    else
+        add_sql(&text, t->store->ops->insert_many, 1u << (which - S_TURNS_ADD));
+    buf_char(&text, '\0');
+    int err = text.failed;
+    if (!err)
+        err = rows_prepare(t->store, text.p, &t->statement[which], f);
+    buf_fini(&text);
+    return err;
+}
 
 int ledger_statements_make(struct ledger_tables *t, struct fault *f)
 {
     int err = ledger_rollup_init(&t->rollup, t->store, f);
+    if (!err)
+        err = ledger_labels_init(&t->labels, t->store, f);
     for (unsigned i = 0; i < STATEMENTS && !err; i++)
-        err = rows_prepare(t->store, sql[i], &t->statement[i], f);
+        err = statement_make(t, i, f);
     return err;
 }
 
@@ -56,90 +142,28 @@ static struct rows_value time_value(int64_t us)
     return us < 0 ? rows_null() : rows_int(us);
 }
 
-static struct rows_value word(const char *z)
-{
-    return rows_text(str_from(z));
-}
-
-static struct rows_value text(struct str s)
-{
-    return s.n ? rows_text(s) : rows_null();
-}
-
-static struct rows_value err_value(int err)
-{
-    return err ? word(err_code(err)) : rows_null();
-}
-
-static struct rows_value counted_value(enum token_source s)
-{
-    return s == TOKENS_NONE ? rows_null() : word(token_source_name(s));
-}
-
 /*
- * Most turns have the tenant, key, model ... of the turn before. A text that is the same at the
- * same address need not be bound again, so the address of the one before is taken.
+ * The call that stands in the turn's own row: its only one, where all that a call has but the turn
+ * has not are its endpoint and its times. Nearly every turn has such a call.
  */
-static void same_again(struct ledger_tables *l, struct ledger_record *r)
+static const struct ledger_call *call_within(const struct ledger_turn *t)
 {
-    struct ledger_turn *t = &r->turn;
-    struct str *const texts[] = {&t->tenant, &t->key, &t->provider, &t->model,
-                                 &t->lane,   &t->api, &t->asked,    &t->tags};
-    _Static_assert(ARRAY_LEN(texts) == ARRAY_LEN(l->same), "a place for each");
-    for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
-        if (str_eq(*texts[i], l->same[i]))
-            *texts[i] = l->same[i];
-        else
-            l->same[i] = *texts[i];
-    }
-    for (unsigned i = 0; i < t->calls_n; i++) {
-        struct ledger_call *c = &r->calls[i];
-        if (str_eq(c->provider, t->provider))
-            c->provider = t->provider;
-        if (str_eq(c->model, t->model))
-            c->model = t->model;
-    }
+    const struct ledger_call *c = t->calls;
+    bool same = t->calls_n == 1 && t->state != TURN_RUNNING && c->seq == 0 && c->attempt == 1 &&
+                c->status == t->status && c->err == t->err &&
+                c->cost_usd_nanos == t->cost_usd_nanos && c->tokens.source == t->tokens.source &&
+                memcmp(&c->tokens, &t->tokens, offsetof(struct tokens, source)) == 0 &&
+                str_eq(c->model, t->model) && str_eq(c->provider, t->provider) &&
+                str_eq(c->purpose, STR("answer"));
+    return same ? c : NULL;
 }
 
-static void turn_values(const struct ledger_tables *l, const struct ledger_turn *t,
-                        struct rows_value v[TURN_VALUES])
+static void turn_values(const struct ledger_turn *t, const struct ledger_call *call, int64_t label,
+                        struct rows_value *restrict v)
 {
-    const struct rows_value values[] = {
-        rows_text(str_of(t->id.text, ID_CHARS)),
-        word(turn_state_name(t->state)),
-        rows_int(l->process),
-        rows_int(t->began_wall_us),
-        text(t->tenant),
-        text(t->key),
-        text(t->task),
-        text(t->session),
-        text(t->tags),
-        text(t->api),
-        text(t->asked),
-        text(t->provider),
-        text(t->model),
-        text(t->lane),
-        rows_int(t->stream),
-        t->status ? rows_int(t->status) : rows_null(),
-        err_value(t->err),
-        rows_int(t->tokens.input),
-        rows_int(t->tokens.cached),
-        rows_int(t->tokens.cache_write),
-        rows_int(t->tokens.output),
-        rows_int(t->tokens.reasoning),
-        counted_value(t->tokens.source),
-        cost_value(t->state == TURN_RUNNING ? COST_UNKNOWN : t->cost_usd_nanos),
-        rows_int(t->saved_usd_nanos),
-        time_value(t->queue_us),
-        time_value(t->first_us),
-        time_value(t->total_us),
-        time_value(t->overhead_us),
-        rows_int(t->bytes_in),
-        rows_int(t->bytes_out),
-        text(t->levers),
-    };
-    _Static_assert(ARRAY_LEN(values) == TURN_VALUES, "a value for each column");
-    memcpy(v, values, sizeof(values));
+#define VALUE(column, value) *v++ = value;
+    TURN_ROW(VALUE)
+#undef VALUE
 }
 
 static int call_write(struct ledger_tables *l, const struct ledger_turn *t,
@@ -148,19 +172,19 @@ static int call_write(struct ledger_tables *l, const struct ledger_turn *t,
     const struct rows_value v[] = {
         rows_text(str_of(t->id.text, ID_CHARS)),
         rows_int(c->seq),
-        text(c->purpose),
-        text(c->provider),
-        text(c->model),
-        text(c->endpoint),
+        ledger_text_value(c->purpose),
+        ledger_text_value(c->provider),
+        ledger_text_value(c->model),
+        ledger_text_value(c->endpoint),
         rows_int(c->attempt),
-        c->status ? rows_int(c->status) : rows_null(),
-        err_value(c->err),
+        ledger_status_value(c->status),
+        ledger_err_value(c->err),
         rows_int(c->tokens.input),
         rows_int(c->tokens.cached),
         rows_int(c->tokens.cache_write),
         rows_int(c->tokens.output),
         rows_int(c->tokens.reasoning),
-        counted_value(c->tokens.source),
+        ledger_counted_value(c->tokens.source),
         cost_value(c->cost_usd_nanos),
         rows_int(c->began_wall_us),
         time_value(c->connect_us),
@@ -173,23 +197,17 @@ static int call_write(struct ledger_tables *l, const struct ledger_turn *t,
 }
 
 /*
- * Writes the turn's row. *ret_ended: it has ended, and no row of before said so, so it is to be
+ * Writes one turn's row. *ret_ended: it has ended, and no row of before said so, so it is to be
  * counted. A row that has ended is never changed again.
  */
-static int turn_write(struct ledger_tables *l, const struct ledger_turn *t, bool *ret_ended,
-                      struct fault *f)
+static int turn_write(struct ledger_tables *l, const struct ledger_turn *t,
+                      const struct rows_value v[TURN_VALUES], bool *ret_ended, struct fault *f)
 {
-    struct rows_value v[TURN_VALUES];
     bool ends = t->state != TURN_RUNNING;
-    turn_values(l, t, v);
-    int err = rows_run(l->statement[S_TURN_ADD], v, ARRAY_LEN(v), f);
-    bool wrote = !err && rows_changed(l->statement[S_TURN_ADD]) > 0;
+    int err = rows_run(l->statement[S_TURNS_ADD], v, TURN_VALUES, f);
+    bool wrote = !err && rows_changed(l->statement[S_TURNS_ADD]) > 0;
     if (!err && !wrote && ends) {
-        err = rows_run(l->statement[S_TURN_END], v, ARRAY_LEN(v), f);
-        wrote = !err && rows_changed(l->statement[S_TURN_END]) > 0;
-    }
-    if (!err && !wrote && ends) {
-        err = rows_run(l->statement[S_TURN_FIND], v, ARRAY_LEN(v), f);
+        err = rows_run(l->statement[S_TURN_FIND], v, TURN_VALUES, f);
         wrote = !err && rows_changed(l->statement[S_TURN_FIND]) > 0;
         if (wrote)
             err = ledger_rollup_lost(&l->rollup, t, -1);
@@ -198,30 +216,74 @@ static int turn_write(struct ledger_tables *l, const struct ledger_turn *t, bool
     return err;
 }
 
-static int record_write(struct ledger_tables *l, struct ledger_record *r, struct fault *f)
+/* Writes the turns that wait, in as few statements as there are. */
+static int turns_write(struct ledger_tables *l, struct fault *f)
 {
-    bool ended = false;
-    ledger_record_clean(r);
-    same_again(l, r);
-    int err = turn_write(l, &r->turn, &ended, f);
-    for (unsigned i = 0; i < r->turn.calls_n && !err; i++)
-        err = call_write(l, &r->turn, &r->calls[i], f);
-    if (!err && ended)
-        err = ledger_rollup_turn(&l->rollup, &r->turn);
+    int err = 0;
+    for (unsigned i = 0; i < l->turns_n && !err;) {
+        unsigned power = 31 - (unsigned)__builtin_clz(l->turns_n - i);
+        struct rows_query *q = l->statement[S_TURNS_ADD + power];
+        err = rows_run(q, l->turns[i], TURN_VALUES << power, f);
+        l->known_met = !err && rows_changed(q) != 1 << power;
+        if (l->known_met)
+            err = E_AGAIN;
+        i += 1u << power;
+    }
+    l->turns_n = 0;
     return err;
 }
 
-int ledger_tables_write(struct ledger_tables *l, struct ledger_slab *slabs, struct fault *f)
+static int record_write(struct ledger_tables *l, struct ledger_record *r, bool one_by_one,
+                        struct fault *f)
 {
-    memset(l->same, 0, sizeof(l->same)); /* the slabs of the batch before are gone */
+    const struct ledger_turn *t = &r->turn;
+    struct ledger_label *label = NULL;
+    bool ended = t->state != TURN_RUNNING;
+    ledger_record_clean(r);
+    const struct ledger_call *within = call_within(t);
+    int err = ledger_labels_get(&l->labels, r, within, &label, f);
+    if (!err && (l->turns_n == TURNS_AT_ONCE || l->turns_ended != ended))
+        err = turns_write(l, f); /* no turn is in one statement twice */
+    if (err)
+        return err;
+    struct rows_value *v = l->turns[l->turns_n];
+    turn_values(t, within, label->n, v);
+    l->turns_ended = ended;
+    if (one_by_one)
+        err = turn_write(l, t, v, &ended, f);
+    else
+        l->turns_n++;
+    for (unsigned i = within ? 1 : 0; i < t->calls_n && !err; i++)
+        err = call_write(l, t, &r->calls[i], f);
+    if (!err && ended)
+        err = ledger_rollup_turn(&l->rollup, t, &label->place);
+    return err;
+}
+
+static int batch_write(struct ledger_tables *l, struct ledger_slab *slabs, bool one_by_one,
+                       struct fault *f)
+{
+    l->turns_n = 0;
+    l->known_met = false;
     ledger_rollup_begin(&l->rollup);
     int err = rows_begin(l->store, f);
     if (err)
         return err;
     for (struct ledger_slab *s = slabs; s && !err; s = s->next)
         for (struct ledger_record *r = ledger_slab_first(s); r && !err; r = ledger_slab_next(s, r))
-            err = record_write(l, r, f);
+            err = record_write(l, r, one_by_one, f);
+    if (!err)
+        err = turns_write(l, f);
     if (!err)
         err = ledger_rollup_write(&l->rollup, f);
-    return rows_end(l->store, err, f);
+    err = rows_end(l->store, err, f);
+    if (err)
+        ledger_labels_forget(&l->labels);
+    return err;
+}
+
+int ledger_tables_write(struct ledger_tables *l, struct ledger_slab *slabs, struct fault *f)
+{
+    int err = batch_write(l, slabs, false, f);
+    return l->known_met ? batch_write(l, slabs, true, f) : err;
 }

@@ -392,7 +392,7 @@ def test_an_hour_is_not_for_ever(w):
     for _ in range(10):
         old, ms = alphabet[ms % 32] + old, ms // 32
     db = sqlite3.connect(os.path.join(other.folder, "ledger.db"))
-    db.execute("UPDATE turns SET id = ? || substr(id, 11)", (old,))
+    db.execute("UPDATE turn_rows SET id = ? || substr(id, 11)", (old,))
     db.commit()
     db.close()
     other.start()
