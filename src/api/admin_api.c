@@ -66,12 +66,61 @@ void api_keys_list(struct visit *v)
     buf_fini(&out);
 }
 
-struct key_wish {
-    struct str name, tenant;
-    struct str *models;
-    unsigned models_n;
-    bool admin;
-};
+static int wish_models_read(struct visit *v, yyjson_val *value, struct conf_strs *ret_models)
+{
+    size_t i, n;
+    yyjson_val *model;
+    bool fine = yyjson_is_arr(value);
+    ret_models->at = ARENA_ARRAY(v->x->arena, struct str, yyjson_arr_size(value) + 1);
+    if (!ret_models->at)
+        return E_MEMORY;
+    yyjson_arr_foreach(value, i, n, model)
+    {
+        fine = fine && yyjson_is_str(model);
+        ret_models->at[ret_models->n++] = json_str(model);
+    }
+    return fine ? 0
+                : fault_set(&v->fault, E_BAD_REQUEST,
+                            "'models' has to be a list of names, such as [\"fast\", \"gpt-*\"]");
+}
+
+enum wish_member { WISH_NAME, WISH_TENANT, WISH_MODELS, WISH_ADMIN, WISH_MEMBERS };
+static const struct str wish_members[WISH_MEMBERS] = {
+    {"name", 4}, {"tenant", 6}, {"models", 6}, {"admin", 5}};
+
+static int wish_member_read(struct visit *v, enum wish_member at, yyjson_val *value,
+                            struct key_wish *w)
+{
+    switch (at) {
+    case WISH_NAME:
+    case WISH_TENANT:
+        if (!yyjson_is_str(value))
+            return fault_set(&v->fault, E_BAD_REQUEST, "'%s' has to be a string",
+                             wish_members[at].p);
+        *(at == WISH_NAME ? &w->name : &w->tenant) = json_str(value);
+        return 0;
+    case WISH_MODELS:
+        return wish_models_read(v, value, &w->models);
+    case WISH_ADMIN:
+        if (!yyjson_is_bool(value))
+            return fault_set(&v->fault, E_BAD_REQUEST, "'admin' has to be true or false");
+        w->admin = yyjson_is_true(value);
+        return 0;
+    case WISH_MEMBERS:
+        break;
+    }
+    return E_INTERNAL;
+}
+
+/* A word that is not understood might have been a limit, so nothing is made without it. */
+static int wish_unknown(struct visit *v, struct str word)
+{
+    struct str near = str_nearest(word, wish_members, WISH_MEMBERS);
+    return fault_set(&v->fault, E_BAD_REQUEST,
+                     "there is no '%.*s' here%s%.*s%s; expected name, tenant, models, admin",
+                     STR_ARGS(str_head_utf8(word, 60)), near.n ? "; did you mean '" : "",
+                     STR_ARGS(near), near.n ? "'?" : "");
+}
 
 static int wish_read(struct visit *v, struct str body, struct key_wish *w)
 {
@@ -79,26 +128,26 @@ static int wish_read(struct visit *v, struct str body, struct key_wish *w)
     int err = json_parse(v->x->arena, body, &doc, &v->fault);
     if (err)
         return err;
-    yyjson_val *root = yyjson_doc_get_root(doc);
+    yyjson_val *root = yyjson_doc_get_root(doc), *key, *value;
     if (!yyjson_is_obj(root))
         return fault_set(&v->fault, E_BAD_REQUEST,
                          "expected {\"name\": ..., \"tenant\": ..., \"models\": [...], "
                          "\"admin\": false}");
-    w->name = str_head(json_get_str(root, "name"), 128);
-    w->tenant = str_head(json_get_str(root, "tenant"), 128);
-    w->admin = yyjson_is_true(yyjson_obj_get(root, "admin"));
-    yyjson_val *models = yyjson_obj_get(root, "models");
-    w->models = ARENA_ARRAY(v->x->arena, struct str, yyjson_arr_size(models) + 1);
-    if (!w->models)
-        return E_MEMORY;
+    bool given[WISH_MEMBERS] = {false};
     size_t i, n;
-    yyjson_val *model;
-    yyjson_arr_foreach(models, i, n, model)
+    yyjson_obj_foreach(root, i, n, key, value)
     {
-        struct str name = json_str(model);
-        if (name.n == 0 || str_find(name, STR(",")) >= 0)
-            return fault_set(&v->fault, E_BAD_REQUEST, "'models' has to be a list of names");
-        w->models[w->models_n++] = name;
+        unsigned at = 0;
+        while (at < WISH_MEMBERS && !str_eq(json_str(key), wish_members[at]))
+            at++;
+        if (at == WISH_MEMBERS)
+            return wish_unknown(v, json_str(key));
+        if (given[at])
+            return fault_set(&v->fault, E_DUPLICATE_KEY, "'%s' stands twice", wish_members[at].p);
+        given[at] = true;
+        err = wish_member_read(v, at, value, w);
+        if (err)
+            return err;
     }
     return 0;
 }
@@ -110,27 +159,50 @@ void api_keys_make(struct visit *v)
     struct key_wish w = {.admin = false};
     struct str secret = STR_NONE;
     const struct key *key = NULL;
-    int err = exchange_read_all(v->x, 65536, &body, &n);
+    int err = v->x->query.n == 0 ? exchange_read_all(v->x, 65536, &body, &n)
+                                 : fault_set(&v->fault, E_BAD_REQUEST,
+                                             "expected no query; a key is made of a body");
     if (!err)
         err = wish_read(v, str_of(body, n), &w);
     if (!err)
-        err = keys_make(v->gateway->keys, v->x->arena, w.name.n ? w.name : STR(""), w.tenant,
-                        w.models, w.models_n, w.admin, &secret, &key, &v->fault);
+        err = keys_make(v->gateway->keys, v->x->arena, &w, &secret, &key, &v->fault);
     free(body);
     if (err) {
         visit_error(v, err);
         return;
     }
     struct buf out;
-    buf_init(&out, 65536);
+    buf_init(&out, 1u << 20);
     key_write(&out, key, secret);
     answer(v, 201, &out);
     buf_fini(&out);
 }
 
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'                 ? c - '0'
+           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                : -1;
+}
+
+/* "my%20key" as it was meant; what is no escape stays. */
+static struct str path_part(struct arena *arena, struct str s)
+{
+    char *out = arena_alloc(arena, s.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; out && i < s.n; i++) {
+        int high = s.p[i] == '%' && i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
+        int low = high >= 0 ? hex_digit(s.p[i + 2]) : -1;
+        out[n++] = low < 0 ? s.p[i] : (char)(high << 4 | low);
+        i += low < 0 ? 0 : 2;
+    }
+    return out ? str_of(out, n) : STR_NONE;
+}
+
 void api_keys_revoke(struct visit *v)
 {
-    int err = keys_revoke(v->gateway->keys, v->rest, &v->fault);
+    struct str which = path_part(v->x->arena, v->rest);
+    int err = which.p ? keys_revoke(v->gateway->keys, which, &v->fault) : E_MEMORY;
     if (err)
         visit_error(v, err);
     else
@@ -155,6 +227,21 @@ void api_config_show(struct visit *v)
     buf_fini(&yaml);
 }
 
+/* `?dry_run=1`: what is meant as a look must not become a change by a slip of the pen. */
+static int dry_run_read(struct visit *v, bool *ret_dry_run)
+{
+    struct str rest = v->x->query;
+    while (rest.n > 0) {
+        struct str value = str_cut(&rest, '&'), name = str_cut(&value, '=');
+        bool on = value.n == 0 || str_eq(value, STR("1")) || str_eq(value, STR("true"));
+        if (!str_eq(name, STR("dry_run")) ||
+            (!on && !str_eq(value, STR("0")) && !str_eq(value, STR("false"))))
+            return fault_set(&v->fault, E_BAD_REQUEST, "expected ?dry_run=1 or no query");
+        *ret_dry_run = on;
+    }
+    return 0;
+}
+
 /* The file is read again where the body is empty, else the body is what shall hold; it lasts until
  * the next reload, since the file is not written. `?dry_run=1` only shows what would change. */
 void api_config_load(struct visit *v)
@@ -164,11 +251,12 @@ void api_config_load(struct visit *v)
     struct buf text, out;
     buf_init(&text, ANSWER_BYTES_MAX);
     buf_init(&out, ANSWER_BYTES_MAX);
-    bool dry_run = str_find(v->x->query, STR("dry_run=1")) >= 0;
-    int err = exchange_read_all(v->x, 4u << 20, &body, &n);
+    bool dry_run = false;
+    int err = dry_run_read(v, &dry_run);
     if (!err)
-        err = gateway_reload(v->gateway, conf_path(v->snapshot->doc), str_of(body, n), dry_run,
-                             &text);
+        err = exchange_read_all(v->x, 4u << 20, &body, &n);
+    if (!err)
+        err = gateway_reload(v->gateway, str_trim(str_of(body, n)), dry_run, &text);
     free(body);
     if (err && err != E_CONFIG && err != E_IO) {
         visit_error(v, err);

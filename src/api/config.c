@@ -78,8 +78,8 @@ static const struct conf_row config_rows[] = {
      .help = "Where clients connect: `HOST:PORT`, `[::1]:PORT`, `:PORT` for all addresses, or "
              "`unix:/PATH`. Anything but loopback needs keys."},
     {.name = "admin_listen", .type = CONF_STR, AT(admin_listen), .flags = CONF_NEEDS_RESTART,
-     .help = "A listener of its own for /admin and /metrics, without keys: keep it on loopback "
-             "or a network that you trust."},
+     .help = "A listener of its own for /admin and /metrics. On loopback (or `unix:/PATH`) it asks "
+             "for no key; anywhere else it asks for an admin key."},
     {.name = "hosts", .type = CONF_STRS, AT(hosts),
      .help = "Names by which sluice without keys may be called, beside localhost."},
     {.name = "drain", .type = CONF_DURATION, AT(drain_ms), .fallback = "30s", .max = DAY_MS,

@@ -45,6 +45,15 @@ struct config {
 
 extern const struct conf_table config_table;
 
+/* Is there a database, in which turns are written down and keys are made? */
+bool config_has_ledger(const struct config *c);
+
+/*
+ * Complains in `doc` of what the tables cannot say: listeners, paths, names, keys. It looks at the
+ * disk, but opens and writes nothing. 0 or E_MEMORY.
+ */
+MUSTCHECK int config_check(const struct config *c, struct conf_doc *doc);
+
 /* What `sluice serve` runs on without a file: one provider, with the key of the environment. */
 extern const char config_without_file[];
 

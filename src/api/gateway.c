@@ -14,6 +14,7 @@
 #include "rt/pool.h"
 
 #define REQUEST_ARENA_BYTES_MAX (8u * 1024 * 1024)
+#define DAY_MS                  86400000
 
 struct snapshot *snapshot_ref(struct snapshot *s)
 {
@@ -28,22 +29,6 @@ void snapshot_unref(struct snapshot *s)
     models_close(s->models);
     conf_unref(s->doc); /* the arena goes with it, and so does all that was compiled */
     free(s);
-}
-
-/* Rule 13: without keys only this machine may ask. */
-static int doors_check(const struct config *c, struct conf_doc *doc)
-{
-    if (c->admin_listen.n && !listener_is_loopback(c->admin_listen.p))
-        conf_warn(doc, &c->admin_listen,
-                  "%.*s is open to others and asks for no key: whoever reaches it may make keys",
-                  STR_ARGS(c->admin_listen));
-    if (c->keys.require || listener_is_loopback(c->listen.p))
-        return 0;
-    conf_complain(doc, &c->listen,
-                  "%.*s is open to others, but no keys are required; set keys: {require: true} or "
-                  "listen on 127.0.0.1",
-                  STR_ARGS(c->listen));
-    return E_CONFIG;
 }
 
 static struct http_limits limits_of(const struct http_settings *s)
@@ -72,25 +57,24 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc,
     struct fault f = {0};
     struct arena *arena = conf_arena(doc);
     int err = prices_load(arena, &s->config->prices, s->config->price_file, &s->prices, &f);
-    if (err == E_CONFIG)
-        conf_complain(doc, &s->config->price_file, "%s", fault_text(&f));
-    int door = doors_check(s->config, doc);
+    if (err && err != E_MEMORY) { /* whatever it is: the file is wrong */
+        conf_complain(doc, &s->config->price_file, "%s", f.err ? fault_text(&f) : err_text(err));
+        err = E_CONFIG;
+    }
+    int checked = config_check(s->config, doc);
+    err = err ? err : checked;
     if (!err)
         err = models_compile(&s->config->models, doc, upstreams, s->prices, &s->models);
     if (!err)
         err = levers_chain(arena, &s->config->levers, &s->chain);
-    err = err ? err : door;
+    if (!err && conf_error_count(doc) > 0)
+        err = E_CONFIG;
     if (err) {
         snapshot_unref(s);
         return err;
     }
     *ret_snapshot = s;
     return 0;
-}
-
-static bool has_ledger(const struct config *c)
-{
-    return c->state.ledger.n > 0 && !str_eq(c->state.ledger, STR("off"));
 }
 
 static int log_configure(const struct log_settings *s)
@@ -105,17 +89,20 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
     g->now = snapshot;
     g->began_wall_us = clock_wall_us();
     g->metrics = metric_set_new();
-    if (!g->metrics)
+    const char *file = conf_file(snapshot->doc);
+    g->file = file ? strdup(file) : NULL;
+    if (!g->metrics || (file && !g->file))
         return E_MEMORY;
     int err = log_configure(&c->log);
     if (err)
         return fault_set(f, err, "the log file %.*s cannot be written", STR_ARGS(c->log.file));
-    struct str where = has_ledger(c) ? c->state.ledger : STR_NONE;
+    struct str where = config_has_ledger(c) ? c->state.ledger : STR_NONE;
     if (where.n)
-        err = ledger_open(&(struct ledger_settings){.where = where,
-                                                    .keep_days = c->state.keep_ms / 86400000,
-                                                    .keep_bytes = c->state.keep_bytes},
-                          &g->ledger, f);
+        err = ledger_open(
+            &(struct ledger_settings){.where = where,
+                                      .keep_days = (c->state.keep_ms + DAY_MS - 1) / DAY_MS,
+                                      .keep_bytes = c->state.keep_bytes},
+            &g->ledger, f);
     if (!err)
         err = keys_open(where, &g->keys, f);
     if (!err)
@@ -135,6 +122,7 @@ void gateway_close(struct gateway *g)
     snapshot_unref(g->now);
     upstreams_free(g->upstreams);
     metric_set_free(g->metrics);
+    free(g->file);
 }
 
 /* ---- reload ---- */
@@ -143,6 +131,7 @@ struct load_job {
     struct pool_job job;
     char *path;
     struct buf text; /* n == 0: read the file */
+    struct conf_doc *in_force; /* what hidden secrets in the text stand for */
     struct conf_doc *doc;
     int err;
 };
@@ -150,14 +139,16 @@ struct load_job {
 static void load_run(struct pool_job *job)
 {
     struct load_job *l = CONTAINER_OF(job, struct load_job, job);
-    l->err = l->text.n ? conf_load_text(&config_table, l->path, buf_view(&l->text), &l->doc)
-                       : conf_load(&config_table, l->path, &l->doc);
+    l->err = l->text.n
+                 ? conf_load_over(l->in_force, &config_table, l->path, buf_view(&l->text), &l->doc)
+                 : conf_load(&config_table, l->path, &l->doc);
 }
 
 static void load_drop(struct pool_job *job)
 {
     struct load_job *l = CONTAINER_OF(job, struct load_job, job);
     conf_unref(l->doc);
+    conf_unref(l->in_force);
     buf_fini(&l->text);
     free(l->path);
     free(l);
@@ -207,43 +198,58 @@ static int swap(struct gateway *g, struct conf_doc *doc, bool dry_run, struct bu
     return 0;
 }
 
-int gateway_reload(struct gateway *g, const char *path, struct str text, bool dry_run,
-                   struct buf *out)
+static int reload(struct gateway *g, struct str text, bool dry_run, struct buf *out)
 {
+    if (text.n == 0 && !g->file) {
+        buf_str(out, STR("there is no file to read again: this sluice was started without one\n"));
+        return E_CONFIG;
+    }
     struct load_job *l = calloc(1, sizeof(*l));
     if (!l)
         return E_MEMORY;
     l->job = (struct pool_job){.run = load_run, .drop = load_drop};
-    l->path = strdup(path);
+    l->path = strdup(g->file ? g->file : conf_path(g->now->doc));
+    l->in_force = conf_ref(g->now->doc);
     buf_init(&l->text, text.n + 1);
     buf_str(&l->text, text);
-    if (!l->path || l->text.failed) {
+    int err = l->path && !l->text.failed ? pool_call(&l->job) : E_MEMORY;
+    if (err == E_MEMORY)
         load_drop(&l->job);
-        return E_MEMORY;
-    }
-    int err = pool_call(&l->job);
     if (err)
-        return err; /* the pool drops it */
+        return err; /* else the pool drops it */
     err = l->err;
-    if (err == E_CONFIG || err == E_IO) {
+    if (conf_error_count(l->doc) > 0) { /* also one that is too large for its memory */
         int printed = conf_problems_print(l->doc, out, false);
-        err = printed ? printed : err;
+        err = printed ? printed : err == E_IO ? E_IO : E_CONFIG;
+    } else if (!err && conf_is_empty(l->doc) && !conf_is_empty(g->now->doc)) {
+        /* A file that is being written just now, or a slip: nobody means that. */
+        buf_str(out, STR("refused: there is no setting in it; all that is in force would go\n"));
+        err = E_CONFIG;
     } else if (!err) {
         err = swap(g, l->doc, dry_run, out);
     }
+    load_drop(&l->job);
+    return err;
+}
+
+int gateway_reload(struct gateway *g, struct str text, bool dry_run, struct buf *out)
+{
+    int err = reload(g, text, dry_run, out);
     if (err)
         g->reloads_refused++;
     else if (!dry_run)
         g->reloads++;
-    load_drop(&l->job);
+    /* The log's file may have been moved away, whatever became of the configuration's. */
+    if (err && text.n == 0 && !dry_run && log_configure(&g->now->config->log) != 0)
+        buf_str(out, STR("warning: the log file cannot be written; the old one stays\n"));
     return err;
 }
 
 /* ---- doors ---- */
 
-void door_init(struct door *door, struct gateway *g, bool admin)
+void door_init(struct door *door, struct gateway *g, bool admin, const char *address)
 {
-    *door = (struct door){.gateway = g, .admin = admin};
+    *door = (struct door){.gateway = g, .admin = admin, .local = listener_is_loopback(address)};
     door->http = (struct http_server_settings){.arena_bytes_max = REQUEST_ARENA_BYTES_MAX,
                                                .handler = visit_handle,
                                                .refuse = visit_refuse,

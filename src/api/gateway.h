@@ -41,6 +41,7 @@ void snapshot_unref(struct snapshot *s);
 
 struct gateway {
     struct snapshot *now;
+    char *file; /* of the configuration; NULL: it came from nowhere that could be read again */
     struct upstreams *upstreams;
     struct ledger *ledger; /* NULL: none */
     struct keys *keys;
@@ -54,8 +55,8 @@ struct gateway {
 };
 
 /*
- * Compiles a loaded file; what is wrong is complained of in the document, with E_CONFIG. `config`
- * checks that span modules (keys where the listener is open to the world) are made here too.
+ * Compiles a loaded file; what is wrong is complained of in the document, with E_CONFIG. Checks
+ * that span modules (config_check) are made here too.
  */
 MUSTCHECK int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc,
                             struct snapshot **ret_snapshot);
@@ -65,20 +66,22 @@ MUSTCHECK int gateway_open(struct gateway *g, struct snapshot *snapshot, struct 
 void gateway_close(struct gateway *g);
 
 /*
- * Loads `path` (or `text`, when it is not STR_NONE) on the pool of threads, compiles it and puts it
- * in place of the one in use. `out` gets the difference, or the problems (E_CONFIG: the old one
- * stays). With `dry_run` nothing is changed.
+ * Loads the file again (or `text`, where it is not empty) on the pool of threads, compiles it and
+ * puts it in place of the one in use. `out` gets the difference, or the problems (E_CONFIG: the old
+ * one stays). With `dry_run` nothing is changed. What api_config_show gives is a `text` that
+ * changes nothing: hidden secrets in it stand for those in use.
  */
-YIELDS MUSTCHECK int gateway_reload(struct gateway *g, const char *path, struct str text,
-                                    bool dry_run, struct buf *out);
+YIELDS MUSTCHECK int gateway_reload(struct gateway *g, struct str text, bool dry_run,
+                                    struct buf *out);
 
 /* The handler of its listeners. */
 struct door {
     struct gateway *gateway;
-    bool admin; /* this listener is for /admin, /metrics and /health, without keys */
+    bool admin; /* this listener is for /admin, /metrics and /health only ... */
+    bool local; /* ... and, where none but this machine reaches it, asks for no key */
     struct http_server_settings http;
 };
-void door_init(struct door *door, struct gateway *g, bool admin);
+void door_init(struct door *door, struct gateway *g, bool admin, const char *address);
 YIELDS void door_serve(void *door, struct stream *s, const struct sockaddr *peer);
 
 /* Writes the gauges of all subsystems, then the whole set. */

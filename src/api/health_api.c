@@ -2,14 +2,11 @@
  * health_api.c: is it alive, can it work, and all its numbers.
  */
 #include "api/visit.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "net/upool.h"
-#include "rt/task.h"
 
 #define METRICS_BYTES_MAX (32u * 1024 * 1024)
-#define PROBE_MS 1000
 
 void api_health(struct visit *v)
 {
@@ -18,32 +15,20 @@ void api_health(struct visit *v)
 
 /* ---- ready ---- */
 
-/* An endpoint that failed lately, or that nobody asked yet, is asked for a connection. */
-static bool endpoint_usable(struct endpoint *e)
+static bool any_usable(const struct models *m, bool probe)
 {
-    struct upool_stats s = upool_stats(e->pool);
-    if (e->failures_in_row == 0 && (s.idle > 0 || s.in_use > 0))
-        return true;
-    struct upool_conn *conn = NULL;
-    struct fault f = {0};
-    int64_t outer = task_deadline(clock_cached_ms() + PROBE_MS);
-    int err = upool_get(e->pool, true, &conn, &f);
-    task_deadline_restore(outer);
-    if (err)
-        return false;
-    upool_put(conn, true);
-    endpoint_answered(e);
-    return true;
-}
-
-static bool provider_usable(const struct provider *p)
-{
-    for (unsigned i = 0; i < p->replicas_n; i++)
-        if (endpoint_usable(p->replicas[i].endpoint))
+    for (unsigned i = 0; i < models_provider_count(m); i++) {
+        const struct provider *p = models_provider_at(m, i);
+        if (!p->kind->over_http)
             return true;
-    return !p->kind->over_http;
+        for (unsigned k = 0; k < p->replicas_n; k++)
+            if (endpoint_reachable(p->replicas[k].endpoint, probe))
+                return true;
+    }
+    return false;
 }
 
+/* Anybody may ask this, so it goes by what is known, and finds out only where nothing is. */
 void api_ready(struct visit *v)
 {
     const struct models *m = v->snapshot->models;
@@ -51,11 +36,9 @@ void api_ready(struct visit *v)
         visit_error(v, E_DRAINING);
         return;
     }
-    for (unsigned i = 0; i < models_provider_count(m); i++) {
-        if (provider_usable(models_provider_at(m, i))) {
-            visit_json(v, 200, STR("{\"status\":\"ready\"}"));
-            return;
-        }
+    if (any_usable(m, false) || any_usable(m, true)) {
+        visit_json(v, 200, STR("{\"status\":\"ready\"}"));
+        return;
     }
     visit_error(v, fault_set(&v->fault, E_NO_PROVIDER,
                              models_provider_count(m) ? "no provider can be reached"

@@ -59,18 +59,29 @@ void visit_refuse(void *arg, struct exchange *x, int err, const char *text)
 
 /* ---- who is it ---- */
 
-static struct str key_presented(const struct exchange *x)
+/* The first of these headers that is there, and once: of two keys, who is to say which one counts?
+ */
+static int key_presented(struct visit *v, struct str *ret_text)
 {
-    struct str value = http_headers_value(&x->headers, FIELD_AUTHORIZATION);
-    if (value.n == 0)
-        value = http_headers_value(&x->headers, FIELD_API_KEY);
-    return value.n ? value : http_headers_value(&x->headers, FIELD_X_API_KEY);
+    static const enum http_field fields[] = {FIELD_AUTHORIZATION, FIELD_API_KEY, FIELD_X_API_KEY};
+    static const char *const names[] = {"Authorization", "api-key", "x-api-key"};
+    const struct http_headers *h = &v->x->headers;
+    *ret_text = STR_NONE;
+    for (unsigned i = 0; i < ARRAY_LEN(fields) && ret_text->n == 0; i++) {
+        if (http_headers_times(h, fields[i]) > 1)
+            return fault_set(&v->fault, E_BAD_REQUEST, "'%s' stands twice", names[i]);
+        *ret_text = http_headers_value(h, fields[i]);
+    }
+    return 0;
 }
 
 static int key_take(struct visit *v)
 {
     const struct key *key = NULL;
-    int err = keys_check(v->gateway->keys, key_presented(v->x), &key, &v->fault);
+    struct str text;
+    int err = key_presented(v, &text);
+    if (!err)
+        err = keys_check(v->gateway->keys, text, &key, &v->fault);
     return err ? err : key_copy(v->x->arena, key, &v->key);
 }
 
@@ -82,16 +93,22 @@ static int local_door(struct visit *v)
                             c->hosts.n, &v->fault);
 }
 
+#define ADMIN_KEY_MAKE "`sluice keys make NAME --admin` makes one"
+
 static int admin_check(struct visit *v)
 {
-    if (v->admin_door)
+    if (v->door->admin && v->door->local)
         return local_door(v);
     int err = key_take(v);
-    if (err == E_NO_KEY)
+    if (err == E_NO_KEY) {
+        fault_clear(&v->fault); /* these are the better words */
         fault_set(&v->fault, err,
-                  "an admin key is needed; or set admin_listen in the configuration");
+                  "an admin key is needed, sent as 'Authorization: Bearer KEY'; " ADMIN_KEY_MAKE
+                  "%s",
+                  v->door->admin ? "" : ", and an admin_listen on loopback needs none");
+    }
     if (!err && !v->key->admin)
-        err = fault_set(&v->fault, E_FORBIDDEN, "key %.*s is no admin key",
+        err = fault_set(&v->fault, E_FORBIDDEN, "key %.*s is no admin key; " ADMIN_KEY_MAKE,
                         STR_ARGS(v->key->public_part));
     return err;
 }
@@ -106,21 +123,24 @@ static int needs_check(struct visit *v, enum route_needs needs)
     case NEEDS_KEY:
         break;
     }
-    if (v->admin_door)
+    if (v->door->admin)
         return fault_set(&v->fault, E_NOT_FOUND, "this listener serves /admin and /metrics only");
     if (v->snapshot->config->keys.require)
         return key_take(v);
+    struct str text;
     int err = local_door(v);
+    if (!err)
+        err = key_presented(v, &text);
     if (err)
         return err;
     /* A key that is given is looked at, so that its name stands in the ledger; one that is not
      * ours belongs to the provider. */
     struct fault ignored = {0};
     const struct key *key = NULL;
-    int known = keys_check(v->gateway->keys, key_presented(v->x), &key, &ignored);
+    int known = keys_check(v->gateway->keys, text, &key, &ignored);
     if (known == 0)
         return key_copy(v->x->arena, key, &v->key);
-    if (str_find(key_presented(v->x), STR("sk-sluice-")) >= 0) /* ours, and no good: not theirs */
+    if (str_find(text, STR("sk-sluice-")) >= 0) /* ours, and no good: not theirs */
         return fault_set(&v->fault, known, "%s", fault_text(&ignored));
     return 0;
 }
@@ -211,7 +231,7 @@ void visit_handle(void *arg, struct exchange *x)
     v->gateway = door->gateway;
     v->snapshot = snapshot_ref(door->gateway->now);
     v->x = x;
-    v->admin_door = door->admin;
+    v->door = door;
     v->path = str_starts(x->path, STR("/openai/v1/")) ? str_tail(x->path, 7) : x->path;
     bool other_method = false;
     const struct route_row *route = route_find(v, &other_method);

@@ -19,7 +19,7 @@ struct visit {
     struct snapshot *snapshot; /* held until the answer is out */
     struct exchange *x;
     const struct key *key;     /* in the exchange's arena; NULL where none is asked for */
-    bool admin_door;           /* came by the admin listener */
+    const struct door *door;   /* which it came by */
     struct str path;           /* without the alias in front: "/v1/chat/completions" */
     struct str rest;           /* what a route with a star matched */
     struct fault fault;
@@ -39,7 +39,7 @@ MUSTCHECK bool path_is_plain(struct str path);
 enum route_needs {
     NEEDS_NOTHING, /* health */
     NEEDS_KEY,     /* a key where keys are required, else the local door */
-    NEEDS_ADMIN,   /* an admin key or the admin listener */
+    NEEDS_ADMIN,   /* an admin key, or an admin listener that only this machine reaches */
 };
 
 struct route_row {

@@ -10,7 +10,6 @@
  */
 #define SCRATCH_BYTES_LEAST 16384
 #define SCRATCH_BYTES_KEPT  (1024u * 1024)
-#define TEXT_BYTES_MAX      (64u * 1024 * 1024)
 #define VALUES_BYTES_MAX    (256u * 1024 * 1024)
 
 /* A number beyond 64 bits or beyond a double is still JSON, and not ours to refuse. */
@@ -29,7 +28,6 @@ struct scratch {
 };
 
 static struct scratch scan_scratch, peek_scratch;
-static struct json_scan the_scan;
 
 /* Room for `need` bytes whose old content does not matter. */
 static char *area_fit(struct area *a, size_t need)
@@ -138,9 +136,8 @@ static int read_copy(struct str text, char *copy, const yyjson_alc *alc, yyjson_
 
 static int scratch_read(struct scratch *s, struct str text, yyjson_doc **ret_doc, struct fault *f)
 {
-    if (text.n > TEXT_BYTES_MAX)
-        return fault_set(f, E_TOO_LARGE, "%zu bytes of JSON; at most %u are read", text.n,
-                         TEXT_BYTES_MAX);
+    if (text.n > JSON_TEXT_BYTES_MAX)
+        return json_size_fault(text, f);
     char *copy = area_fit(&s->text, text.n + YYJSON_PADDING_SIZE);
     if (!copy)
         return E_MEMORY;
@@ -151,9 +148,8 @@ static int scratch_read(struct scratch *s, struct str text, yyjson_doc **ret_doc
 
 int json_parse(struct arena *a, struct str text, yyjson_doc **ret_doc, struct fault *f)
 {
-    if (text.n > TEXT_BYTES_MAX)
-        return fault_set(f, E_TOO_LARGE, "%zu bytes of JSON; at most %u are read", text.n,
-                         TEXT_BYTES_MAX);
+    if (text.n > JSON_TEXT_BYTES_MAX)
+        return json_size_fault(text, f);
     char *copy = arena_alloc(a, text.n + YYJSON_PADDING_SIZE);
     if (!copy)
         return E_MEMORY;
@@ -174,103 +170,68 @@ int64_t json_get_i64(yyjson_val *object, const char *key, int64_t absent)
     return (int64_t)yyjson_get_uint(v);
 }
 
-static bool is_space(char c)
+/* ---- what json_scan.c asks of yyjson ---- */
+
+/* Keys that had escapes, one behind the other; together they are shorter than their text. */
+static struct {
+    struct area area;
+    size_t used;
+} keys;
+
+void json_keys_forget(void)
 {
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    keys.used = 0;
 }
 
-/* The byte behind the white space before `at`; there is always some text before it. */
-static size_t space_before(struct str text, size_t at)
+/* The text's own struct stays untouched: a half of a surrogate pair is no key that anybody knows. */
+int json_key_unescape(size_t text_bytes, struct str *key)
 {
-    while (is_space(text.p[at - 1]))
-        at--;
-    return at;
-}
-
-/* Where the value begins whose key's opening quote stands at `at`. The text is valid JSON. */
-static size_t value_start(struct str text, size_t at)
-{
-    for (at++; text.p[at] != '"'; at++)
-        if (text.p[at] == '\\')
-            at++;
-    for (at++; is_space(text.p[at]); at++)
-        ;
-    for (at++; is_space(text.p[at]); at++) /* behind the colon */
-        ;
-    return at;
-}
-
-static void member_end(struct json_scan *s, size_t end)
-{
-    struct json_member *last = &s->member[s->count - 1];
-    last->member_at.to = last->value_at.to = end;
-}
-
-/* Fills in the members; `copy` is what the original text became by being parsed in place. */
-static int members_find(struct json_scan *s, const char *copy, struct fault *f)
-{
-    yyjson_obj_iter it = yyjson_obj_iter_with(s->root);
-    yyjson_val *key;
-    while ((key = yyjson_obj_iter_next(&it))) {
-        /* Unescaping moves a string's end, never its beginning. */
-        size_t key_at = (size_t)(yyjson_get_str(key) - copy) - 1;
-        /* The value before ends in front of the comma that is in front of this key. */
-        if (s->count > 0)
-            member_end(s, space_before(s->text, space_before(s->text, key_at) - 1));
-        if (s->count == JSON_MEMBERS_MAX)
-            return fault_set(f, E_BAD_JSON, "byte %zu: the object has more than %d members", key_at,
-                             JSON_MEMBERS_MAX);
-        s->member[s->count++] = (struct json_member){
-            .key = json_str(key),
-            .value = yyjson_obj_iter_get_val(key),
-            .member_at.from = key_at,
-            .value_at.from = value_start(s->text, key_at),
-        };
-    }
-    /* Behind the root's closing brace is nothing but white space. */
-    if (s->count > 0)
-        member_end(s, space_before(s->text, space_before(s->text, s->text.n) - 1));
+    yyjson_doc *doc;
+    struct str quoted = str_of(key->p - 1, key->n + 2);
+    if (keys.used == 0 && !area_fit(&keys.area, text_bytes))
+        return E_MEMORY;
+    int err = scratch_read(&scan_scratch, quoted, &doc, NULL);
+    if (err)
+        return err == E_BAD_JSON ? 0 : err;
+    struct str plain = json_str(yyjson_doc_get_root(doc));
+    char *kept = keys.area.p + keys.used;
+    memcpy(kept, plain.p, plain.n);
+    keys.used += plain.n;
+    *key = str_of(kept, plain.n);
     return 0;
 }
 
-int json_scan(struct str text, const struct json_scan **ret_scan, struct fault *f)
+int json_size_fault(struct str text, struct fault *f)
 {
-    struct json_scan *s = &the_scan;
+    return fault_set(f, E_TOO_LARGE, "%zu bytes of JSON; at most %u are read", text.n,
+                     JSON_TEXT_BYTES_MAX);
+}
+
+int json_object_fault(struct str text, struct fault *f)
+{
     yyjson_doc *doc;
-    s->text = text;
-    s->root = NULL;
-    s->count = 0;
+    if (!f)
+        return E_BAD_JSON;
     int err = scratch_read(&scan_scratch, text, &doc, f);
     if (err)
         return err;
-    s->root = yyjson_doc_get_root(doc);
-    if (!yyjson_is_obj(s->root))
-        return fault_set(f, E_BAD_JSON, "byte 0: the body has to be a JSON object, it is %s %s",
-                         yyjson_is_arr(s->root) ? "an" : "a", yyjson_get_type_desc(s->root));
-    err = members_find(s, scan_scratch.text.p, f);
-    if (!err)
-        *ret_scan = s;
-    return err;
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    return fault_set(f, E_BAD_JSON, "byte 0: the body has to be a JSON object, it is %s %s",
+                     yyjson_is_arr(root) ? "an" : "a", yyjson_get_type_desc(root));
 }
 
-const struct json_member *json_scan_find(const struct json_scan *scan, struct str key,
-                                         bool *ret_twice)
+int json_unquote(struct arena *a, struct str value, struct str *ret_text)
 {
-    const struct json_member *found = NULL;
-    bool twice = false;
-    for (size_t i = 0; i < scan->count && !twice; i++) {
-        if (!str_eq(scan->member[i].key, key))
-            continue;
-        if (found)
-            twice = true;
-        else
-            found = &scan->member[i];
-        if (!ret_twice)
-            break;
+    struct str raw = json_string_raw(value);
+    if (!memchr(raw.p, '\\', raw.n)) {
+        *ret_text = arena_str(a, raw);
+        return ret_text->p ? 0 : E_MEMORY;
     }
-    if (ret_twice)
-        *ret_twice = twice;
-    return found;
+    yyjson_doc *doc;
+    int err = json_parse(a, value, &doc, NULL);
+    if (!err)
+        *ret_text = json_str(yyjson_doc_get_root(doc));
+    return err;
 }
 
 yyjson_val *json_peek(struct str text)
@@ -282,5 +243,5 @@ yyjson_val *json_peek(struct str text)
 size_t json_scratch_bytes(void)
 {
     return scan_scratch.text.cap + scan_scratch.values.cap + peek_scratch.text.cap +
-           peek_scratch.values.cap;
+           peek_scratch.values.cap + keys.area.cap;
 }

@@ -1,10 +1,10 @@
 /*
- * json.h: reading JSON with yyjson, and writing it into a buf.
+ * json.h: reading JSON, and writing it into a buf.
  *
- * Reading is for two needs. `json_parse` gives a document in an arena for those who walk it.
- * `json_scan` is for the hot path: it parses into scratch memory that is reused by the next scan,
- * and knows where every top-level member stands in the ORIGINAL bytes, so that a value can be
- * replaced by splicing and all other bytes stay as they came.
+ * Reading is for two needs. `json_parse` gives a document (yyjson's) in an arena for those who walk
+ * it. `json_scan` is for the hot path: it checks a text in one pass without building anything, and
+ * knows where every top-level member stands in the ORIGINAL bytes, so that a value can be replaced
+ * by splicing and all other bytes stay as they came. What lies deeper is walked to when needed.
  *
  * Both refuse what nests deeper than JSON_DEPTH_MAX, with E_BAD_JSON and a fault that names the
  * byte, the line and what was expected there. More than 64 MiB are E_TOO_LARGE. Nothing here
@@ -44,13 +44,13 @@ struct json_span {
 };
 
 /*
- * One top-level member of the object that was scanned. `key` and `value` belong to the scan.
- * `value_at` is the value's own bytes (quotes and brackets included) in the original text, and
- * `member_at` the bytes from the key's quote to the value's end.
+ * One top-level member of the object that was scanned. `key` is unescaped and belongs to the scan;
+ * `value` is the value's own bytes (quotes and brackets included) in the original text, which stand
+ * at `value_at` there; `member_at` goes from the key's quote to the value's end.
  */
 struct json_member {
     struct str key;
-    yyjson_val *value;
+    struct str value;
     struct json_span member_at;
     struct json_span value_at;
 };
@@ -58,9 +58,8 @@ struct json_member {
 #define JSON_MEMBERS_MAX 256
 
 struct json_scan {
-    struct str text;  /* the original */
-    yyjson_val *root; /* valid until the next scan */
-    size_t count;     /* top-level members; 0 when the root is no object */
+    struct str text; /* the original */
+    size_t count;    /* top-level members */
     struct json_member member[JSON_MEMBERS_MAX];
 };
 
@@ -75,7 +74,68 @@ const struct json_member *json_scan_find(const struct json_scan *scan, struct st
                                          bool *ret_twice);
 
 /*
- * A quick parse of `text` into scratch memory without member positions: for looking into events.
+ * Values as their own bytes: those of a scan, or of a walk through one. The first byte tells the
+ * type; STR_NONE is of none.
+ */
+static inline bool json_is(struct str value, char first)
+{
+    return value.n > 0 && value.p[0] == first;
+}
+static inline bool json_is_string(struct str value)
+{
+    return json_is(value, '"');
+}
+static inline bool json_is_object(struct str value)
+{
+    return json_is(value, '{');
+}
+static inline bool json_is_array(struct str value)
+{
+    return json_is(value, '[');
+}
+static inline bool json_is_true(struct str value)
+{
+    return json_is(value, 't');
+}
+static inline bool json_is_bool(struct str value)
+{
+    return json_is(value, 't') || json_is(value, 'f');
+}
+static inline bool json_is_null(struct str value)
+{
+    return json_is(value, 'n');
+}
+/* A whole number from 0 to `max`, written as one; false leaves *ret_number untouched. */
+static inline MUSTCHECK bool json_to_u64(struct str value, uint64_t max, uint64_t *ret_number)
+{
+    return str_to_u64(value, max, ret_number);
+}
+/* What stands between a string's quotes, escapes as they are. */
+static inline struct str json_string_raw(struct str value)
+{
+    return str_of(value.p + 1, value.n - 2);
+}
+/* Bytes of a string's text once unescaped; 0 for what is no string. */
+size_t json_string_bytes(struct str value);
+/* A string's text, in the arena. E_BAD_JSON for half a surrogate pair, or E_MEMORY. */
+MUSTCHECK int json_unquote(struct arena *a, struct str value, struct str *ret_text);
+
+/*
+ * Walks through the members of an object or the elements of an array, one call each, until false.
+ * Keys come as they are written, without quotes. What is no object (no array) has nothing in it.
+ */
+struct json_walk {
+    const char *at, *end;
+};
+struct json_walk json_members(struct str object);
+struct json_walk json_elements(struct str array);
+bool json_next_member(struct json_walk *w, struct str *ret_key, struct str *ret_value);
+bool json_next_element(struct json_walk *w, struct str *ret_value);
+/* The first member of `object` with this key; STR_NONE when there is none, or no object. */
+struct str json_member_of(struct str object, struct str key);
+
+/*
+ * A quick parse of `text` into scratch memory, for a quick look.
  * The value is valid until the next json_peek; scans do not disturb it, nor it them. NULL when
  * it is not valid JSON.
  */

@@ -149,6 +149,18 @@ size_t str_utf8_len(struct str s)
     return n;
 }
 
+bool str_is_text(struct str s)
+{
+    for (size_t n; s.n > 0; s = str_tail(s, n)) {
+        unsigned char c = (unsigned char)s.p[0];
+        n = str_utf8_len(s);
+        /* U+0080 to U+009F steer terminals too. */
+        if (n == 0 || c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)s.p[1] < 0xa0))
+            return false;
+    }
+    return true;
+}
+
 struct str str_head_utf8(struct str s, size_t n)
 {
     if (s.n <= n)
@@ -209,10 +221,11 @@ struct str str_nearest(struct str wrong, const struct str *words, size_t count)
         return STR_NONE;
     struct str wrong_lower = lowered(wrong, wrong_room);
     for (size_t i = 0; i < count; i++) {
-        if (words[i].n > DISTANCE_MAX)
+        size_t longer = wrong.n > words[i].n ? wrong.n : words[i].n;
+        size_t least = 2 * longer - wrong.n - words[i].n; /* the distance is no less than this */
+        if (words[i].n > DISTANCE_MAX || least * 3 > longer || least >= best_distance)
             continue;
         unsigned d = str_distance(wrong_lower, lowered(words[i], word_room));
-        size_t longer = wrong.n > words[i].n ? wrong.n : words[i].n;
         if (d < best_distance && (size_t)d * 3 <= longer) {
             best = words[i];
             best_distance = d;

@@ -73,6 +73,9 @@ int str_cmp(struct str a, struct str b);
 /* Length of the valid UTF-8 sequence that `s` begins with, 1 to 4; 0 when there is none. */
 size_t str_utf8_len(struct str s);
 
+/* Is it UTF-8 without control characters, and so fit for logs and terminals? */
+bool str_is_text(struct str s);
+
 /* The longest head of at most `n` bytes that does not end within a UTF-8 sequence. */
 struct str str_head_utf8(struct str s, size_t n);
 

@@ -116,6 +116,9 @@ static int run(int argc, char **argv)
     int code = options_read(&command_check, rows, argc, argv, &words);
     if (code >= 0)
         return code;
+    if (json + print + schema + reference > 1)
+        return options_wrong(&command_check,
+                             "--json, --print, --schema and --reference: one at a time");
     if (words > 1)
         return options_wrong(&command_check, "one file at a time; '%s' is too much", argv[2]);
     struct buf out;

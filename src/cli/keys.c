@@ -25,7 +25,10 @@ static const char help[] =
     "name or its public part, which logs and reports show. A running sluice that uses the same\n"
     "database sees the change within a second.\n";
 
-#define MODELS_MAX 64
+struct wish {
+    const char *config, *tenant, *models;
+    bool admin, json;
+};
 
 static void key_json(const struct key *key, struct str secret)
 {
@@ -91,30 +94,39 @@ static int list(const struct keys *keys, bool json)
 static int fault_show(const struct fault *f, int err)
 {
     fprintf(stderr, "sluice keys: %s\n", f->err ? fault_text(f) : err_text(err));
-    return err == E_NOT_FOUND ? EXIT_BAR : EXIT_COULD_NOT;
+    return err == E_NOT_FOUND ? EXIT_BAR : err == E_BAD_REQUEST ? EXIT_WRONG_USE : EXIT_COULD_NOT;
 }
 
-static int make(struct keys *keys, struct str name, const char *tenant, const char *models,
-                bool admin, bool json)
+/* "a, b" as a list; a list that names nothing stays one, and is refused. */
+static int models_split(struct arena *arena, const char *text, struct conf_strs *ret_models)
 {
-    struct str list_of[MODELS_MAX];
-    unsigned n = 0;
-    struct str rest = str_from(models);
-    while (rest.n > 0 && n < MODELS_MAX) {
+    struct str rest = str_from(text);
+    ret_models->at = ARENA_ARRAY(arena, struct str, rest.n + 1);
+    if (!ret_models->at)
+        return E_MEMORY;
+    while (rest.n > 0) {
         struct str model = str_trim(str_cut(&rest, ','));
         if (model.n)
-            list_of[n++] = model;
+            ret_models->at[ret_models->n++] = model;
     }
+    return 0;
+}
+
+static int make(struct keys *keys, struct str name, const struct wish *w)
+{
     struct arena arena;
-    arena_init(&arena, 1u << 20);
+    arena_init(&arena, 4u << 20);
     struct fault f = {0};
     struct str secret = STR_NONE;
     const struct key *key = NULL;
-    int err = keys_make(keys, &arena, name, str_from(tenant), list_of, n, admin, &secret, &key, &f);
+    struct key_wish wish = {.name = name, .tenant = str_from(w->tenant), .admin = w->admin};
+    int err = w->models ? models_split(&arena, w->models, &wish.models) : 0;
+    if (!err)
+        err = keys_make(keys, &arena, &wish, &secret, &key, &f);
     int code = EXIT_DONE;
     if (err) {
         code = fault_show(&f, err);
-    } else if (json) {
+    } else if (w->json) {
         key_json(key, secret);
         puts("");
     } else {
@@ -135,25 +147,44 @@ static int revoke(struct keys *keys, const char *which, bool json)
     return EXIT_DONE;
 }
 
-struct wish {
-    const char *config, *tenant, *models;
-    bool admin, json;
-};
+enum verb { MAKE, LIST, REVOKE, VERBS };
+static const struct str verbs[VERBS] = {{"make", 4}, {"list", 4}, {"revoke", 6}};
 
-static int act(struct keys *keys, const struct wish *w, int words, char **argv)
+/* What is asked for; an exit code where that is wrong, before a database is opened. */
+static int verb_read(const struct wish *w, int words, char **argv, enum verb *ret_verb)
 {
-    struct str verb = words ? str_from(argv[1]) : STR("list");
-    if (str_eq(verb, STR("list")) && words <= 1)
-        return list(keys, w->json);
-    if (str_eq(verb, STR("make")) && words <= 2)
-        return make(keys, words == 2 ? str_from(argv[2]) : STR(""), w->tenant, w->models, w->admin,
-                    w->json);
-    if (str_eq(verb, STR("revoke")) && words == 2)
+    static const char *const takes[VERBS] = {"one name at most", "no further word",
+                                             "one key: its name or its public part"};
+    static const int least[VERBS] = {1, 0, 2}, most[VERBS] = {2, 1, 2};
+    struct str word = words ? str_from(argv[1]) : verbs[LIST];
+    enum verb verb = MAKE;
+    while (verb < VERBS && !str_eq(word, verbs[verb]))
+        verb++;
+    if (verb == VERBS) {
+        struct str near = str_nearest(word, verbs, VERBS);
+        return options_wrong(&command_keys, "expected make, list or revoke%s%.*s%s",
+                             near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
+    }
+    if (words < least[verb] || words > most[verb])
+        return options_wrong(&command_keys, "%s takes %s", verbs[verb].p, takes[verb]);
+    if (verb != MAKE && (w->tenant || w->models || w->admin))
+        return options_wrong(&command_keys, "--tenant, --models and --admin are for make");
+    *ret_verb = verb;
+    return EXIT_DONE;
+}
+
+static int act(struct keys *keys, enum verb verb, const struct wish *w, int words, char **argv)
+{
+    switch (verb) {
+    case MAKE:
+        return make(keys, words == 2 ? str_from(argv[2]) : STR(""), w);
+    case REVOKE:
         return revoke(keys, argv[2], w->json);
-    const struct str verbs[] = {STR("make"), STR("list"), STR("revoke")};
-    struct str near = str_nearest(verb, verbs, ARRAY_LEN(verbs));
-    return options_wrong(&command_keys, "expected make, list or revoke%s%.*s%s",
-                         near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
+    case LIST:
+    case VERBS:
+        break;
+    }
+    return list(keys, w->json);
 }
 
 static int run(int argc, char **argv)
@@ -166,23 +197,27 @@ static int run(int argc, char **argv)
                                       {"--admin", false, NULL, &w.admin},
                                       {"--json", false, NULL, &w.json},
                                       {NULL, false, NULL, NULL}};
+    enum verb verb = LIST;
     int code = options_read(&command_keys, rows, argc, argv, &words);
     if (code >= 0)
         return code;
+    code = verb_read(&w, words, argv, &verb);
+    if (code)
+        return code;
     struct conf_doc *doc = NULL;
     /* Keys can be made before a provider is known: without a file, only the database counts. */
-    code = w.config || getenv("OPENAI_API_KEY")
-               ? load_config(w.config, &doc)
-               : (conf_load_text(&config_table, "(no file)", STR(""), &doc) ? EXIT_COULD_NOT : 0);
+    if (load_has_file(w.config))
+        code = load_config(w.config, &doc);
+    else if (conf_load_text(&config_table, "(no file)", STR(""), &doc) != 0)
+        code = EXIT_COULD_NOT;
     struct keys *keys = NULL;
     struct fault f = {0};
     if (!code) {
         const struct config *c = conf_root(doc);
-        bool off = str_eq(c->state.ledger, STR("off"));
-        int err = keys_open(off ? STR_NONE : c->state.ledger, &keys, &f);
+        int err = keys_open(config_has_ledger(c) ? c->state.ledger : STR_NONE, &keys, &f);
         if (!err)
             err = keys_configure(keys, &c->keys, doc);
-        code = err ? fault_show(&f, err) : act(keys, &w, words, argv);
+        code = err ? fault_show(&f, err) : act(keys, verb, &w, words, argv);
     }
     keys_close(keys);
     conf_unref(doc);

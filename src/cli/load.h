@@ -8,6 +8,9 @@
 #include "base/macros.h"
 #include "conf/conf.h"
 
+/* Is there a file to load: `path`, or else `sluice.yaml`? */
+bool load_has_file(const char *path);
+
 /*
  * `path` NULL: `sluice.yaml` where there is one, else the configuration without a file. What is
  * wrong goes to standard error, and the exit code comes back (0: fine). *ret_doc is to be unref'd.

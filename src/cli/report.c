@@ -3,7 +3,6 @@
  */
 #include <ctype.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/commands.h"
@@ -103,14 +102,14 @@ static bool since_read(struct arena *a, const char *text, struct str *ret_day)
 static int where_find(const struct words *w, struct arena *a, struct str *ret_where)
 {
     *ret_where = str_from(w->db ? w->db : USUAL_DB);
-    if (w->db || (!w->config && access("sluice.yaml", F_OK) != 0))
+    if (w->db || !load_has_file(w->config))
         return EXIT_DONE;
     struct conf_doc *doc = NULL;
     int code = load_config(w->config, &doc);
     if (code == EXIT_DONE) {
         const struct config *c = conf_root(doc);
         *ret_where = arena_str(a, c->state.ledger);
-        if (c->state.ledger.n == 0 || str_eq(c->state.ledger, STR("off"))) {
+        if (!config_has_ledger(c)) {
             fputs("sluice report: this configuration keeps no ledger (state.ledger: off)\n",
                   stderr);
             code = EXIT_COULD_NOT;

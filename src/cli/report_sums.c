@@ -191,9 +191,9 @@ static int64_t share_of(int64_t part, int64_t all)
  * there with a mark. */
 static struct sheet_cell cost_cell(const int64_t sum[SUMS], enum report_form form)
 {
-    bool unknown = sum[SUM_UNPRICED] > 0 && (form != REPORT_TABLE || sum[SUM_COST] == 0);
-    return (struct sheet_cell){
-        .known = !unknown, .at_least = sum[SUM_UNPRICED] > 0 && !unknown, .n = sum[SUM_COST]};
+    bool whole = sum[SUM_UNPRICED] + sum[SUM_LOST] == 0;
+    bool known = whole || (form == REPORT_TABLE && sum[SUM_COST] > 0);
+    return (struct sheet_cell){.known = known, .at_least = known && !whole, .n = sum[SUM_COST]};
 }
 
 static int row_add(struct sheet *s, const struct report_by *by, const struct str dim[DIMS],
@@ -259,6 +259,10 @@ static void notes_print(const struct adding *a)
         printf("\nThe models of %lld calls have no price, so what they cost is not known and not "
                "in the sums\n(\"+?\"). Name their prices under `prices:` in the configuration.\n",
                (long long)a->total[SUM_UNPRICED]);
+    if (a->total[SUM_LOST] > 0)
+        printf("\n%lld turns were under way when their sluice died: what they took and cost is not "
+               "known and\nnot in the sums (\"+?\").\n",
+               (long long)a->total[SUM_LOST]);
     if (a->total[SUM_ESTIMATED] > 0)
         printf("\nThe estimated share of tokens was counted by sluice, since the provider did not "
                "say.\n");

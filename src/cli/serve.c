@@ -74,12 +74,10 @@ static void reload(struct server *s)
 {
     struct buf out;
     buf_init(&out, 4u << 20);
-    const char *path = conf_path(s->doc); /* the first one: it lasts as long as the process */
-    bool has_file = path[0] != '(';
-    int err = has_file ? gateway_reload(&s->gateway, path, STR_NONE, false, &out) : 0;
+    int err = gateway_reload(&s->gateway, STR_NONE, false, &out);
     struct str rest = buf_view(&out);
     LOG(err ? LOG_ERROR : LOG_INFO, err ? "reload refused" : "reloaded",
-        log_z("file", path));
+        log_z("file", conf_path(s->doc)));
     while (rest.n > 0) {
         struct str line = str_cut(&rest, '\n');
         if (line.n)
@@ -159,7 +157,7 @@ static int signals_take(struct server *s)
 static int listen_on(struct gateway *g, struct door *door, bool admin, const char *address,
                      struct listener **ret_listener, struct fault *f)
 {
-    door_init(door, g, admin);
+    door_init(door, g, admin, address);
     return listener_start(
         &(struct listener_settings){
             .address = address,
@@ -175,17 +173,20 @@ static int open_all(struct server *s, const char *listen, struct fault *f)
     struct snapshot *first = NULL;
     if (!err)
         err = snapshot_make(g->upstreams, s->doc, &first);
-    if (err == E_CONFIG)
+    if (conf_problem_count(s->doc) > 0) /* warnings too */
         load_problems_show(s->doc);
     if (err)
         return fault_set(f, err, "%s", err_text(err));
     const struct config *c = first->config;
     const char *address = listen ? listen : c->listen.p;
-    if (!c->keys.require && !listener_is_loopback(address)) {
+    err = listener_check(address, f);
+    if (!err && !c->keys.require && !listener_is_loopback(address))
+        err = fault_set(f, E_CONFIG, "%s is open to others, but no keys are required; set "
+                                     "keys: {require: true} or listen on 127.0.0.1",
+                        address);
+    if (err) {
         snapshot_unref(first);
-        return fault_set(f, E_CONFIG, "%s is open to others, but no keys are required; set "
-                                      "keys: {require: true} or listen on 127.0.0.1",
-                         address);
+        return err;
     }
     err = gateway_open(g, first, f);
     if (!err)

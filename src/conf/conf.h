@@ -31,7 +31,7 @@
 /* What a row's value is, in the file and in C. */
 enum conf_type {
     CONF_STR,      /* struct str */
-    CONF_SECRET,   /* struct str; never shown */
+    CONF_SECRET,   /* struct str; never shown, but as the reference that it came from */
     CONF_BOOL,     /* bool; on/off, true/false, yes/no */
     CONF_INT,      /* int64_t; min .. max */
     CONF_SHARE,    /* int64_t in millionths; 0.25 or 25% */
@@ -117,13 +117,23 @@ struct conf_problem {
 MUSTCHECK int conf_load(const struct conf_table *root, const char *path, struct conf_doc **ret_doc);
 MUSTCHECK int conf_load_text(const struct conf_table *root, const char *path, struct str text,
                              struct conf_doc **ret_doc);
+/*
+ * The same, but CONF_HIDDEN in the place of a secret stands for the one that `in_force` has there:
+ * so what conf_print gives can be read again. Elsewhere CONF_HIDDEN is a mistake.
+ */
+#define CONF_HIDDEN "(hidden)"
+MUSTCHECK int conf_load_over(const struct conf_doc *in_force, const struct conf_table *root,
+                             const char *path, struct str text, struct conf_doc **ret_doc);
 struct conf_doc *conf_ref(struct conf_doc *doc);
 void conf_unref(struct conf_doc *doc);
 
 const void *conf_root(const struct conf_doc *doc); /* the root table's struct */
 struct arena *conf_arena(struct conf_doc *doc);    /* for what is compiled from it */
-const char *conf_path(const struct conf_doc *doc);
+const char *conf_path(const struct conf_doc *doc); /* to show */
+const char *conf_file(const struct conf_doc *doc); /* to read again; NULL: it was no file */
 struct str conf_text_hash(const struct conf_doc *doc); /* hex of the file's content */
+
+bool conf_is_empty(const struct conf_doc *doc); /* does it give no setting at all? */
 
 unsigned conf_problem_count(const struct conf_doc *doc);
 const struct conf_problem *conf_problem(const struct conf_doc *doc, unsigned i);
@@ -147,7 +157,8 @@ MUSTCHECK int conf_diff(const struct conf_table *root, const struct conf_doc *be
                         const struct conf_doc *after, struct buf *out, unsigned *ret_changes,
                         bool *ret_needs_restart);
 
-/* The effective configuration, defaults included, as YAML; secrets as "(set)" or "(not set)". */
+/* The effective configuration, defaults included, as YAML; a secret as the reference `${NAME}` that
+ * it came from, else as CONF_HIDDEN. */
 MUSTCHECK int conf_print(const struct conf_table *root, const struct conf_doc *doc,
                          struct buf *out);
 MUSTCHECK int conf_schema(const struct conf_table *root, struct buf *out);    /* JSON Schema */

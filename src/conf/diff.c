@@ -85,19 +85,6 @@ static void list_diff(struct diff *d, const struct conf_table *child, const stru
     }
 }
 
-/* Where `name` stands, looked for from *hint on: files keep their order mostly. -1: nowhere. */
-static int name_find(const struct str *names, unsigned n, struct str name, unsigned *hint)
-{
-    for (unsigned k = 0; k < n; k++) {
-        unsigned i = (*hint + k) % n;
-        if (str_eq(names[i], name)) {
-            *hint = i + 1;
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
 static void map_item_diff(struct diff *d, const struct conf_row *row, const struct step *here,
                           const void *before, const void *after)
 {

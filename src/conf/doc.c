@@ -52,6 +52,16 @@ const char *conf_path(const struct conf_doc *doc)
     return doc->path.p;
 }
 
+const char *conf_file(const struct conf_doc *doc)
+{
+    return doc->is_file ? doc->path.p : NULL;
+}
+
+bool conf_is_empty(const struct conf_doc *doc)
+{
+    return !doc->places || !doc->places->next; /* the root's alone */
+}
+
 struct str conf_text_hash(const struct conf_doc *doc)
 {
     return doc->hash;
@@ -235,7 +245,9 @@ static void complain_v(struct conf_doc *doc, bool warning, const void *field, co
 static void complain_v(struct conf_doc *doc, bool warning, const void *field, const char *fmt,
                        va_list args)
 {
-    const struct place *place = field ? place_find(doc, field) : NULL;
+    /* Where it stands is long to look for, and past the last problem that is shown nobody asks. */
+    bool shown = doc->problem_count < DOC_PROBLEMS_MAX;
+    const struct place *place = field && shown ? place_find(doc, field) : NULL;
     struct buf path;
     buf_init(&path, 64 * 1024);
     if (place) {

@@ -28,10 +28,12 @@ struct place {
     unsigned index, line, column;
 };
 
-/* Bytes of the file that are a secret and are not shown. */
-struct secret_span {
-    struct secret_span *next;
-    size_t from, to;
+/* A secret of the file. */
+struct secret {
+    struct secret *next;  /* in the order of the file */
+    const struct str *at; /* its value in the settings */
+    size_t from, to;      /* the file's bytes that are not shown */
+    struct str reference; /* "${NAME}", where it was written so and nothing else */
 };
 
 struct conf_doc {
@@ -41,10 +43,11 @@ struct conf_doc {
     const struct conf_table *table;
     void *root;
     struct str path; /* NUL-terminated */
+    bool is_file;
     struct str text;
     struct str hash;
     struct place *places;
-    struct secret_span *secrets;
+    struct secret *secrets, *last_secret;
     struct conf_problem *problems; /* sorted by line and column */
     unsigned problem_count, problem_room, error_count;
 };
@@ -94,6 +97,22 @@ MUSTCHECK int parse_root(struct conf_doc *doc, struct arena *scratch, const stru
  */
 MUSTCHECK bool env_expand(struct arena *a, struct str text, struct str *ret_text,
                           struct str *ret_why);
+
+/* Is it a reference to the environment and nothing else? Then it shows nothing of the value. */
+bool env_is_reference(struct str text);
+
+/*
+ * secrets.c: puts the secrets of `in_force` (NULL: of none) in the place of each CONF_HIDDEN, and
+ * complains where there is none. 0, E_CONFIG or E_MEMORY.
+ */
+MUSTCHECK int secrets_keep(struct conf_doc *doc, const struct conf_doc *in_force);
+
+/*
+ * What is shown for a secret: how it was written if that tells nothing of it, else CONF_HIDDEN.
+ * *next, at first doc->secrets, is where to begin looking: secrets are shown in the file's order.
+ */
+struct str secret_shown(const struct secret **next, const struct conf_doc *doc,
+                        const struct str *field);
 
 /*
  * json.c: a node as compact JSON, by YAML's core schema. False: *ret_where and *ret_why say what

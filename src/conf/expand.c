@@ -17,6 +17,13 @@ static size_t name_length(struct str s)
     return n;
 }
 
+bool env_is_reference(struct str text)
+{
+    size_t n = str_starts(text, STR("${")) ? name_length(str_tail(text, 2)) : 0;
+    struct str end = str_tail(text, n + 2);
+    return n > 0 && (str_eq(end, STR("}")) || str_eq(end, STR(":-}")));
+}
+
 /* `*rest` begins behind "${"; moves it behind "}". */
 static bool reference(struct arena *a, struct str *rest, struct buf *out, struct str *ret_why)
 {

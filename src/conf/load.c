@@ -8,7 +8,7 @@
 
 #include "conf/doc.h"
 
-static int text_read(struct conf_doc *doc, struct str text)
+static int text_read(struct conf_doc *doc, struct str text, const struct conf_doc *in_force)
 {
     struct arena scratch;
     struct node *node = NULL;
@@ -16,6 +16,8 @@ static int text_read(struct conf_doc *doc, struct str text)
     int err = yaml_read(doc, &scratch, text, &node);
     if (!err)
         err = parse_root(doc, &scratch, node);
+    if (!err)
+        err = secrets_keep(doc, in_force);
     arena_fini(&scratch);
     return err;
 }
@@ -37,7 +39,7 @@ static int hash_set(struct conf_doc *doc, struct str text)
     return 0;
 }
 
-static int doc_read(struct conf_doc *doc, struct str text)
+static int doc_read(struct conf_doc *doc, struct str text, const struct conf_doc *in_force)
 {
     if (text.n > DOC_FILE_BYTES_MAX) {
         doc_problem(doc, false, 0, 0, STR_NONE, "is %zu bytes large; expected at most %u MiB",
@@ -51,7 +53,7 @@ static int doc_read(struct conf_doc *doc, struct str text)
     if (!doc->text.p)
         err = E_MEMORY;
     if (!err)
-        err = text_read(doc, doc->text);
+        err = text_read(doc, doc->text, in_force);
     if (err == E_MEMORY)
         doc_problem(doc, false, 0, 0, STR_NONE,
                     "needs more than the %u MiB that a "
@@ -60,11 +62,17 @@ static int doc_read(struct conf_doc *doc, struct str text)
     return err;
 }
 
+int conf_load_over(const struct conf_doc *in_force, const struct conf_table *root, const char *path,
+                   struct str text, struct conf_doc **ret_doc)
+{
+    *ret_doc = doc_new(root, path);
+    return *ret_doc ? doc_read(*ret_doc, text, in_force) : E_MEMORY;
+}
+
 int conf_load_text(const struct conf_table *root, const char *path, struct str text,
                    struct conf_doc **ret_doc)
 {
-    *ret_doc = doc_new(root, path);
-    return *ret_doc ? doc_read(*ret_doc, text) : E_MEMORY;
+    return conf_load_over(NULL, root, path, text, ret_doc);
 }
 
 /* Everything that `fd` has, up to one byte more than allowed. 0 or an errno. */
@@ -95,6 +103,7 @@ int conf_load(const struct conf_table *root, const char *path, struct conf_doc *
     *ret_doc = doc;
     if (!doc)
         return E_MEMORY;
+    doc->is_file = !standard_input;
     int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     struct buf text;
     buf_init(&text, (size_t)DOC_FILE_BYTES_MAX * 2);
@@ -106,7 +115,7 @@ int conf_load(const struct conf_table *root, const char *path, struct conf_doc *
         doc_problem(doc, false, 0, 0, STR_NONE, "cannot be read: %s", strerror(error));
         err = E_IO;
     } else {
-        err = doc_read(doc, buf_view(&text));
+        err = doc_read(doc, buf_view(&text), NULL);
     }
     buf_fini(&text);
     return err;

@@ -103,22 +103,25 @@ static bool text_get(struct parse *p, const struct spot *spot, const struct node
     return false;
 }
 
-static void secret_note(struct parse *p, const struct node *node)
+static void secret_note(struct parse *p, const struct node *node, const struct str *out)
 {
     if (node->to <= node->from)
         return;
-    struct secret_span *span = take(p, sizeof(*span));
-    if (!span)
+    struct secret *secret = take(p, sizeof(*secret));
+    if (!secret)
         return;
-    *span = (struct secret_span){p->doc->secrets, node->from, node->to};
-    p->doc->secrets = span;
+    *secret = (struct secret){.at = out, .from = node->from, .to = node->to};
+    if (node->kind == NODE_SCALAR && env_is_reference(node->text))
+        secret->reference = keep(p, node->text);
+    *(p->doc->last_secret ? &p->doc->last_secret->next : &p->doc->secrets) = secret;
+    p->doc->last_secret = secret;
 }
 
 static void str_parse(struct parse *p, const struct conf_row *row, const struct spot *spot,
                       const struct node *node, struct str *out)
 {
     if (row->type == CONF_SECRET)
-        secret_note(p, node);
+        secret_note(p, node, out);
     struct str text;
     if (node->kind != NODE_SCALAR)
         expected(p, spot, node, row);

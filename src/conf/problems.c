@@ -46,7 +46,7 @@ static void cover(char *p, size_t n)
 /* The bytes that row CONF_SECRET marked as it was read. */
 static void cover_spans(const struct conf_doc *doc, size_t line_from, char *line, size_t n)
 {
-    for (const struct secret_span *span = doc->secrets; span; span = span->next) {
+    for (const struct secret *span = doc->secrets; span; span = span->next) {
         size_t from = span->from > line_from ? span->from - line_from : 0;
         size_t to = span->to > line_from ? span->to - line_from : 0;
         if (to > n)

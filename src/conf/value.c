@@ -193,6 +193,18 @@ bool value_equal(const struct conf_row *row, const void *a, const void *b)
     }
 }
 
+int name_find(const struct str *names, unsigned n, struct str name, unsigned *hint)
+{
+    for (unsigned k = 0; k < n; k++) {
+        unsigned i = (*hint + k) % n;
+        if (str_eq(names[i], name)) {
+            *hint = i + 1;
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
 /* ---------------------------------------------------------------- on one line */
 
 static void list_flow(struct buf *out, const struct conf_table *child, const struct conf_list *list)
@@ -244,13 +256,11 @@ static void str_map_flow(struct buf *out, const struct conf_str_map *map)
 
 int value_flow(struct buf *out, const struct conf_row *row, const void *field)
 {
-    if (row->type == CONF_SECRET) {
-        bool set = ((const struct str *)field)->n > 0;
-        return buf_str(out, set ? STR("(set)") : STR("(not set)"));
-    }
     if (value_is_none(row, field))
         return buf_str(out, STR("null"));
     switch (row->type) {
+    case CONF_SECRET:
+        return buf_str(out, ((const struct str *)field)->n ? STR(CONF_HIDDEN) : STR("\"\""));
     case CONF_STR:
         return yaml_text(out, *(const struct str *)field, true);
     case CONF_JSON:

@@ -17,7 +17,10 @@ int yaml_json(struct buf *out, struct str json);
 bool value_is_none(const struct conf_row *row, const void *field);
 bool value_equal(const struct conf_row *row, const void *a, const void *b);
 
-/* The value on one line; of tables only what differs from the defaults. */
+/* Where `name` stands, looked for from *hint on: files keep their order mostly. -1: nowhere. */
+int name_find(const struct str *names, unsigned n, struct str name, unsigned *hint);
+
+/* The value on one line, secrets hidden; of tables only what differs from the defaults. */
 int value_flow(struct buf *out, const struct conf_row *row, const void *field);
 int table_flow(struct buf *out, const struct conf_table *table, const void *base);
 

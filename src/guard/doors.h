@@ -3,7 +3,7 @@
  *
  * Without keys sluice listens on loopback only and refuses a foreign Host or Origin, so that no web
  * page can spend the owner's money by DNS rebinding or by a form. /admin, /ui and /metrics need an
- * admin key or stand on a listener of their own.
+ * admin key, or come by a listener of their own that only this machine reaches.
  */
 #ifndef GUARD_DOORS_H
 #define GUARD_DOORS_H

@@ -49,8 +49,7 @@ static int fallback_run(void *self UNUSED, struct turn *t)
         const struct target *target = &t->route.at[i];
         if (is_down(target))
             continue;
-        t->target = target;
-        t->tried = 0;
+        turn_aim(t, target);
         if (i > 0)
             turn_note(t, "asked another", 0, 0);
         err = turn_next(t);
@@ -60,7 +59,7 @@ static int fallback_run(void *self UNUSED, struct turn *t)
     }
     if (asked)
         return err;
-    t->target = &t->route.at[0]; /* all seem to be down: ask the first, it may be back */
+    turn_aim(t, &t->route.at[0]); /* all seem to be down: ask the first, it may be back */
     return turn_next(t);
 }
 

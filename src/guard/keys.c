@@ -72,6 +72,7 @@ struct keys {
     unsigned declared_n;
     struct declared *declared; /* sorted by hash */
     struct key_list *made;     /* what the database holds; replaced whole */
+    uint64_t made_n;           /* how often */
 };
 
 /* ---- opening, configuring ---- */
@@ -253,11 +254,12 @@ enum work_kind { WORK_LOAD, WORK_INSERT, WORK_REVOKE };
 struct work {
     struct pool_job job;
     enum work_kind kind;
+    bool written; /* what is left is to look at the result */
     char *where;
     struct arena arena; /* of the record */
     struct key_record record;
     int64_t now_us;
-    struct key_list *list; /* what the database holds afterwards */
+    struct key_list *list; /* what the database holds afterwards; NULL where that failed */
     int err;
     struct fault fault;
 };
@@ -265,12 +267,18 @@ struct work {
 static void work_run(struct pool_job *job)
 {
     struct work *w = CONTAINER_OF(job, struct work, job);
-    if (w->kind == WORK_INSERT)
+    if (!w->written && w->kind == WORK_INSERT)
         w->err = key_store_insert(w->where, &w->record, &w->fault);
-    else if (w->kind == WORK_REVOKE)
+    else if (!w->written && w->kind == WORK_REVOKE)
         w->err = key_store_revoke(w->where, w->record.key.public_part, w->now_us, &w->fault);
-    if (!w->err)
-        w->err = key_store_load(w->where, &w->list, &w->fault);
+    w->written = true;
+    if (w->err)
+        return;
+    key_list_free(w->list);
+    w->list = NULL;
+    int err = key_store_load(w->where, &w->list, &w->fault);
+    if (w->kind == WORK_LOAD) /* a change is made all the same, and the next look sees it */
+        w->err = err;
 }
 
 static void work_free(struct pool_job *job)
@@ -295,30 +303,40 @@ static struct work *work_new(const struct keys *k, enum work_kind kind)
     return w;
 }
 
-/* Runs it where it may block and takes the new list over. */
+static int work_on(struct work *w)
+{
+    if (task_self())
+        return pool_call(&w->job);
+    w->job.run(&w->job);
+    return 0;
+}
+
+static void list_take(struct keys *k, struct work *w)
+{
+    struct key_list *old = k->made;
+    k->made = w->list;
+    k->made_n++;
+    w->list = old;
+}
+
+/*
+ * Runs it where it may block and takes the new list over. When another list came meanwhile, nobody
+ * knows which of the two is older, and an old one would let revoked keys in again: it is read anew.
+ */
 static int work_do(struct keys *k, struct work *w, struct fault *f)
 {
-    if (!w->where) {
-        work_free(&w->job);
-        return E_MEMORY;
+    int err = w->where ? 0 : E_MEMORY;
+    for (bool done = false; !done && !err;) {
+        uint64_t before = k->made_n;
+        err = work_on(w);
+        if (err && err != E_MEMORY)
+            return err; /* the pool drops it */
+        done = err || !w->list || before == k->made_n;
     }
-    if (task_self()) {
-        int err = pool_call(&w->job);
-        if (err == E_MEMORY)
-            work_free(&w->job);
-        if (err)
-            return err;
-    } else {
-        w->job.run(&w->job);
-    }
-    int err = w->err;
-    if (err)
-        fault_set(f, err, "%s", fault_text(&w->fault));
-    if (w->list) {
-        struct key_list *old = k->made;
-        k->made = w->list;
-        w->list = old;
-    }
+    if (!err && w->err)
+        err = fault_set(f, w->err, "%s", fault_text(&w->fault));
+    if (w->list)
+        list_take(k, w);
     work_free(&w->job);
     return err;
 }
@@ -341,61 +359,116 @@ static struct str random_text(struct arena *arena, size_t n)
     return arena_str(arena, str_of(text, n));
 }
 
-int keys_make(struct keys *k, struct arena *arena, struct str name, struct str tenant,
-              const struct str *models, unsigned models_n, bool admin, struct str *ret_secret,
-              const struct key **ret_key, struct fault *f)
+static int record_fill(struct work *work, const struct key_wish *wish, struct str secret)
 {
+    struct key *key = &work->record.key;
+    struct arena *arena = &work->arena;
+    key->public_part = random_text(arena, 10);
+    key->name = arena_str(arena, wish->name.n ? wish->name : STR(""));
+    key->tenant = arena_str(arena, wish->tenant.n ? wish->tenant : STR("default"));
+    key->models_n = wish->models.n;
+    key->models = ARENA_ARRAY(arena, struct str, key->models_n + 1);
+    if (!key->public_part.p || !key->name.p || !key->tenant.p || !key->models)
+        return E_MEMORY;
+    for (unsigned i = 0; i < key->models_n; i++) {
+        key->models[i] = arena_str(arena, wish->models.at[i]);
+        if (!key->models[i].p)
+            return E_MEMORY;
+    }
+    key->admin = wish->admin;
+    key->made_wall_us = work->now_us;
+    return key_hash(secret, work->record.hash);
+}
+
+int keys_make(struct keys *k, struct arena *arena, const struct key_wish *wish,
+              struct str *ret_secret, const struct key **ret_key, struct fault *f)
+{
+    int err = key_wish_check(wish, f);
+    if (err)
+        return err;
     if (!k->where)
         return no_database(f);
     if (keys_count(k) >= KEYS_MAX)
         return fault_set(f, E_OVERLOADED, "there are %d keys already", KEYS_MAX);
     struct str secret = random_text(arena, 40);
-    struct work *w = work_new(k, WORK_INSERT);
-    if (!w || !secret.p)
+    struct work *work = secret.p ? work_new(k, WORK_INSERT) : NULL;
+    if (!work)
         return E_MEMORY;
-    struct key *key = &w->record.key;
-    key->public_part = random_text(&w->arena, 10);
-    key->name = arena_str(&w->arena, name);
-    key->tenant = arena_str(&w->arena, tenant.n ? tenant : STR("default"));
-    key->models = ARENA_ARRAY(&w->arena, struct str, models_n + 1);
-    for (unsigned i = 0; i < models_n && key->models; i++)
-        key->models[i] = arena_str(&w->arena, models[i]);
-    key->models_n = models_n;
-    key->admin = admin;
-    key->made_wall_us = w->now_us;
-    int err = key_hash(secret, w->record.hash);
+    const struct key *key = NULL;
+    err = record_fill(work, wish, secret);
     if (!err)
-        err = key_copy(arena, key, ret_key);
-    if (err) {
-        work_free(&w->job);
-        return err;
+        err = key_copy(arena, &work->record.key, &key);
+    struct str shown = err ? STR_NONE
+                           : arena_printf(arena, PREFIX "%.*s-%.*s", STR_ARGS(key->public_part),
+                                          STR_ARGS(secret));
+    if (!shown.p) { /* nothing is made that cannot be shown */
+        work_free(&work->job);
+        return err ? err : E_MEMORY;
     }
-    *ret_secret = arena_printf(arena, PREFIX "%.*s-%.*s", STR_ARGS((*ret_key)->public_part),
-                               STR_ARGS(secret));
-    err = work_do(k, w, f);
-    return err ? err : ret_secret->p ? 0 : E_MEMORY;
+    err = work_do(k, work, f);
+    if (!err) {
+        *ret_secret = shown;
+        *ret_key = key;
+    }
+    return err;
+}
+
+/* Why no key is meant by `which`. */
+static int not_meant(const struct keys *k, struct str which, bool revoked, struct fault *f)
+{
+    struct str shown = str_head(which, 60), words[256];
+    unsigned n = 0;
+    for (unsigned i = 0; i < k->declared_n; i++)
+        if (str_eq(k->declared[i].key.name, which))
+            return fault_set(f, E_BAD_REQUEST,
+                             "key '%.*s' is declared in the configuration; take it out there",
+                             STR_ARGS(shown));
+    if (revoked)
+        return fault_set(f, E_NOT_FOUND, "key '%.*s' is revoked already", STR_ARGS(shown));
+    if (!k->where)
+        return no_database(f);
+    for (unsigned i = 0; i < k->made->n && n < ARRAY_LEN(words); i++) {
+        const struct key *key = &k->made->at[i].key;
+        words[n++] = key->name.n ? key->name : key->public_part;
+    }
+    struct str near = str_nearest(which, words, n);
+    return fault_set(f, E_NOT_FOUND, "there is no key '%.*s'%s%.*s%s", STR_ARGS(shown),
+                     near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
+}
+
+/* The key with this public part, or the one that has this name and is not revoked. */
+static int meant(const struct keys *k, struct str which, const struct key_record **ret_record,
+                 struct fault *f)
+{
+    unsigned n = 0, revoked = 0;
+    *ret_record = key_list_find(k->made, which);
+    if (*ret_record)
+        return 0;
+    for (unsigned i = 0; which.n > 0 && k->made && i < k->made->n; i++) {
+        const struct key_record *r = &k->made->at[i];
+        if (!str_eq(r->key.name, which))
+            continue;
+        if (r->key.revoked_wall_us) {
+            revoked++;
+        } else {
+            *ret_record = r;
+            n++;
+        }
+    }
+    if (n > 1)
+        return fault_set(f, E_BAD_REQUEST,
+                         "%u keys are called '%.*s'; say which by its public part (`sluice keys "
+                         "list` shows it)",
+                         n, STR_ARGS(str_head(which, 60)));
+    return n == 1 ? 0 : not_meant(k, which, revoked > 0, f);
 }
 
 int keys_revoke(struct keys *k, struct str which, struct fault *f)
 {
-    if (!k->where)
-        return no_database(f);
-    const struct key_record *r = key_list_find(k->made, which);
-    struct str words[256];
-    unsigned n = 0;
-    for (unsigned i = 0; i < k->made->n; i++) {
-        const struct key *key = &k->made->at[i].key;
-        if (!r && key->name.n && str_eq(key->name, which) && !key->revoked_wall_us)
-            r = &k->made->at[i];
-        if (n < ARRAY_LEN(words))
-            words[n++] = key->name.n ? key->name : key->public_part;
-    }
-    if (!r) {
-        struct str near = str_nearest(which, words, n);
-        return fault_set(f, E_NOT_FOUND, "there is no key '%.*s'%s%.*s%s",
-                         STR_ARGS(str_head(which, 60)), near.n ? "; did you mean '" : "",
-                         STR_ARGS(near), near.n ? "'?" : "");
-    }
+    const struct key_record *r = NULL;
+    int err = meant(k, which, &r, f);
+    if (err)
+        return err;
     struct work *w = work_new(k, WORK_REVOKE);
     if (!w)
         return E_MEMORY;

@@ -59,6 +59,12 @@ MUSTCHECK int keys_configure(struct keys *k, const struct keys_settings *setting
                              struct conf_doc *doc);
 
 /*
+ * Complains of declared keys that nobody could use or tell apart. 0 or E_MEMORY; whether there was
+ * anything to complain of, the document knows.
+ */
+MUSTCHECK int keys_settings_check(const struct keys_settings *s, struct conf_doc *doc);
+
+/*
  * The key of an Authorization header's value ("Bearer ..."; also the bare text, as x-api-key has
  * it). E_NO_KEY, E_BAD_KEY, E_KEY_REVOKED. Comparing takes the same time wherever texts differ.
  * *ret_key is valid until the caller yields; key_copy makes it last.
@@ -70,15 +76,23 @@ MUSTCHECK int keys_check(struct keys *k, struct str authorization, const struct 
 MUSTCHECK int key_allows(const struct key *key, struct str model, struct fault *f);
 MUSTCHECK int key_copy(struct arena *arena, const struct key *key, const struct key **ret_key);
 
+/* What somebody wants a key to be. */
+struct key_wish {
+    struct str name;         /* may be empty */
+    struct str tenant;       /* STR_NONE: "default" */
+    struct conf_strs models; /* at == NULL: all; an empty list is refused, not taken for all */
+    bool admin;
+};
+/* E_BAD_REQUEST for names that nobody could read. */
+MUSTCHECK int key_wish_check(const struct key_wish *w, struct fault *f);
+
 /*
- * Makes a key: `ret_secret` (in the arena) is shown once and kept nowhere. Writes to the database
- * on the pool of threads when called from a task, else directly.
+ * Makes a key, of a wish that is checked: `ret_secret` (in the arena) is shown once and kept
+ * nowhere. Writes to the database on the pool of threads when called from a task, else directly.
  */
-YIELDS MUSTCHECK int keys_make(struct keys *k, struct arena *arena, struct str name,
-                               struct str tenant, const struct str *models, unsigned models_n,
-                               bool admin, struct str *ret_secret, const struct key **ret_key,
-                               struct fault *f);
-/* By public part or name. E_NOT_FOUND with the nearest. */
+YIELDS MUSTCHECK int keys_make(struct keys *k, struct arena *arena, const struct key_wish *w,
+                               struct str *ret_secret, const struct key **ret_key, struct fault *f);
+/* By public part or name. E_NOT_FOUND with the nearest; E_BAD_REQUEST where several have it. */
 YIELDS MUSTCHECK int keys_revoke(struct keys *k, struct str which, struct fault *f);
 
 unsigned keys_count(const struct keys *k);

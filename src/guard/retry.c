@@ -49,7 +49,7 @@ static bool other_replica(struct turn *t)
     if (!t->call->endpoint || p->replicas_n < 2)
         return false;
     t->tried |= 1ULL << t->call->replica;
-    if (provider_pick(p, t->tried))
+    if ((unsigned)__builtin_popcountll(t->tried) < p->replicas_n)
         return true;
     t->tried = 0; /* all had their turn: begin again, after a pause */
     return false;
@@ -82,7 +82,6 @@ static int retry_run(void *self, struct turn *t)
     *credit += s->budget / 1000;
     if (*credit > CREDIT_MAX)
         *credit = CREDIT_MAX;
-    t->tried = 0;
     for (unsigned attempt = 0;; attempt++) {
         int err = turn_next(t);
         if (!err || attempt + 1 >= s->attempts || !worth_it(t, err))

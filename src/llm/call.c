@@ -3,10 +3,11 @@
 #include "base/clock.h"
 #include "rt/task.h"
 
-#define EVENT_BYTES_MAX (16u * 1024 * 1024)
+#define EVENT_BYTES_MAX      (16u * 1024 * 1024)
 #define ERROR_BODY_BYTES_MAX (256u * 1024)
-#define SMALL_EDIT_BYTES 1024u
-#define HELD_BACK_BYTES_MAX (64u * 1024)
+#define SMALL_EDIT_BYTES     1024u
+#define HELD_BACK_BYTES_MAX  (64u * 1024)
+#define STALE_US             (1000 * 1000)
 
 void llm_call_init(struct llm_call *c)
 {
@@ -38,7 +39,7 @@ static int provider_fault(struct llm_call *c, struct fault *f, int err, const ch
 static int64_t silence_ends_ms(const struct llm_call *c)
 {
     const struct timeouts *t = &c->target->timeouts;
-    if (c->first_us == 0 || (c->request->stream && !c->streamed))
+    if (c->first_us == 0)
         return c->connected_us / 1000 + t->first_token_ms;
     return clock_cached_ms() + t->between_tokens_ms;
 }
@@ -49,11 +50,10 @@ static int timeout_name(struct llm_call *c, int err, struct fault *f)
     if (err != E_TIMEOUT)
         return err;
     if (clock_cached_ms() >= c->deadline_ms)
-        return provider_fault(c, f, E_TIMEOUT, "the whole call took longer than timeouts.total");
-    bool first = c->first_us == 0 || (c->request->stream && !c->streamed);
+        return provider_fault(c, f, E_TIMEOUT, "its tries took longer than timeouts.total");
     return provider_fault(c, f, E_UPSTREAM_STALL,
-                          first ? "no answer within timeouts.first_token"
-                                : "a pause longer than timeouts.between_tokens");
+                          c->first_us == 0 ? "no token within timeouts.first_token"
+                                           : "a pause longer than timeouts.between_tokens");
 }
 
 static int read_piece(struct llm_call *c, struct str *ret_piece, struct fault *f)
@@ -74,7 +74,7 @@ static int read_piece(struct llm_call *c, struct str *ret_piece, struct fault *f
 
 static int body_read(struct llm_call *c, size_t bytes_max, struct fault *f)
 {
-    int64_t known = c->http.body_bytes;
+    int64_t known = c->body_bytes;
     buf_init(&c->body, bytes_max);
     if (known > (int64_t)bytes_max)
         return provider_fault(c, f, E_UPSTREAM_LARGE, "its answer is over answer_bytes");
@@ -102,46 +102,58 @@ static int retry_after_read(const struct http_headers *h, int64_t *ret_ms)
     return 0;
 }
 
+/* What a status means, be it the answer's own or the one that an error inside a 200 names. */
+static int error_of_status(int status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return E_UPSTREAM_AUTH;
+    case 408:
+        return E_UPSTREAM_BUSY;
+    case 429:
+        return E_UPSTREAM_LIMIT;
+    default:
+        return status >= 500 ? E_UPSTREAM_BUSY : E_UPSTREAM_STATUS;
+    }
+}
+
 /* An answer that is no 2xx. What it says is kept for the client where it may see it. */
 static int status_error(struct llm_call *c, struct fault *f)
 {
     (void)retry_after_read(&c->answer_headers, &c->retry_after_ms);
     if (body_read(c, ERROR_BODY_BYTES_MAX, NULL) != 0)
         buf_clear(&c->body);
-    int err = E_UPSTREAM_STATUS;
-    if (c->status == 401 || c->status == 403) {
+    struct openai_facts facts;
+    int err = error_of_status(c->status);
+    if (c->target->provider->kind->answer_read(buf_view(&c->body), &facts) == 0 &&
+        error_of_status(facts.error_status) == E_UPSTREAM_AUTH)
+        err = E_UPSTREAM_AUTH; /* some say 400 to a wrong key */
+    if (err == E_UPSTREAM_AUTH)
         buf_clear(&c->body); /* it may quote the key */
-        err = E_UPSTREAM_AUTH;
-    } else if (c->status == 429) {
-        err = E_UPSTREAM_LIMIT;
-    } else if (c->status >= 500 || c->status == 408) {
-        err = E_UPSTREAM_BUSY;
-    }
     return fault_set(f, err, "provider %.*s answered with status %d",
                      STR_ARGS(c->target->provider->name), c->status);
 }
 
-static int usage_take(struct llm_call *c, const struct openai_facts *facts)
+static void facts_take(struct llm_call *c, const struct openai_facts *facts)
 {
+    if (facts->speaks && c->first_us == 0)
+        c->first_us = clock_mono_us();
     c->content_bytes += facts->content_bytes;
     c->finished |= facts->finished;
     c->done |= facts->done;
     if (facts->has_usage)
         c->tokens = facts->usage;
-    return 0;
 }
 
 static int in_body_error(struct llm_call *c, const struct openai_facts *facts, struct fault *f)
 {
-    int status = facts->error_status;
-    int err = status == 429 ? E_UPSTREAM_LIMIT
-              : status == 401 || status == 403 ? E_UPSTREAM_AUTH
-              : status >= 400 && status < 500 ? E_UPSTREAM_STATUS
-                                              : E_UPSTREAM_BUSY;
+    int err = facts->error_status ? error_of_status(facts->error_status) : E_UPSTREAM_BUSY;
     if (err == E_UPSTREAM_AUTH)
         return provider_fault(c, f, err, "its answer says that it refuses our key");
+    struct str text = facts->error_text.n ? facts->error_text : STR("an error without words");
     return fault_set(f, err, "provider %.*s: %.*s", STR_ARGS(c->target->provider->name),
-                     STR_ARGS(str_head(facts->error_text, 160)));
+                     STR_ARGS(str_head(text, 160)));
 }
 
 static int whole_answer(struct llm_call *c, struct fault *f)
@@ -153,7 +165,7 @@ static int whole_answer(struct llm_call *c, struct fault *f)
     err = c->target->provider->kind->answer_read(buf_view(&c->body), &facts);
     if (err)
         return provider_fault(c, f, err, "its answer is not the JSON object that was due");
-    (void)usage_take(c, &facts);
+    facts_take(c, &facts);
     return facts.has_error ? in_body_error(c, &facts, f) : 0;
 }
 
@@ -214,16 +226,18 @@ static int run_add(struct llm_call *c, struct run *run, struct str raw, struct s
 static int event_take(struct llm_call *c, struct run *run, const struct sse_event *e,
                       struct str piece, struct fault *f)
 {
-    if (e->is_comment) {
+    struct openai_facts facts = {.unread = e->is_comment};
+    int err = 0;
+    if (!e->is_comment)
+        err = c->target->provider->kind->event_read(e->name, e->data, &facts);
+    if (err)
+        return provider_fault(c, f, err, "an event of its stream is not valid JSON");
+    if (facts.unread) {
         if (!c->streamed && c->edited.n + e->raw.n > HELD_BACK_BYTES_MAX)
             return 0; /* keep-alives before the first event: enough of them are held back */
         return run_add(c, run, e->raw, piece);
     }
-    struct openai_facts facts;
-    int err = c->target->provider->kind->event_read(e->data, &facts);
-    if (err)
-        return provider_fault(c, f, err, "an event of its stream is not valid JSON");
-    (void)usage_take(c, &facts);
+    facts_take(c, &facts);
     if (facts.has_error)
         return in_body_error(c, &facts, f);
     if (!c->streamed) {
@@ -231,7 +245,7 @@ static int event_take(struct llm_call *c, struct run *run, const struct sse_even
         if (err)
             return err;
     }
-    if (!c->cut_usage || !facts.has_usage_member)
+    if (!c->cut_usage || facts.usage_cut.to == 0)
         return run_add(c, run, e->raw, piece);
     if (facts.only_usage)
         return 0;
@@ -239,7 +253,7 @@ static int event_take(struct llm_call *c, struct run *run, const struct sse_even
         buf_str(&c->edited, run->bytes);
         run->bytes = STR_NONE;
     }
-    return openai_event_without_usage(e->raw, e->data, &c->edited);
+    return openai_event_without_usage(e->raw, e->data, &facts, &c->edited);
 }
 
 static int events_take(struct llm_call *c, struct str piece, struct fault *f)
@@ -267,7 +281,7 @@ static int stream_answer(struct llm_call *c, struct fault *f)
     sse_init(&c->sse, EVENT_BYTES_MAX);
     buf_init(&c->edited, EVENT_BYTES_MAX);
     int err = 0;
-    while (!err) {
+    while (!err && !c->done) { /* behind [DONE] comes nothing that the client could wait for */
         struct str piece;
         err = read_piece(c, &piece, f);
         if (err || piece.n == 0)
@@ -275,11 +289,6 @@ static int stream_answer(struct llm_call *c, struct fault *f)
         err = events_take(c, piece, f);
     }
     bool whole = c->done || (c->finished && sse_rest(&c->sse).n == 0);
-    /* After [DONE] nothing is missing, however the connection ends. */
-    if (c->done && err == E_UPSTREAM_CUT) {
-        fault_clear(f);
-        err = 0;
-    }
     if (!err && !whole)
         err = provider_fault(c, f, E_UPSTREAM_CUT, "its stream ended before the answer did");
     if (!err && sse_rest(&c->sse).n > 0)
@@ -289,6 +298,14 @@ static int stream_answer(struct llm_call *c, struct fault *f)
 }
 
 /* ---- the whole ---- */
+
+/* Was the connection closed while it was idle? That shows within a round trip; where it ends later,
+ * the provider had the request. */
+static bool was_stale(const struct llm_call *c, int err)
+{
+    return c->reused && !c->got_byte && (err == E_CLOSED || err == E_RESET || err == E_EOF) &&
+           clock_mono_us() - c->connected_us < STALE_US;
+}
 
 static int send_and_head(struct llm_call *c, struct fault *f)
 {
@@ -300,27 +317,31 @@ static int send_and_head(struct llm_call *c, struct fault *f)
             err = t->head(c);
             task_deadline_restore(outer);
         }
-        bool stale = c->reused && !c->http.got_byte && !fresh &&
-                     (err == E_CLOSED || err == E_RESET || err == E_EOF);
-        if (!stale)
+        if (!err || fresh || !was_stale(c, err))
             return err;
-        t->end(c); /* the idle connection was closed under us: once more on a new one */
+        t->end(c);
         fault_clear(f);
     }
 }
 
+static bool is_stream(const struct llm_call *c)
+{
+    struct str type = http_headers_get(&c->answer_headers, STR("content-type"));
+    return c->request->stream && str_starts_nocase(type, STR("text/event-stream"));
+}
+
 static int answer_take(struct llm_call *c, struct fault *f)
 {
-    c->first_us = clock_mono_us();
-    if (c->status < 200 || c->status > 299)
+    bool good = c->status >= 200 && c->status <= 299;
+    bool stream = good && is_stream(c);
+    if (!stream)
+        c->first_us = clock_mono_us(); /* what is not streamed comes with its header */
+    if (!good)
         return status_error(c, f);
     struct str coding = http_headers_get(&c->answer_headers, STR("content-encoding"));
     if (coding.n > 0 && !str_eq_nocase(coding, STR("identity")))
         return provider_fault(c, f, E_UPSTREAM_ENCODED, "it compressed its answer unasked");
-    struct str type = http_headers_get(&c->answer_headers, STR("content-type"));
-    if (c->request->stream && str_starts_nocase(type, STR("text/event-stream")))
-        return stream_answer(c, f);
-    return whole_answer(c, f);
+    return stream ? stream_answer(c, f) : whole_answer(c, f);
 }
 
 static int head_fault(struct llm_call *c, int err, struct fault *f)
@@ -355,8 +376,7 @@ static void bill_make(struct llm_call *c)
             c->tokens.output = tokens_of_bytes(c->content_bytes);
         }
     }
-    c->cost_usd_nanos = c->given_cost_usd_nanos != COST_UNKNOWN
-                        ? c->given_cost_usd_nanos
+    c->cost_usd_nanos = c->given_cost_usd_nanos != COST_UNKNOWN ? c->given_cost_usd_nanos
                         : c->sent ? price_cost(c->target->price, &c->tokens)
                                   : 0; /* who was not reached costs nothing, known price or not */
 }

@@ -1,9 +1,10 @@
 /*
  * call.h: one call to one upstream, from the request's bytes to the bill.
  *
- * A call asks one target once (a stale idle connection is replaced and asked again, which the
- * provider never saw). It knows nothing of retries, clients or ledgers: it takes a request, gives a
- * stream's events to a sink as they come or keeps a whole answer, and says what it cost.
+ * A call asks one target once. (A connection that was used before and ends at once, without a
+ * byte, had most likely been closed while idle: the request goes out again on a new one, within the
+ * call.) It knows nothing of retries, clients or ledgers: it takes a request, gives a stream's
+ * events to a sink as they come or keeps a whole answer, and says what it cost.
  */
 #ifndef LLM_CALL_H
 #define LLM_CALL_H
@@ -16,7 +17,6 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
-#include "http/client.h"
 #include "http/sse.h"
 #include "llm/provider.h"
 
@@ -37,34 +37,35 @@ struct llm_call {
     struct str pass_key;                /* the client's own Authorization, or STR_NONE */
     struct arena *arena;
     struct llm_sink *sink;
-    int64_t deadline_ms;                /* of the whole turn */
+    int64_t deadline_ms;                /* of all tries of this target */
     uint64_t tried;                     /* replicas not to ask again, a bit each */
 
     /* out */
     int status;              /* 0: no answer */
     struct http_headers answer_headers;
+    int64_t body_bytes;      /* of the answer, as its header says; -1: not known */
     struct buf body;         /* a whole answer, or an error's body */
     bool streamed;           /* events went to the sink */
     bool sent;               /* the provider may have seen the request */
+    bool got_byte;           /* something of an answer came */
     int64_t retry_after_ms;  /* -1: not said */
     struct tokens tokens;
     int64_t cost_usd_nanos;
     int64_t given_cost_usd_nanos; /* as a recording has it; COST_UNKNOWN: none */
     int64_t began_wall_us;
-    int64_t began_us, connected_us, first_us, ended_us; /* monotonic; 0: did not happen */
+    int64_t began_us, connected_us, ended_us; /* monotonic; 0: did not happen */
+    int64_t first_us; /* the first event with content; of what is not streamed, the header */
     bool reused;
     unsigned replica;        /* index, for `tried` */
     struct endpoint *endpoint; /* NULL where there is none */
 
     /* the transport's and the reader's own */
     bool cut_usage;          /* usage was asked for on the client's behalf */
-    struct http_call http;
-    struct upool_conn *conn;
     struct sse sse;
     struct buf edited;       /* events with their usage cut out, or held back before the first */
     int64_t content_bytes;
     bool finished, done;     /* a finish_reason, and [DONE], were seen */
-    void *own;
+    void *own; /* the transport's, of this send */
 };
 
 /* For transports: what goes upstream, as the kind of provider writes it. */

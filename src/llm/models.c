@@ -56,6 +56,8 @@ static int provider_urls_open(struct models *m, struct provider *p)
                           fault_text(&f));
             return E_CONFIG;
         }
+        struct str listed = prices_listed(url.host);
+        p->listed = i == 0 || str_eq(listed, p->listed) ? listed : STR_NONE;
         p->replicas[i].path = url.path;
         p->replicas[i].weight = (unsigned)urls[i].weight;
         p->replicas_n = i + 1;
@@ -88,6 +90,14 @@ static bool header_is_sane(struct str name, struct str value)
     return name.n > 0;
 }
 
+/* What a request of sluice's always has. */
+static bool header_is_ours(const struct provider *p, struct str name)
+{
+    return http_headers_count(&p->headers, name) > 0 || str_eq_nocase(name, STR("Host")) ||
+           str_eq_nocase(name, STR("Content-Type")) ||
+           str_eq_nocase(name, STR("Accept-Encoding"));
+}
+
 static int provider_headers_make(struct models *m, struct provider *p)
 {
     const struct conf_str_map *extra = &p->settings->headers;
@@ -97,9 +107,17 @@ static int provider_headers_make(struct models *m, struct provider *p)
                                            "cannot carry (a line end?)");
         return E_CONFIG;
     }
+    if (p->key_value.n && http_headers_add(&p->headers, p->key_header, p->key_value) != 0)
+        return E_MEMORY;
     for (unsigned i = 0; i < extra->n; i++) {
         if (!header_is_sane(extra->name[i], extra->value[i])) {
             conf_complain(m->doc, &p->settings->headers, "'%.*s' is no header",
+                          STR_ARGS(extra->name[i]));
+            return E_CONFIG;
+        }
+        if (header_is_ours(p, extra->name[i])) {
+            conf_complain(m->doc, &p->settings->headers,
+                          "'%.*s' is set by sluice itself, or stands here twice",
                           STR_ARGS(extra->name[i]));
             return E_CONFIG;
         }
@@ -119,7 +137,6 @@ static int provider_compile(struct models *m, struct str name, const struct prov
         return E_MEMORY;
     p->settings = s;
     p->timeouts = timeouts_over(&s->timeouts, &timeouts_default);
-    p->price_name = s->prices.n ? s->prices : name;
     if (str_find(name, STR("/")) >= 0 || str_eq(name, STR("lane"))) {
         conf_complain(m->doc, s, "a provider's name has no '/' and is not 'lane'");
         return E_CONFIG;
@@ -141,6 +158,8 @@ static int provider_compile(struct models *m, struct str name, const struct prov
         err = provider_headers_make(m, p);
     if (!err && p->kind->over_http)
         err = provider_urls_open(m, p);
+    if (s->prices.n)
+        p->listed = s->prices;
     if (!err && p->kind->open)
         err = p->kind->open(p, m->doc);
     return err;
@@ -261,8 +280,8 @@ static int target_add(struct expansion *x, const struct provider *p, struct str 
                                     .model = model,
                                     .params = params,
                                     .timeouts = timeouts_over(timeouts, &p->timeouts),
-                                    .price = prices_find(x->m->prices, x->m->arena,
-                                                         p->price_name, model)};
+                                    .price = prices_find(x->m->prices, x->m->arena, p->name,
+                                                         p->listed, model)};
     return 0;
 }
 
@@ -542,7 +561,7 @@ int models_resolve(const struct models *m, struct str asked, struct arena *arena
     *t = (struct target){.provider = p,
                          .model = model,
                          .timeouts = p->timeouts,
-                         .price = prices_find(m->prices, arena, p->price_name, model)};
+                         .price = prices_find(m->prices, arena, p->name, p->listed, model)};
     *ret_route = (struct route){.n = 1, .at = t};
     return 0;
 }

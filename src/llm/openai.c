@@ -2,107 +2,185 @@
 
 #include "base/json.h"
 
-/* Keys on which sluice or a provider acts: were one there twice, the two might read different
- * values, and a limit or a price would hold for a request that was never made. */
-static const struct str deciding_keys[] = {
-    {"model", 5},          {"stream", 6},
-    {"stream_options", 14}, {"max_tokens", 10},
-    {"max_completion_tokens", 21}, {"n", 1},
-    {"messages", 8},       {"tools", 5},
-    {"prompt", 6},         {"input", 5},
-    {"service_tier", 12},
+/*
+ * Keys on which sluice or a provider acts, by their first letter: were one there twice, the two may
+ * read different values, and a limit or a price would hold for a request that was never made.
+ */
+enum deciding_key {
+    KEY_MODEL, KEY_MESSAGES, KEY_MAX_TOKENS, KEY_MAX_COMPLETION_TOKENS, KEY_STREAM,
+    KEY_STREAM_OPTIONS, KEY_SERVICE_TIER, KEY_INPUT, KEY_N, KEY_PROMPT, KEY_TOOLS, KEYS,
+};
+
+#define LETTERS     26
+#define LETTER_KEYS 4
+static const struct deciding_row {
+    struct str name;
+    enum deciding_key key;
+} deciding_keys[LETTERS][LETTER_KEYS] = {
+    ['i' - 'a'] = {{{"input", 5}, KEY_INPUT}},
+    ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
+                   {{"messages", 8}, KEY_MESSAGES},
+                   {{"max_tokens", 10}, KEY_MAX_TOKENS},
+                   {{"max_completion_tokens", 21}, KEY_MAX_COMPLETION_TOKENS}},
+    ['n' - 'a'] = {{{"n", 1}, KEY_N}},
+    ['p' - 'a'] = {{{"prompt", 6}, KEY_PROMPT}},
+    ['s' - 'a'] = {{{"stream", 6}, KEY_STREAM},
+                   {{"stream_options", 14}, KEY_STREAM_OPTIONS},
+                   {{"service_tier", 12}, KEY_SERVICE_TIER}},
+    ['t' - 'a'] = {{{"tools", 5}, KEY_TOOLS}},
+};
+
+/* Where each of them stands in a request: NULL for those that do not. */
+struct deciding {
+    const struct json_member *at[KEYS];
 };
 
 /* It stands in headers and logs, and is looked up by its parts. */
 #define MODEL_BYTES_MAX 256
 
-static int duplicates_check(const struct json_scan *scan, struct fault *f)
+/*
+ * The small letter that `s` begins with where case does not count, and its length in bytes. Go's
+ * encoding/json reads keys so, and to it the long s and the Kelvin sign are an s and a k.
+ */
+static inline size_t letter_take(struct str s, char *ret_letter)
 {
-    for (size_t i = 0; i < ARRAY_LEN(deciding_keys); i++) {
-        bool twice = false;
-        json_scan_find(scan, deciding_keys[i], &twice);
-        if (twice)
+    char c = s.p[0];
+    *ret_letter = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+    if (LIKELY((unsigned char)c < 0x80))
+        return 1;
+    bool long_s = str_starts(s, STR("\xC5\xBF")), kelvin = str_starts(s, STR("\xE2\x84\xAA"));
+    if (long_s || kelvin)
+        *ret_letter = long_s ? 's' : 'k';
+    return long_s ? 2 : kelvin ? 3 : 1;
+}
+
+static bool key_means(struct str key, struct str name)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        char letter;
+        if (at == key.n)
+            return false;
+        at += letter_take(str_of(key.p + at, key.n - at), &letter);
+        if (letter != name.p[i])
+            return false;
+    }
+    return at == key.n;
+}
+
+/* The deciding key that `key` means, also in another spelling; NULL for none. */
+static const struct deciding_row *deciding_row(struct str key, bool *ret_exact)
+{
+    char first = 0;
+    if (key.n > 0)
+        (void)letter_take(key, &first);
+    if (first < 'a' || first > 'z')
+        return NULL;
+    const struct deciding_row *rows = deciding_keys[first - 'a'];
+    for (unsigned i = 0; i < LETTER_KEYS && rows[i].name.n > 0; i++) {
+        *ret_exact = str_eq(key, rows[i].name);
+        if (*ret_exact || key_means(key, rows[i].name))
+            return &rows[i];
+    }
+    return NULL;
+}
+
+static int deciding_find(const struct json_scan *scan, struct deciding *ret_found, struct fault *f)
+{
+    bool seen[KEYS] = {false};
+    *ret_found = (struct deciding){{NULL}};
+    for (size_t i = 0; i < scan->count; i++) {
+        const struct json_member *m = &scan->member[i];
+        bool exact;
+        const struct deciding_row *row = deciding_row(m->key, &exact);
+        if (!row)
+            continue;
+        if (seen[row->key])
             return fault_set(f, E_DUPLICATE_KEY,
-                             "'%s' stands twice in the request; send it once, since the provider "
-                             "might read the other one",
-                             deciding_keys[i].p);
+                             "'%s' stands twice in the request (case does not count); send it "
+                             "once, since the provider might read the other one",
+                             row->name.p);
+        seen[row->key] = true;
+        if (exact)
+            ret_found->at[row->key] = m;
     }
     return 0;
 }
 
-static int model_read(const struct json_scan *scan, struct arena *arena, struct llm_request *r,
+static int model_read(const struct json_member *m, struct arena *arena, struct llm_request *r,
                       struct fault *f)
 {
-    const struct json_member *m = json_scan_find(scan, STR("model"), NULL);
     if (!m)
         return fault_set(f, E_BAD_REQUEST, "'model' is missing; expected the name of a model");
-    if (!yyjson_is_str(m->value) || yyjson_get_len(m->value) == 0)
+    if (!json_is_string(m->value) || m->value.n == 2)
         return fault_set(f, E_BAD_REQUEST, "'model' has to be a string that is not empty");
-    struct str name = json_str(m->value);
-    if (name.n > MODEL_BYTES_MAX)
+    if (json_string_bytes(m->value) > MODEL_BYTES_MAX)
         return fault_set(f, E_BAD_REQUEST, "'model' is longer than %d bytes", MODEL_BYTES_MAX);
-    for (size_t i = 0; i < name.n; i++)
-        if ((unsigned char)name.p[i] < ' ' || name.p[i] == 127)
+    int err = json_unquote(arena, m->value, &r->model);
+    if (err == E_BAD_JSON)
+        return fault_set(f, E_BAD_REQUEST, "'model' has half a surrogate pair in it");
+    for (size_t i = 0; !err && i < r->model.n; i++)
+        if ((unsigned char)r->model.p[i] < ' ' || r->model.p[i] == 127)
             return fault_set(f, E_BAD_REQUEST, "'model' has a control character in it");
-    r->model = arena_str(arena, name);
     r->model_at = m->value_at;
-    return r->model.p ? 0 : E_MEMORY;
+    return err;
 }
 
-static int stream_read_options(const struct json_scan *scan, struct llm_request *r,
-                               struct fault *f)
+static int stream_read(const struct json_member *m, struct llm_request *r, struct fault *f)
 {
-    const struct json_member *m = json_scan_find(scan, STR("stream"), NULL);
-    if (m && !yyjson_is_bool(m->value) && !yyjson_is_null(m->value))
+    if (m && !json_is_bool(m->value) && !json_is_null(m->value))
         return fault_set(f, E_BAD_REQUEST, "'stream' has to be true or false");
-    r->stream = m && yyjson_is_true(m->value);
+    r->stream = m && json_is_true(m->value);
+    return 0;
+}
 
-    m = json_scan_find(scan, STR("stream_options"), NULL);
-    if (!m)
+/* Scans what is inside, so that the scan of the whole is gone afterwards. */
+static int stream_options_read(struct str options, struct llm_request *r, struct fault *f)
+{
+    const struct json_scan *scan = NULL;
+    if (json_is_null(options))
         return 0;
-    r->stream_options_at = m->value_at;
-    if (yyjson_is_null(m->value))
-        return 0;
-    if (!yyjson_is_obj(m->value))
+    if (!json_is_object(options))
         return fault_set(f, E_BAD_REQUEST, "'stream_options' has to be an object");
-    unsigned given = 0;
-    size_t i, n;
-    yyjson_val *key, *value;
-    yyjson_obj_foreach(m->value, i, n, key, value)
-    {
-        given += yyjson_equals_str(key, "include_usage");
-    }
-    if (given > 1) /* we would count on the usage that the provider might not send */
+    int err = json_scan(options, &scan, f);
+    if (err)
+        return err;
+    bool twice = false;
+    const struct json_member *include = json_scan_find(scan, STR("include_usage"), &twice);
+    if (twice) /* we would count on the usage that the provider might not send */
         return fault_set(f, E_DUPLICATE_KEY, "'stream_options.include_usage' stands twice");
-    yyjson_val *include = yyjson_obj_get(m->value, "include_usage");
-    if (include && !yyjson_is_bool(include) && !yyjson_is_null(include))
+    if (include && !json_is_bool(include->value) && !json_is_null(include->value))
         return fault_set(f, E_BAD_REQUEST, "'stream_options.include_usage' has to be a boolean");
-    r->wants_usage = yyjson_is_true(include);
+    r->wants_usage = include && json_is_true(include->value);
     return 0;
 }
 
-static int count_read(const struct json_scan *scan, struct str key, unsigned least,
-                      int64_t *value, struct fault *f)
+static int count_read(const struct json_member *m, unsigned least, int64_t *value, struct fault *f)
 {
-    const struct json_member *m = json_scan_find(scan, key, NULL);
-    if (!m || yyjson_is_null(m->value))
+    uint64_t given = 0;
+    if (!m || json_is_null(m->value))
         return 0;
-    uint64_t given = yyjson_get_uint(m->value);
-    if (!yyjson_is_uint(m->value) || given < least || given > INT32_MAX)
-        return fault_set(f, E_BAD_REQUEST, "'%s' has to be a whole number from %u to %d", key.p,
-                         least, INT32_MAX);
-    *value = (int64_t)yyjson_get_uint(m->value);
+    if (!json_to_u64(m->value, INT32_MAX, &given) || given < least)
+        return fault_set(f, E_BAD_REQUEST, "'%.*s' has to be a whole number from %u to %d",
+                         STR_ARGS(m->key), least, INT32_MAX);
+    *value = (int64_t)given;
     return 0;
 }
 
-static int operation_check(const struct json_scan *scan, enum llm_op op, struct fault *f)
+static int operation_check(const struct deciding *found, enum llm_op op, struct fault *f)
 {
-    static const char *const needs[OP_COUNT] = {
-        [OP_CHAT] = "messages", [OP_COMPLETION] = "prompt", [OP_EMBEDDING] = "input"};
-    const struct json_member *m = json_scan_find(scan, str_from(needs[op]), NULL);
+    static const struct {
+        const char *name;
+        enum deciding_key key;
+    } needs[OP_COUNT] = {
+        [OP_CHAT] = {"messages", KEY_MESSAGES},
+        [OP_COMPLETION] = {"prompt", KEY_PROMPT},
+        [OP_EMBEDDING] = {"input", KEY_INPUT},
+    };
+    const struct json_member *m = found->at[needs[op].key];
     if (!m)
-        return fault_set(f, E_BAD_REQUEST, "'%s' is missing", needs[op]);
-    if (op == OP_CHAT && !yyjson_is_arr(m->value))
+        return fault_set(f, E_BAD_REQUEST, "'%s' is missing", needs[op].name);
+    if (op == OP_CHAT && !json_is_array(m->value))
         return fault_set(f, E_BAD_REQUEST, "'messages' has to be a list of messages");
     return 0;
 }
@@ -111,24 +189,30 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
                         struct llm_request *ret_request, struct fault *f)
 {
     const struct json_scan *scan = NULL;
+    struct deciding found;
     int err = json_scan(body, &scan, f);
     if (err)
         return err;
     struct llm_request r = {.op = op, .body = body, .choices = 1, .members = scan->count};
     r.inside_at = (size_t)((const char *)memchr(body.p, '{', body.n) - body.p) + 1;
-    err = duplicates_check(scan, f);
+    err = deciding_find(scan, &found, f);
     if (!err)
-        err = model_read(scan, arena, &r, f);
+        err = model_read(found.at[KEY_MODEL], arena, &r, f);
     if (!err && llm_ops[op].streams)
-        err = stream_read_options(scan, &r, f);
+        err = stream_read(found.at[KEY_STREAM], &r, f);
     if (!err)
-        err = count_read(scan, STR("max_tokens"), 0, &r.max_tokens, f);
+        err = count_read(found.at[KEY_MAX_TOKENS], 0, &r.max_tokens, f);
     if (!err)
-        err = count_read(scan, STR("max_completion_tokens"), 0, &r.max_tokens, f);
+        err = count_read(found.at[KEY_MAX_COMPLETION_TOKENS], 0, &r.max_tokens, f);
     if (!err)
-        err = count_read(scan, STR("n"), 1, &r.choices, f);
+        err = count_read(found.at[KEY_N], 1, &r.choices, f);
     if (!err)
-        err = operation_check(scan, op, f);
+        err = operation_check(&found, op, f);
+    const struct json_member *options = found.at[KEY_STREAM_OPTIONS];
+    if (!err && llm_ops[op].streams && options) {
+        r.stream_options_at = options->value_at;
+        err = stream_options_read(options->value, &r, f);
+    }
     if (!err)
         *ret_request = r;
     return err;
@@ -148,9 +232,8 @@ int openai_edit_ask_usage(const struct llm_request *r, struct llm_edits *edits)
     const struct json_member *m = json_scan_find(scan, STR("include_usage"), NULL);
     size_t base = r->stream_options_at.from;
     if (m)
-        return llm_edit_add(edits,
-                            (struct json_span){base + m->value_at.from, base + m->value_at.to},
-                            STR("true"));
+        return llm_edit_add(
+            edits, (struct json_span){base + m->value_at.from, base + m->value_at.to}, STR("true"));
     return llm_edit_add(edits, (struct json_span){base + 1, base + 1},
                         STR("\"include_usage\":true,"));
 }
@@ -202,16 +285,22 @@ int openai_edit_params(const struct llm_request *r, struct str params, struct ar
 /* A count beyond this is no count: sums over many calls have to fit, too. */
 #define USAGE_TOKENS_MAX 1000000000000
 
-static void usage_read(yyjson_val *usage, struct openai_facts *facts)
+static int64_t count_of(struct str object, struct str key, int64_t absent)
 {
-    int64_t prompt = json_get_i64(usage, "prompt_tokens", -1);
-    int64_t completion = json_get_i64(usage, "completion_tokens", 0);
+    uint64_t n = 0;
+    return json_to_u64(json_member_of(object, key), INT64_MAX, &n) ? (int64_t)n : absent;
+}
+
+static void usage_read(struct str usage, struct openai_facts *facts)
+{
+    int64_t prompt = count_of(usage, STR("prompt_tokens"), -1);
+    int64_t completion = count_of(usage, STR("completion_tokens"), 0);
     if (prompt < 0 || prompt > USAGE_TOKENS_MAX || completion > USAGE_TOKENS_MAX)
         return;
-    int64_t cached =
-        json_get_i64(yyjson_obj_get(usage, "prompt_tokens_details"), "cached_tokens", 0);
-    int64_t reasoning =
-        json_get_i64(yyjson_obj_get(usage, "completion_tokens_details"), "reasoning_tokens", 0);
+    int64_t cached = count_of(json_member_of(usage, STR("prompt_tokens_details")),
+                              STR("cached_tokens"), 0);
+    int64_t reasoning = count_of(json_member_of(usage, STR("completion_tokens_details")),
+                                 STR("reasoning_tokens"), 0);
     /* Some servers report more of a part than of the whole; the whole is what is billed. */
     cached = cached > prompt ? prompt : cached;
     reasoning = reasoning > completion ? completion : reasoning;
@@ -223,111 +312,179 @@ static void usage_read(yyjson_val *usage, struct openai_facts *facts)
                                    .source = TOKENS_PROVIDER};
 }
 
-static int64_t text_bytes(yyjson_val *message)
+static int64_t tool_calls_bytes(struct str calls)
 {
-    int64_t bytes = (int64_t)(yyjson_get_len(yyjson_obj_get(message, "content")) +
-                              yyjson_get_len(yyjson_obj_get(message, "reasoning_content")) +
-                              yyjson_get_len(yyjson_obj_get(message, "refusal")));
-    size_t i, n;
-    yyjson_val *call;
-    yyjson_arr_foreach(yyjson_obj_get(message, "tool_calls"), i, n, call)
-    {
-        yyjson_val *function = yyjson_obj_get(call, "function");
-        bytes += (int64_t)(yyjson_get_len(yyjson_obj_get(function, "name")) +
-                           yyjson_get_len(yyjson_obj_get(function, "arguments")));
+    struct json_walk w = json_elements(calls);
+    struct str call;
+    int64_t bytes = 0;
+    while (json_next_element(&w, &call)) {
+        struct str function = json_member_of(call, STR("function"));
+        bytes += (int64_t)(json_string_bytes(json_member_of(function, STR("name"))) +
+                           json_string_bytes(json_member_of(function, STR("arguments"))));
     }
     return bytes;
 }
 
-static void error_read(yyjson_val *error, struct openai_facts *facts)
+/* Is there anything in it? Servers begin with a role, an empty text and null for the rest, long
+ * before the model speaks. */
+static bool says_something(struct str value)
 {
-    facts->has_error = true;
-    yyjson_val *message = yyjson_is_str(error) ? error : yyjson_obj_get(error, "message");
-    facts->error_text = json_str(message);
-    yyjson_val *code = yyjson_obj_get(error, "code");
-    if (!yyjson_is_uint(code))
-        code = yyjson_obj_get(error, "status");
-    int64_t status = yyjson_is_uint(code) ? (int64_t)yyjson_get_uint(code) : 0;
-    if (str_eq(json_str(code), STR("rate_limit_exceeded")))
-        status = 429;
-    facts->error_status = status >= 400 && status <= 599 ? (int)status : 0;
+    struct json_walk members = json_members(value), elements = json_elements(value);
+    struct str key, inner;
+    return (json_is_string(value) && value.n > 2) || json_next_member(&members, &key, &inner) ||
+           json_next_element(&elements, &inner);
 }
 
-static int facts_read(struct str text, struct openai_facts *facts)
+/* A message, or what an event adds to one. Content that is not counted as text speaks, too:
+ * reasoning by another name, sound, a tool call's id. */
+static void message_read(struct str message, struct openai_facts *facts)
 {
-    yyjson_val *root = json_peek(text);
-    if (!yyjson_is_obj(root))
-        return E_UPSTREAM_BODY;
-    size_t i, n;
-    yyjson_val *key, *value;
-    bool choices = false;
-    yyjson_obj_foreach(root, i, n, key, value)
-    {
-        struct str k = json_str(key);
-        if (str_eq(k, STR("choices"))) {
-            size_t j, m;
-            yyjson_val *choice;
-            choices = yyjson_arr_size(value) > 0;
-            yyjson_arr_foreach(value, j, m, choice)
-            {
-                yyjson_val *part = yyjson_obj_get(choice, "delta");
-                part = part ? part : yyjson_obj_get(choice, "message");
-                facts->finished |= yyjson_is_str(yyjson_obj_get(choice, "finish_reason"));
-                facts->content_bytes +=
-                    text_bytes(part) + (int64_t)yyjson_get_len(yyjson_obj_get(choice, "text"));
-            }
-        } else if (str_eq(k, STR("usage"))) {
-            facts->has_usage_member = true;
-            if (yyjson_is_obj(value))
-                usage_read(value, facts);
-        } else if (str_eq(k, STR("error")) && !yyjson_is_null(value)) {
-            error_read(value, facts);
+    struct json_walk w = json_members(message);
+    struct str key, value;
+    while (json_next_member(&w, &key, &value)) {
+        if (str_eq(key, STR("content")) || str_eq(key, STR("reasoning_content")) ||
+            str_eq(key, STR("refusal")))
+            facts->content_bytes += (int64_t)json_string_bytes(value);
+        else if (str_eq(key, STR("tool_calls")))
+            facts->content_bytes += tool_calls_bytes(value);
+        facts->speaks = facts->speaks || (!str_eq(key, STR("role")) && says_something(value));
+    }
+}
+
+static void choice_read(struct str choice, struct openai_facts *facts)
+{
+    struct json_walk w = json_members(choice);
+    struct str key, value;
+    while (json_next_member(&w, &key, &value)) {
+        if (str_eq(key, STR("delta")) || str_eq(key, STR("message"))) {
+            message_read(value, facts);
+        } else if (str_eq(key, STR("text"))) {
+            facts->content_bytes += (int64_t)json_string_bytes(value);
+            facts->speaks = facts->speaks || says_something(value);
+        } else if (str_eq(key, STR("finish_reason"))) {
+            facts->finished = facts->finished || json_is_string(value);
         }
     }
-    facts->only_usage = facts->has_usage && !choices;
-    return 0;
+}
+
+/* The status that a code, type or status stands for: a number, its digits, or a word; else 0. */
+static int error_status_of(yyjson_val *said)
+{
+    static const struct {
+        struct str word;
+        int status;
+    } words[] = {
+        {{"invalid_api_key", 15}, 401},     {{"authentication_error", 20}, 401},
+        {{"unauthenticated", 15}, 401},     {{"unauthorized", 12}, 401},
+        {{"permission_error", 16}, 403},    {{"permission_denied", 17}, 403},
+        {{"rate_limit_exceeded", 19}, 429}, {{"rate_limit_error", 16}, 429},
+    };
+    struct str text = json_str(said);
+    uint64_t number = yyjson_is_uint(said) ? yyjson_get_uint(said) : 0;
+    if (number == 0 && !str_to_u64(text, 599, &number))
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+            if (str_eq_nocase(text, words[i].word))
+                return words[i].status;
+    return number >= 400 && number <= 599 ? (int)number : 0;
+}
+
+/* What it calls itself stands in one place or another. A refused key counts wherever it stands,
+ * since such an error's text may quote the key. Its words are wanted without escapes. */
+static void error_read(struct str text, struct openai_facts *facts)
+{
+    static const char *const places[] = {"code", "status", "type"};
+    yyjson_val *error = json_peek(text);
+    facts->has_error = true;
+    facts->error_text = json_str(yyjson_is_str(error) ? error : yyjson_obj_get(error, "message"));
+    facts->error_status = error_status_of(error);
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        int status = error_status_of(yyjson_obj_get(error, places[i]));
+        if (status == 401 || status == 403 || facts->error_status == 0)
+            facts->error_status = status;
+    }
+}
+
+/* The i-th member with the comma behind it, or in front of it where it is the last. */
+static struct json_span member_cut(const struct json_scan *scan, size_t i)
+{
+    const struct json_member *m = &scan->member[i];
+    if (i + 1 < scan->count)
+        return (struct json_span){m->member_at.from, m[1].member_at.from};
+    return (struct json_span){i > 0 ? m[-1].member_at.to : m->member_at.from, m->member_at.to};
 }
 
 int openai_answer_read(struct str body, struct openai_facts *ret_facts)
 {
+    const struct json_scan *scan = NULL;
+    struct str choice;
+    bool choices = false;
     *ret_facts = (struct openai_facts){0};
-    return facts_read(body, ret_facts);
+    if (json_scan(body, &scan, NULL) != 0)
+        return E_UPSTREAM_BODY;
+    for (size_t i = 0; i < scan->count; i++) {
+        const struct json_member *m = &scan->member[i];
+        if (str_eq(m->key, STR("choices"))) {
+            ret_facts->has_choices = true;
+            for (struct json_walk w = json_elements(m->value); json_next_element(&w, &choice);
+                 choices = true)
+                choice_read(choice, ret_facts);
+        } else if (str_eq(m->key, STR("usage"))) {
+            bool again = ret_facts->has_usage_member;
+            ret_facts->has_usage_member = true;
+            ret_facts->usage_cut = again ? (struct json_span){0, 0} : member_cut(scan, i);
+            usage_read(m->value, ret_facts);
+        } else if (str_eq(m->key, STR("error")) && !json_is_null(m->value)) {
+            error_read(m->value, ret_facts);
+        }
+    }
+    ret_facts->only_usage = ret_facts->has_usage && !choices;
+    return 0;
 }
 
 int openai_event_read(struct str data, struct openai_facts *ret_facts)
 {
-    *ret_facts = (struct openai_facts){0};
-    if (str_eq(str_trim(data), STR("[DONE]"))) {
-        ret_facts->done = true;
-        return 0;
-    }
-    return facts_read(data, ret_facts);
+    if (!str_eq(str_trim(data), STR("[DONE]")))
+        return openai_answer_read(data, ret_facts);
+    *ret_facts = (struct openai_facts){.done = true};
+    return 0;
 }
 
-int openai_event_without_usage(struct str raw, struct str data, struct buf *out)
+int openai_stream_event_read(struct str name, struct str data, struct openai_facts *facts)
 {
-    const struct json_scan *scan = NULL;
-    if (json_scan(data, &scan, NULL) != 0)
-        return E_UPSTREAM_BODY; /* the provider's fault, not the client's */
-    size_t data_at = (size_t)(data.p - raw.p);
-    size_t kept = scan->count; /* members 0 .. kept, without the usage that stands at the end */
-    while (kept > 0 && str_eq(scan->member[kept - 1].key, STR("usage")))
-        kept--;
-    size_t done = 0; /* 0 .. done of `raw` is written or cut */
-    for (size_t i = 0; i < kept; i++) {
-        if (!str_eq(scan->member[i].key, STR("usage")))
-            continue;
-        size_t from = data_at + scan->member[i].member_at.from; /* the comma behind goes with it */
-        buf_add(out, raw.p + done, from - done);
-        done = data_at + scan->member[i + 1].member_at.from;
+    int err = openai_event_read(data, facts);
+    if (str_eq(name, STR("error"))) {
+        if (!facts->has_error)
+            error_read(data, facts);
+        return 0;
     }
-    if (kept < scan->count) { /* here the comma in front does */
-        size_t from = kept > 0 ? scan->member[kept - 1].member_at.to
-                               : scan->member[0].member_at.from;
-        buf_add(out, raw.p + done, data_at + from - done);
-        done = data_at + scan->member[scan->count - 1].member_at.to;
+    bool ours = name.n == 0 || str_eq(name, STR("message"));
+    bool chunk = !err && (facts->has_choices || facts->has_usage_member || facts->done);
+    if (str_trim(data).n > 0 && (ours || chunk))
+        return err;
+    *facts = (struct openai_facts){.unread = true};
+    return 0;
+}
+
+int openai_event_without_usage(struct str raw, struct str data, const struct openai_facts *facts,
+                               struct buf *out)
+{
+    struct str before = str_head(data, facts->usage_cut.from);
+    struct str behind = str_tail(data, facts->usage_cut.to);
+    if (data.p >= raw.p && data.p < raw.p + raw.n) {
+        buf_str(out, str_of(raw.p, (size_t)(before.p + before.n - raw.p)));
+        buf_str(out, str_of(behind.p, (size_t)(raw.p + raw.n - behind.p)));
+        return out->failed;
     }
-    buf_add(out, raw.p + done, raw.n - done);
+    struct str parts[] = {before, behind};
+    buf_str(out, STR("data: "));
+    for (unsigned i = 0; i < ARRAY_LEN(parts); i++)
+        for (struct str line = str_cut(&parts[i], '\n');; line = str_cut(&parts[i], '\n')) {
+            buf_str(out, line);
+            if (!parts[i].p)
+                break;
+            buf_str(out, STR("\ndata: "));
+        }
+    buf_str(out, STR("\n\n"));
     return out->failed;
 }
 

@@ -37,13 +37,17 @@ struct openai_facts {
     bool has_usage;
     struct tokens usage;
     int64_t content_bytes; /* of text and tool arguments, for estimates */
+    bool speaks;           /* there is content of any kind; a role alone is none */
     bool has_error;        /* an error object in place of an answer */
     int error_status;      /* as its code says; 0 when it says none */
     struct str error_text; /* valid until the next read */
     bool only_usage;       /* an event without choices: it is there for the usage alone */
-    bool has_usage_member;
-    bool finished;         /* a choice has its finish_reason */
-    bool done;             /* "[DONE]" */
+    bool has_usage_member, has_choices;
+    struct json_span
+        usage_cut; /* the usage member with one comma; to == 0: there is none, or two */
+    bool unread;   /* an event that is not this protocol's: it goes on as it came */
+    bool finished; /* a choice has its finish_reason */
+    bool done;     /* "[DONE]" */
 };
 
 /* A whole answer. E_UPSTREAM_BODY when it is no JSON object. */
@@ -53,10 +57,22 @@ MUSTCHECK int openai_answer_read(struct str body, struct openai_facts *ret_facts
 MUSTCHECK int openai_event_read(struct str data, struct openai_facts *ret_facts);
 
 /*
- * An event without its top-level usage member: appends `raw` to `out` with the member and one comma
- * cut out. `data` must point into `raw`.
+ * The same for an event as it stands in a stream. The protocol's own have no name (or `message`,
+ * which is the same to a reader of events). `error` is one, whatever its data looks like. Servers
+ * and what stands before them add others to keep the way open: comments (": OPENROUTER
+ * PROCESSING"), `event: ping`, empty data. Those are `unread`: what is empty, and what has another
+ * name and neither choices nor usage. Only what claims to be an answer can be broken.
  */
-MUSTCHECK int openai_event_without_usage(struct str raw, struct str data, struct buf *out);
+MUSTCHECK int openai_stream_event_read(struct str name, struct str data,
+                                       struct openai_facts *ret_facts);
+
+/*
+ * An event whose usage was not asked for: appends it to `out` without facts->usage_cut, which is
+ * not empty. `data` points into `raw`, or has the event's several lines joined; those are written
+ * anew.
+ */
+MUSTCHECK int openai_event_without_usage(struct str raw, struct str data,
+                                         const struct openai_facts *facts, struct buf *out);
 
 /* {"error":{"message":..., "type":..., "param":null, "code":...}} */
 int openai_error_write(struct buf *out, int status, const char *code, struct str message);

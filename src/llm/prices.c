@@ -269,19 +269,77 @@ static struct str without_date(struct str model)
     return str_head(model, model.n - n);
 }
 
+static const struct price *pair_find(const struct prices *p, enum price_place place,
+                                     struct arena *arena, struct str provider, struct str model)
+{
+    if (provider.n == 0)
+        return NULL;
+    struct str full = arena_printf(arena, "%.*s/%.*s", STR_ARGS(provider), STR_ARGS(model));
+    return full.p ? name_find(p, place, arena, full) : NULL;
+}
+
 const struct price *prices_find(const struct prices *p, struct arena *arena, struct str provider,
-                                struct str model)
+                                struct str listed, struct str model)
 {
     for (unsigned place = 0; place < PRICE_PLACES; place++) {
+        bool users = place != PRICE_SHIPPED; /* whoever writes a row names his providers himself */
         for (struct str name = model; name.n > 0; name = without_date(name)) {
-            struct str full = arena_printf(arena, "%.*s/%.*s", STR_ARGS(provider), STR_ARGS(name));
-            const struct price *price = full.p ? name_find(p, place, arena, full) : NULL;
-            price = price ? price : name_find(p, place, arena, name);
+            const struct price *price = NULL;
+            if (users)
+                price = pair_find(p, place, arena, provider, name);
+            if (!price)
+                price = pair_find(p, place, arena, listed, name);
+            if (!price && users)
+                price = name_find(p, place, arena, name);
             if (price)
                 return price;
         }
     }
     return NULL;
+}
+
+/*
+ * Public hosts whose price for a model is the list's. Not here, so that their cost is null until
+ * the configuration says more: who sells others' models (OpenRouter), who asks more in some regions
+ * (Bedrock, api.moonshot.cn), and Azure, where a model is called what its owner likes.
+ */
+struct str prices_listed(struct str host)
+{
+#define LISTED(host, name) {{host, sizeof(host) - 1}, {name, sizeof(name) - 1}}
+    static const struct {
+        struct str host, name;
+    } hosts[] = {
+        LISTED("api.openai.com", "openai"),
+        LISTED("api.anthropic.com", "anthropic"),
+        LISTED("generativelanguage.googleapis.com", "gemini"),
+        LISTED("api.mistral.ai", "mistral"),
+        LISTED("api.x.ai", "xai"),
+        LISTED("api.deepseek.com", "deepseek"),
+        LISTED("api.groq.com", "groq"),
+        LISTED("api.together.xyz", "together"),
+        LISTED("api.together.ai", "together"),
+        LISTED("api.fireworks.ai", "fireworks"),
+        LISTED("api.deepinfra.com", "deepinfra"),
+        LISTED("api.perplexity.ai", "perplexity"),
+        LISTED("api.cohere.ai", "cohere"),
+        LISTED("api.cohere.com", "cohere"),
+        LISTED("api.cerebras.ai", "cerebras"),
+        LISTED("api.sambanova.ai", "sambanova"),
+        LISTED("api.moonshot.ai", "moonshot"),
+        LISTED("api.z.ai", "zai"),
+        LISTED("api.novita.ai", "novita"),
+        LISTED("api.studio.nebius.ai", "nebius"),
+        LISTED("api.studio.nebius.com", "nebius"),
+        LISTED("api.hyperbolic.xyz", "hyperbolic"),
+        LISTED("inference.api.nscale.com", "nscale"),
+        LISTED("api.inference.wandb.ai", "wandb"),
+        LISTED("api.voyageai.com", "voyage"),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++)
+        if (str_eq_nocase(host, hosts[i].host))
+            return hosts[i].name;
+    return STR_NONE;
+#undef LISTED
 }
 
 static int64_t known(int64_t price, int64_t otherwise)

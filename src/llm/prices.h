@@ -4,7 +4,8 @@
  * A price is a whole number of nano-dollars for a million tokens; a call's cost is summed exactly
  * and rounded once, half up, to nano-dollars. The list that ships with the program (prices/) is
  * dated and unconfirmed; the user's own file or rows come before it. What has no price costs null,
- * never 0.
+ * never 0; and a price of the list is one only for who is known to be that provider, since anybody
+ * may serve a model under any name.
  */
 #ifndef LLM_PRICES_H
 #define LLM_PRICES_H
@@ -49,13 +50,17 @@ MUSTCHECK int prices_load(struct arena *arena, const struct conf_map *own, struc
                           struct prices **ret_prices, struct fault *f);
 
 /*
- * The price of a provider's model: "provider/model", else "model", else (a dated name such as
- * gpt-5-mini-2025-08-07) the same without its date. All of these are looked for in the
- * configuration's rows first, then in the user's file, then in the shipped list. NULL when there
- * is none. The result is made in `arena`.
+ * The price of a provider's model, looked for in the configuration's rows, then in the user's file,
+ * then in the shipped list: "provider/model", "listed/model" or "model", then (a dated name such as
+ * gpt-5-mini-2025-08-07) the same without its date. `listed` is the provider's name in the list, or
+ * STR_NONE; the shipped list is looked into under that name only. NULL when there is none. The
+ * result is made in `arena`.
  */
 const struct price *prices_find(const struct prices *p, struct arena *arena, struct str provider,
-                                struct str model);
+                                struct str listed, struct str model);
+
+/* The name in the shipped list of who answers at this host, or STR_NONE. */
+struct str prices_listed(struct str host);
 
 /*
  * Cost in nano-dollars, or COST_UNKNOWN where there is no price for a class that has tokens. A

@@ -35,9 +35,9 @@ struct llm_outgoing {
 };
 
 /*
- * Carries one call: HTTP, or a file of recorded answers. All may yield; errors as http/client.h.
- * `send` chooses the replica; `fresh` asks for a connection that was not used before. `end` may
- * follow at any time and comes exactly once for each `send`.
+ * Carries one call: HTTP, or a file of recorded answers. All but `end` may yield; errors as
+ * http/client.h. `send` chooses the replica; `fresh` asks for a connection that was not used
+ * before. `end` may follow at any time and comes exactly once for each `send`.
  */
 struct transport {
     int (*send)(struct llm_call *call, bool fresh, struct fault *f);
@@ -58,7 +58,7 @@ struct provider_kind {
     int (*request_write)(const struct target *target, const struct llm_request *request,
                          struct arena *arena, struct llm_outgoing *ret_out);
     int (*answer_read)(struct str body, struct openai_facts *ret_facts);
-    int (*event_read)(struct str data, struct openai_facts *ret_facts);
+    int (*event_read)(struct str name, struct str data, struct openai_facts *ret_facts);
 };
 
 extern const struct provider_kind *const provider_kinds[]; /* ends with NULL */
@@ -68,6 +68,7 @@ struct replica {
     struct endpoint *endpoint;
     struct str path; /* of its base URL */
     unsigned weight;
+    int64_t turn; /* how far it is among equally busy ones */
 };
 
 struct provider {
@@ -79,8 +80,8 @@ struct provider {
     unsigned replicas_n;
     struct replica *replicas;
     struct str key_header, key_value; /* "Authorization", "Bearer ..."; value n == 0: no key */
-    struct http_headers headers;      /* further ones of the configuration */
-    struct str price_name;
+    struct http_headers headers;      /* the key's, where there is one, and the configuration's */
+    struct str listed; /* its name in the shipped price list; n == 0: it is not known there */
     void *own;                        /* the kind's */
 };
 
@@ -93,8 +94,18 @@ struct target {
     const struct price *price; /* NULL: not known */
 };
 
-/* The replica with the fewest calls for its weight, of those that are up and not in `tried` (a
- * bit each); where all are down, of all. NULL when all were tried. */
+/*
+ * The header of a request to it: ours, the configuration's, then what is left of the client's
+ * (`from`; may be NULL). What is ours or the configuration's does not come from the client, too.
+ * `pass_key` is the client's own, sent where the configuration has none. `json`: the body is ours.
+ */
+MUSTCHECK int provider_headers(const struct provider *p, const struct endpoint *e,
+                               struct str pass_key, const struct http_headers *from, bool json,
+                               struct arena *arena, struct http_headers *ret_headers);
+
+/* The replica with the fewest calls under way for its weight, of those that are up and not in
+ * `tried` (a bit each); where all are down, of all. NULL when all were tried. Equally busy ones
+ * take turns, so a pick is for a call that will be made. */
 struct replica *provider_pick(const struct provider *p, uint64_t tried);
 
 #endif

@@ -96,5 +96,5 @@ const struct provider_kind provider_openai = {
     .transport = &transport_http,
     .request_write = openai_request_write,
     .answer_read = openai_answer_read,
-    .event_read = openai_event_read,
+    .event_read = openai_stream_event_read,
 };

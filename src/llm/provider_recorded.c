@@ -379,7 +379,7 @@ static int recorded_head(struct llm_call *c)
         return err;
     if (str_eq(fault, STR("reset")))
         return E_RESET;
-    c->http.got_byte = true;
+    c->got_byte = true;
     c->status = (int)json_get_i64(line, "status", 200);
     err = headers_make(c, line);
     if (!err)
@@ -389,7 +389,7 @@ static int recorded_head(struct llm_call *c)
         c->given_cost_usd_nanos = llround(yyjson_get_num(cost) * 1e9);
     p->pause_ms = total_ms > first_ms ? (total_ms - first_ms) / p->pieces : 0;
     p->cut = str_eq(fault, STR("cut")) ? p->bytes.n / 2 : SIZE_MAX;
-    c->http.body_bytes = -1;
+    c->body_bytes = -1;
     return err;
 }
 
@@ -442,5 +442,5 @@ const struct provider_kind provider_recorded = {
     .close = recorded_close,
     .request_write = recorded_request_write,
     .answer_read = openai_answer_read,
-    .event_read = openai_event_read,
+    .event_read = openai_stream_event_read,
 };

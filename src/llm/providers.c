@@ -17,6 +17,34 @@ const struct provider_kind *provider_kind_find(struct str name)
     return NULL;
 }
 
+static const struct http_header is_json = {
+    {"Content-Type", 12}, {"application/json", 16}, FIELD_CONTENT_TYPE};
+static const struct http_header no_coding = {
+    {"Accept-Encoding", 15}, {"identity", 8}, FIELD_ACCEPT_ENCODING};
+
+int provider_headers(const struct provider *p, const struct endpoint *e, struct str pass_key,
+                     const struct http_headers *from, bool json, struct arena *arena,
+                     struct http_headers *h)
+{
+    struct str passed = p->key_value.n || !pass_key.n ? STR_NONE : p->key_header;
+    http_headers_init(h, arena);
+    int err = http_headers_reserve(h, 4 + p->headers.n + (from ? from->n : 0));
+    if (!err)
+        err = http_headers_add_as(h, FIELD_HOST, STR("Host"), e->host_header);
+    if (!err && json)
+        err = http_headers_append(h, is_json);
+    if (!err)
+        err = http_headers_append(h, no_coding);
+    if (!err && passed.n)
+        err = http_headers_add(h, passed, pass_key);
+    for (unsigned i = 0; !err && i < p->headers.n; i++)
+        err = http_headers_append(h, p->headers.at[i]);
+    for (unsigned i = 0; !err && from && i < from->n; i++)
+        if (!str_eq_nocase(from->at[i].name, passed) && !http_headers_has(&p->headers, &from->at[i]))
+            err = http_headers_append(h, from->at[i]);
+    return err;
+}
+
 /* Is `a` less busy than `b`, each for its weight? */
 static bool less_busy(const struct replica *a, const struct replica *b)
 {
@@ -25,20 +53,42 @@ static bool less_busy(const struct replica *a, const struct replica *b)
     return left < right;
 }
 
+/*
+ * Equally busy ones take turns by weight: each gains its weight, and the one that is furthest pays
+ * what all gained (nginx's smooth weighted round-robin). No history is caught up with, so one that
+ * is new or was down for long gets its share and no more.
+ */
+static struct replica *take_turns(const struct provider *p, uint64_t equal)
+{
+    struct replica *first = NULL;
+    int64_t gained = 0;
+    for (; equal; equal &= equal - 1) {
+        struct replica *r = &p->replicas[__builtin_ctzll(equal)];
+        r->turn += r->weight;
+        gained += r->weight;
+        if (!first || r->turn > first->turn)
+            first = r;
+    }
+    first->turn -= gained;
+    return first;
+}
+
 static struct replica *pick(const struct provider *p, uint64_t tried, bool only_up)
 {
-    struct replica *best = NULL;
+    const struct replica *best = NULL;
+    uint64_t equal = 0; /* those as busy as `best` */
     for (unsigned i = 0; i < p->replicas_n; i++) {
-        struct replica *r = &p->replicas[i];
+        const struct replica *r = &p->replicas[i];
         if ((tried >> i & 1) || (only_up && !endpoint_is_up(r->endpoint)))
             continue;
-        /* Equally busy ones take turns, by how many calls they have had for their weight. */
-        if (!best || less_busy(r, best) ||
-            (!less_busy(best, r) &&
-             r->endpoint->calls * best->weight < best->endpoint->calls * r->weight))
+        if (!best || less_busy(r, best)) {
             best = r;
+            equal = 0;
+        }
+        if (!less_busy(best, r))
+            equal |= 1ULL << i;
     }
-    return best;
+    return best ? take_turns(p, equal) : NULL;
 }
 
 struct replica *provider_pick(const struct provider *p, uint64_t tried)

@@ -10,28 +10,11 @@ static int relay_fault(const struct llm_relay *r, struct fault *f, int err)
     return fault_set(f, err, "provider %.*s: %s", STR_ARGS(r->provider->name), err_text(err));
 }
 
-static int headers_make(const struct llm_relay *r, struct http_headers *h)
-{
-    const struct provider *p = r->provider;
-    struct str key = p->key_value.n ? p->key_value : r->pass_key;
-    http_headers_init(h, r->arena);
-    int err = http_headers_add(h, STR("Host"), r->endpoint->host_header);
-    if (!err && key.n)
-        err = http_headers_add(h, p->key_header, key);
-    if (!err)
-        err = http_headers_add(h, STR("Accept-Encoding"), STR("identity"));
-    for (unsigned i = 0; !err && i < p->headers.n; i++)
-        err = http_headers_append(h, p->headers.at[i]);
-    for (unsigned i = 0; !err && i < r->headers->n; i++)
-        if (!http_headers_has(&p->headers, &r->headers->at[i]))
-            err = http_headers_append(h, r->headers->at[i]);
-    return err;
-}
-
 static int request_send(struct llm_relay *r, struct http_call *call, struct str path)
 {
     struct http_headers headers;
-    int err = headers_make(r, &headers);
+    int err = provider_headers(r->provider, r->endpoint, r->pass_key, r->headers, false, r->arena,
+                               &headers);
     if (err)
         return err;
     struct str target = arena_printf(r->arena, "%.*s%.*s", STR_ARGS(path), STR_ARGS(r->path));

@@ -34,12 +34,15 @@ static const struct conf_row timeouts_rows[] = {
     {.name = "connect", ROW(CONF_DURATION, connect_ms), .min = 1, .max = DAY_MS,
      .help = "To a connection that is ready, TLS included. Without it: 5s."},
     {.name = "first_token", ROW(CONF_DURATION, first_token_ms), .min = 1, .max = DAY_MS,
-     .help = "From the request's last byte to the answer's first. Reasoning models may think for "
-             "minutes. Without it: 10m."},
+     .help = "From the connection to the first token of a stream (a role, a comment or a ping is "
+             "none), or to the header of an answer that is not streamed. Reasoning models may "
+             "think for minutes. Without it: 10m."},
     {.name = "between_tokens", ROW(CONF_DURATION, between_tokens_ms), .min = 1, .max = DAY_MS,
-     .help = "The longest pause within an answer. Without it: 2m."},
+     .help = "The longest pause behind the first token; a comment or a ping ends it, too. Without "
+             "it: 2m."},
     {.name = "total", ROW(CONF_DURATION, total_ms), .min = 1, .max = DAY_MS,
-     .help = "A whole call, from the first try to the last byte. Without it: 1h."},
+     .help = "From the first try of this provider's model to the last byte, with all further tries "
+             "of it; a fallback has its own. Without it: 1h."},
     {.name = "idle", ROW(CONF_DURATION, idle_ms), .min = 1, .max = DAY_MS,
      .help = "How long an unused connection to the provider is kept. Without it: 55s."},
     {0},
@@ -65,7 +68,7 @@ static const struct conf_row base_url_rows[] = {
 static const struct conf_table base_url_table = {
     .name = "base_url",
     .help = "Where a provider answers. Several are replicas: a call goes to the one with the "
-            "fewest calls under way for its weight.",
+            "fewest calls under way for its weight; equally busy ones take turns.",
     .size = sizeof(struct base_url_settings),
     .rows = base_url_rows,
     .shorthand = "url",
@@ -113,7 +116,8 @@ static const struct conf_row provider_rows[] = {
     {.name = "api_version", ROW(CONF_STR, api_version),
      .help = "Sent as `?api-version=` where given."},
     {.name = "headers", ROW(CONF_STR_MAP, headers),
-     .help = "Further headers for every call. They are shown in listings: no secrets here."},
+     .help = "Further headers for every call, in place of the client's; not the key's, Host, "
+             "Content-Type or Accept-Encoding. They are shown in listings: no secrets here."},
     {.name = "stream_usage", ROW(CONF_CHOICE, stream_usage), .fallback = "ask",
      .choices = stream_usage_words,
      .help = "How the tokens of a stream are known whose client did not ask for usage: `ask` "
@@ -127,7 +131,9 @@ static const struct conf_row provider_rows[] = {
     {.name = "file", ROW(CONF_STR, file), .flags = CONF_SHAPES_ANSWERS,
      .help = "Kind `recorded`: the JSONL file of answers to play."},
     {.name = "prices", ROW(CONF_STR, prices),
-     .help = "The name under which the price list knows this provider. Without it: its own."},
+     .help = "The name under which the price list that ships with sluice knows this provider, such "
+             "as `azure`; `none`: its prices are not the list's. Without it: by its base URLs' "
+             "host, where that is a known one (api.openai.com)."},
     {.name = "connections", ROW(CONF_INT, connections_max), .fallback = "0", .max = 100000,
      .help = "The most connections to each replica; 0 is no limit."},
     {.name = "answer_bytes", ROW(CONF_BYTES, answer_bytes_max), .fallback = "64MiB", .min = 1024,

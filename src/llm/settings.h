@@ -13,7 +13,7 @@
 /* Milliseconds; 0 means that the next wider place (provider, then default) decides. */
 struct timeouts {
     int64_t connect_ms;
-    int64_t first_token_ms;    /* from the request's last byte to the answer's first */
+    int64_t first_token_ms;    /* from the connection to the first content (call.h: first_us) */
     int64_t between_tokens_ms; /* the longest pause in an answer */
     int64_t total_ms;
     int64_t idle_ms;           /* how long an unused connection is kept */
@@ -50,7 +50,7 @@ struct provider_settings {
     bool pass_key;
     bool stateful;             /* may tenants use its files, batches, stored responses? */
     struct str file;           /* recorded: the answers */
-    struct str prices;         /* the name under which prices/ knows it; default: the provider's */
+    struct str prices;         /* the name under which prices/ knows it; default: by its hosts */
     int64_t connections_max;
     int64_t answer_bytes_max;
     struct timeouts timeouts;

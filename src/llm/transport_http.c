@@ -1,41 +1,27 @@
 /*
  * transport_http.c: a call over HTTP to one of the provider's replicas.
+ *
+ * heap: what a send holds outlives the request where the answer is whole, but HTTP's own end of it
+ * has not come yet: nobody waits for that, and the connection can then be used again.
  */
+#include <stdlib.h>
+
 #include "base/clock.h"
+#include "http/client.h"
 #include "llm/call.h"
 #include "llm/kinds.h"
 #include "rt/task.h"
 
-static const struct http_header is_json = {
-    {"Content-Type", 12}, {"application/json", 16}, FIELD_CONTENT_TYPE};
-static const struct http_header no_coding = {
-    {"Accept-Encoding", 15}, {"identity", 8}, FIELD_ACCEPT_ENCODING};
+/* How long the end of an answer may be behind its [DONE]; else the connection is closed. */
+#define END_MS 100
 
-/* Ours come first, then the configuration's, then what is left of the client's. */
-static int headers_make(const struct llm_call *c, struct http_headers *h)
-{
-    const struct provider *p = c->target->provider;
-    struct str key = p->key_value.n ? p->key_value : c->pass_key;
-    http_headers_init(h, c->arena);
-    int err = http_headers_reserve(h, 4 + p->headers.n + (c->headers ? c->headers->n : 0));
-    if (!err)
-        err = http_headers_add_as(h, FIELD_HOST, STR("Host"), c->endpoint->host_header);
-    if (!err && key.n) /* good: the configuration's was checked, the client's was parsed */
-        err = http_headers_append(
-            h, (struct http_header){p->key_header, key, http_field_of(p->key_header)});
-    if (!err)
-        err = http_headers_append(h, is_json);
-    if (!err)
-        err = http_headers_append(h, no_coding);
-    for (unsigned i = 0; !err && i < p->headers.n; i++)
-        err = http_headers_append(h, p->headers.at[i]);
-    for (unsigned i = 0; !err && c->headers && i < c->headers->n; i++)
-        if (!http_headers_has(&p->headers, &c->headers->at[i]))
-            err = http_headers_append(h, c->headers->at[i]);
-    return err;
-}
+struct way {
+    struct http_call http;
+    struct arena arena; /* for what comes behind the answer, once the request's own is gone */
+};
 
-static int replica_take(struct llm_call *c, bool fresh, struct fault *f)
+static int replica_take(struct llm_call *c, bool fresh, struct upool_conn **ret_conn,
+                        struct fault *f)
 {
     const struct provider *p = c->target->provider;
     struct replica *r = provider_pick(p, c->tried);
@@ -47,27 +33,22 @@ static int replica_take(struct llm_call *c, bool fresh, struct fault *f)
     c->endpoint->under_way++;
     c->endpoint->calls++;
     int64_t outer = task_deadline(clock_cached_ms() + c->target->timeouts.connect_ms);
-    int err = upool_get(r->endpoint->pool, fresh, &c->conn, f);
+    int err = upool_get(r->endpoint->pool, fresh, ret_conn, f);
     task_deadline_restore(outer);
-    if (err) {
-        c->conn = NULL;
+    if (err)
         return fault_set(f, err, "provider %.*s: %s", STR_ARGS(p->name), err_text(err));
-    }
-    c->reused = c->conn->reused;
+    c->reused = (*ret_conn)->reused;
     c->connected_us = clock_mono_us();
     return 0;
 }
 
-static int http_send(struct llm_call *c, bool fresh, struct fault *f)
+static int request_send(struct llm_call *c, struct http_call *http)
 {
-    c->sent = false;
-    int err = replica_take(c, fresh, f);
-    if (err)
-        return err;
     const struct replica *r = &c->target->provider->replicas[c->replica];
     struct http_headers headers;
     struct llm_outgoing out;
-    err = headers_make(c, &headers);
+    int err = provider_headers(c->target->provider, c->endpoint, c->pass_key, c->headers, true,
+                               c->arena, &headers);
     if (!err)
         err = llm_call_write(c, &out);
     if (err)
@@ -78,36 +59,82 @@ static int http_send(struct llm_call *c, bool fresh, struct fault *f)
     struct iovec pieces[2 * LLM_EDITS_MAX + 1];
     size_t bytes = 0;
     unsigned n = llm_edits_apply(&out.edits, c->request->body, pieces, &bytes);
-    http_call_begin(&c->http, c->conn, c->arena, &http_limits_default);
     c->sent = true;
-    return http_call_send(&c->http, STR("POST"), target, &headers, pieces, (int)n);
+    return http_call_send(http, STR("POST"), target, &headers, pieces, (int)n);
+}
+
+static int http_send(struct llm_call *c, bool fresh, struct fault *f)
+{
+    struct upool_conn *conn = NULL;
+    c->sent = c->got_byte = false;
+    int err = replica_take(c, fresh, &conn, f);
+    if (err)
+        return err;
+    struct way *w = calloc(1, sizeof(*w));
+    if (!w) {
+        upool_put(conn, false);
+        return E_MEMORY;
+    }
+    c->own = w;
+    http_call_begin(&w->http, conn, c->arena, &http_limits_default);
+    return request_send(c, &w->http);
 }
 
 static int http_head(struct llm_call *c)
 {
-    int err = http_call_head(&c->http);
+    struct way *w = c->own;
+    int err = http_call_head(&w->http);
+    c->got_byte = w->http.got_byte;
     if (err)
         return err;
-    c->status = c->http.status;
-    c->answer_headers = c->http.headers;
+    c->status = w->http.status;
+    c->answer_headers = w->http.headers;
+    c->body_bytes = w->http.body_bytes;
     return 0;
 }
 
 static int http_read(struct llm_call *c, struct str *ret_piece)
 {
-    return http_call_read(&c->http, ret_piece);
+    struct way *w = c->own;
+    return http_call_read(&w->http, ret_piece);
+}
+
+/* A task of its own: reads up to the end, which is due, and gives the connection back. */
+static void end_await(void *arg)
+{
+    struct way *w = arg;
+    struct str piece;
+    int err = 0;
+    (void)task_deadline(clock_cached_ms() + END_MS);
+    do
+        err = http_call_read(&w->http, &piece);
+    while (!err && piece.n > 0);
+    http_call_end(&w->http);
+    arena_fini(&w->arena);
+    free(w);
+}
+
+/* Trailers that have begun stand in the request's arena, so theirs ends with it. */
+static bool ends_later(const struct llm_call *c, struct way *w)
+{
+    if (!c->done || w->http.done || w->http.trailers.n > 0)
+        return false;
+    arena_init(&w->arena, (size_t)http_limits_default.header_bytes_max);
+    w->http.arena = &w->arena;
+    http_headers_init(&w->http.trailers, &w->arena);
+    return task_spawn("answer's end", end_await, w, NULL) == 0;
 }
 
 static void http_end(struct llm_call *c)
 {
-    if (c->http.conn)
-        http_call_end(&c->http);
-    else if (c->conn)
-        upool_put(c->conn, false);
-    c->conn = NULL;
-    c->http.conn = NULL;
+    struct way *w = c->own;
     if (c->endpoint)
         c->endpoint->under_way--;
+    c->own = NULL;
+    if (!w || ends_later(c, w))
+        return;
+    http_call_end(&w->http);
+    free(w);
 }
 
 const struct transport transport_http = {

@@ -13,6 +13,7 @@
 
 /* A failed endpoint rests 1 s, then 2, 4 ... up to this long. */
 #define REST_MS_MAX 30000
+#define PROBE_MS 1000
 
 struct upstreams {
     struct list endpoints;
@@ -203,6 +204,7 @@ int upstreams_get(struct upstreams *u, const struct url *url, const struct provi
         goto out;
     }
     e->refs = 1;
+    waitq_init(&e->probed);
     list_push_back(&u->endpoints, &e->node);
     e->origin = heap_str(buf_view(&origin));
     err = e->origin.p ? endpoint_open(e, url, s, f) : E_MEMORY;
@@ -215,10 +217,17 @@ out:
     return err;
 }
 
+static void news_set(struct endpoint *e, bool reachable)
+{
+    e->reachable = reachable;
+    e->news_until_ms = clock_cached_ms() + NEWS_MS;
+}
+
 void endpoint_answered(struct endpoint *e)
 {
     e->failures_in_row = 0;
     e->down_until_ms = 0;
+    news_set(e, true);
 }
 
 void endpoint_failed(struct endpoint *e)
@@ -227,11 +236,40 @@ void endpoint_failed(struct endpoint *e)
     unsigned n = e->failures_in_row++;
     int64_t rest_ms = n < 5 ? 1000LL << n : REST_MS_MAX;
     e->down_until_ms = clock_cached_ms() + rest_ms;
+    e->news_until_ms = 0; /* after the rest nobody knows */
 }
 
 bool endpoint_is_up(const struct endpoint *e)
 {
     return e->down_until_ms <= clock_cached_ms();
+}
+
+static void probe_make(struct endpoint *e)
+{
+    struct upool_conn *conn = NULL;
+    e->probing = true;
+    int64_t outer = task_deadline(clock_cached_ms() + PROBE_MS);
+    int err = upool_get(e->pool, true, &conn, NULL);
+    task_deadline_restore(outer);
+    e->probing = false;
+    if (!err)
+        upool_put(conn, upool_stats(e->pool).idle == 0); /* the next call may have it */
+    if (!task_canceled(task_self()))
+        news_set(e, !err || err == E_OVERLOADED); /* the latter: all that it may have are in use */
+    waitq_wake_all(&e->probed);
+}
+
+bool endpoint_reachable(struct endpoint *e, bool probe)
+{
+    int err = 0;
+    while (probe && !err && endpoint_is_up(e) && e->news_until_ms <= clock_cached_ms()) {
+        if (e->probing)
+            err = waitq_wait(&e->probed);
+        else
+            probe_make(e);
+        err = err ? err : task_canceled(task_self());
+    }
+    return endpoint_is_up(e) && e->reachable && e->news_until_ms > clock_cached_ms();
 }
 
 void upstreams_each(struct upstreams *u, void (*fn)(void *arg, struct endpoint *e), void *arg)

@@ -18,10 +18,13 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "llm/settings.h"
+#include "rt/task.h"
 
 struct tls_context;
 struct upool;
 struct upstreams;
+
+#define NEWS_MS 5000 /* how long an answer or a probe says that an endpoint is there */
 
 struct endpoint {
     struct list node; /* in the registry */
@@ -35,6 +38,11 @@ struct endpoint {
     unsigned failures_in_row; /* connections that could not be made or broke before an answer */
     int64_t down_until_ms;    /* not asked before, while another replica is up */
     uint64_t calls, failures;
+
+    /* for endpoint_reachable */
+    int64_t news_until_ms; /* so long `reachable` is news */
+    bool reachable, probing;
+    struct waitq probed;
 };
 
 /* The parts of "https://host:port/path"; they point into the text. */
@@ -59,6 +67,13 @@ void endpoint_unref(struct upstreams *u, struct endpoint *e);
 void endpoint_answered(struct endpoint *e);
 void endpoint_failed(struct endpoint *e);
 bool endpoint_is_up(const struct endpoint *e);
+
+/*
+ * Can it be reached, as far as is known from the last answer or probe? With `probe`, what is not
+ * known is found out by a connection: one in NEWS_MS, however many ask. One that rests is not
+ * probed, and a probe does not end a rest: who accepts connections need not answer.
+ */
+YIELDS bool endpoint_reachable(struct endpoint *e, bool probe);
 
 /* Calls `fn` for each endpoint. */
 void upstreams_each(struct upstreams *u, void (*fn)(void *arg, struct endpoint *e), void *arg);

@@ -105,19 +105,89 @@ static bool parse_host(struct str host, uint16_t port, union address *a, socklen
     return inet_pton(AF_INET, z, &a->in.sin_addr) == 1;
 }
 
+/* What was meant where it is plain, for a sentence's end. */
+static const char *meant(struct str all, struct str host)
+{
+    const struct str words[] = {STR("localhost")};
+    uint64_t port;
+
+    if (str_find(all, STR("://")) >= 0)
+        return ", without a scheme";
+    if (all.n > 0 && str_to_u64(all, 65535, &port))
+        return "; did you mean 127.0.0.1:PORT?";
+    if (str_eq(host, STR("*")))
+        return "; did you mean :PORT?";
+    if (str_nearest(host, words, 1).n > 0)
+        return "; did you mean localhost:PORT?";
+    return str_find(host, STR(":")) >= 0 && host.p[0] != '[' ? "; did you mean [IPv6]:PORT?" : "";
+}
+
 static int parse(const char *address, union address *a, socklen_t *len, struct fault *f)
 {
     struct str all = str_from(address);
     const char *colon = strrchr(address, ':');
+    struct str host = str_head(all, colon != NULL ? (size_t)(colon - address) : all.n);
     uint64_t port;
 
     memset(a, 0, sizeof(*a));
     if (str_starts(all, STR("unix:")))
         return parse_unix(str_tail(all, 5), a, len, f);
     if (colon == NULL || !str_to_u64(str_from(colon + 1), 65535, &port) ||
-        !parse_host(str_head(all, (size_t)(colon - address)), (uint16_t)port, a, len))
-        return fault_set(f, E_CONFIG, "%s is not an address to listen on: " EXPECTED, address);
+        !parse_host(host, (uint16_t)port, a, len))
+        return fault_set(f, E_CONFIG, "'%.80s' is not an address to listen on: " EXPECTED "%s",
+                         address, meant(all, host));
     return 0;
+}
+
+int listener_check(const char *address, struct fault *f)
+{
+    union address a;
+    socklen_t len;
+    struct stat st;
+
+    int err = parse(address, &a, &len, f);
+    if (err == 0 && a.any.sa_family == AF_UNIX && lstat(a.un.sun_path, &st) == 0 &&
+        !S_ISSOCK(st.st_mode))
+        err = fault_set(f, E_CONFIG, "%.120s is a file and no socket, so it is not replaced",
+                        a.un.sun_path);
+    return err;
+}
+
+/* As IPv6 sees it: IPv4 is a corner of IPv6. */
+static struct in6_addr as_in6(const union address *a)
+{
+    struct in6_addr in6 = a->in6.sin6_addr;
+
+    if (a->any.sa_family == AF_INET) {
+        in6 = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
+        memcpy(&in6.s6_addr[12], &a->in.sin_addr, 4);
+    }
+    return in6;
+}
+
+/* Does listening on `all` take `one`, too? */
+static bool takes(const struct in6_addr *all, const struct in6_addr *one)
+{
+    static const struct in6_addr every_in4 = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+
+    return IN6_IS_ADDR_UNSPECIFIED(all) || memcmp(all, one, sizeof(*one)) == 0 ||
+           (memcmp(all, &every_in4, sizeof(*all)) == 0 && IN6_IS_ADDR_V4MAPPED(one));
+}
+
+bool listener_clashes(const char *address, const char *other)
+{
+    union address a, b;
+    socklen_t len;
+
+    if (parse(address, &a, &len, NULL) != 0 || parse(other, &b, &len, NULL) != 0)
+        return false;
+    if (a.any.sa_family == AF_UNIX || b.any.sa_family == AF_UNIX)
+        return a.any.sa_family == b.any.sa_family && strcmp(a.un.sun_path, b.un.sun_path) == 0;
+    /* The port stands at the same place in both; for port 0 the system finds another. */
+    if (a.in.sin_port != b.in.sin_port || a.in.sin_port == 0)
+        return false;
+    struct in6_addr x = as_in6(&a), y = as_in6(&b);
+    return takes(&x, &y) || takes(&y, &x);
 }
 
 bool listener_is_loopback(const char *address)

@@ -46,6 +46,13 @@ void listener_stop(struct listener *l);                /* no more connections */
 void listener_cancel_all(struct listener *l, int why); /* asks the open ones to end */
 YIELDS void listener_join(struct listener *l);         /* waits for them, then frees the listener */
 
+/* Could one listen there? E_CONFIG with what was expected; whether it is free, only a start tells.
+ */
+MUSTCHECK int listener_check(const char *address, struct fault *f);
+
+/* Would two listeners be in each other's way? */
+bool listener_clashes(const char *address, const char *other);
+
 /* Does `address` name loopback only? */
 bool listener_is_loopback(const char *address);
 

@@ -4,15 +4,40 @@
 
 const struct rows_ops *const rows_kinds[] = {&rows_sqlite, NULL};
 
+/* The kind of a "kind:url", and the URL; NULL with what was expected. */
+static const struct rows_ops *kind_of(struct str where, struct str *ret_url, struct fault *f)
+{
+    struct str kinds[8], url = where, kind = str_cut(&url, ':');
+    unsigned n = 0;
+    for (; rows_kinds[n] && n < ARRAY_LEN(kinds); n++) {
+        kinds[n] = str_from(rows_kinds[n]->kind);
+        if (url.n > 0 && str_eq(kind, kinds[n])) {
+            *ret_url = url;
+            return rows_kinds[n];
+        }
+    }
+    struct str near = str_nearest(kind, kinds, n), shown = str_head_utf8(where, 60);
+    struct str path = near.n == 0 ? shown : url.n > 0 ? str_head_utf8(url, 60) : STR("PATH");
+    if (near.n > 0 || (where.n > 0 && !url.p)) /* a kind in other letters, or a path without */
+        fault_set(f, E_CONFIG, "'%.*s' names no database; did you mean '%.*s:%.*s'?",
+                  STR_ARGS(shown), STR_ARGS(near.n > 0 ? near : kinds[0]), STR_ARGS(path));
+    else
+        fault_set(f, E_CONFIG, "'%.*s' names no database; expected sqlite:PATH", STR_ARGS(shown));
+    return NULL;
+}
+
+int rows_check(struct str where, struct fault *f)
+{
+    struct str url;
+    const struct rows_ops *kind = kind_of(where, &url, f);
+    return kind ? kind->check(url, f) : E_CONFIG;
+}
+
 int rows_open(struct str where, bool read_only, struct rows_store **ret_store, struct fault *f)
 {
-    struct str rest = where;
-    struct str kind = str_cut(&rest, ':');
-    for (unsigned i = 0; rows_kinds[i]; i++)
-        if (rest.n > 0 && str_eq(kind, str_from(rows_kinds[i]->kind)))
-            return rows_kinds[i]->open(rest, read_only, ret_store, f);
-    return fault_set(f, E_CONFIG, "'%.*s' names no database; expected sqlite:PATH",
-                     STR_ARGS(str_head(where, 100)));
+    struct str url;
+    const struct rows_ops *kind = kind_of(where, &url, f);
+    return kind ? kind->open(url, read_only, ret_store, f) : E_CONFIG;
 }
 
 void rows_close(struct rows_store *store)

@@ -52,6 +52,7 @@ struct rows_ops {
     const char *begin; /* the statement that begins a transaction which will write */
     const char
         *table_end; /* behind CREATE TABLE (...) where rows stand in the primary key's order */
+    int (*check)(struct str url, struct fault *f); /* could it be opened? E_CONFIG, why not */
     int (*open)(struct str url, bool read_only, struct rows_store **ret_store, struct fault *f);
     void (*close)(struct rows_store *store);
     int (*exec)(struct rows_store *store, const char *sql, struct fault *f);
@@ -84,6 +85,8 @@ struct rows_query {
  */
 MUSTCHECK int rows_open(struct str where, bool read_only, struct rows_store **ret_store,
                         struct fault *f);
+/* Could rows_open, as far as a look can tell? E_CONFIG with what was expected. Makes nothing. */
+MUSTCHECK int rows_check(struct str where, struct fault *f);
 void rows_close(struct rows_store *store); /* NULL is harmless */
 MUSTCHECK int rows_exec(struct rows_store *store, const char *sql, struct fault *f);
 MUSTCHECK int rows_prepare(struct rows_store *store, const char *sql, struct rows_query **ret_query,

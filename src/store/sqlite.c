@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "conf/file.h"
 #include "store/kinds.h"
 #include "store/rows.h"
 
@@ -89,6 +90,16 @@ static int file_make(const char *path, struct fault *f)
     if (fd >= 0)
         close(fd);
     return 0;
+}
+
+/* The file itself is not opened, for the reason above. */
+static int sqlite_check(struct str url, struct fault *f)
+{
+    if (str_eq(url, STR(":memory:")))
+        return fault_set(f, E_CONFIG,
+                         "a database in memory is gone with whoever opened it; "
+                         "expected sqlite:PATH");
+    return file_place_check(url, f);
 }
 
 static int live_open(const char *path, int *ret_fd, struct fault *f)
@@ -376,6 +387,7 @@ const struct rows_ops rows_sqlite = {
     .kind = "sqlite",
     .begin = "BEGIN IMMEDIATE",
     .table_end = " WITHOUT ROWID",
+    .check = sqlite_check,
     .open = sqlite_open,
     .close = sqlite_close,
     .exec = sqlite_exec,

@@ -44,7 +44,7 @@ enum ledger_sum {
     SUM_TURNS,   /* ended ones */
     SUM_ERRORS,  /* of them: the client got an error, or not all */
     SUM_HUNG_UP, /* of them, and no error: the client hung up */
-    SUM_LOST,    /* running when their process died; not in SUM_TURNS */
+    SUM_LOST,    /* running when their process died, of unknown cost; not in SUM_TURNS */
     SUM_CALLS,
     SUM_INPUT,
     SUM_CACHED,
@@ -52,8 +52,8 @@ enum ledger_sum {
     SUM_OUTPUT,
     SUM_REASONING,
     SUM_ESTIMATED, /* tokens, of the five above, that nobody but sluice counted */
-    SUM_COST,      /* nano-dollars of the calls with a price */
-    SUM_UNPRICED,  /* calls without one */
+    SUM_COST,      /* nano-dollars of the calls with a price: all that was spent only where ... */
+    SUM_UNPRICED,  /* ... there is neither a call without one nor a lost turn */
     SUM_SAVED,     /* nano-dollars */
     SUM_TOTAL_US,  /* of turns that were done */
     SUM_LATENCY,   /* LEDGER_LATENCY_STEPS counts, of the same turns */

@@ -193,12 +193,15 @@ static int running_take(void *arg, struct rows_query *row)
     return ledger_rollup_lost(&s->tables->rollup, &t, 1);
 }
 
+/* What a lost turn took nobody knows: its provider may have answered, and will bill that. */
 static int lost_mark(struct lost_search *s, struct fault *f)
 {
     struct rows_query *q = NULL;
     int err = rows_prepare(s->tables->store,
-                           "UPDATE turns SET state = 'lost' WHERE state = 'running' AND "
-                           "process = $1",
+                           "UPDATE turns SET state = 'lost', input = NULL, cached = NULL, "
+                           "cache_write = NULL, output = NULL, reasoning = NULL, counted = NULL, "
+                           "cost_usd_nanos = NULL, saved_usd_nanos = NULL, bytes_out = NULL "
+                           "WHERE state = 'running' AND process = $1",
                            &q, f);
     for (unsigned i = 0; i < s->dead_n && !err; i++)
         err = rows_run(q, &(struct rows_value){.type = ROWS_INT, .i = s->dead[i]}, 1, f);

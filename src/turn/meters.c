@@ -25,8 +25,9 @@ static const struct metric_desc latency_desc = {
     .bounds = latency_bounds,
     .scale = 1e-6};
 static const struct metric_desc first_desc = {
-    .name = "sluice_first_byte_seconds",
-    .help = "From a request's first byte to the first byte of the provider's answer.",
+    .name = "sluice_first_token_seconds",
+    .help = "From a request's first byte to the first token; where nothing is streamed, to the "
+            "answer's header.",
     .kind = METRIC_HISTOGRAM,
     .labels = {"provider", "model"},
     .bounds = latency_bounds,

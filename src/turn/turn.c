@@ -10,6 +10,7 @@ int turn_house_init(struct turn_house *house, struct ledger *ledger, struct metr
 {
     *house = (struct turn_house){.ledger = ledger, .metrics = metrics};
     list_init(&house->running);
+    list_init(&house->running_long);
     return turn_metrics_new(metrics, &house->meters);
 }
 
@@ -156,15 +157,22 @@ int turn_next(struct turn *t)
     return err;
 }
 
+void turn_aim(struct turn *t, const struct target *target)
+{
+    t->target = target;
+    t->tried = 0;
+    t->deadline_ms = clock_cached_ms() + target->timeouts.total_ms;
+}
+
 int turn_run(struct turn *t)
 {
     if (t->route.n == 0)
         return fault_set(&t->fault, E_NO_PROVIDER, "no provider answers for this model");
-    t->target = &t->route.at[0];
-    t->deadline_ms = t->began_us / 1000 + t->target->timeouts.total_ms;
+    t->target = &t->route.at[0]; /* for the row, should this turn not be admitted */
     int err = t->house->ledger ? ledger_admit(t->house->ledger) : 0;
     if (err)
         return fault_set(&t->fault, err, "%s", err_text(err));
+    turn_aim(t, t->target);
     return turn_next(t);
 }
 
@@ -263,14 +271,12 @@ void turn_end(struct turn *t, int err, int status, int64_t bytes_out)
 void turn_house_tick(struct turn_house *house)
 {
     int64_t before = clock_mono_us() - LEDGER_START_MS * 1000;
-    LIST_EACH(&house->running, it)
-    {
-        struct turn *t = LIST_ENTRY(it, struct turn, node);
+    while (!list_empty(&house->running)) {
+        struct turn *t = LIST_ENTRY(house->running.next, struct turn, node);
         if (t->began_us > before)
-            break; /* the list is in order of beginning */
-        if (t->row_written)
-            continue;
-        t->row_written = true;
+            break;
+        list_remove(&t->node);
+        list_push_back(&house->running_long, &t->node);
         if (t->runner)
             task_trim(t->runner); /* ten thousand slow streams are ten thousand stacks */
         if (!house->ledger)

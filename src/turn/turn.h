@@ -71,7 +71,8 @@ struct lever_note {
 struct turn_house {
     struct ledger *ledger;
     struct metric_set *metrics;
-    struct list running; /* struct turn, oldest first */
+    struct list running;      /* struct turn, oldest first */
+    struct list running_long; /* those whose running rows are written */
     unsigned running_n;
     int64_t retry_credit; /* thousandths of a retry that may be spent; guard/retry.c */
     struct turn_metrics *meters;
@@ -90,7 +91,6 @@ struct turn {
     struct task *runner; /* NULL: not known */
     struct id id;
     int64_t began_us, began_wall_us;
-    bool row_written; /* its running row; it has run for long */
 
     /* who asks; set by the API */
     struct str tenant, key, task, session, tags;
@@ -108,9 +108,9 @@ struct turn {
     /* on the way */
     unsigned at;                 /* the lever whose turn_next runs */
     int64_t inner_us;            /* time spent further in, for the levers' own time */
-    const struct target *target; /* who is asked now; fallback moves it */
+    const struct target *target; /* who is asked now; turn_aim moves it */
     uint64_t tried;              /* replicas of it that failed */
-    int64_t deadline_ms;
+    int64_t deadline_ms;         /* of all tries of it */
     struct lever_note *notes; /* as many as the chain has levers; NULL before the first */
 
     /* the answer: of the last call */
@@ -125,7 +125,7 @@ struct turn {
     int64_t cost_usd_nanos;
     int64_t saved_usd_nanos;
     int64_t upstream_us;
-    int64_t first_us; /* monotonic; 0: none */
+    int64_t first_us; /* as the call has it; 0: none */
     int64_t left_us;  /* monotonic: when the last lever or call had done its work; 0: none yet */
     int64_t total_us, overhead_us; /* set by turn_end */
 };
@@ -138,6 +138,9 @@ YIELDS MUSTCHECK int turn_run(struct turn *t);
 
 /* The rest of the way, for levers. */
 YIELDS MUSTCHECK int turn_next(struct turn *t);
+
+/* Who is asked from here on: with all of its replicas, and with its own time (timeouts.total). */
+void turn_aim(struct turn *t, const struct target *target);
 
 /* A lever says what it did. */
 void turn_note(struct turn *t, const char *verdict, int64_t saved_tokens, int64_t saved_usd_nanos);

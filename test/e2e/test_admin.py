@@ -3,11 +3,14 @@
 import json
 import os
 import signal
+import socket
+import sqlite3
 import subprocess
+import tempfile
 import time
 from types import SimpleNamespace
 
-from world import KEY, Provider, SLUICE, Sluice
+from world import KEY, Provider, SLUICE, Sluice, free_port, read_all
 
 CONFIG = """
 listen: 127.0.0.1:@PORT@
@@ -53,6 +56,101 @@ def test_keys_over_http(w):
         assert secret.split("-")[-1].encode() not in f.read()
 
 
+def test_what_is_no_key_is_not_made(w):
+    before = w.sluice.rows("SELECT count(*) FROM keys")
+    for body, code, words in (
+            ({"models": "gpt-4"}, "invalid_request", "'models' has to be a list"),
+            ({"models": ["gpt-4", 5]}, "invalid_request", "'models' has to be a list"),
+            ({"models": [["gpt-4"]]}, "invalid_request", "'models' has to be a list"),
+            ({"models": {"a": 1}}, "invalid_request", "'models' has to be a list"),
+            ({"models": None}, "invalid_request", "'models' has to be a list"),
+            ({"models": []}, "invalid_request", "list of models is empty"),
+            ({"models": [""]}, "invalid_request", "model 1 of the list is empty"),
+            ({"models": ["a", "b,c"]}, "invalid_request", "model 2 of the list has a comma"),
+            ({"models": ["a\nb"]}, "invalid_request", "control character"),
+            ({"models": ["a"] * 1001}, "invalid_request", "a list of 1001 models"),
+            ({"models": ["a" * 257]}, "invalid_request", "is too long"),
+            ({"admin": "no"}, "invalid_request", "'admin' has to be true or false"),
+            ({"admin": 1}, "invalid_request", "'admin' has to be true or false"),
+            ({"name": 5}, "invalid_request", "'name' has to be a string"),
+            ({"name": "a" * 129}, "invalid_request", "name is too long"),
+            ({"name": "\x1b[2J"}, "invalid_request", "control character"),
+            ({"tenant": ["a"]}, "invalid_request", "'tenant' has to be a string"),
+            ({"tenant": ""}, "invalid_request", "tenant is empty"),
+            ({"modles": ["gpt-4"]}, "invalid_request", "did you mean 'models'?"),
+            ({"Models": ["gpt-4"]}, "invalid_request", "did you mean 'models'?"),
+            ({"x\0y": 1}, "invalid_request", "expected name, tenant, models, admin"),
+            (b'{"admin":false,"admin":true}', "duplicate_key", "'admin' stands twice"),
+            (b"[]", "invalid_request", "expected {"), (b'"a"', "invalid_request", "expected {"),
+            (b"", "invalid_json", ""), (b'{"name":', "invalid_json", ""),
+            (b'{"name":"' + b"x" * 70000 + b'"}', "body_too_large", "")):
+        a = admin(w, "POST", "/admin/keys", body)
+        assert a.status in (400, 413) and a.error()["code"] == code, (body, a.status, a.body)
+        assert words in a.error()["message"], (body, a.body)
+    assert w.sluice.rows("SELECT count(*) FROM keys") == before
+    a = admin(w, "POST", "/admin/keys?models=gpt-4", {})
+    assert a.status == 400 and "expected no query" in a.error()["message"]
+    assert w.sluice.rows("SELECT count(*) FROM keys") == before
+    a = admin(w, "POST", "/admin/keys", {})
+    assert a.status == 201 and a.json()["tenant"] == "default" and a.json()["models"] == []
+    assert a.json()["admin"] is False and a.json()["name"] == ""
+
+
+def test_revoking_asks_which(w):
+    made = [admin(w, "POST", "/admin/keys", {"name": "my twin"}).json() for _ in range(2)]
+    a = admin(w, "DELETE", "/admin/keys/my%20twin")
+    assert a.status == 400 and "2 keys are called 'my twin'" in a.error()["message"], a.body
+    assert admin(w, "DELETE", "/admin/keys/" + made[0]["public"]).status == 200
+    assert admin(w, "DELETE", "/admin/keys/my%20twin").status == 200
+    a = admin(w, "DELETE", "/admin/keys/my%20twin")
+    assert a.status == 404 and "revoked already" in a.error()["message"], a.body
+    again = admin(w, "POST", "/admin/keys", {"name": "my twin"}).json()  # revoked, then made anew
+    assert w.sluice.chat("one", key=again["secret"]).status == 200
+    for old in made:
+        assert w.sluice.chat("one", key=old["secret"]).error()["code"] == "revoked_api_key"
+    assert admin(w, "DELETE", "/admin/keys/my%20twin").status == 200
+    assert w.sluice.chat("one", key=again["secret"]).status == 401
+    a = admin(w, "DELETE", "/admin/keys/app")
+    assert a.status == 400 and "declared in the configuration" in a.error()["message"], a.body
+
+
+def keys_command(w, *words, **more):
+    return subprocess.run([SLUICE, "keys", *words], capture_output=True, text=True,
+                          env=w.sluice.environment, **{"cwd": w.sluice.folder, **more})
+
+
+def test_the_keys_command_takes_no_word_for_nothing(w):
+    before = w.sluice.rows("SELECT count(*) FROM keys")
+    for words, complaint in (
+            (("make", "x", "--models", ""), "list of models is empty"),
+            (("make", "x", "--models", " , "), "list of models is empty"),
+            (("make", "x", "--models", "a\nb"), "control character"),
+            (("make", "x", "--tenant", ""), "the tenant is empty"),
+            (("make", "x" * 200), "name is too long"), (("make", "\x1b[2J"), "control character"),
+            (("make", "a", "b"), "make takes one name at most"),
+            (("list", "a"), "list takes no further word"),
+            (("revoke",), "revoke takes one key"), (("revoke", "a", "b"), "revoke takes one key"),
+            (("revoke", "a", "--admin"), "are for make"), (("list", "--models", "a"), "are for make"),
+            (("lst",), "did you mean 'list'?")):
+        done = keys_command(w, *words)
+        assert done.returncode == 2 and complaint in done.stderr, (words, done)
+        assert done.stdout == ""
+    assert w.sluice.rows("SELECT count(*) FROM keys") == before
+    models = [f"m{i}" for i in range(100)]  # all of them, or none
+    done = keys_command(w, "make", "many", "--json", "--models", ",".join(models))
+    assert json.loads(done.stdout)["models"] == models, done
+
+
+def test_the_keys_command_finds_the_usual_file(w):
+    folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+    with open(os.path.join(folder, "sluice.yaml"), "w", encoding="utf-8") as f:
+        f.write("state: {ledger: \"sqlite:elsewhere.db\"}\n")
+    assert keys_command(w, "make", "a", cwd=folder).returncode == 0
+    assert os.path.exists(os.path.join(folder, "elsewhere.db"))
+    assert not os.path.exists(os.path.join(folder, "sluice.db"))
+    assert keys_command(w, "mke", "a", cwd=tempfile.mkdtemp(prefix="sluice-e2e-")).returncode == 2
+
+
 def test_keys_by_command(w):
     run = lambda *words: subprocess.run([SLUICE, "keys", *words, "--config", w.sluice.file],
                                         capture_output=True, text=True, env=w.sluice.environment)
@@ -73,8 +171,25 @@ def test_doors(w):
     assert w.sluice.request("GET", "/metrics", key=None, port=port).status == 200
     a = w.sluice.request("POST", "/v1/chat/completions", b"{}", key=None, port=port)
     assert a.status == 404
-    assert w.sluice.request("GET", "/metrics", key=None).status == 401
+    answer = w.sluice.request("GET", "/metrics", key=None)
+    assert answer.status == 401 and "keys make NAME --admin" in answer.error()["message"]
     assert w.sluice.request("GET", "/metrics", key=KEY).status == 403
+
+
+def test_admin_listener_on_a_unix_socket_asks_for_no_key(w):
+    config = w.config.replace("127.0.0.1:@ADMIN@", "unix:@FOLDER@/admin.sock")
+    other = Sluice(config)
+
+    def ask(host):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(os.path.join(other.folder, "admin.sock"))
+            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host)
+            return read_all(s, 5).split(b"\r\n")[0]
+    try:
+        assert b" 200 " in ask(b"localhost")
+        assert b" 403 " in ask(b"evil.example")
+    finally:
+        assert other.stop() == 0
 
 
 def test_metrics(w):
@@ -104,6 +219,11 @@ def test_reload(w):
     while "refused" not in w.sluice.log():
         assert time.time() < end + 5
         time.sleep(0.05)
+    w.sluice.write("")  # as it is for a moment while an editor writes it
+    w.sluice.process.send_signal(signal.SIGHUP)
+    while "there is no setting in it" not in w.sluice.log():
+        assert time.time() < end + 5
+        time.sleep(0.05)
     assert "two" in w.sluice.request("GET", "/v1/models").body.decode()
     w.sluice.write(w.config)
 
@@ -118,6 +238,95 @@ def test_config_over_http(w):
     assert a.status == 400 and "kind" in a.json()["problems"]
     assert b"attempts: 3" in admin(w, "GET", "/admin/config").body
     assert b"boss-key" not in admin(w, "GET", "/admin/config").body
+
+
+def test_what_get_config_shows_can_be_posted_back(w):
+    other = Sluice(w.config.replace("/v1\"}", "/v1\", key: sk-upstream}") )
+    ask = lambda method, path, body=None: other.request(method, path, body, key="boss-key")
+    try:
+        shown = ask("GET", "/admin/config").body
+        assert b"boss-key" not in shown and KEY.encode() not in shown and b"sk-up" not in shown
+        assert b'secret: "${TEST_KEY}"' in shown and shown.count(b'"(hidden)"') == 2, shown
+        for query in ("?dry_run=1", "", "?dry_run"):
+            a = ask("POST", "/admin/config" + query, shown)
+            assert a.status == 200 and a.json()["changes"] == "nothing changed\n", a.body
+            assert a.json()["applied"] is (query == "")
+            assert ask("GET", "/admin/config").body == shown
+        assert other.chat("one").status == 200
+        assert b"Bearer sk-upstream" in w.p.seen[-1][0]
+        more = shown.replace(b"attempts: 3", b"attempts: 4")
+        a = ask("POST", "/admin/config", more)
+        assert a.json()["changes"] == "retry.attempts: 3 -> 4\n", a.body
+        more = more.replace(b"    boss:", b"    chief:")
+        a = ask("POST", "/admin/config", more)
+        assert a.status == 400 and "there is none" in a.json()["problems"], a.body
+        assert "keys.declared.chief.secret" in a.json()["problems"]
+        with open(other.file, "w", encoding="utf-8") as f:
+            f.write(shown.decode())
+        a = ask("POST", "/admin/config")  # a file has to stand for itself
+        assert a.status == 400 and "there is none" in a.json()["problems"], a.body
+    finally:
+        assert other.stop() == 0
+
+
+def test_a_look_never_becomes_a_change(w):
+    before = admin(w, "GET", "/admin/config").body
+    changed = before.replace(b"attempts: 3", b"attempts: 5")
+    for query in ("?dry_run=1", "?dry_run=true", "?dry_run", "?dry_run="):
+        a = admin(w, "POST", "/admin/config" + query, changed)
+        assert a.status == 200 and a.json()["applied"] is False, (query, a.body)
+    for query in ("?dryrun=1", "?dry_run=yes!", "?dry-run=1", "?dry_run=1&force=1", "?x"):
+        a = admin(w, "POST", "/admin/config" + query, changed)
+        assert a.status == 400 and "dry_run" in a.error()["message"], (query, a.body)
+    a = admin(w, "POST", "/admin/config?dry_run=0", b" \r\n")  # nothing: the file is read again
+    assert a.status == 200 and a.json()["changes"] == "nothing changed\n", a.body
+    for nothing in (b"# nothing", b"null", b"---", b"{}"):
+        a = admin(w, "POST", "/admin/config?dry_run=1", nothing)
+        assert a.status == 400 and "there is no setting" in a.json()["problems"], (nothing, a.body)
+    assert admin(w, "GET", "/admin/config").body == before
+    a = admin(w, "POST", "/admin/config?dry_run=1", b"hosts: [" + b"a," * 2000000 + b"]")
+    assert a.status == 400 and "more than 100000 values" in a.json()["problems"]
+    a = admin(w, "POST", "/admin/config?dry_run=1", b"hosts: [" + b"a," * 2200000 + b"]")
+    assert a.status == 413 and a.error()["code"] == "body_too_large"
+
+
+def test_without_a_file_there_is_none_to_read_again(w):
+    folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+    log = os.path.join(folder, "log")
+    port = free_port()
+    with open(log, "ab") as out:
+        process = subprocess.Popen([SLUICE, "serve", "--config", "-"], stdin=subprocess.PIPE,
+                                   stderr=out, cwd=folder)
+    process.stdin.write(
+        f"listen: 127.0.0.1:{port}\nproviders: {{p: {{base_url: http://x/v1}}}}\n".encode())
+    process.stdin.close()
+    read = lambda: open(log, encoding="utf-8").read()
+    end = time.time() + 5
+    while "listening" not in read():
+        assert time.time() < end, read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGHUP)
+    while "there is no file to read again" not in read():
+        assert time.time() < end, read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+
+
+def test_the_log_is_opened_anew_whatever_the_file_says(w):
+    other = Sluice(w.config.replace("log: {format: json}", "log: {file: \"@FOLDER@/own.log\"}"))
+    log = os.path.join(other.folder, "own.log")
+    try:
+        for text in (w.config.replace("log: {format: json}", f"log: {{file: \"{log}\"}}"), "nonsense"):
+            other.write(text)
+            os.rename(log, log + ".1")
+            other.process.send_signal(signal.SIGHUP)
+            end = time.time() + 5
+            while not os.path.exists(log) or "reload" not in open(log, encoding="utf-8").read():
+                assert time.time() < end, f"no new log after a reload of {text[:20]}"
+                time.sleep(0.02)
+    finally:
+        assert other.stop() == 0
 
 
 def test_log_has_no_secrets(w):
@@ -149,6 +358,11 @@ def test_open_to_the_world_needs_keys(w):
                              input="listen: 0.0.0.0:0\nproviders: {p: {base_url: http://x/v1}}\n",
                              timeout=10, cwd=w.sluice.folder)
     assert process.returncode == 1 and "keys" in process.stderr, process
+    for address, words in (("0.0.0.0:0", "no keys are required"), ("x:1", "not an address")):
+        process = subprocess.run([SLUICE, "serve", "--config", "-", "--listen", address], text=True,
+                                 input="state: {ledger: off}\n", timeout=10, cwd=w.sluice.folder,
+                                 capture_output=True)
+        assert process.returncode == 1 and words in process.stderr, process
 
 
 def test_term_lets_open_requests_end(w):
@@ -168,6 +382,54 @@ def test_term_lets_open_requests_end(w):
     assert got[0].status == 200 and got[0].whole
     assert other.process.wait(10) == 0
     assert other.rows("SELECT count(*) FROM turns WHERE state = 'done'")[0][0] == 1
+
+
+def test_an_hour_is_not_for_ever(w):
+    other = Sluice(w.config.replace("ledger.db\"}", "ledger.db\", keep: 1h}"))
+    other.turn(other.chat("one"))
+    assert other.stop() == 0
+    alphabet, ms, old = "0123456789ABCDEFGHJKMNPQRSTVWXYZ", int((time.time() - 2 * 86400) * 1000), ""
+    for _ in range(10):
+        old, ms = alphabet[ms % 32] + old, ms // 32
+    db = sqlite3.connect(os.path.join(other.folder, "ledger.db"))
+    db.execute("UPDATE turns SET id = ? || substr(id, 11)", (old,))
+    db.commit()
+    db.close()
+    other.start()
+    end = time.time() + 5
+    try:
+        while other.rows("SELECT id FROM turns"):
+            assert time.time() < end, "a turn of two days ago is kept"
+            time.sleep(0.05)
+    finally:
+        assert other.stop() == 0
+
+
+def test_check_tells_the_line_and_makes_nothing(w):
+    folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+
+    def check(text, name="x.yaml"):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+            f.write(text)
+        done = subprocess.run([SLUICE, "check", name], capture_output=True, text=True, cwd=folder,
+                              timeout=20)
+        return done.returncode, done.stderr
+    provider = "providers: {p: {base_url: http://x/v1}}\n"
+    assert check(provider)[0] == 0 and check("")[0] == 0
+    code, words = check(provider + "models:\n  auto: p/a\nadmin_listen: 127.0.0.1:8080\n"
+                        "state: {ledger: none}\n")
+    assert code == 1 and words.count("error:") == 3, words
+    assert "x.yaml:3:3: error: models.auto" in words and "x.yaml:4:15: error: admin" in words
+    assert "x.yaml:5:17: error: state.ledger" in words and "did you mean 'off'?" in words
+    code, words = check(provider + "price_file: x.yaml\n")
+    assert code == 1 and "x.yaml:2:13: error: price_file: invalid JSON" in words, words
+    for path, code, complaint in ((".", 3, "Is a directory"), ("none.yaml", 3, "No such file")):
+        done = subprocess.run([SLUICE, "check", path], capture_output=True, text=True, cwd=folder)
+        assert done.returncode == code and complaint in done.stderr, done
+    done = subprocess.run([SLUICE, "check", "--json", "--print", "x.yaml"], capture_output=True,
+                          text=True, cwd=folder)
+    assert done.returncode == 2 and "one at a time" in done.stderr and done.stdout == "", done
+    assert os.listdir(folder) == ["x.yaml"]
 
 
 def test_reference_page_is_current(w):

@@ -18,6 +18,7 @@ providers:
     answer_bytes: 1MiB
     timeouts: {first_token: 700ms, between_tokens: 500ms, connect: 1s}
   q: {base_url: "http://127.0.0.1:%d/v1"}
+  hasty: {base_url: "http://127.0.0.1:%d/v1", timeouts: {total: 500ms}}
   dead: {base_url: "http://127.0.0.1:%d/v1"}
 default_provider: p
 models:
@@ -25,13 +26,14 @@ models:
   refused: {is: dead/x, fallback: [q/good]}
   wrong: {is: p/bad-request, fallback: [q/good]}
   locked: {is: p/locked, fallback: [q/good]}
+  late: {is: hasty/late, fallback: [q/slow]}
 retry: {attempts: 2, wait_min: 10ms, wait_max: 20ms, retry_after_max: 1s}
 """
 
 
 def open_world():
     p, q = Provider(), Provider()
-    return SimpleNamespace(p=p, q=q, sluice=Sluice(CONFIG % (p.port, q.port, free_port())))
+    return SimpleNamespace(p=p, q=q, sluice=Sluice(CONFIG % (p.port, q.port, p.port, free_port())))
 
 
 def chat(w, model, **more):
@@ -91,6 +93,25 @@ def test_401_hides_the_providers_words(w):
     assert chat(w, "locked").status == 200  # the fallback has another key
 
 
+def test_key_errors_elsewhere_hide_the_providers_words(w):
+    """In a 200's body, first or later in a stream, or under another status."""
+    said = b'{"error":{"message":"key upstream-secret is bad","%s":"%s"}}'
+    errors = [said % pair for pair in ((b"code", b"invalid_api_key"),
+                                       (b"type", b"authentication_error"),
+                                       (b"type", b"permission_error"), (b"code", b"401"))]
+    for error in errors:
+        w.p.answers["locked3"] = status("200 OK", error)
+        w.p.answers["locked4"] = status("400 Bad", error)
+        w.p.answers["locked5"] = stream(b"data: " + error + b"\n\n")
+        for a in (chat(w, "locked3"), chat(w, "locked4"), chat(w, "locked5", stream=True)):
+            assert a.status == 502 and a.error()["code"] == "upstream_auth", a.body
+            assert b"upstream-secret" not in a.body
+        w.p.answers["locked6"] = stream(delta(b"a"), b"data: " + error + b"\n\n")
+        a = chat(w, "locked6", stream=True)
+        assert json.loads(events_of(a)[-1])["error"]["code"] == "upstream_auth", a.body
+        assert b"upstream-secret" not in a.body
+
+
 def test_fallback(w):
     w.p.answers["down"] = status("500 Down")
     a = chat(w, "safe")
@@ -98,6 +119,28 @@ def test_fallback(w):
     assert [c[2] for c in calls(w, a)] == ["p", "p", "q"]
     a = chat(w, "refused")
     assert a.status == 200 and a.headers["x-sluice-model"] == "q/good"
+
+
+def answers_after(seconds, then):
+    def answer(conn, head, body, n):
+        time.sleep(seconds)
+        return then(conn, head, body, n)
+    return answer
+
+
+def test_fallback_has_its_own_time(w):
+    w.p.answers["late"] = answers_after(1.5, answer_ok)
+    w.q.answers["slow"] = answers_after(0.3, answer_ok)
+    a = chat(w, "late")
+    assert a.status == 200 and a.headers["x-sluice-model"] == "q/slow", a.body
+    assert [c[1:] for c in calls(w, a)] == [("timeout", "hasty"), (None, "q")]
+
+
+def test_tries_of_one_target_share_its_time(w):
+    w.p.answers["late2"] = answers_after(0.35, status("500 Oops"))
+    a = chat(w, "hasty/late2")
+    assert a.status == 504 and a.error()["code"] == "timeout", a.body
+    assert [c[1] for c in calls(w, a)] == ["upstream_unavailable", "timeout"]
 
 
 def test_refused(w):

@@ -67,6 +67,8 @@ def test_keys(w):
     refused(w, w.sluice.chat("fast-model", key="nonsense"), 401, "invalid_api_key")
     refused(w, w.sluice.chat("fast-model", key="sk-sluice-abc-def"), 401, "invalid_api_key")
     refused(w, w.sluice.chat("smart-model"), 403, "forbidden", "smart-model")
+    twice = w.sluice.chat("fast-model", headers={"authorization": "Bearer other-key"})
+    refused(w, twice, 400, "invalid_request", "'Authorization' stands twice")
 
 
 @nothing_upstream
@@ -89,7 +91,8 @@ def test_json(w):
 @nothing_upstream
 def test_duplicate_keys(w):
     for pair in (b'"model":"smart-model"', b'"stream":true,"stream":false',
-                 b'"max_tokens":1,"max_tokens":9', b'"mod\\u0065l":"smart-model"'):
+                 b'"max_tokens":1,"max_tokens":9', b'"mod\\u0065l":"smart-model"',
+                 b'"Model":"smart-model"'):
         body = b'{"model":"fast-model","messages":[],' + pair + b"}"
         refused(w, w.sluice.request("POST", "/v1/chat/completions", body), 400, "duplicate_key")
 

@@ -14,6 +14,12 @@ state: {ledger: "sqlite:@FOLDER@/ledger.db"}
 providers:
   p: {base_url: "http://127.0.0.1:%d/v1", key: upstream-key}
   rough: {base_url: "http://127.0.0.1:%d/v1", key: upstream-key, stream_usage: estimate}
+  listed: {base_url: "http://127.0.0.1:%d/v1", prices: openai}
+  token:
+    base_url: "http://127.0.0.1:%d/v1"
+    key: upstream-token
+    key_header: X-Api-Token
+    headers: {X-Team: ours}
 default_provider: p
 models:
   alias: {is: p/real-name}
@@ -31,7 +37,7 @@ keys:
 
 def open_world():
     p = Provider()
-    return SimpleNamespace(p=p, sluice=Sluice(CONFIG % (p.port, p.port)))
+    return SimpleNamespace(p=p, sluice=Sluice(CONFIG % ((p.port,) * 4)))
 
 
 def post(w, body, path="/v1/chat/completions", headers=None):
@@ -80,6 +86,13 @@ def test_unknown_price_is_null(w):
     assert w.sluice.turn(a)["cost_usd_nanos"] is None
 
 
+def test_listed_prices_are_for_whom_the_list_knows(w):
+    """A server at home may call its model like a famous one."""
+    assert w.sluice.turn(w.sluice.chat("gpt-5-mini"))["cost_usd_nanos"] is None
+    a = w.sluice.chat("listed/gpt-5-mini")
+    assert w.sluice.turn(a)["cost_usd_nanos"] == 8 * 250 + 12 * 25 + 7 * 2000, a.headers
+
+
 def test_params_fill_in_what_is_missing(w):
     body = b'{"model":"tuned","messages":[],"temperature":0}'
     post(w, body)
@@ -110,6 +123,15 @@ def test_headers(w):
     for name in (b"cookie", b"x-sluice-task", b"x-api-key", b"x-forwarded-for"):
         assert header(head, name) is None, name
     assert KEY.encode() not in head
+
+
+def test_the_configurations_headers_replace_the_clients(w):
+    w.sluice.chat("token/x", headers={"x-api-token": "theirs", "X-TEAM": "theirs", "X-Else": "1"})
+    head = sent(w)[0]
+    names = [line.split(b":")[0].lower() for line in head.split(b"\r\n")[1:]]
+    assert len(names) == len(set(names)), head
+    assert header(head, b"x-api-token") == b"upstream-token"
+    assert header(head, b"x-team") == b"ours" and header(head, b"x-else") == b"1"
 
 
 def test_answer_headers(w):

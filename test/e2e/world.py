@@ -60,7 +60,7 @@ class Provider:
         self.answers = {}
         self.seen = []  # (head, body)
         self.counts = {}
-        self.hangups = []  # models whose connection the other side closed
+        self.accepted = 0  # connections
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -69,6 +69,7 @@ class Provider:
                 conn, _ = self.socket.accept()
             except OSError:
                 return
+            self.accepted += 1
             threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
 
     def _serve(self, conn):

@@ -48,7 +48,6 @@ static void problems_check(struct conf_doc *doc, int err)
     buf_fini(&out);
 }
 
-/* All differences but those of secrets, which are printed as "(set)". */
 static void same_check(const struct conf_doc *one, const struct conf_doc *two)
 {
     struct buf out;
@@ -57,14 +56,9 @@ static void same_check(const struct conf_doc *one, const struct conf_doc *two)
     buf_init(&out, OUT_BYTES_MAX);
     int failed = conf_diff(&world_table, one, two, &out, &changes, &restart);
     CHECK(failed == 0);
-    struct str rest = buf_view(&out);
-    while (rest.n) {
-        struct str line = str_cut(&rest, '\n');
-        if (str_find(line, STR(": (changed)")) < 0) {
-            fprintf(stderr, "changed by printing: %.*s\n", STR_ARGS(line));
-            abort();
-        }
-    }
+    if (changes > 0)
+        fprintf(stderr, "changed by printing: %.*s\n", STR_ARGS(buf_view(&out)));
+    CHECK(changes == 0);
     buf_fini(&out);
 }
 
@@ -75,7 +69,7 @@ static void round_check(const struct conf_doc *doc)
     buf_init(&text, OUT_BYTES_MAX);
     int failed = conf_print(&world_table, doc, &text);
     CHECK(failed == 0);
-    int err = conf_load_text(&world_table, "printed", buf_view(&text), &again);
+    int err = conf_load_over(doc, &world_table, "printed", buf_view(&text), &again);
     if (text.n <= 4u * 1024 * 1024 && err != 0) {
         struct buf out;
         buf_init(&out, OUT_BYTES_MAX);

@@ -43,7 +43,15 @@ static void check_edits(struct arena *a, const struct llm_request *r)
     if (r->stream && !r->wants_usage)
         check(openai_edit_ask_usage(r, &edits) == 0);
     check(llm_edit_add(&edits, r->model_at, STR("\"another\"")) == 0);
-    yyjson_val *root = parsed(a, applied(a, &edits, r->body));
+    struct str edited = applied(a, &edits, r->body);
+    if (!parsed(a, r->body)) {
+        /* Half a surrogate pair is JSON that yyjson does not take: it is passed on. */
+        const struct json_scan *scan = NULL;
+        check(str_find(edited, STR("\\ud")) >= 0 || str_find(edited, STR("\\uD")) >= 0);
+        check(json_scan(edited, &scan, NULL) == 0);
+        return;
+    }
+    yyjson_val *root = parsed(a, edited);
     check(root && yyjson_is_obj(root));
     check(str_eq(json_get_str(root, "model"), STR("another")));
     check(yyjson_obj_get(root, "temperature") && yyjson_obj_get(root, "top_k"));
@@ -117,18 +125,17 @@ static void check_cut(struct str data)
     buf_str(&raw, STR("data: "));
     buf_str(&raw, data);
     buf_str(&raw, STR("\n\n"));
-    struct str all = buf_view(&raw);
-    int err = openai_event_without_usage(all, str_head(str_tail(all, 6), data.n), &out);
-    yyjson_val *before = parsed(&a, data);
-    if (err) {
-        check(err == E_UPSTREAM_BODY);
-        check(!yyjson_is_obj(before) || yyjson_obj_size(before) > JSON_MEMBERS_MAX);
-    } else {
+    struct str all = buf_view(&raw), inside = str_head(str_tail(all, 6), data.n);
+    struct openai_facts facts;
+    if (openai_event_read(inside, &facts) == 0 && facts.usage_cut.to > 0) {
+        check(openai_event_without_usage(all, inside, &facts, &out) == 0);
         struct str cut = buf_view(&out);
         check(str_starts(cut, STR("data: ")) && str_ends(cut, STR("\n\n")));
+        yyjson_val *before = parsed(&a, data);
         yyjson_val *after = parsed(&a, str_head(str_tail(cut, 6), cut.n - 8));
-        check(before && after && yyjson_is_obj(after) && !yyjson_obj_get(after, "usage"));
-        check_same_besides(before, after);
+        check(!before || (after && yyjson_is_obj(after) && !yyjson_obj_get(after, "usage")));
+        if (before)
+            check_same_besides(before, after);
     }
     buf_fini(&out);
     buf_fini(&raw);
@@ -152,6 +159,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (event == 0)
         check_facts(&facts);
     check(event == answer || (event == 0 && facts.done));
+    bool done = event == 0 && facts.done;
+    check(openai_stream_event_read(STR("error"), text, &facts) == 0 && facts.has_error);
+    check_facts(&facts);
+    check(openai_stream_event_read(STR("other"), text, &facts) == 0);
+    check(!facts.unread || (!facts.has_error && !facts.done));
+    check(!done || !facts.unread);
+    int named = openai_stream_event_read(STR("message"), text, &facts);
+    check(named == event || (named == 0 && facts.unread));
     check_cut(text);
     return 0;
 }

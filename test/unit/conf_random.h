@@ -121,8 +121,8 @@ static void random_value(struct chance *c, struct buf *out, const struct conf_ro
     case CONF_STR:
         random_text(c, out, true);
         break;
-    case CONF_SECRET: /* as it is printed, so that it survives */
-        buf_str(out, STR("(set)"));
+    case CONF_SECRET:
+        buf_printf(out, "hush%u", chance_below(c, 1000));
         break;
     case CONF_JSON:
         random_json(c, out, 0);

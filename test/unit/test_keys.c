@@ -6,6 +6,8 @@
 #include "api/config.h"
 #include "base_test.h"
 #include "guard/keys.h"
+#include "rt/loop.h"
+#include "rt/task.h"
 
 struct ring {
     struct arena arena;
@@ -171,10 +173,11 @@ static void a_key_allows_its_models(void **state)
 static struct str make(struct ring *r, const char *name, const struct key **ret_key)
 {
     struct str secret = STR_NONE;
-    const struct str models[] = {STR("fast"), STR("lane/*")};
+    struct str models[] = {STR("fast"), STR("lane/*")};
+    const struct key_wish w = {
+        .name = str_from(name), .tenant = STR("shop"), .models = {2, models}, .admin = true};
     fault_clear(&r->f);
-    if (keys_make(r->keys, &r->arena, str_from(name), STR("shop"), models, 2, true, &secret,
-                  ret_key, &r->f) != 0)
+    if (keys_make(r->keys, &r->arena, &w, &secret, ret_key, &r->f) != 0)
         fail_msg("%s", r->f.text);
     return secret;
 }
@@ -299,6 +302,102 @@ static void changes_of_others_are_seen(void **state)
     keys_close(other);
 }
 
+/* ---- looks and changes at the same time ---- */
+
+struct crowd {
+    struct ring *ring;
+    unsigned looks;
+    bool over;
+};
+
+static void look_again_and_again(void *arg)
+{
+    struct crowd *c = arg;
+    while (!c->over) {
+        keys_refresh(c->ring->keys);
+        c->looks++;
+    }
+}
+
+/* The looks under way began before the change, and may end after it. */
+static void holds_through_looks(struct crowd *c, struct str secret, int err)
+{
+    for (unsigned from = c->looks; c->looks < from + 4;) {
+        const struct key *key;
+        assert_int_equal(keys_check(c->ring->keys, secret, &key, NULL), err);
+        assert_int_equal(task_sleep(0), 0);
+    }
+}
+
+static void change_again_and_again(void *arg)
+{
+    struct crowd *c = arg;
+    struct ring *r = c->ring;
+    for (unsigned i = 0; i < 60; i++) {
+        const struct key *made = NULL;
+        struct str secret = make(r, "ci", &made);
+        holds_through_looks(c, secret, 0);
+        assert_int_equal(keys_revoke(r->keys, made->public_part, NULL), 0);
+        holds_through_looks(c, secret, E_KEY_REVOKED);
+    }
+    c->over = true;
+}
+
+static void an_older_look_undoes_no_change(void **state)
+{
+    struct crowd c = {.ring = *state};
+    assert_int_equal(loop_init(), 0);
+    open_ring(c.ring, c.ring->where);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(task_spawn("look", look_again_and_again, &c, NULL), 0);
+    assert_int_equal(task_spawn("change", change_again_and_again, &c, NULL), 0);
+    assert_int_equal(loop_run(), 0);
+    loop_fini();
+}
+
+/* ---- what a key may be ---- */
+
+static void declared_are(const char *text, const char *complaint, unsigned line)
+{
+    struct conf_doc *doc = NULL;
+    if (conf_load_text(&config_table, "test.yaml", str_from(text), &doc) != 0)
+        fail_msg("%s", text);
+    const struct config *c = conf_root(doc);
+    assert_int_equal(keys_settings_check(&c->keys, doc), 0);
+    assert_int_equal(conf_error_count(doc), complaint != NULL);
+    if (complaint && str_find(conf_problem(doc, 0)->text, str_from(complaint)) < 0)
+        fail_msg("%s: %.*s", text, STR_ARGS(conf_problem(doc, 0)->text));
+    if (complaint)
+        assert_int_equal(conf_problem(doc, 0)->line, line);
+    conf_unref(doc);
+}
+
+static void declared_keys_can_be_sent_and_told_apart(void **state)
+{
+    (void)state;
+    declared_are(DECLARED, "begins with 'Bearer '", 5);
+    declared_are("keys: {declared: {a: one, b: two, c: {secret: three}}}", NULL, 0);
+    declared_are("keys:\n  declared:\n    b: twice\n    c: x\n    a:\n      secret: twice\n",
+                 "the secret is that of 'b' too", 6);
+    declared_are("keys:\n  declared:\n    a: ''\n", "the secret is empty", 3);
+    declared_are("keys:\n  declared:\n    a: \"x\\n\"\n", "has a line end", 3);
+    declared_are("keys:\n  declared:\n    a: ' x'\n", "begins or ends with a space", 3);
+    declared_are("keys:\n  declared:\n    \"a\\e[2J\": x\n", "control character", 3);
+    declared_are("keys:\n  declared:\n    a: {secret: x,\n        tenant: ''}\n",
+                 "the tenant's name is empty", 4);
+    declared_are("keys:\n  declared:\n    a: {secret: x, models: [b,\n        '']}\n",
+                 "the model's name is empty", 4);
+    struct buf many;
+    buf_init(&many, 1 << 16);
+    buf_str(&many, STR("keys:\n  declared: {a: {secret: x,\n    models: ["));
+    for (unsigned i = 0; i < 1001; i++)
+        buf_printf(&many, "m%u, ", i);
+    buf_str(&many, STR("]}}\n"));
+    buf_char(&many, '\0');
+    declared_are(many.p, "1001 models; expected at most 1000", 3);
+    buf_fini(&many);
+}
+
 static void copies_last(void **state)
 {
     struct ring *r = *state;
@@ -320,8 +419,8 @@ static void without_a_database_there_are_only_declared_keys(void **state)
     struct str secret;
     const struct key *key;
     open_ring(r, "");
-    assert_int_equal(keys_make(r->keys, &r->arena, STR("a"), STR(""), NULL, 0, false, &secret,
-                               &key, &r->f), E_STORE);
+    const struct key_wish w = {.name = STR("a")};
+    assert_int_equal(keys_make(r->keys, &r->arena, &w, &secret, &key, &r->f), E_STORE);
     assert_non_null(strstr(r->f.text, "state.ledger"));
     assert_int_equal(keys_revoke(r->keys, STR("a"), NULL), E_STORE);
     keys_refresh(r->keys);
@@ -342,6 +441,8 @@ int main(void)
         RING(the_secret_is_kept_nowhere),
         RING(revoked_keys_are_refused),
         RING(changes_of_others_are_seen),
+        RING(an_older_look_undoes_no_change),
+        cmocka_unit_test(declared_keys_can_be_sent_and_told_apart),
         RING(copies_last),
         RING(without_a_database_there_are_only_declared_keys),
     };

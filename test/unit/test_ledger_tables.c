@@ -349,6 +349,10 @@ static void lost_turns_are_counted_where_they_ran(void **state UNUSED)
                      50);
     assert_int_equal(world_ask("SELECT sum(lost) FROM rollups WHERE day = '2026-11-24'"), 150);
     assert_int_equal(world_ask("SELECT sum(turns) + sum(calls) FROM rollups"), 0);
+    /* What they took is not known, and does not look like nothing. */
+    assert_int_equal(world_ask("SELECT count(*) FROM turns WHERE coalesce(cost_usd_nanos, input, "
+                               "cached, cache_write, output, reasoning, bytes_out) IS NOT NULL"),
+                     0);
 }
 
 /* ---- versions ---- */

@@ -146,6 +146,34 @@ static void aliases_and_their_fallbacks(void **state)
     assert_null(s->route.at[0].price);
 }
 
+static const struct price *price_of(struct shop *s, const char *name)
+{
+    resolve(s, name);
+    return s->route.at[0].price;
+}
+
+static void listed_prices_are_for_known_hosts(void **state)
+{
+    struct shop *s = *state;
+    compile_ok(s, "providers:\n"
+                  "  plain: {key: k}\n"
+                  "  openai: {base_url: 'http://127.0.0.1:9001/v1'}\n"
+                  "  mixed: {base_url: ['https://api.openai.com/v1', 'http://127.0.0.1:9001/v1']}\n"
+                  "  mixed2: {base_url: ['http://127.0.0.1/v1', 'https://api.openai.com/v1']}\n"
+                  "  said: {base_url: 'http://127.0.0.1:9001/v1', prices: openai}\n"
+                  "  dear: {key: k, prices: none}\n"
+                  "  router: {base_url: 'https://openrouter.ai/api/v1'}\n"
+                  "prices: {said/gpt-5-mini: {input: 7, output: 8}}\n");
+    assert_non_null(price_of(s, "plain/gpt-5"));
+    assert_non_null(price_of(s, "said/gpt-5"));
+    assert_str(price_of(s, "said/gpt-5-mini")->source, STR("the configuration"));
+    assert_null(price_of(s, "openai/gpt-5"));
+    assert_null(price_of(s, "mixed/gpt-5"));
+    assert_null(price_of(s, "mixed2/gpt-5"));
+    assert_null(price_of(s, "dear/gpt-5"));
+    assert_null(price_of(s, "router/openai/gpt-5"));
+}
+
 static void lanes_are_lists(void **state)
 {
     struct shop *s = *state;
@@ -272,6 +300,9 @@ static void bad_providers_are_complained_of(void **state)
     complains(s, "providers:\n  a:\n    base_url: http://u@x/\n", 3, "user name");
     complains(s, "providers:\n  a: {key: \"a\\nb\"}\n", 2, "header");
     complains(s, "providers:\n  a:\n    key: k\n    headers: {'X y': z}\n", 4, "no header");
+    complains(s, "providers:\n  a:\n    key: k\n    headers: {authorization: z}\n", 4, "itself");
+    complains(s, "providers:\n  a:\n    headers: {X-A: z, x-a: y}\n", 3, "twice");
+    complains(s, "providers:\n  a:\n    headers: {Host: z}\n", 3, "itself");
     complains(s, "providers:\n  a: {kind: recorded}\n", 2, "'file'");
     complains(s, "providers:\n  a: {kind: recorded, file: /no/such}\n", 2, "/no/such");
     /* All that is wrong is said at once. */
@@ -363,21 +394,86 @@ static void providers_are_made_ready(void **state)
     assert_str(p->replicas[1].endpoint->host_header, STR("[::1]:9002"));
     assert_str(p->replicas[1].path, STR(""));
     assert_null(models_provider(s->models, STR("nobody")));
-    /* The heavier one gets two calls for each of the other. */
-    unsigned picked[2] = {0};
-    for (unsigned i = 0; i < 300; i++) {
-        struct replica *r = provider_pick(p, 0);
-        r->endpoint->calls++;
-        picked[r - p->replicas]++;
-    }
-    assert_in_range(picked[0], 199, 201);
+}
+
+/* Of `n` calls, each ended before the next: how many came to the first replica. */
+static unsigned picks(const struct provider *p, unsigned n)
+{
+    unsigned first = 0;
+    for (unsigned i = 0; i < n; i++)
+        first += provider_pick(p, 0) == &p->replicas[0];
+    return first;
+}
+
+static void replicas_share_the_calls(void **state)
+{
+    struct shop *s = *state;
+    compile_ok(s, PROVIDERS);
+    const struct provider *p = models_provider(s->models, STR("home"));
+    struct endpoint *first = p->replicas[0].endpoint, *second = p->replicas[1].endpoint;
+    assert_int_equal(picks(p, 300), 200); /* the heavier one gets two calls for each of the other */
+    assert_int_equal(picks(p, 3), 2); /* in turns, not in bursts */
+    first->calls = 1000000; /* the other one is new: it has nothing to catch up with */
+    assert_int_equal(picks(p, 30), 20);
+    second->under_way = 1;
+    assert_int_equal(picks(p, 10), 10);
+    second->under_way = 0;
+    assert_int_equal(picks(p, 30), 20); /* nor has one that others were asked in place of */
+
     assert_ptr_equal(provider_pick(p, 1), &p->replicas[1]);
     assert_null(provider_pick(p, 3));
-    p->replicas[0].endpoint->under_way = 9;
+    first->under_way = 9;
     assert_ptr_equal(provider_pick(p, 0), &p->replicas[1]);
-    endpoint_failed(p->replicas[1].endpoint);
+    second->under_way = 4; /* 9 for a weight of 2 are more than 4 */
+    assert_ptr_equal(provider_pick(p, 0), &p->replicas[1]);
+    second->under_way = 5;
     assert_ptr_equal(provider_pick(p, 0), &p->replicas[0]);
-    assert_ptr_equal(provider_pick(p, 1), &p->replicas[1]); /* down, but the last one */
+    endpoint_failed(first);
+    assert_ptr_equal(provider_pick(p, 0), &p->replicas[1]);
+    assert_ptr_equal(provider_pick(p, 2), &p->replicas[0]); /* down, but the last one */
+}
+
+static const char *sent_once(const struct http_headers *h, const char *name)
+{
+    if (http_headers_count(h, str_from(name)) != 1)
+        fail_msg("%s stands there %u times", name, http_headers_count(h, str_from(name)));
+    return http_headers_get(h, str_from(name)).p;
+}
+
+static void ours_replace_the_clients_headers(void **state)
+{
+    struct shop *s = *state;
+    compile_ok(s, "providers:\n"
+                  "  keyed: {base_url: 'http://h/v1', key: k, key_header: X-Api-Token,"
+                  " headers: {X-Team: ours}}\n"
+                  "  passing: {base_url: 'http://h/v1', pass_key: on, key_header: X-Api-Token}\n"
+                  "  open: {base_url: 'http://h/v1'}\n");
+    struct http_headers from, h;
+    http_headers_init(&from, &s->arena);
+    assert_int_equal(http_headers_add(&from, STR("x-api-token"), STR("theirs")), 0);
+    assert_int_equal(http_headers_add(&from, STR("x-team"), STR("theirs")), 0);
+    assert_int_equal(http_headers_add(&from, STR("x-else"), STR("theirs")), 0);
+
+    const struct provider *p = models_provider(s->models, STR("keyed"));
+    const struct endpoint *e = p->replicas[0].endpoint;
+    assert_int_equal(provider_headers(p, e, STR("own"), &from, true, &s->arena, &h), 0);
+    assert_string_equal(sent_once(&h, "X-Api-Token"), "k");
+    assert_string_equal(sent_once(&h, "X-Team"), "ours");
+    assert_string_equal(sent_once(&h, "x-else"), "theirs");
+    assert_string_equal(sent_once(&h, "Content-Type"), "application/json");
+    assert_string_equal(sent_once(&h, "Host"), "h");
+
+    p = models_provider(s->models, STR("passing"));
+    assert_int_equal(provider_headers(p, e, STR("own"), &from, false, &s->arena, &h), 0);
+    assert_string_equal(sent_once(&h, "X-Api-Token"), "own");
+    assert_string_equal(sent_once(&h, "X-Team"), "theirs");
+    assert_int_equal(http_headers_count(&h, STR("Content-Type")), 0);
+
+    p = models_provider(s->models, STR("open")); /* nothing of ours: the client's own goes on */
+    assert_int_equal(provider_headers(p, e, STR_NONE, &from, true, &s->arena, &h), 0);
+    assert_string_equal(sent_once(&h, "X-Api-Token"), "theirs");
+    assert_int_equal(provider_headers(p, e, STR_NONE, NULL, true, &s->arena, &h), 0);
+    assert_int_equal(h.n, 3);
 }
 
 static void endpoints_outlast_a_reload(void **state)
@@ -404,6 +500,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SHOP(aliases_and_their_fallbacks),
+        SHOP(listed_prices_are_for_known_hosts),
         SHOP(lanes_are_lists),
         SHOP(outer_params_come_first),
         SHOP(timeouts_come_from_the_nearest_place),
@@ -414,6 +511,8 @@ int main(void)
         SHOP(the_only_provider_is_the_default),
         SHOP(of_several_providers_none_is_the_default),
         SHOP(providers_are_made_ready),
+        SHOP(replicas_share_the_calls),
+        SHOP(ours_replace_the_clients_headers),
         SHOP(endpoints_outlast_a_reload),
     };
     return cmocka_run_group_tests_name("models", tests, NULL, NULL);

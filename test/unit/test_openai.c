@@ -78,10 +78,9 @@ static void usage_without_details(void **state)
 static void a_part_is_never_more_than_its_whole(void **state)
 {
     (void)state;
-    struct openai_facts f = answer(
-        "{\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2,"
-        "\"prompt_tokens_details\":{\"cached_tokens\":9},"
-        "\"completion_tokens_details\":{\"reasoning_tokens\":8}}}");
+    struct openai_facts f = answer("{\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2,"
+                                   "\"prompt_tokens_details\":{\"cached_tokens\":9},"
+                                   "\"completion_tokens_details\":{\"reasoning_tokens\":8}}}");
     assert_tokens(&f.usage, 0, 5, 0, 2);
 }
 
@@ -89,9 +88,17 @@ static void bad_numbers_are_no_usage(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "null", "[]", "\"12\"", "{}", "{\"completion_tokens\":4}", "{\"prompt_tokens\":null}",
-        "{\"prompt_tokens\":-1}", "{\"prompt_tokens\":1.5}", "{\"prompt_tokens\":\"5\"}",
-        "{\"prompt_tokens\":1e3}", "{\"prompt_tokens\":9223372036854775807}",
+        "null",
+        "[]",
+        "\"12\"",
+        "{}",
+        "{\"completion_tokens\":4}",
+        "{\"prompt_tokens\":null}",
+        "{\"prompt_tokens\":-1}",
+        "{\"prompt_tokens\":1.5}",
+        "{\"prompt_tokens\":\"5\"}",
+        "{\"prompt_tokens\":1e3}",
+        "{\"prompt_tokens\":9223372036854775807}",
         "{\"prompt_tokens\":18446744073709551615}",
         "{\"prompt_tokens\":1,\"completion_tokens\":9223372036854775807}",
         "{\"prompt_tokens\":1000000000001}"};
@@ -117,12 +124,15 @@ static void counts_the_bytes_of_what_was_said(void **state)
         const char *body;
         int64_t bytes;
     } all[] = {
-        {"{\"choices\":[{\"message\":{\"content\":\"\xC3\xA4" "bc\"}}]}", 4},
+        {"{\"choices\":[{\"message\":{\"content\":\"\xC3\xA4"
+         "bc\"}}]}",
+         4},
         {"{\"choices\":[{\"message\":{\"content\":null,\"refusal\":\"no\"}}]}", 2},
         {"{\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\",\"content\":\"a\"}}]}", 3},
         {"{\"choices\":[{\"text\":\"abc\"},{\"text\":\"d\\n\"}]}", 5},
         {"{\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":{\"name\":\"f\","
-         "\"arguments\":\"{}\"}},{\"function\":{\"arguments\":\"xyz\"}}]}}]}", 6},
+         "\"arguments\":\"{}\"}},{\"function\":{\"arguments\":\"xyz\"}}]}}]}",
+         6},
         {"{\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}", 0},
         {"{\"choices\":{\"message\":{\"content\":\"abc\"}}}", 0},
         {"{\"choices\":[7,null,{\"delta\":[]}]}", 0},
@@ -133,12 +143,43 @@ static void counts_the_bytes_of_what_was_said(void **state)
             fail_msg("%s", all[i].body);
 }
 
+static void knows_content_from_a_role(void **state)
+{
+    (void)state;
+    static const char *const speaks[] = {
+        "{\"content\":\"a\"}",
+        "{\"role\":\"assistant\",\"content\":\" \"}",
+        "{\"reasoning_content\":\"a\"}",
+        "{\"content\":\"\",\"reasoning\":\"a\"}",
+        "{\"reasoning_details\":[{}]}",
+        "{\"refusal\":\"a\"}",
+        "{\"audio\":{\"data\":\"a\"}}",
+        "{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"\"}}]}"};
+    static const char *const silent[] = {
+        "{}", "{\"role\":\"assistant\"}", "{\"role\":\"assistant\",\"content\":\"\"}", "null",
+        "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[],\"refusal\":null}"};
+    char text[200];
+    for (size_t i = 0; i < ARRAY_LEN(speaks); i++) {
+        snprintf(text, sizeof(text), "{\"choices\":[{\"delta\":{}},{\"delta\":%s}]}", speaks[i]);
+        if (!event(text).speaks)
+            fail_msg("%s", text);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(silent); i++) {
+        snprintf(text, sizeof(text), "{\"choices\":[{\"delta\":%s}],\"x\":\"y\"}", silent[i]);
+        if (event(text).speaks)
+            fail_msg("%s", text);
+    }
+    assert_true(event("{\"choices\":[{\"text\":\"a\"}]}").speaks);
+    assert_false(event("{\"choices\":[{\"text\":\"\"}],\"usage\":{\"prompt_tokens\":1}}").speaks);
+}
+
 static void knows_the_end(void **state)
 {
     (void)state;
     assert_true(event("{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}").finished);
     assert_true(event("{\"choices\":[{\"delta\":{},\"finish_reason\":null},"
-                      "{\"delta\":{},\"finish_reason\":\"length\"}]}").finished);
+                      "{\"delta\":{},\"finish_reason\":\"length\"}]}")
+                    .finished);
     assert_false(event("{\"choices\":[{\"delta\":{},\"finish_reason\":null}]}").finished);
     assert_false(event("{\"finish_reason\":\"stop\"}").finished);
     struct openai_facts f = event(" [DONE]\r");
@@ -161,8 +202,9 @@ static void an_event_is_there_for_its_usage_alone(void **state)
 static void what_is_no_object_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", " ", "null", "[]", "\"a\"", "{", "{\"a\":1}}", "DONE",
-                                      "[DONE", "<html>", "{\"a\":\"\xFF\"}"};
+    static const char *const bad[] = {
+        "",           " ",    "null",  "[]",     "\"a\"",           "{",
+        "{\"a\":1}}", "DONE", "[DONE", "<html>", "{\"a\":\"\xFF\"}"};
     struct openai_facts f;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         assert_int_equal(openai_answer_read(str_from(bad[i]), &f), E_UPSTREAM_BODY);
@@ -180,11 +222,21 @@ static void reads_errors_in_every_form(void **state)
         const char *body, *text;
         int status;
     } all[] = {
-        {"{\"error\":{\"message\":\"slow down\",\"type\":\"requests\",\"code\":429}}",
-         "slow down", 429},
-        {"{\"error\":{\"message\":\"m\",\"code\":\"rate_limit_exceeded\"}}", "m", 0},
-        {"{\"error\":{\"code\":500,\"message\":\"context\",\"type\":\"server_error\"}}",
-         "context", 500},
+        {"{\"error\":{\"message\":\"slow down\",\"type\":\"requests\",\"code\":429}}", "slow down",
+         429},
+        {"{\"error\":{\"message\":\"m\",\"code\":\"rate_limit_exceeded\"}}", "m", 429},
+        {"{\"error\":{\"message\":\"m\",\"code\":\"invalid_api_key\"}}", "m", 401},
+        {"{\"error\":{\"message\":\"m\",\"code\":\"401\"}}", "m", 401},
+        {"{\"error\":{\"message\":\"m\",\"type\":\"authentication_error\"}}", "m", 401},
+        {"{\"error\":{\"message\":\"m\",\"type\":\"permission_error\",\"code\":null}}", "m", 403},
+        {"{\"error\":{\"message\":\"m\",\"code\":7,\"status\":\"PERMISSION_DENIED\"}}", "m", 403},
+        {"{\"error\":{\"message\":\"m\",\"code\":400,\"type\":\"authentication_error\"}}", "m",
+         401},
+        {"{\"error\":{\"message\":\"m\",\"code\":403,\"status\":500}}", "m", 403},
+        {"{\"error\":\"Unauthorized\"}", "Unauthorized", 401},
+        {"{\"error\":{\"message\":\"m\",\"code\":\"4010\"}}", "m", 0},
+        {"{\"error\":{\"code\":500,\"message\":\"context\",\"type\":\"server_error\"}}", "context",
+         500},
         {"{\"error\":{\"message\":\"m\",\"code\":\"x\",\"status\":503}}", "m", 503},
         {"{\"error\":{\"message\":\"m\",\"code\":null,\"status\":\"UNAVAILABLE\"}}", "m", 0},
         {"{\"error\":{\"message\":\"m\",\"code\":200}}", "m", 0},
@@ -203,6 +255,45 @@ static void reads_errors_in_every_form(void **state)
     }
     assert_false(answer("{\"error\":null,\"choices\":[]}").has_error);
     assert_false(answer("{\"choices\":[{\"error\":{\"message\":\"m\"}}]}").has_error);
+}
+
+/* Name, data, and: is it passed on unread, is it an error? */
+static void only_the_protocols_own_events_have_to_be_json(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *data;
+        bool unread, error;
+    } all[] = {
+        {"ping", "what ever", true, false},
+        {"ping", "{\"type\":\"ping\"}", true, false},
+        {"ping", "{\"error\":\"of a ping\"}", true, false},
+        {"ping", "7", true, false},
+        {"", "", true, false},
+        {"message", " ", true, false},
+        {"chunk", "{\"choices\":[]}", false, false},
+        {"chunk", "{\"usage\":null,\"error\":\"m\"}", false, true},
+        {"chunk", "[DONE]", false, false},
+        {"message", "{\"type\":\"ping\"}", false, false},
+        {"message", "{\"error\":\"m\"}", false, true},
+        {"", "{}", false, false},
+        {"error", "", false, true},
+        {"error", "it broke \xFF", false, true},
+        {"error", "{\"error\":{\"message\":\"m\"}}", false, true},
+        {"error", "{\"message\":\"m\",\"code\":429}", false, true},
+    };
+    struct openai_facts f;
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        int err = openai_stream_event_read(str_from(all[i].name), str_from(all[i].data), &f);
+        if (err || f.unread != all[i].unread || f.has_error != all[i].error)
+            fail_msg("%s: %s", all[i].name, all[i].data);
+    }
+    assert_str(f.error_text, STR("m"));
+    assert_int_equal(f.error_status, 429);
+    assert_int_equal(openai_stream_event_read(STR(""), STR("ping"), &f), E_UPSTREAM_BODY);
+    assert_int_equal(openai_stream_event_read(STR("message"), STR("7"), &f), E_UPSTREAM_BODY);
+    assert_int_equal(openai_stream_event_read(STR("chunk"), STR("[DONE]"), &f), 0);
+    assert_true(f.done);
 }
 
 static void writes_errors(void **state)
@@ -231,8 +322,13 @@ static int cut(struct buf *out, const char *data)
     char raw[512];
     snprintf(raw, sizeof(raw), "data: %s\n\n", data);
     buf_clear(out);
-    struct str all = str_from(raw);
-    return openai_event_without_usage(all, str_of(raw + 6, strlen(data)), out);
+    struct str all = str_from(raw), inside = str_of(raw + 6, strlen(data));
+    struct openai_facts facts;
+    int err = openai_event_read(inside, &facts);
+    if (err)
+        return err;
+    return facts.usage_cut.to > 0 ? openai_event_without_usage(all, inside, &facts, out)
+                                  : buf_str(out, all);
 }
 
 static void cuts_usage_with_one_comma(void **state)
@@ -248,9 +344,7 @@ static void cuts_usage_with_one_comma(void **state)
         {"{ \"id\" : 1 ,\n \"usage\" : \"}\" }", "{ \"id\" : 1 }"},
         {"{\"a\":1 , \"usage\" : null , \"b\":2}", "{\"a\":1 , \"b\":2}"},
         {"{\"a\":1,\"us\\u0061ge\":5}", "{\"a\":1}"},
-        {"{\"a\":1,\"usage\":1,\"usage\":2}", "{\"a\":1}"},
-        {"{\"usage\":1,\"usage\":2}", "{}"},
-        {"{\"usage\":1,\"a\":1,\"usage\":2,\"b\":2,\"usage\":3}", "{\"a\":1,\"b\":2}"},
+        {"{\"a\":1,\"usage\":1,\"usage\":2}", "{\"a\":1,\"usage\":1,\"usage\":2}"},
         {"{\"a\":{\"usage\":1},\"Usage\":2}", "{\"a\":{\"usage\":1},\"Usage\":2}"},
         {"{}", "{}"},
     };
@@ -264,6 +358,28 @@ static void cuts_usage_with_one_comma(void **state)
     }
     assert_int_equal(cut(&out, "{\"usage\":"), E_UPSTREAM_BODY);
     assert_int_equal(cut(&out, "[]"), E_UPSTREAM_BODY);
+    buf_fini(&out);
+}
+
+/* The lines of such an event were joined for the reader. */
+static void cuts_usage_out_of_several_lines(void **state)
+{
+    (void)state;
+    static const char *const all[][2] = {
+        {"{\"id\":1,\n\"usage\":null,\n\"b\":2}", "data: {\"id\":1,\ndata: \"b\":2}\n\n"},
+        {"{\"id\":1\n,\"usage\":null\n}", "data: {\"id\":1\ndata: }\n\n"},
+        {"\n{\"usage\":{\n}}\n", "data: \ndata: {}\ndata: \n\n"},
+    };
+    struct buf out;
+    struct openai_facts facts;
+    buf_init(&out, 4096);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        struct str data = str_from(all[i][0]);
+        buf_clear(&out);
+        assert_int_equal(openai_event_read(data, &facts), 0);
+        assert_int_equal(openai_event_without_usage(STR("data: x\n\n"), data, &facts, &out), 0);
+        assert_str(buf_view(&out), str_from(all[i][1]));
+    }
     buf_fini(&out);
 }
 
@@ -323,11 +439,12 @@ static void fixture_stream(struct arena *a, yyjson_val *events, struct openai_fa
         assert_int_equal(openai_event_read(buf_view(&text), &facts), 0);
         facts.error_text = STR_NONE;
         facts_add(sum, &facts);
-        if (facts.has_usage_member) {
+        if (facts.usage_cut.to > 0) {
             struct buf out;
             yyjson_doc *doc = NULL;
             buf_init(&out, 65536);
-            assert_int_equal(openai_event_without_usage(buf_view(&text), buf_view(&text), &out), 0);
+            assert_int_equal(
+                openai_event_without_usage(buf_view(&text), buf_view(&text), &facts, &out), 0);
             assert_int_equal(json_parse(a, buf_view(&out), &doc, NULL), 0);
             assert_null(yyjson_obj_get(yyjson_doc_get_root(doc), "usage"));
             assert_int_equal(yyjson_obj_size(yyjson_doc_get_root(doc)), yyjson_obj_size(e) - 1);
@@ -416,12 +533,15 @@ int main(void)
         cmocka_unit_test(a_part_is_never_more_than_its_whole),
         cmocka_unit_test(bad_numbers_are_no_usage),
         cmocka_unit_test(counts_the_bytes_of_what_was_said),
+        cmocka_unit_test(knows_content_from_a_role),
         cmocka_unit_test(knows_the_end),
         cmocka_unit_test(an_event_is_there_for_its_usage_alone),
         cmocka_unit_test(what_is_no_object_is_refused),
         cmocka_unit_test(reads_errors_in_every_form),
+        cmocka_unit_test(only_the_protocols_own_events_have_to_be_json),
         cmocka_unit_test(writes_errors),
         cmocka_unit_test(cuts_usage_with_one_comma),
+        cmocka_unit_test(cuts_usage_out_of_several_lines),
         cmocka_unit_test(cutting_tells_when_there_is_no_room),
         cmocka_unit_test(recorded_exchanges_say_what_is_expected),
     };

@@ -142,11 +142,24 @@ static void load(struct shelf *s, const struct conf_map *own, const char *file_t
         fail_msg("%s", f.text);
 }
 
+static const struct price *find(struct shelf *s, const char *provider, const char *listed,
+                                const char *model)
+{
+    return prices_find(s->prices, &s->arena, str_from(provider), str_from(listed),
+                       str_from(model));
+}
+
+static int64_t input_listed(struct shelf *s, const char *provider, const char *listed,
+                            const char *model)
+{
+    const struct price *p = find(s, provider, listed, model);
+    return p ? p->input : -2;
+}
+
+/* Of a provider that the shipped list is not known to have. */
 static int64_t input_of(struct shelf *s, const char *provider, const char *model)
 {
-    const struct price *p =
-        prices_find(s->prices, &s->arena, str_from(provider), str_from(model));
-    return p ? p->input : -2;
+    return input_listed(s, provider, "", model);
 }
 
 static void the_shipped_list_is_in_the_program(void **state)
@@ -155,16 +168,31 @@ static void the_shipped_list_is_in_the_program(void **state)
     load(s, NULL, NULL);
     assert_true(prices_count(s->prices) > 1000);
     assert_int_equal(prices_date(s->prices).n, 10);
-    const struct price *p = prices_find(s->prices, &s->arena, STR("openai"), STR("gpt-5-mini"));
+    const struct price *p = find(s, "mine", "openai", "gpt-5-mini");
     assert_non_null(p);
     assert_str(p->name, STR("openai/gpt-5-mini"));
     assert_int_equal(p->input, 250000000);
     assert_int_equal(p->output, 2000000000);
     assert_true(str_find(p->source, STR("unconfirmed")) > 0);
-    /* Of a provider that the list does not know, by the model's own name. */
-    assert_int_equal(input_of(s, "mine", "gpt-5-mini"), 250000000);
-    assert_int_equal(input_of(s, "mine", "no such model"), -2);
-    assert_int_equal(input_of(s, "mine", ""), -2);
+    assert_int_equal(input_listed(s, "mine", "openai", "gpt-5-mini-2031-01-02"), 250000000);
+    assert_int_equal(input_listed(s, "mine", "openai", "no such model"), -2);
+    assert_int_equal(input_listed(s, "mine", "openai", ""), -2);
+}
+
+/* Anybody may serve a model under a famous name, and be called like its maker. */
+static void the_shipped_list_is_for_whom_it_knows(void **state)
+{
+    struct shelf *s = *state;
+    load(s, NULL, NULL);
+    assert_int_equal(input_of(s, "home", "gpt-5-mini"), -2);
+    assert_int_equal(input_of(s, "openai", "gpt-5-mini"), -2);
+    assert_int_equal(input_of(s, "router", "openai/gpt-5-mini"), -2);
+    assert_int_equal(input_listed(s, "openai", "none", "gpt-5-mini"), -2);
+    assert_str(prices_listed(STR("API.openai.com")), STR("openai"));
+    assert_str(prices_listed(STR("api.together.xyz")), STR("together"));
+    assert_null(prices_listed(STR("127.0.0.1")).p);
+    assert_null(prices_listed(STR("api.openai.com.example.org")).p);
+    assert_null(prices_listed(STR("openrouter.ai")).p);
 }
 
 static void dates_are_taken_off(void **state)
@@ -189,19 +217,21 @@ static void the_users_rows_come_first(void **state)
     load(s, &own, "{ \"models\" : {\n \"own\":{\"input\":30},\n \"p/own\": {\"input\":31},"
                   "\"filed\":{\"input\":32,\"note\":\"a } \\\" { b\",\"over\":[{\"tokens\":9,"
                   "\"input\":33}],\"output\":34} ,\"gpt-5-mini\":{\"input\":35} } }");
-    assert_int_equal(input_of(s, "openai", "gpt-5-mini"), 1);
+    assert_int_equal(input_listed(s, "openai", "openai", "gpt-5-mini"), 1);
+    assert_int_equal(input_listed(s, "mine", "openai", "gpt-5-mini"), 1);
     /* Also before names of the shipped list that fit better: whoever wrote a row meant it. */
-    assert_int_equal(input_of(s, "openai", "gpt-5-mini-2025-08-07"), 1);
+    assert_int_equal(input_listed(s, "openai", "openai", "gpt-5-mini-2025-08-07"), 1);
     assert_int_equal(input_of(s, "else", "gpt-5-mini"), 35);
+    assert_int_equal(input_listed(s, "p", "openai", "own"), 3);
     assert_int_equal(input_of(s, "p", "own"), 3);
     assert_int_equal(input_of(s, "q", "own"), 3);
-    const struct price *p = prices_find(s->prices, &s->arena, STR("q"), STR("own"));
+    const struct price *p = find(s, "q", "", "own");
     assert_int_equal(p->cached, 4);
     assert_int_equal(p->cache_write, 5);
     assert_int_equal(p->output, 6);
     assert_int_equal(p->reasoning, 7);
     assert_str(p->source, STR("the configuration"));
-    p = prices_find(s->prices, &s->arena, STR("q"), STR("filed"));
+    p = find(s, "q", "", "filed");
     assert_int_equal(p->output, 34);
     assert_int_equal(p->long_tokens, 9);
     assert_int_equal(p->long_input, 33);
@@ -215,8 +245,7 @@ static void each_shipped_row_can_be_read(void **state)
 {
     struct shelf *s = *state;
     load(s, NULL, NULL);
-    const struct price *p =
-        prices_find(s->prices, &s->arena, STR("azure"), STR("gpt-5.4"));
+    const struct price *p = find(s, "mine", "azure", "gpt-5.4");
     assert_non_null(p);
     assert_int_equal(p->long_tokens, 272000);
     assert_int_equal(p->input, 2500000000);
@@ -257,6 +286,7 @@ int main(void)
         cmocka_unit_test(large_sums_do_not_wrap),
         cmocka_unit_test(long_prompts_cost_more),
         SHELF(the_shipped_list_is_in_the_program),
+        SHELF(the_shipped_list_is_for_whom_it_knows),
         SHELF(dates_are_taken_off),
         SHELF(the_users_rows_come_first),
         SHELF(each_shipped_row_can_be_read),

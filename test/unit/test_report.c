@@ -241,6 +241,35 @@ static void an_unknown_cost_is_no_zero(void **state UNUSED)
     out_has("llama,1,0,0,0,1,100,20,3,40,5,1,,0,1,");
 }
 
+/* The provider of a lost turn may have answered, and will bill that. */
+static void a_lost_turn_costs_nobody_knows_what(void **state UNUSED)
+{
+    struct ledger_call c[3];
+    struct ledger_turn t[3] = {turn_of(&c[0], "llama", 0, 0), turn_of(&c[1], "gpt-5", 0, 0),
+                               turn_of(&c[2], "gpt-5", 2000000000, 0)};
+    for (unsigned i = 0; i < 2; i++) {
+        struct ledger_call target = c[i];
+        t[i] = world_running(&target);
+        t[i].model = c[i].model;
+    }
+    struct ledger_tables *dying = world_tables(rows_open, NULL);
+    assert_int_equal(world_write(dying, t, 3), 0);
+    ledger_tables_close(dying);
+    ledger_tables_close(world_tables(rows_open, NULL)); /* finds them */
+    assert_int_equal(report("--db", world_url, NULL), EXIT_DONE);
+    out_has("unknown"); /* llama's */
+    out_has("2.00 +?");
+    out_has("2 turns were under way when their sluice died");
+    out_has_not("0.00 ");
+    assert_int_equal(report("--db", world_url, "--json", NULL), EXIT_DONE);
+    out_has("{\"model\":\"llama\",\"turns\":0,\"errors\":0,\"hung_up\":0,\"lost\":1,");
+    out_has("\"cost_usd\":null,\"priced_cost_usd\":0,\"unpriced_calls\":0");
+    out_has("\"cost_usd\":null,\"priced_cost_usd\":2,\"unpriced_calls\":0");
+    assert_int_equal(report("--db", world_url, "--turns", "3", "--json", NULL), EXIT_DONE);
+    out_has("\"input\":null,");
+    out_has("\"cost_usd\":null,");
+}
+
 static void nothing_yet_is_said_kindly(void **state UNUSED)
 {
     assert_int_equal(report("--db", world_url, NULL), EXIT_DONE);
@@ -388,6 +417,7 @@ int main(void)
         CASE(a_turn_stands_under_each_of_its_tags),
         CASE(json_is_whole),
         CASE(an_unknown_cost_is_no_zero),
+        CASE(a_lost_turn_costs_nobody_knows_what),
         CASE(nothing_yet_is_said_kindly),
         CASE(the_last_turns_come_first),
         CASE(one_turn_is_shown_with_its_calls),

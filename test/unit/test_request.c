@@ -188,6 +188,35 @@ static void refuses_deciding_keys_twice(void **state)
     read_ok(x, STR("{\"model\":\"a\",\"user\":1,\"user\":2,\"messages\":[]}"));
 }
 
+/* Servers in Go take "Model" for "model", and a long s or a Kelvin sign for an s or a k. */
+static void refuses_other_spellings_beside_deciding_keys(void **state)
+{
+    struct reading *x = *state;
+    static const char *const twice[] = {
+        "{\"model\":\"a\",\"Model\":\"b\",\"messages\":[]}",
+        "{\"MODEL\":\"a\",\"messages\":[],\"model\":\"b\"}",
+        "{\"model\":\"a\",\"messages\":[],\"me\\u017f\\u017fages\":[]}",
+        "{\"model\":\"a\",\"messages\":[],\"\\u017ftream\":true,\"stream\":false}",
+        "{\"model\":\"a\",\"messages\":[],\"max_tokens\":1,\"max_to\\u212aens\":9}",
+        "{\"model\":\"a\",\"messages\":[],\"max_tokens\":1,\"Max_to\xE2\x84\xAA\x65n\xC5\xBF\":9}",
+        "{\"model\":\"a\",\"messages\":[],\"N\":1,\"n\":9}",
+        "{\"model\":\"a\",\"messages\":[],\"Max_Tokens\":1,\"MAX_TOKENS\":9}",
+        "{\"model\":\"a\",\"messages\":[],\"tools\":[],\"tool\\u017f\":[]}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(twice); i++)
+        if (read_as(x, OP_CHAT, str_from(twice[i])) != E_DUPLICATE_KEY)
+            fail_msg("not refused: %s", twice[i]);
+    assert_int_equal(read_as(x, OP_CHAT, str_from(twice[0])), E_DUPLICATE_KEY);
+    assert_non_null(strstr(x->f.text, "'model' stands twice in the request (case does not count)"));
+    static const char *const others[] = {
+        "{\"model\":\"a\",\"models\":1,\"mode\":1,\"\":1,\"Modem\":1,\"messages\":[]}",
+        "{\"model\":\"a\",\"m\\u00f6del\":1,\"tool\":1,\"tools\":[],\"messages\":[]}",
+        "{\"model\":\"a\",\"n\":1,\"N \":1,\"User\":1,\"user\":1,\"messages\":[]}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        read_ok(x, str_from(others[i]));
+}
+
 /* ---- edits ---- */
 
 static void edits_stay_sorted_and_have_a_limit(void **state)
@@ -418,6 +447,7 @@ int main(void)
         TEST(each_operation_needs_its_own),
         TEST(refuses_with_the_members_name),
         TEST(refuses_deciding_keys_twice),
+        TEST(refuses_other_spellings_beside_deciding_keys),
         TEST(edits_stay_sorted_and_have_a_limit),
         TEST(asks_for_usage_in_every_form),
         TEST(adds_only_parameters_that_are_absent),

@@ -44,9 +44,38 @@ static void unknown_kinds_are_refused_with_what_is_known(void **state UNUSED)
         struct rows_store *s = NULL;
         struct fault f = {0};
         assert_int_equal(rows_open(str_from(wrong[i]), false, &s, &f), E_CONFIG);
-        assert_non_null(strstr(fault_text(&f), "sqlite:PATH"));
+        assert_non_null(strstr(fault_text(&f), i == 1 ? "'sqlite:sluice.db'" : "sqlite:PATH"));
         assert_null(s);
+        fault_clear(&f);
+        assert_int_equal(rows_check(str_from(wrong[i]), &f), E_CONFIG);
     }
+    struct fault f = {0};
+    assert_int_equal(rows_check(STR("Sqlit:a/b"), &f), E_CONFIG);
+    assert_non_null(strstr(fault_text(&f), "did you mean 'sqlite:a/b'?"));
+}
+
+static void a_look_says_what_is_in_the_way_and_makes_nothing(void **state UNUSED)
+{
+    static const struct {
+        const char *where, *says;
+    } rows[] = {{"sqlite:/nowhere/at/all.db", "there is no folder /nowhere/at"},
+                {"sqlite:/tmp", "/tmp is a folder"},
+                {"sqlite:/nowhere/", "names a folder"},
+                {"sqlite:/etc/passwd/x", "/etc/passwd is no folder"},
+                {"sqlite::memory:", "in memory"}};
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fault f = {0};
+        assert_int_equal(rows_check(str_from(rows[i].where), &f), E_CONFIG);
+        if (!strstr(fault_text(&f), rows[i].says))
+            fail_msg("%s: %s", rows[i].where, fault_text(&f));
+    }
+    assert_int_equal(rows_check(STR("sqlite:of-no-folder.db"), NULL), 0);
+    assert_int_equal(rows_check(file_fresh(), NULL), 0);
+    assert_int_not_equal(access(path, F_OK), 0);
+    struct rows_store *s = NULL;
+    assert_int_equal(rows_open(str_from(url), false, &s, NULL), 0);
+    assert_int_equal(rows_check(str_from(url), NULL), 0);
+    rows_close(s);
 }
 
 static void a_new_file_is_its_owners_alone(void **state UNUSED)
@@ -215,6 +244,7 @@ int main(int argc, char **argv)
     const struct rows_subject wrapped = {faulty_open, file_fresh, true};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unknown_kinds_are_refused_with_what_is_known),
+        cmocka_unit_test(a_look_says_what_is_in_the_way_and_makes_nothing),
         cmocka_unit_test(a_new_file_is_its_owners_alone),
         cmocka_unit_test(a_file_that_is_no_database_is_left_alone),
         cmocka_unit_test(a_folder_that_is_not_there_is_named),

@@ -207,6 +207,26 @@ static unsigned naive_distance(struct str a, struct str b)
     return best;
 }
 
+static void texts_have_no_control_characters(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"", "a b", "caf\xc3\xa9", "\xc2\xa0", "\xf0\x9f\x98\x80",
+                                        "~"};
+    static const char *const others[] = {"a\n",
+                                         "\x1b[2J",
+                                         "\x7f",
+                                         "\xc2\x9b"
+                                         "2J",
+                                         "\xff",
+                                         "\xc3",
+                                         "\t"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        assert_true(str_is_text(str_from(texts[i])));
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        assert_false(str_is_text(str_from(others[i])));
+    assert_false(str_is_text(str_of("", 1)));
+}
+
 static void distances(void **state)
 {
     (void)state;
@@ -271,6 +291,7 @@ int main(void)
         cmocka_unit_test(cuts),
         cmocka_unit_test(numbers),
         cmocka_unit_test(utf8_lengths),
+        cmocka_unit_test(texts_have_no_control_characters),
         cmocka_unit_test(heads_keep_characters_whole),
         cmocka_unit_test(distances),
         cmocka_unit_test(distance_has_a_ceiling),

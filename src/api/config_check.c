@@ -1,0 +1,244 @@
+/*
+ * config_check.c: what is wrong with a configuration beyond single settings: what the tables cannot
+ * say, and what spans modules. Providers and the names behind aliases are models_compile's.
+ */
+#include "api/config.h"
+#include "conf/file.h"
+#include "net/listener.h"
+#include "store/rows.h"
+
+#define KEEP_BYTES_LEAST (1024 * 1024)
+#define NAME_BYTES_MAX   256 /* as requests may name a model */
+
+bool config_has_ledger(const struct config *c)
+{
+    return c->state.ledger.n > 0 && !str_eq(c->state.ledger, STR("off"));
+}
+
+/* ---- listeners ---- */
+
+static bool listener_is_good(const struct str *address, struct conf_doc *doc)
+{
+    struct fault f = {0};
+    int err = listener_check(address->p, &f);
+    if (!err && str_starts(*address, STR("unix:")))
+        err = file_folder_check(str_tail(*address, 5), &f);
+    if (err)
+        conf_complain(doc, address, "%s", fault_text(&f));
+    return !err;
+}
+
+/* Rule 13: without keys only this machine may ask. */
+static void listeners_check(const struct config *c, struct conf_doc *doc)
+{
+    bool good = listener_is_good(&c->listen, doc);
+    if (good && !c->keys.require && !listener_is_loopback(c->listen.p))
+        conf_complain(doc, &c->listen,
+                      "%.*s is open to others, but no keys are required; set keys: {require: true} "
+                      "or listen on 127.0.0.1",
+                      STR_ARGS(c->listen));
+    if (!c->admin_listen.p)
+        return;
+    if (listener_is_good(&c->admin_listen, doc) && good &&
+        listener_clashes(c->admin_listen.p, c->listen.p))
+        conf_complain(doc, &c->admin_listen,
+                      "%.*s is taken by clients (listen: %.*s); expected another port, or no "
+                      "admin_listen",
+                      STR_ARGS(c->admin_listen), STR_ARGS(c->listen));
+}
+
+/* A Host header is compared without its port, so a name with more in it would never be met. */
+static void hosts_check(const struct conf_strs *hosts, struct conf_doc *doc)
+{
+    for (unsigned i = 0; i < hosts->n; i++) {
+        struct str rest = hosts->at[i];
+        ptrdiff_t scheme = str_find(rest, STR("://"));
+        if (scheme >= 0)
+            rest = str_tail(rest, (size_t)scheme + 3);
+        bool address = str_starts(rest, STR("["));
+        rest = str_tail(rest, address);
+        struct str name = str_cut(&rest, address ? ']' : '/');
+        struct str port = name;
+        struct str bare = str_cut(&port, ':');
+        if (!address && port.p && str_find(port, STR(":")) < 0) /* one colon: not of an IPv6 */
+            name = bare;
+        bool odd = name.n == 0 || !str_is_text(name) || str_find(name, STR("*")) >= 0 ||
+                   str_find(name, STR(" ")) >= 0;
+        if (odd)
+            conf_complain(doc, &hosts->at[i], "expected the name of a host, such as gateway.lan");
+        else if (!str_eq(name, hosts->at[i]))
+            conf_complain(doc, &hosts->at[i],
+                          "expected a name without scheme, brackets and port; did you mean '%.*s'?",
+                          STR_ARGS(name));
+    }
+}
+
+/* ---- what is kept, and where ---- */
+
+static void ledger_check(const struct str *ledger, struct conf_doc *doc)
+{
+    static const char *const offs[] = {"off", "", "none", "no", "false"};
+    struct fault f = {0};
+    bool off = false;
+    for (unsigned i = 0; i < ARRAY_LEN(offs); i++)
+        off = off || str_eq_nocase(*ledger, str_from(offs[i]));
+    if (!off && rows_check(*ledger, &f) != 0)
+        conf_complain(doc, ledger, "%s", fault_text(&f));
+    else if (off && !str_eq(*ledger, STR("off")))
+        conf_complain(doc, ledger, "'%.*s' names no database; did you mean 'off'?",
+                      STR_ARGS(*ledger));
+}
+
+static void state_check(const struct config *c, struct conf_doc *doc)
+{
+    const struct state_settings *s = &c->state;
+    struct fault f = {0};
+    ledger_check(&s->ledger, doc);
+    if (s->keep_bytes > 0 && s->keep_bytes < KEEP_BYTES_LEAST)
+        conf_complain(doc, &s->keep_bytes,
+                      "is less than an empty database takes, so no turn would stay; expected 1MiB "
+                      "or more, or 0 for no limit");
+    if (c->log.file.n > 0 && file_place_check(c->log.file, &f) != 0)
+        conf_complain(doc, &c->log.file, "%s", fault_text(&f));
+}
+
+/* ---- names ---- */
+
+/* Why nobody could ask for this name; NULL: they can. */
+static const char *name_wrong(struct str s)
+{
+    if (s.n == 0)
+        return "is empty";
+    if (s.n > NAME_BYTES_MAX)
+        return "is longer than 256 bytes";
+    if (!str_is_text(s))
+        return "has a control character in it";
+    if (str_find(s, STR(" ")) >= 0 || str_find(s, STR(",")) >= 0)
+        return "has a space or a comma in it";
+    return str_find(s, STR("*")) >= 0 ? "has a star in it, and a name stands for itself only"
+                                      : NULL;
+}
+
+/* The provider whose models a name that begins so would hide; STR_NONE: none. */
+static struct str hidden_provider(const struct conf_map *providers, struct str name)
+{
+    struct str rest = name, first = str_cut(&rest, '/');
+    for (unsigned i = 0; rest.p && i < providers->n; i++)
+        if (str_eq(providers->name[i], first))
+            return first;
+    return STR_NONE;
+}
+
+/* Whether it leads anywhere, models_compile says; here, whether a header and a log can carry it. */
+static void target_check(const struct str *is, struct conf_doc *doc)
+{
+    if (!str_is_text(*is))
+        conf_complain(doc, is, "has a control character in it; expected provider/model");
+}
+
+static void alias_check(const struct config *c, const struct str *name,
+                        const struct model_settings *s, struct conf_doc *doc)
+{
+    target_check(&s->is, doc);
+    for (unsigned i = 0; i < s->fallback.n; i++)
+        target_check(&s->fallback.at[i], doc);
+    const char *wrong = name_wrong(*name);
+    struct str hidden = hidden_provider(&c->models.providers, *name);
+    if (wrong)
+        conf_complain(doc, name, "the name %s; expected one such as fast", wrong);
+    else if (str_eq(*name, STR("auto")))
+        conf_complain(doc, name,
+                      "this name is reserved for routing by difficulty; expected another");
+    else if (str_starts(*name, STR("lane/")))
+        conf_complain(
+            doc, name,
+            "names that begin with lane/ are those of 'lanes'; expected another, or '%.*s' "
+            "there",
+            STR_ARGS(str_tail(*name, 5)));
+    else if (hidden.n > 0)
+        conf_complain(doc, name,
+                      "this name would hide a model of provider '%.*s'; expected one that does not "
+                      "begin with '%.*s/'",
+                      STR_ARGS(hidden), STR_ARGS(hidden));
+}
+
+static void lane_check(const struct str *name, const struct conf_list *items, struct conf_doc *doc)
+{
+    for (unsigned i = 0; i < items->n; i++)
+        target_check(&((const struct lane_item_settings *)items->at)[i].is, doc);
+    const char *wrong = name_wrong(*name);
+    if (!wrong && str_find(*name, STR("/")) >= 0)
+        wrong = "has a '/' in it";
+    if (wrong)
+        conf_complain(doc, name, "the lane's name %s; expected one such as cheap", wrong);
+    if (items->n == 0)
+        conf_complain(doc, name, "a lane without models; expected a list such as [fast]");
+}
+
+/* What follows base_url: it has to make a request line, and words in braces are ours. */
+static void path_check(const struct str *path, struct conf_doc *doc)
+{
+    const struct str words[] = {STR("{operation}"), STR("{model}")};
+    bool odd = path->n > 0 && path->p[0] != '/';
+    for (size_t i = 0; i < path->n; i++)
+        odd = odd || (unsigned char)path->p[i] <= ' ' || (unsigned char)path->p[i] >= 127;
+    if (odd)
+        conf_complain(doc, path, "expected a path that begins with '/', in ASCII without spaces");
+    struct str rest = *path;
+    for (ptrdiff_t at; (at = str_find(rest, STR("{"))) >= 0; rest = str_tail(rest, 1)) {
+        rest = str_tail(rest, (size_t)at);
+        if (str_starts(rest, words[0]) || str_starts(rest, words[1]))
+            continue;
+        struct str word = str_head(rest, (size_t)(str_find(rest, STR("}")) + 1));
+        struct str near = str_nearest(word, words, ARRAY_LEN(words));
+        conf_complain(doc, path, "'%.*s' is not known; expected {operation} or {model}%s%.*s%s",
+                      STR_ARGS(str_head(word.n ? word : rest, 40)),
+                      near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
+    }
+}
+
+static void provider_check(const struct str *name, const struct provider_settings *s,
+                           struct conf_doc *doc)
+{
+    static const char *const ours[] = {"Host",       "Content-Length", "Transfer-Encoding",
+                                       "Connection", "Content-Type",   "Accept-Encoding"};
+    const char *wrong = name_wrong(*name);
+    if (!wrong && str_eq(*name, STR("none")))
+        wrong = "is what default_provider says for nobody";
+    if (wrong)
+        conf_complain(doc, name, "the provider's name %s; expected another", wrong);
+    path_check(&s->path, doc);
+    for (unsigned i = 0; i < s->headers.n; i++)
+        for (unsigned k = 0; k < ARRAY_LEN(ours); k++)
+            if (str_eq_nocase(s->headers.name[i], str_from(ours[k])))
+                conf_complain(doc, &s->headers.name[i], "sluice sends this header itself");
+    if (s->file.n > 0 && file_is_folder(s->file))
+        conf_complain(doc, &s->file, "%.*s is a folder; expected a file", STR_ARGS(s->file));
+}
+
+static void names_check(const struct config *c, struct conf_doc *doc)
+{
+    const struct models_settings *m = &c->models;
+    for (unsigned i = 0; i < m->providers.n; i++)
+        provider_check(&m->providers.name[i],
+                       &((const struct provider_settings *)m->providers.at)[i], doc);
+    for (unsigned i = 0; i < m->models.n; i++)
+        alias_check(c, &m->models.name[i], &((const struct model_settings *)m->models.at)[i], doc);
+    for (unsigned i = 0; i < m->lanes.n; i++)
+        lane_check(&m->lanes.name[i], &((const struct conf_list *)m->lanes.at)[i], doc);
+    if (m->providers.n == 0)
+        conf_warn(doc, NULL, "there is no provider, so no request can be answered");
+}
+
+int config_check(const struct config *c, struct conf_doc *doc)
+{
+    listeners_check(c, doc);
+    hosts_check(&c->hosts, doc);
+    state_check(c, doc);
+    names_check(c, doc);
+    if (c->keys.require && c->keys.declared.n == 0 && !config_has_ledger(c))
+        conf_complain(doc, &c->keys.require,
+                      "keys are required, but none is declared, and without state.ledger none can "
+                      "be made");
+    return keys_settings_check(&c->keys, doc);
+}
