@@ -39,9 +39,11 @@ int provider_headers(const struct provider *p, const struct endpoint *e, struct 
         err = http_headers_add(h, passed, pass_key);
     for (unsigned i = 0; !err && i < p->headers.n; i++)
         err = http_headers_append(h, p->headers.at[i]);
-    for (unsigned i = 0; !err && from && i < from->n; i++)
-        if (!str_eq_nocase(from->at[i].name, passed) && !http_headers_has(&p->headers, &from->at[i]))
-            err = http_headers_append(h, from->at[i]);
+    for (unsigned i = 0; !err && from && i < from->n; i++) {
+        const struct http_header *f = &from->at[i];
+        if (!str_eq_nocase(f->name, passed) && !http_headers_has(&p->headers, f))
+            err = http_headers_append(h, *f);
+    }
     return err;
 }
 
