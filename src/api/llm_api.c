@@ -21,11 +21,11 @@
 struct ask {
     struct llm_sink sink; /* first: the call knows only this */
     struct visit *v;
-    struct turn turn;
     struct llm_request request;
     struct http_headers headers;
     char *body;
     struct task *task;
+    struct turn turn; /* last: turn_begin clears it */
 };
 
 /* ---- the way back ---- */
@@ -297,11 +297,9 @@ static void ask_run(struct visit *v, enum llm_op op, const char *api)
         visit_error(v, E_MEMORY);
         return;
     }
+    memset(a, 0, offsetof(struct ask, turn));
     a->sink = (struct llm_sink){.begin = sink_begin, .events = sink_events};
     a->v = v;
-    a->request = (struct llm_request){.body = STR_NONE};
-    a->headers = (struct http_headers){.at = NULL};
-    a->body = NULL;
     a->task = task_self();
     struct turn *t = &a->turn;
     turn_begin(t, &v->gateway->house, v->x->arena, v->x->began_us);

@@ -162,7 +162,7 @@ static bool path_matches(const struct route_row *r, struct str path, struct str 
     *ret_rest = str_tail(path, pattern.n);
     /* "/v1/files*" is /v1/files and /v1/files/..., not /v1/filesystem */
     return pattern.p[pattern.n - 1] == '/' ? ret_rest->n > 0
-                                       : ret_rest->n == 0 || ret_rest->p[0] == '/';
+                                           : ret_rest->n == 0 || ret_rest->p[0] == '/';
 }
 
 static bool method_matches(const struct route_row *r, enum http_method m)

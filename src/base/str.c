@@ -101,19 +101,23 @@ struct str str_cut(struct str *rest, char sep)
     return str_head(all, n);
 }
 
+#define DIGITS_THAT_FIT 19 /* into 64 bits, whatever they are */
+
 bool str_to_u64(struct str s, uint64_t max, uint64_t *ret_value)
 {
+    uint64_t value = 0;
     if (s.n == 0)
         return false;
-    uint64_t value = 0;
     for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9')
+        unsigned digit = (unsigned char)s.p[i] - (unsigned)'0';
+        if (digit > 9)
             return false;
-        uint64_t digit = (uint64_t)(s.p[i] - '0');
-        if (__builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, digit, &value) || value > max)
+        if (UNLIKELY(i >= DIGITS_THAT_FIT) && value > (UINT64_MAX - digit) / 10)
             return false;
+        value = value * 10 + digit;
     }
+    if (value > max)
+        return false;
     *ret_value = value;
     return true;
 }

@@ -26,7 +26,7 @@ int provider_headers(const struct provider *p, const struct endpoint *e, struct 
                      const struct http_headers *from, bool json, struct arena *arena,
                      struct http_headers *h)
 {
-    struct http_header passed = {STR_NONE, pass_key, FIELD_OTHER};
+    struct str passed = p->key_value.n || !pass_key.n ? STR_NONE : p->key_header;
     http_headers_init(h, arena);
     int err = http_headers_reserve(h, 4 + p->headers.n + (from ? from->n : 0));
     if (!err)
@@ -35,18 +35,14 @@ int provider_headers(const struct provider *p, const struct endpoint *e, struct 
         err = http_headers_append(h, is_json);
     if (!err)
         err = http_headers_append(h, no_coding);
-    if (!err && pass_key.n && !p->key_value.n) { /* good: it was parsed */
-        passed.name = p->key_header;
-        passed.field = http_field_of(passed.name);
-        err = http_headers_append(h, passed);
-    }
+    if (!err && passed.n)
+        err = http_headers_add(h, passed, pass_key);
     for (unsigned i = 0; !err && i < p->headers.n; i++)
         err = http_headers_append(h, p->headers.at[i]);
     for (unsigned i = 0; !err && from && i < from->n; i++) {
-        const struct http_header *theirs = &from->at[i];
-        bool replaced = passed.name.n && str_eq_nocase(theirs->name, passed.name);
-        if (!replaced && !http_headers_has(&p->headers, theirs))
-            err = http_headers_append(h, *theirs);
+        const struct http_header *f = &from->at[i];
+        if (!str_eq_nocase(f->name, passed) && !http_headers_has(&p->headers, f))
+            err = http_headers_append(h, *f);
     }
     return err;
 }

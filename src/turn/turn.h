@@ -126,8 +126,8 @@ struct turn {
     int64_t saved_usd_nanos;
     int64_t upstream_us;
     int64_t first_us; /* as the call has it; 0: none */
-    int64_t left_us;  /* monotonic: when the outermost lever had done its work; 0: not yet */
-    int64_t total_us, overhead_us; /* known when it has ended */
+    int64_t left_us;  /* monotonic: when the last lever or call had done its work; 0: none yet */
+    int64_t total_us, overhead_us; /* set by turn_end */
 };
 
 /* Everything zero but who and when. */

@@ -86,6 +86,63 @@ static void cut_anywhere(void **state)
             parse_in_pieces(text, first, second, HTTP_RESPONSE, expect_answer);
 }
 
+static unsigned controls_in(const struct http_headers *h)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < h->n; i++) {
+        const struct str texts[] = {h->at[i].name, h->at[i].value};
+        for (unsigned k = 0; k < 2; k++)
+            for (size_t at = 0; at < texts[k].n; at++)
+                count += (unsigned char)texts[k].p[at] < 0x20 && texts[k].p[at] != '\t';
+    }
+    return count;
+}
+
+/*
+ * Header lists rely on it: what the parser lets in holds no control characters. Any byte at any
+ * place of a header and of the trailers behind its body; whatever comes of it, no list has one.
+ */
+static void lets_no_control_character_in(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX-Some-Name: and "
+        "value\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Some-Name: and a value\r\n\r\n"};
+    static const char body[] = "3\r\nabc\r\n0\r\nX-Trailer: and value\r\nX-More: b\r\n\r\n";
+    unsigned let_in = 0;
+    for (unsigned which = 0; which < 2; which++) {
+        size_t head_n = strlen(heads[which]), n = head_n + sizeof(body) - 1;
+        for (size_t at = 0; at < n; at++) {
+            for (unsigned byte = 0; byte < 256; byte++) {
+                char text[256];
+                memcpy(text, heads[which], head_n);
+                memcpy(text + head_n, body, sizeof(body));
+                text[at] = (char)byte;
+                struct arena arena;
+                struct http_headers h, trailers;
+                struct http_parser p;
+                size_t used, data;
+                arena_init(&arena, 1 << 20);
+                http_headers_init(&h, &arena);
+                http_headers_init(&trailers, &arena);
+                http_parser_begin(&p, which == 0 ? HTTP_REQUEST : HTTP_RESPONSE,
+                                  &http_limits_default, &h);
+                int err = http_parser_header(&p, text, n, &used);
+                assert_int_equal(controls_in(&h), 0);
+                if (err == 0 && p.header_done) {
+                    http_parser_chunks_begin(&p, &trailers);
+                    err = http_parser_chunks(&p, text + used, n - used, &used, &data);
+                    assert_int_equal(controls_in(&trailers), 0);
+                }
+                let_in += err == 0;
+                arena_fini(&arena);
+            }
+        }
+    }
+    assert_in_range(let_in, 10000, 70000);
+}
+
 /* The limit is exact, whatever the list's room grows by. */
 static void as_many_fields_as_allowed(void **state)
 {
@@ -117,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_anywhere),
+        cmocka_unit_test(lets_no_control_character_in),
         cmocka_unit_test(as_many_fields_as_allowed),
     };
     return cmocka_run_group_tests_name("parser", tests, NULL, NULL);

@@ -140,7 +140,19 @@ static void numbers(void **state)
         if (str_to_u64(str_from(wrong[i]), 7, &value))
             fail_msg("\"%s\" passed for a number up to 7", wrong[i]);
     assert_int_equal(value, 7); /* untouched */
-    assert_false(str_to_u64(STR("18446744073709551616"), UINT64_MAX, &value));
+    /* Around the largest number, also behind zeros and with digits that wrap around to a small one.
+     */
+    static const char *const beyond[] = {"18446744073709551616",    "18446744073709551619",
+                                         "18446744073709551620",    "99999999999999999999",
+                                         "00018446744073709551616", "36893488147419103232",
+                                         "184467440737095516150",   "184467440737095516160"};
+    for (size_t i = 0; i < ARRAY_LEN(beyond); i++)
+        assert_false(str_to_u64(str_from(beyond[i]), UINT64_MAX, &value));
+    assert_true(
+        str_to_u64(STR("000000000000000000000000018446744073709551615"), UINT64_MAX, &value));
+    assert_true(value == UINT64_MAX);
+    assert_true(str_to_u64(STR("9999999999999999999"), UINT64_MAX, &value));
+    assert_true(value == 9999999999999999999u);
 }
 
 static void utf8_lengths(void **state)
