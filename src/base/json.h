@@ -4,7 +4,7 @@
  * Reading is for two needs. `json_parse` gives a document (yyjson's) in an arena for those who walk
  * it. `json_scan` is for the hot path: it checks a text in one pass without building anything, and
  * knows where every top-level member stands in the ORIGINAL bytes, so that a value can be replaced
- * by splicing and all other bytes stay as they came. What lies deeper is walked to when needed.
+ * by splicing and all other bytes stay as they came; a reader goes through the rest.
  *
  * Both refuse what nests deeper than JSON_DEPTH_MAX, with E_BAD_JSON and a fault that names the
  * byte, the line and what was expected there. More than 64 MiB are E_TOO_LARGE. Nothing here
@@ -74,8 +74,8 @@ const struct json_member *json_scan_find(const struct json_scan *scan, struct st
                                          bool *ret_twice);
 
 /*
- * Values as their own bytes: those of a scan, or of a walk through one. The first byte tells the
- * type; STR_NONE is of none.
+ * Values as their own bytes, of a scan or a reader. The first byte tells the type; STR_NONE is of
+ * none.
  */
 static inline bool json_is(struct str value, char first)
 {
@@ -121,18 +121,36 @@ size_t json_string_bytes(struct str value);
 MUSTCHECK int json_unquote(struct arena *a, struct str value, struct str *ret_text);
 
 /*
- * Walks through the members of an object or the elements of an array, one call each, until false.
- * Keys come as they are written, without quotes. What is no object (no array) has nothing in it.
+ * Reads an object's text from front to back, each byte once, without building anything:
+ *
+ *     if (json_enter(&r, '{'))
+ *         do {
+ *             struct str key = json_take_key(&r);
+ *             ... json_take(&r), or json_enter(&r, ...) and so on
+ *         } while (json_more(&r, '{'));
+ *
+ * After a fault everything takes nothing and says false, so that only the end has to be asked
+ * whether the text was JSON: json_reader_good. The object itself has to be entered.
  */
-struct json_walk {
+struct json_reader {
     const char *at, *end;
+    unsigned depth;
+    bool failed;
+    bool escaped; /* the key taken last has escapes, which it is given with */
 };
-struct json_walk json_members(struct str object);
-struct json_walk json_elements(struct str array);
-bool json_next_member(struct json_walk *w, struct str *ret_key, struct str *ret_value);
-bool json_next_element(struct json_walk *w, struct str *ret_value);
-/* The first member of `object` with this key; STR_NONE when there is none, or no object. */
-struct str json_member_of(struct str object, struct str key);
+/* False, and failed, where the text is no object. */
+bool json_reader_init(struct json_reader *r, struct str text);
+/* Steps into the object ('{') or array ('[') that comes next. False where it is empty, or where
+ * something else stands there, and then it is behind that. */
+bool json_enter(struct json_reader *r, char bracket);
+struct str json_take_key(struct json_reader *r);
+struct str json_take(struct json_reader *r); /* a value's own bytes */
+/* Behind a value: true where another follows, else it is behind the container. */
+bool json_more(struct json_reader *r, char bracket);
+static inline bool json_reader_good(const struct json_reader *r)
+{
+    return !r->failed && r->depth == 0;
+}
 
 /*
  * A quick parse of `text` into scratch memory, for a quick look.

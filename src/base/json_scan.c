@@ -320,73 +320,123 @@ static inline const char *value_end(const char *at, const char *end, unsigned ou
                                     : scalar_end(at, end, &escaped);
 }
 
+/* ---- reading from front to back ---- */
+
+bool json_reader_init(struct json_reader *r, struct str text)
+{
+    text = str_trim(text);
+    bool object = text.n >= 2 && text.p[0] == '{' && text.p[text.n - 1] == '}';
+    *r = (struct json_reader){.at = text.p, .failed = !object};
+    if (object)
+        r->end = text.p + text.n - 1;
+    return object;
+}
+
+static void reader_fail(struct json_reader *r)
+{
+    r->failed = true;
+}
+
+bool json_enter(struct json_reader *r, char bracket)
+{
+    if (r->failed)
+        return false;
+    if (*r->at != bracket) {
+        (void)json_take(r);
+        return false;
+    }
+    if (r->depth == JSON_DEPTH_MAX) {
+        reader_fail(r);
+        return false;
+    }
+    r->depth++;
+    r->at = space_end(r->at + 1);
+    return *r->at != bracket + 2 || json_more(r, bracket);
+}
+
+struct str json_take_key(struct json_reader *r)
+{
+    struct str key = STR_NONE;
+    r->escaped = false;
+    const char *value = r->failed ? NULL : key_end(r->at, r->end, &key, &r->escaped);
+    if (!value)
+        reader_fail(r);
+    else
+        r->at = value;
+    return key;
+}
+
+struct str json_take(struct json_reader *r)
+{
+    const char *from = r->at, *behind = r->failed ? NULL : value_end(from, r->end, r->depth);
+    if (!behind) {
+        reader_fail(r);
+        return STR_NONE;
+    }
+    r->at = behind;
+    return str_of(from, (size_t)(behind - from));
+}
+
+bool json_more(struct json_reader *r, char bracket)
+{
+    if (r->failed)
+        return false;
+    r->at = space_end(r->at);
+    if (*r->at == ',') {
+        r->at = space_end(r->at + 1);
+        return true;
+    }
+    /* '}' and ']' are two behind their openings; the last bracket closes the whole. */
+    if (*r->at != bracket + 2 || (r->at == r->end) != (r->depth == 1)) {
+        reader_fail(r);
+        return false;
+    }
+    r->at++;
+    r->depth--;
+    return false;
+}
+
 /* ---- scanning ---- */
 
-/* These move *at to the end of what they read; it stays where the fault is. */
-
-static int member_read(struct json_scan *s, const char **at, const char *end)
+/* The members of the object that `r` is at the beginning of. */
+static int members_read(struct json_scan *s, struct json_reader *r)
 {
-    struct json_member *m = &s->member[s->count];
-    const char *base = s->text.p, *from = *at;
-    bool escaped = false;
-    const char *value = key_end(from, end, &m->key, &escaped);
-    const char *behind = value ? value_end(value, end, 1) : NULL;
-    if (!behind)
-        return E_BAD_JSON;
-    *at = behind;
-    m->value = str_of(value, (size_t)(behind - value));
-    m->value_at = (struct json_span){(size_t)(value - base), (size_t)(behind - base)};
-    m->member_at = (struct json_span){(size_t)(from - base), m->value_at.to};
-    s->count++;
-    return escaped ? json_key_unescape(s->text.n, &m->key) : 0;
-}
-
-/* From behind the opening brace to the closing one, which has to stand at `end`. */
-static int members_read(struct json_scan *s, const char **at, const char *end)
-{
-    *at = space_end(*at);
-    if (**at == '}')
-        return *at == end ? 0 : E_BAD_JSON;
-    for (;;) {
+    const char *base = s->text.p;
+    int err = 0;
+    if (!json_enter(r, '{'))
+        return 0;
+    do {
+        struct json_member *m = &s->member[s->count];
         if (s->count == JSON_MEMBERS_MAX)
             return E_TOO_LARGE;
-        int err = member_read(s, at, end);
-        if (err)
-            return err;
-        *at = space_end(*at);
-        if (*at == end)
-            return 0;
-        if (**at != ',')
-            return E_BAD_JSON;
-        *at = space_end(*at + 1);
-    }
-}
-
-static int object_read(struct json_scan *s, const char **at)
-{
-    struct str text = str_trim(s->text);
-    *at = text.p;
-    if (text.n < 2 || text.p[0] != '{' || text.p[text.n - 1] != '}')
-        return E_BAD_JSON;
-    ++*at;
-    return members_read(s, at, text.p + text.n - 1);
+        m->member_at.from = (size_t)(r->at - base);
+        m->key = json_take_key(r);
+        bool escaped = r->escaped;
+        m->value_at.from = (size_t)(r->at - base);
+        m->value = json_take(r);
+        m->value_at.to = m->member_at.to = (size_t)(r->at - base);
+        s->count += !r->failed;
+        if (escaped && !r->failed)
+            err = json_key_unescape(s->text.n, &m->key);
+    } while (!err && json_more(r, '{'));
+    return err;
 }
 
 int json_scan(struct str text, const struct json_scan **ret_scan, struct fault *f)
 {
     struct json_scan *s = &the_scan;
-    const char *at;
+    struct json_reader r;
     if (text.n > JSON_TEXT_BYTES_MAX)
         return json_size_fault(text, f);
     s->text = text;
     s->count = 0;
     json_keys_forget();
-    int err = object_read(s, &at);
-    if (err == E_BAD_JSON)
-        return json_object_fault(text, f);
+    int err = json_reader_init(&r, text) ? members_read(s, &r) : E_BAD_JSON;
     if (err == E_TOO_LARGE)
         return fault_set(f, E_BAD_JSON, "byte %zu: the object has more than %d members",
-                         (size_t)(at - text.p), JSON_MEMBERS_MAX);
+                         (size_t)(r.at - text.p), JSON_MEMBERS_MAX);
+    if (r.failed)
+        return json_object_fault(text, f);
     if (!err)
         *ret_scan = s;
     return err;
@@ -410,59 +460,6 @@ const struct json_member *json_scan_find(const struct json_scan *scan, struct st
     if (ret_twice)
         *ret_twice = twice;
     return found;
-}
-
-/* ---- walking through what was scanned ---- */
-
-static struct json_walk walk_into(struct str value, char bracket)
-{
-    if (!json_is(value, bracket))
-        return (struct json_walk){NULL, NULL};
-    return (struct json_walk){space_end(value.p + 1), value.p + value.n - 1};
-}
-
-struct json_walk json_members(struct str object)
-{
-    return walk_into(object, '{');
-}
-
-struct json_walk json_elements(struct str array)
-{
-    return walk_into(array, '[');
-}
-
-/* The value at `at`; the walk goes on behind it and its comma. */
-static bool walk_value(struct json_walk *w, const char *at, struct str *ret_value)
-{
-    const char *behind = value_end(at, w->end, 0);
-    if (!behind)
-        return false;
-    *ret_value = str_of(at, (size_t)(behind - at));
-    at = space_end(behind);
-    w->at = *at == ',' ? space_end(at + 1) : at;
-    return true;
-}
-
-bool json_next_element(struct json_walk *w, struct str *ret_value)
-{
-    return w->at < w->end && walk_value(w, w->at, ret_value);
-}
-
-bool json_next_member(struct json_walk *w, struct str *ret_key, struct str *ret_value)
-{
-    bool escaped;
-    const char *at = w->at < w->end ? key_end(w->at, w->end, ret_key, &escaped) : NULL;
-    return at && walk_value(w, at, ret_value);
-}
-
-struct str json_member_of(struct str object, struct str key)
-{
-    struct json_walk w = json_members(object);
-    struct str k, value;
-    while (json_next_member(&w, &k, &value))
-        if (str_eq(k, key))
-            return value;
-    return STR_NONE;
 }
 
 size_t json_string_bytes(struct str value)

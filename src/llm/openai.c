@@ -285,22 +285,45 @@ int openai_edit_params(const struct llm_request *r, struct str params, struct ar
 /* A count beyond this is no count: sums over many calls have to fit, too. */
 #define USAGE_TOKENS_MAX 1000000000000
 
-static int64_t count_of(struct str object, struct str key, int64_t absent)
+static int64_t count_take(struct json_reader *r, int64_t absent)
 {
     uint64_t n = 0;
-    return json_to_u64(json_member_of(object, key), INT64_MAX, &n) ? (int64_t)n : absent;
+    return json_to_u64(json_take(r), INT64_MAX, &n) ? (int64_t)n : absent;
 }
 
-static void usage_read(struct str usage, struct openai_facts *facts)
+/* The count called `name` in an object of details; 0 where there is none. */
+static int64_t detail_take(struct json_reader *r, struct str name)
 {
-    int64_t prompt = count_of(usage, STR("prompt_tokens"), -1);
-    int64_t completion = count_of(usage, STR("completion_tokens"), 0);
+    int64_t count = 0;
+    if (json_enter(r, '{'))
+        do {
+            if (str_eq(json_take_key(r), name))
+                count = count_take(r, 0);
+            else
+                (void)json_take(r);
+        } while (json_more(r, '{'));
+    return count;
+}
+
+static void usage_read(struct json_reader *r, struct openai_facts *facts)
+{
+    int64_t prompt = -1, completion = 0, cached = 0, reasoning = 0;
+    if (json_enter(r, '{'))
+        do {
+            struct str key = json_take_key(r);
+            if (str_eq(key, STR("prompt_tokens")))
+                prompt = count_take(r, -1);
+            else if (str_eq(key, STR("completion_tokens")))
+                completion = count_take(r, 0);
+            else if (str_eq(key, STR("prompt_tokens_details")))
+                cached = detail_take(r, STR("cached_tokens"));
+            else if (str_eq(key, STR("completion_tokens_details")))
+                reasoning = detail_take(r, STR("reasoning_tokens"));
+            else
+                (void)json_take(r);
+        } while (json_more(r, '{'));
     if (prompt < 0 || prompt > USAGE_TOKENS_MAX || completion > USAGE_TOKENS_MAX)
         return;
-    int64_t cached = count_of(json_member_of(usage, STR("prompt_tokens_details")),
-                              STR("cached_tokens"), 0);
-    int64_t reasoning = count_of(json_member_of(usage, STR("completion_tokens_details")),
-                                 STR("reasoning_tokens"), 0);
     /* Some servers report more of a part than of the whole; the whole is what is billed. */
     cached = cached > prompt ? prompt : cached;
     reasoning = reasoning > completion ? completion : reasoning;
@@ -312,59 +335,80 @@ static void usage_read(struct str usage, struct openai_facts *facts)
                                    .source = TOKENS_PROVIDER};
 }
 
-static int64_t tool_calls_bytes(struct str calls)
+static int64_t function_bytes(struct json_reader *r)
 {
-    struct json_walk w = json_elements(calls);
-    struct str call;
     int64_t bytes = 0;
-    while (json_next_element(&w, &call)) {
-        struct str function = json_member_of(call, STR("function"));
-        bytes += (int64_t)(json_string_bytes(json_member_of(function, STR("name"))) +
-                           json_string_bytes(json_member_of(function, STR("arguments"))));
-    }
+    if (json_enter(r, '{'))
+        do {
+            struct str key = json_take_key(r), value = json_take(r);
+            if (str_eq(key, STR("name")) || str_eq(key, STR("arguments")))
+                bytes += (int64_t)json_string_bytes(value);
+        } while (json_more(r, '{'));
     return bytes;
+}
+
+static void tool_call_read(struct json_reader *r, struct openai_facts *facts)
+{
+    if (json_enter(r, '{'))
+        do {
+            if (str_eq(json_take_key(r), STR("function")))
+                facts->content_bytes += function_bytes(r);
+            else
+                (void)json_take(r);
+        } while (json_more(r, '{'));
 }
 
 /* Is there anything in it? Servers begin with a role, an empty text and null for the rest, long
  * before the model speaks. */
 static bool says_something(struct str value)
 {
-    struct json_walk members = json_members(value), elements = json_elements(value);
-    struct str key, inner;
-    return (json_is_string(value) && value.n > 2) || json_next_member(&members, &key, &inner) ||
-           json_next_element(&elements, &inner);
+    if (json_is_object(value) || json_is_array(value))
+        return str_trim(str_of(value.p + 1, value.n - 2)).n > 0;
+    return json_is_string(value) && value.n > 2;
 }
 
 /* A message, or what an event adds to one. Content that is not counted as text speaks, too:
  * reasoning by another name, sound, a tool call's id. */
-static void message_read(struct str message, struct openai_facts *facts)
+static void message_read(struct json_reader *r, struct openai_facts *facts)
 {
-    struct json_walk w = json_members(message);
-    struct str key, value;
-    while (json_next_member(&w, &key, &value)) {
-        if (str_eq(key, STR("content")) || str_eq(key, STR("reasoning_content")) ||
-            str_eq(key, STR("refusal")))
-            facts->content_bytes += (int64_t)json_string_bytes(value);
-        else if (str_eq(key, STR("tool_calls")))
-            facts->content_bytes += tool_calls_bytes(value);
-        facts->speaks = facts->speaks || (!str_eq(key, STR("role")) && says_something(value));
-    }
+    if (!json_enter(r, '{'))
+        return;
+    do {
+        struct str key = json_take_key(r);
+        if (str_eq(key, STR("tool_calls")) && json_enter(r, '[')) {
+            facts->speaks = true;
+            do
+                tool_call_read(r, facts);
+            while (json_more(r, '['));
+        } else if (!str_eq(key, STR("tool_calls"))) {
+            struct str value = json_take(r);
+            if (str_eq(key, STR("content")) || str_eq(key, STR("reasoning_content")) ||
+                str_eq(key, STR("refusal")))
+                facts->content_bytes += (int64_t)json_string_bytes(value);
+            if (!str_eq(key, STR("role")))
+                facts->speaks = facts->speaks || says_something(value);
+        }
+    } while (json_more(r, '{'));
 }
 
-static void choice_read(struct str choice, struct openai_facts *facts)
+static void choice_read(struct json_reader *r, struct openai_facts *facts)
 {
-    struct json_walk w = json_members(choice);
-    struct str key, value;
-    while (json_next_member(&w, &key, &value)) {
+    if (!json_enter(r, '{'))
+        return;
+    do {
+        struct str key = json_take_key(r);
         if (str_eq(key, STR("delta")) || str_eq(key, STR("message"))) {
-            message_read(value, facts);
+            message_read(r, facts);
         } else if (str_eq(key, STR("text"))) {
-            facts->content_bytes += (int64_t)json_string_bytes(value);
-            facts->speaks = facts->speaks || says_something(value);
+            struct str text = json_take(r);
+            facts->content_bytes += (int64_t)json_string_bytes(text);
+            facts->speaks = facts->speaks || says_something(text);
         } else if (str_eq(key, STR("finish_reason"))) {
-            facts->finished = facts->finished || json_is_string(value);
+            facts->finished = json_is_string(json_take(r)) || facts->finished;
+        } else {
+            (void)json_take(r);
         }
-    }
+    } while (json_more(r, '{'));
 }
 
 /* The status that a code, type or status stands for: a number, its digits, or a word; else 0. */
@@ -404,41 +448,68 @@ static void error_read(struct str text, struct openai_facts *facts)
     }
 }
 
-/* The i-th member with the comma behind it, or in front of it where it is the last. */
-static struct json_span member_cut(const struct json_scan *scan, size_t i)
+/* One top-level member, whose key was just taken. */
+static void member_read(struct json_reader *r, struct str key, struct openai_facts *facts)
 {
-    const struct json_member *m = &scan->member[i];
-    if (i + 1 < scan->count)
-        return (struct json_span){m->member_at.from, m[1].member_at.from};
-    return (struct json_span){i > 0 ? m[-1].member_at.to : m->member_at.from, m->member_at.to};
+    if (str_eq(key, STR("choices"))) {
+        facts->has_choices = true;
+        facts->any_choice = json_enter(r, '[');
+        if (facts->any_choice)
+            do
+                choice_read(r, facts);
+            while (json_more(r, '['));
+    } else if (str_eq(key, STR("usage"))) {
+        usage_read(r, facts);
+    } else if (str_eq(key, STR("error"))) {
+        struct str error = json_take(r);
+        if (error.n > 0 && !json_is_null(error))
+            error_read(error, facts);
+    } else {
+        (void)json_take(r);
+    }
 }
 
+/* The next key, unescaped where that is needed; valid until the next error is read. */
+static struct str plain_key_take(struct json_reader *r)
+{
+    struct str key = json_take_key(r);
+    return LIKELY(!r->escaped) || r->failed ? key
+                                            : json_str(json_peek(str_of(key.p - 1, key.n + 2)));
+}
+
+/*
+ * The usage member is cut out with one comma: the one behind it, or where it is the last member the
+ * one in front.
+ */
 int openai_answer_read(struct str body, struct openai_facts *ret_facts)
 {
-    const struct json_scan *scan = NULL;
-    struct str choice;
-    bool choices = false;
-    *ret_facts = (struct openai_facts){0};
-    if (json_scan(body, &scan, NULL) != 0)
-        return E_UPSTREAM_BODY;
-    for (size_t i = 0; i < scan->count; i++) {
-        const struct json_member *m = &scan->member[i];
-        if (str_eq(m->key, STR("choices"))) {
-            ret_facts->has_choices = true;
-            for (struct json_walk w = json_elements(m->value); json_next_element(&w, &choice);
-                 choices = true)
-                choice_read(choice, ret_facts);
-        } else if (str_eq(m->key, STR("usage"))) {
-            bool again = ret_facts->has_usage_member;
-            ret_facts->has_usage_member = true;
-            ret_facts->usage_cut = again ? (struct json_span){0, 0} : member_cut(scan, i);
-            usage_read(m->value, ret_facts);
-        } else if (str_eq(m->key, STR("error")) && !json_is_null(m->value)) {
-            error_read(m->value, ret_facts);
-        }
-    }
-    ret_facts->only_usage = ret_facts->has_usage && !choices;
-    return 0;
+    struct openai_facts facts = {0};
+    struct json_reader r;
+    const char *before = NULL, *before_usage = NULL; /* ends of members */
+    bool usage_last = false;
+    if (json_reader_init(&r, body) && json_enter(&r, '{'))
+        do {
+            size_t from = (size_t)(r.at - body.p);
+            struct str key = plain_key_take(&r);
+            bool usage = str_eq(key, STR("usage"));
+            if (usage_last)
+                facts.usage_cut.to = from;
+            member_read(&r, key, &facts);
+            usage_last = usage && !facts.has_usage_member;
+            if (usage_last)
+                facts.usage_cut = (struct json_span){from, (size_t)(r.at - body.p)};
+            else if (usage)
+                facts.usage_cut = (struct json_span){0, 0};
+            if (usage_last)
+                before_usage = before;
+            facts.has_usage_member = facts.has_usage_member || usage;
+            before = r.at;
+        } while (json_more(&r, '{'));
+    if (usage_last && before_usage)
+        facts.usage_cut.from = (size_t)(before_usage - body.p);
+    facts.only_usage = facts.has_usage && !facts.any_choice;
+    *ret_facts = facts;
+    return json_reader_good(&r) ? 0 : E_UPSTREAM_BODY;
 }
 
 int openai_event_read(struct str data, struct openai_facts *ret_facts)

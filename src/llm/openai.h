@@ -42,7 +42,7 @@ struct openai_facts {
     int error_status;      /* as its code says; 0 when it says none */
     struct str error_text; /* valid until the next read */
     bool only_usage;       /* an event without choices: it is there for the usage alone */
-    bool has_usage_member, has_choices;
+    bool has_usage_member, has_choices, any_choice;
     struct json_span
         usage_cut; /* the usage member with one comma; to == 0: there is none, or two */
     bool unread;   /* an event that is not this protocol's: it goes on as it came */

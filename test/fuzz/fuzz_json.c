@@ -1,5 +1,5 @@
 /*
- * fuzz_json.c: json_scan, walks, json_parse, json_peek and json_quote on any bytes.
+ * fuzz_json.c: json_scan, readers, json_parse, json_peek and json_quote on any bytes.
  *
  * What they take must fit together: all three agree on what is JSON (but for
  * half a surrogate pair, which a scan passes on), members stand in order and
@@ -35,36 +35,40 @@ static void check_between(struct str text, size_t from, size_t to, char mark)
     check(marks == 1);
 }
 
-/* A walk finds what yyjson finds, as deep as it goes. */
-static void check_walk(struct str text, yyjson_val *want)
+/* A reader finds what yyjson finds, as deep as it goes. */
+static void check_reader(struct json_reader *r, yyjson_val *want)
 {
-    struct str key, inner;
-    struct json_walk w = json_members(text);
-    yyjson_obj_iter it = yyjson_obj_iter_with(want);
-    for (yyjson_val *k; yyjson_is_obj(want) && (k = yyjson_obj_iter_next(&it));) {
-        check(json_next_member(&w, &key, &inner));
-        check_walk(inner, yyjson_obj_iter_get_val(k));
+    bool object = yyjson_is_obj(want);
+    if (!yyjson_is_ctn(want)) {
+        struct str value = json_take(r);
+        check(!yyjson_is_str(want) || json_string_bytes(value) == yyjson_get_len(want));
+        return;
     }
-    check(!json_next_member(&w, &key, &inner));
-    w = json_elements(text);
-    for (size_t i = 0; yyjson_is_arr(want) && i < yyjson_arr_size(want) && i < 100; i++) {
-        check(json_next_element(&w, &inner));
-        check_walk(inner, yyjson_arr_get(want, i));
+    yyjson_val *inner = unsafe_yyjson_get_first(want);
+    bool more = json_enter(r, object ? '{' : '[');
+    for (size_t left = yyjson_get_len(want); left > 0; left--) {
+        check(more);
+        if (object) {
+            struct str key = json_take_key(r);
+            check(json_string_bytes(str_of(key.p - 1, key.n + 2)) == yyjson_get_len(inner));
+            inner = unsafe_yyjson_get_next(inner);
+        }
+        check_reader(r, inner);
+        inner = unsafe_yyjson_get_next(inner);
+        more = json_more(r, object ? '{' : '[');
     }
-    check(!yyjson_is_str(want) || json_string_bytes(text) == yyjson_get_len(want));
+    check(!more);
 }
 
-static void check_members(const struct json_scan *s, yyjson_val *root)
+static void check_members(const struct json_scan *s)
 {
     struct str text = s->text;
     size_t before = 0;
-    yyjson_obj_iter it = yyjson_obj_iter_with(root);
     for (size_t i = 0; i < s->count; i++) {
         const struct json_member *m = &s->member[i];
         check_between(text, before, m->member_at.from, i == 0 ? '{' : ',');
         check(m->member_at.to == m->value_at.to && m->member_at.from < m->value_at.from);
         before = m->member_at.to;
-        check_walk(m->value, yyjson_obj_iter_get_val(yyjson_obj_iter_next(&it)));
         /* Parsed on its own, a value is the one that was found. */
         yyjson_val *value = json_peek(span(text, m->value_at));
         check(value && str_eq(m->value, span(text, m->value_at)));
@@ -127,7 +131,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(!yyjson_is_obj(root) || yyjson_obj_size(root) > JSON_MEMBERS_MAX);
     } else if (parsed == 0) {
         check(s->count == yyjson_obj_size(yyjson_doc_get_root(doc)));
-        check_members(s, yyjson_doc_get_root(doc));
+        check_members(s);
+        struct json_reader r;
+        check(json_reader_init(&r, text));
+        check_reader(&r, yyjson_doc_get_root(doc));
+        check(json_reader_good(&r));
     } else {
         /* Only half a surrogate pair is good JSON that yyjson does not take. */
         check(str_find(text, STR("\\ud")) >= 0 || str_find(text, STR("\\uD")) >= 0);

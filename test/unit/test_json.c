@@ -208,50 +208,58 @@ static size_t make_object(struct maker *m, struct json_member *want)
     return count;
 }
 
-/* Walks through all of `value`: it has to be what yyjson reads in it. */
-static void walk_compare(struct str value, yyjson_val *want)
+/* Reads all of what comes next, or skips it as `chance` has it: it has to be what yyjson reads. */
+static void read_compare(struct json_reader *r, yyjson_val *want, struct chance *chance)
 {
-    struct str key, inner;
-    if (yyjson_is_str(want)) {
-        assert_true(json_is_string(value));
-        assert_int_equal(json_string_bytes(value), yyjson_get_len(want));
-    } else if (yyjson_is_obj(want)) {
-        struct json_walk w = json_members(value);
-        yyjson_obj_iter it = yyjson_obj_iter_with(want);
-        for (yyjson_val *k; (k = yyjson_obj_iter_next(&it));) {
-            assert_true(json_next_member(&w, &key, &inner));
-            assert_int_equal(json_string_bytes(str_of(key.p - 1, key.n + 2)), yyjson_get_len(k));
-            walk_compare(inner, yyjson_obj_iter_get_val(k));
+    struct str value;
+    bool container = yyjson_is_ctn(want), object = yyjson_is_obj(want);
+    if (container && (r->depth == 0 || chance_below(chance, 8))) {
+        yyjson_val *inner = unsafe_yyjson_get_first(want);
+        size_t left = yyjson_get_len(want);
+        bool more = json_enter(r, object ? '{' : '[');
+        for (; left > 0; left--, more = json_more(r, object ? '{' : '[')) {
+            assert_true(more);
+            if (object) {
+                struct str key = json_take_key(r);
+                assert_int_equal(json_string_bytes(str_of(key.p - 1, key.n + 2)),
+                                 yyjson_get_len(inner));
+                assert_int_equal(r->escaped, memchr(key.p, '\\', key.n) != NULL);
+                inner = unsafe_yyjson_get_next(inner);
+            }
+            read_compare(r, inner, chance);
+            inner = unsafe_yyjson_get_next(inner);
         }
-        assert_false(json_next_member(&w, &key, &inner));
-    } else if (yyjson_is_arr(want)) {
-        struct json_walk w = json_elements(value);
-        size_t i, n;
-        yyjson_val *each;
-        yyjson_arr_foreach(want, i, n, each)
-        {
-            assert_true(json_next_element(&w, &inner));
-            walk_compare(inner, each);
-        }
-        assert_false(json_next_element(&w, &inner));
-    } else if (yyjson_is_uint(want)) {
-        uint64_t n = 0;
-        assert_true(json_to_u64(value, UINT64_MAX, &n));
-        assert_int_equal(n, yyjson_get_uint(want));
-    } else {
-        assert_int_equal(json_is_true(value), yyjson_is_true(want));
-        assert_int_equal(json_is_bool(value), yyjson_is_bool(want));
-        assert_int_equal(json_is_null(value), yyjson_is_null(want));
+        assert_false(more);
+        return;
     }
+    if (!container && chance_below(chance, 4) == 0) {
+        assert_false(json_enter(r, '[')); /* which takes what is none */
+        return;
+    }
+    value = json_take(r);
+    assert_int_equal(json_is_object(value), object);
+    assert_int_equal(json_is_array(value), container && !object);
+    assert_int_equal(json_is_true(value), yyjson_is_true(want));
+    assert_int_equal(json_is_bool(value), yyjson_is_bool(want));
+    assert_int_equal(json_is_null(value), yyjson_is_null(want));
+    assert_int_equal(json_is_string(value), yyjson_is_str(want));
+    if (yyjson_is_str(want))
+        assert_int_equal(json_string_bytes(value), yyjson_get_len(want));
+    uint64_t n = 0;
+    assert_int_equal(json_to_u64(value, UINT64_MAX, &n), yyjson_is_uint(want));
+    assert_int_equal(n, yyjson_is_uint(want) ? yyjson_get_uint(want) : 0);
 }
 
-static void walk_check(struct str value)
+static void read_check(struct str text, struct chance *chance)
 {
     struct arena a;
     yyjson_doc *doc;
+    struct json_reader r;
     arena_init(&a, 1 << 20);
-    assert_int_equal(json_parse(&a, value, &doc, NULL), 0);
-    walk_compare(value, yyjson_doc_get_root(doc));
+    assert_int_equal(json_parse(&a, text, &doc, NULL), 0);
+    assert_true(json_reader_init(&r, text));
+    read_compare(&r, yyjson_doc_get_root(doc), chance);
+    assert_true(json_reader_good(&r));
     arena_fini(&a);
 }
 
@@ -272,8 +280,8 @@ static void scans_what_was_made(void **state)
             assert_memory_equal(&s->member[i].value_at, &want[i].value_at,
                                 sizeof(want[i].value_at));
             assert_str(s->member[i].value, span(text, s->member[i].value_at));
-            walk_check(s->member[i].value);
         }
+        read_check(text, &m.chance);
     }
     buf_fini(&m.text);
 }
@@ -319,6 +327,32 @@ static void splices(void **state)
     buf_fini(&m.text);
 }
 
+/* Goes through a text that may be broken, deeper into it by chance. */
+static void go_through(struct json_reader *r, struct chance *chance)
+{
+    char bracket = chance_below(chance, 2) ? '{' : '[';
+    if (json_enter(r, bracket))
+        do {
+            if (bracket == '{')
+                (void)json_take_key(r);
+            if (chance_below(chance, 3))
+                go_through(r, chance);
+            else
+                (void)json_take(r);
+        } while (json_more(r, bracket));
+}
+
+static bool reads_all(struct str text, struct chance *chance)
+{
+    struct json_reader r;
+    if (json_reader_init(&r, text) && json_enter(&r, '{'))
+        do {
+            (void)json_take_key(&r);
+            go_through(&r, chance);
+        } while (json_more(&r, '{'));
+    return json_reader_good(&r);
+}
+
 /* Whatever is broken, a scan neither reads outside the text nor leaves half a result. */
 static void survives_broken_texts(void **state)
 {
@@ -338,6 +372,7 @@ static void survives_broken_texts(void **state)
         const struct json_scan *s = (const void *)&m;
         struct fault f = {0};
         int err = json_scan(str_of(copy, n), &s, &f);
+        assert_int_equal(reads_all(str_of(copy, n), &m.chance), !err);
         if (err) {
             assert_int_equal(err, E_BAD_JSON);
             assert_int_equal(f.err, E_BAD_JSON);
