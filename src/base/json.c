@@ -183,7 +183,7 @@ void json_keys_forget(void)
     keys.used = 0;
 }
 
-/* The text's own struct stays untouched: a half of a surrogate pair is no key that anybody knows. */
+/* The text's own struct stays untouched: half a surrogate pair is no key that anybody knows. */
 int json_key_unescape(size_t text_bytes, struct str *key)
 {
     yyjson_doc *doc;
