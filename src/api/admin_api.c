@@ -1,10 +1,6 @@
 /*
  * admin_api.c: keys, configuration and upstreams, for people with an admin key.
- *
- * heap: exchange_read_all gives a body away.
  */
-#include <stdlib.h>
-
 #include "api/visit.h"
 #include "base/json.h"
 #include "net/upool.h"
@@ -154,19 +150,17 @@ static int wish_read(struct visit *v, struct str body, struct key_wish *w)
 
 void api_keys_make(struct visit *v)
 {
-    char *body = NULL;
-    size_t n = 0;
+    struct str body;
     struct key_wish w = {.admin = false};
     struct str secret = STR_NONE;
     const struct key *key = NULL;
-    int err = v->x->query.n == 0 ? exchange_read_all(v->x, 65536, &body, &n)
+    int err = v->x->query.n == 0 ? exchange_read_all(v->x, 65536, &body)
                                  : fault_set(&v->fault, E_BAD_REQUEST,
                                              "expected no query; a key is made of a body");
     if (!err)
-        err = wish_read(v, str_of(body, n), &w);
+        err = wish_read(v, body, &w);
     if (!err)
         err = keys_make(v->gateway->keys, v->x->arena, &w, &secret, &key, &v->fault);
-    free(body);
     if (err) {
         visit_error(v, err);
         return;
@@ -246,18 +240,16 @@ static int dry_run_read(struct visit *v, bool *ret_dry_run)
  * the next reload, since the file is not written. `?dry_run=1` only shows what would change. */
 void api_config_load(struct visit *v)
 {
-    char *body = NULL;
-    size_t n = 0;
+    struct str body;
     struct buf text, out;
     buf_init(&text, ANSWER_BYTES_MAX);
     buf_init(&out, ANSWER_BYTES_MAX);
     bool dry_run = false;
     int err = dry_run_read(v, &dry_run);
     if (!err)
-        err = exchange_read_all(v->x, 4u << 20, &body, &n);
+        err = exchange_read_all(v->x, 4u << 20, &body);
     if (!err)
-        err = gateway_reload(v->gateway, str_trim(str_of(body, n)), dry_run, &text);
-    free(body);
+        err = gateway_reload(v->gateway, str_trim(body), dry_run, &text);
     if (err && err != E_CONFIG && err != E_IO) {
         visit_error(v, err);
     } else {

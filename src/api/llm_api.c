@@ -2,11 +2,7 @@
  * llm_api.c: chat completions, completions and embeddings, from the request to the last byte.
  *
  * One request is one function from top to bottom: read, resolve, run the turn, answer, bill.
- *
- * heap: a request's body goes when its stream begins, before the arena does.
  */
-#include <stdlib.h>
-
 #include "api/pass.h"
 #include "api/visit.h"
 #include "base/json.h"
@@ -23,7 +19,6 @@ struct ask {
     struct visit *v;
     struct llm_request request;
     struct http_headers headers;
-    char *body;
     struct task *task;
     struct turn turn; /* last: turn_begin clears it */
 };
@@ -84,8 +79,7 @@ static struct ask *ask_of(struct llm_sink *sink)
 static int sink_begin(struct llm_sink *sink, int status, const struct http_headers *from)
 {
     struct ask *a = ask_of(sink);
-    free(a->body);
-    a->body = NULL;
+    exchange_drop_body(a->v->x);
     struct http_headers headers;
     http_headers_init(&headers, a->v->x->arena);
     const struct turn *t = &a->turn;
@@ -248,15 +242,15 @@ static int request_take(struct ask *a, enum llm_op op)
 {
     struct visit *v = a->v;
     struct exchange *x = v->x;
-    size_t n = 0;
-    int err = exchange_read_all(x, (size_t)v->snapshot->config->http.body_bytes_max, &a->body, &n);
+    struct str body;
+    int err = exchange_read_all(x, (size_t)v->snapshot->config->http.body_bytes_max, &body);
     if (err == E_TOO_LARGE)
         return fault_set(&v->fault, err, "the body is over http.body_bytes (%lld bytes)",
                          (long long)v->snapshot->config->http.body_bytes_max);
     if (err)
         return err;
-    a->turn.bytes_in = (int64_t)n;
-    err = openai_request_read(op, str_of(a->body, n), x->arena, &a->request, &v->fault);
+    a->turn.bytes_in = (int64_t)body.n;
+    err = openai_request_read(op, body, x->arena, &a->request, &v->fault);
     if (err)
         return err;
     a->turn.request = &a->request;
@@ -321,7 +315,6 @@ static void ask_run(struct visit *v, enum llm_op op, const char *api)
         err = E_CLIENT_GONE;
     turn_end(t, err, status, (int64_t)v->x->bytes_out);
     turn_log(a, err, status);
-    free(a->body);
 }
 
 void api_chat(struct visit *v)

@@ -1,6 +1,8 @@
 /* request.c: reads a request's header, checks what llhttp leaves open, and reads its body. */
 #include "http/request.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/word.h"
 #include "http/answer.h"
@@ -279,25 +281,54 @@ int request_read_body(struct exchange *x, struct str *ret_piece)
     return body_fault(c, err, outer);
 }
 
-/* Each wait of body_read_into has the whole of body_ms: it is the longest pause, not the total. */
-int request_read_into(struct exchange *x, char *out)
+/* It came along with the header and fills most of the buffer's block: it stays there, where a small
+ * one would hold more memory than it has bytes. */
+static bool body_in_place(struct server_conn *c, struct str *ret_body)
+{
+    struct str held = rbuf_view(&c->in);
+    size_t n = (size_t)c->x.body_bytes;
+    if (held.n < n || n < c->in.cap / 2)
+        return false;
+    c->in.from += n;
+    c->body.left = 0;
+    c->body.done = true;
+    *ret_body = str_head(held, n);
+    return true;
+}
+
+/* Each wait of body_read_some has the whole of body_ms: it is the longest pause, not the total. */
+int request_read_known(struct exchange *x, struct str *ret_body)
 {
     struct server_conn *c = conn_of(x);
     int64_t outer = TASK_NO_DEADLINE;
+    size_t total = 0;
 
     if (c->body.left != x->body_bytes)
         return E_INTERNAL; /* some of it was read already */
     int err = answer_continue(c);
-
+    if (err == 0 && body_in_place(c, ret_body))
+        return 0;
+    x->held = err == 0 ? malloc((size_t)x->body_bytes) : NULL;
+    if (err == 0 && x->held == NULL)
+        err = E_MEMORY;
     while (err == 0 && !c->body.done) {
-        size_t n;
+        size_t n = 0;
         outer = task_deadline(clock_cached_ms() + c->settings->limits->body_ms);
-        err = body_read_some(&c->body, out, &n);
+        err = body_read_some(&c->body, x->held + total, &n);
         task_deadline_restore(outer);
-        if (err == 0)
-            out += n;
+        total += n;
     }
+    if (err == 0)
+        *ret_body = str_of(x->held, total);
     return body_fault(c, err, outer);
+}
+
+void request_drop_body(struct exchange *x)
+{
+    struct server_conn *c = conn_of(x);
+
+    if (c->body.done && rbuf_held(&c->in) == 0)
+        rbuf_drop(&c->in);
 }
 
 bool request_is_drainable(const struct server_conn *c)

@@ -20,6 +20,7 @@ bool request_is_drainable(const struct server_conn *c);
 /* of exchange_ops */
 YIELDS int request_read_body(struct exchange *x, struct str *ret_piece);
 void request_watch_hangup(struct exchange *x, void (*fn)(void *arg), void *arg);
-YIELDS int request_read_into(struct exchange *x, char *out);
+YIELDS int request_read_known(struct exchange *x, struct str *ret_body);
+void request_drop_body(struct exchange *x);
 
 #endif

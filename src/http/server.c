@@ -9,6 +9,8 @@
  */
 #include "http/server.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "http/answer.h"
 #include "http/request.h"
@@ -24,7 +26,8 @@ static const struct exchange_ops http1_ops = {
     .write = answer_write,
     .end = answer_end,
     .watch_hangup = request_watch_hangup,
-    .read_into = request_read_into,
+    .read_known = request_read_known,
+    .drop_body = request_drop_body,
 };
 
 static void exchange_reset(struct server_conn *c)
@@ -118,6 +121,7 @@ static bool serve_one(struct server_conn *c)
     if (c->watching)
         stream_watch_hangup(c->stream, NULL, NULL);
     bool go_on = !c->broken && c->keep && request_drain(c);
+    free(c->x.held);
     arena_fini(&c->arena);
     return go_on;
 }

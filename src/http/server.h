@@ -37,9 +37,9 @@ struct exchange_ops {
     int (*write)(struct exchange *x, struct str bytes);
     int (*end)(struct exchange *x, const struct http_headers *trailers);
     void (*watch_hangup)(struct exchange *x, void (*fn)(void *arg), void *arg);
-    /* What is left of a body of known length, straight into memory; NULL where that saves nothing.
-     */
-    int (*read_into)(struct exchange *x, char *out);
+    /* All of a body whose length is known, into x->held or where it stands. */
+    int (*read_known)(struct exchange *x, struct str *ret_body);
+    void (*drop_body)(struct exchange *x); /* of what read_known gave, all but x->held */
 };
 
 /* A request and the way back to whoever sent it. */
@@ -56,6 +56,7 @@ struct exchange {
     struct http_headers trailers; /* filled when the body has been read to its end */
     const struct sockaddr *peer;
     int64_t began_us; /* monotonic: the first byte of this request */
+    char *held;       /* exchange_read_all's, on the heap; NULL for none */
 
     /* the answer so far */
     bool begun, ended;
@@ -73,11 +74,12 @@ YIELDS MUSTCHECK static inline int exchange_read_body(struct exchange *x, struct
 }
 
 /*
- * The whole body in one piece, owned by the caller (free()), with 8 zero bytes behind it.
+ * The whole body in one piece, which stays until exchange_drop_body or the end of the exchange.
  * E_TOO_LARGE past bytes_max: known from Content-Length before a byte is read where there is one.
  */
-YIELDS MUSTCHECK int exchange_read_all(struct exchange *x, size_t bytes_max, char **ret_bytes,
-                                       size_t *ret_n);
+YIELDS MUSTCHECK int exchange_read_all(struct exchange *x, size_t bytes_max, struct str *ret_body);
+/* Gives its memory back, before a long answer. */
+void exchange_drop_body(struct exchange *x);
 
 /*
  * Begins the answer. body_bytes -1 means that the length is not known (chunked; closing the

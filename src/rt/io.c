@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -339,11 +340,25 @@ int io_accept(struct io *io, struct io **ret_io, struct sockaddr_storage *ret_pe
 
 /* ---------------------------------------------------------------- reading and writing */
 
+/*
+ * The C library's recv and send are points where a thread may be canceled, and say so with two
+ * atomic writes each as soon as there are threads. The bare calls cost a tenth less.
+ */
+static ssize_t system_recv(int fd, void *bytes, size_t n, int flags)
+{
+    return (ssize_t)syscall(SYS_recvfrom, fd, bytes, n, flags, NULL, NULL);
+}
+
+static ssize_t system_send(int fd, const void *bytes, size_t n)
+{
+    return (ssize_t)syscall(SYS_sendto, fd, bytes, n, MSG_NOSIGNAL, NULL, 0);
+}
+
 static ssize_t receive(struct io *io, void *bytes, size_t n, int flags)
 {
     ssize_t got;
     do
-        got = recv(io->fd, bytes, n, flags);
+        got = system_recv(io->fd, bytes, n, flags);
     while (got < 0 && errno == EINTR);
     return got;
 }
@@ -438,7 +453,7 @@ static ssize_t send_pieces(int fd, const struct iovec *iov, int count, size_t by
 {
     static char gathered[GATHER_BYTES];
     if (count == 1)
-        return send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+        return system_send(fd, iov->iov_base, iov->iov_len);
     if (bytes > sizeof(gathered))
         return writev(fd, iov, count);
     size_t n = 0;
@@ -446,7 +461,7 @@ static ssize_t send_pieces(int fd, const struct iovec *iov, int count, size_t by
         memcpy(gathered + n, iov[i].iov_base, iov[i].iov_len);
         n += iov[i].iov_len;
     }
-    return send(fd, gathered, n, MSG_NOSIGNAL);
+    return system_send(fd, gathered, n);
 }
 
 int io_writev(struct io *io, struct iovec *iov, int count)

@@ -351,19 +351,69 @@ static void test_unread_body(void **state)
 static void limited_handler(void *arg, struct exchange *x)
 {
     struct scene *scene = arg;
-    char *body = NULL;
-    size_t n = 77;
+    struct str body = STR("untouched");
 
     scene->handled++;
-    int err = exchange_read_all(x, 10, &body, &n);
+    int err = exchange_read_all(x, 10, &body);
     if (err != 0) {
-        assert_null(body);
-        assert_int_equal(n, 77);
+        assert_true(str_eq(body, STR("untouched")));
         assert_int_equal(exchange_respond(x, err_status(err), NULL, STR_NONE), 0);
         return;
     }
-    assert_int_equal(exchange_respond(x, 200, NULL, str_of(body, n)), 0);
-    free(body);
+    assert_int_equal(exchange_respond(x, 200, NULL, body), 0);
+}
+
+static const size_t body_sizes[] = {1,     4000,  16000, 16384, 16385,
+                                    20000, 32600, 32768, 40000, 100000};
+
+static char body_byte(size_t which, size_t at)
+{
+    return (char)('a' + (which * 7 + at) % 26);
+}
+
+/* Looks at the body after its memory would have been used again, had it been free. */
+static void sized_handler(void *arg, struct exchange *x)
+{
+    struct scene *scene = arg;
+    struct str body;
+    size_t which = scene->handled++;
+
+    assert_int_equal(exchange_read_all(x, 1 << 20, &body), 0);
+    assert_int_equal(task_sleep(1), 0);
+    assert_int_equal(body.n, body_sizes[which]);
+    for (size_t i = 0; i < body.n; i++)
+        if (body.p[i] != body_byte(which, i))
+            fail_msg("byte %zu of body %zu", i, which);
+    exchange_drop_body(x);
+    assert_int_equal(exchange_respond(x, 200, NULL, STR("ok")), 0);
+}
+
+/* Small and large bodies, one behind the other: some fill the read buffer and stay in it. */
+static void test_bodies_of_all_sizes(void **state)
+{
+    static const size_t pieces[] = {0, 16384, 5000};
+    char *in = malloc(1 << 20);
+    size_t n = 0;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(body_sizes); i++) {
+        n += (size_t)sprintf(in + n, "POST / HTTP/1.1\r\n" HOST "Content-Length: %zu\r\n\r\n",
+                             body_sizes[i]);
+        for (size_t k = 0; k < body_sizes[i]; k++)
+            in[n++] = body_byte(i, k);
+    }
+    in[n] = '\0';
+    for (size_t p = 0; p < ARRAY_LEN(pieces); p++) {
+        struct scene scene;
+        scene_init(&scene, in);
+        scene.settings.handler = sized_handler;
+        scene.piece = pieces[p];
+        (void)scene_play(&scene);
+        assert_int_equal(scene.handled, ARRAY_LEN(body_sizes));
+        assert_int_equal(scene.end, E_EOF);
+        scene_fini(&scene);
+    }
+    free(in);
 }
 
 static void test_body_limit(void **state)
@@ -473,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_expect_waits),
         cmocka_unit_test(test_expect_once),
         cmocka_unit_test(test_unread_body),
+        cmocka_unit_test(test_bodies_of_all_sizes),
         cmocka_unit_test(test_body_limit),
         cmocka_unit_test(test_trailers),
         cmocka_unit_test(test_chunks_join),

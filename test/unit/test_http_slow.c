@@ -227,11 +227,10 @@ static void test_outer_deadline(void **state)
 static void body_gone_handler(void *arg, struct exchange *x)
 {
     struct scene *scene = arg;
-    char *body;
-    size_t n;
+    struct str body;
 
     scene->handled++;
-    assert_int_equal(exchange_read_all(x, 1000, &body, &n), E_CLIENT_GONE);
+    assert_int_equal(exchange_read_all(x, 1000, &body), E_CLIENT_GONE);
 }
 
 static void test_gone_in_body(void **state)
@@ -397,16 +396,14 @@ static void lenient_refuse(void *arg, struct exchange *x, int err, const char *t
 static void stubborn_handler(void *arg, struct exchange *x)
 {
     struct scene *scene = arg;
-    char *body = NULL;
-    size_t n = 0;
+    struct str body = STR_NONE;
 
     scene->handled++;
-    int err = exchange_read_all(x, 1000, &body, &n);
+    int err = exchange_read_all(x, 1000, &body);
     (void)!exchange_begin(x, err == 0 ? 200 : err_status(err), NULL, -1);
     (void)!exchange_write(x, STR("one"));
-    (void)!exchange_write(x, str_of(body, n));
+    (void)!exchange_write(x, body);
     (void)!exchange_end(x, NULL);
-    free(body);
 }
 
 /* The connection breaks at the first call, at the second, and so on until none is left. */
