@@ -326,7 +326,7 @@ static int send_and_head(struct llm_call *c, struct fault *f)
 
 static bool is_stream(const struct llm_call *c)
 {
-    struct str type = http_headers_get(&c->answer_headers, STR("content-type"));
+    struct str type = http_headers_value(&c->answer_headers, FIELD_CONTENT_TYPE);
     return c->request->stream && str_starts_nocase(type, STR("text/event-stream"));
 }
 
@@ -338,7 +338,7 @@ static int answer_take(struct llm_call *c, struct fault *f)
         c->first_us = clock_mono_us(); /* what is not streamed comes with its header */
     if (!good)
         return status_error(c, f);
-    struct str coding = http_headers_get(&c->answer_headers, STR("content-encoding"));
+    struct str coding = http_headers_value(&c->answer_headers, FIELD_CONTENT_ENCODING);
     if (coding.n > 0 && !str_eq_nocase(coding, STR("identity")))
         return provider_fault(c, f, E_UPSTREAM_ENCODED, "it compressed its answer unasked");
     return stream ? stream_answer(c, f) : whole_answer(c, f);
@@ -403,7 +403,7 @@ int llm_call_write(struct llm_call *c, struct llm_outgoing *ret_out)
 int llm_call_run(struct llm_call *c, struct fault *f)
 {
     c->began_us = clock_mono_us();
-    c->began_wall_us = clock_wall_us();
+    c->began_wall_us = clock_wall_at(c->began_us);
     int64_t outer = task_deadline(c->deadline_ms);
     int err = send_and_head(c, f);
     err = err ? head_fault(c, err, f) : answer_take(c, f);
