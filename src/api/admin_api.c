@@ -37,9 +37,8 @@ static void key_write(struct buf *out, const struct key *key, struct str secret)
             buf_char(out, ',');
         json_quote(out, key->models[i]);
     }
-    buf_printf(out, "],\"admin\":%s,\"declared\":%s,\"revoked\":%s",
-               key->admin ? "true" : "false", key->declared ? "true" : "false",
-               key->revoked_wall_us ? "true" : "false");
+    buf_printf(out, "],\"admin\":%s,\"declared\":%s,\"revoked\":%s", key->admin ? "true" : "false",
+               key->declared ? "true" : "false", key->revoked_wall_us ? "true" : "false");
     if (secret.n) {
         buf_char(out, ',');
         member(out, "secret", secret);

@@ -4,6 +4,7 @@
 
 #define DAY_MS (24 * 60 * 60 * 1000LL)
 
+/* clang-format off */
 #define THIS struct state_settings
 #define AT(field) .offset = offsetof(THIS, field)
 static const struct conf_row state_rows[] = {
@@ -18,6 +19,7 @@ static const struct conf_row state_rows[] = {
      .help = "The size of the database past which the oldest turns go; 0 is no limit."},
     {0},
 };
+/* clang-format on */
 #undef THIS
 static const struct conf_table state_table = {.name = "state",
                                               .help = "What sluice remembers, and where.",
@@ -27,6 +29,7 @@ static const struct conf_table state_table = {.name = "state",
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
 
+/* clang-format off */
 #define THIS struct log_settings
 static const struct conf_row log_rows[] = {
     {.name = "file", .type = CONF_STR, AT(file),
@@ -37,13 +40,14 @@ static const struct conf_row log_rows[] = {
      .help = "The least important line that is written."},
     {0},
 };
+/* clang-format on */
 #undef THIS
-static const struct conf_table log_table = {
-    .name = "log",
-    .help = "One line a turn, without prompts and keys.",
-    .size = sizeof(struct log_settings),
-    .rows = log_rows};
+static const struct conf_table log_table = {.name = "log",
+                                            .help = "One line a turn, without prompts and keys.",
+                                            .size = sizeof(struct log_settings),
+                                            .rows = log_rows};
 
+/* clang-format off */
 #define THIS struct http_settings
 static const struct conf_row http_rows[] = {
     {.name = "body_bytes", .type = CONF_BYTES, AT(body_bytes_max), .fallback = "32MiB",
@@ -65,12 +69,14 @@ static const struct conf_row http_rows[] = {
      .help = "The most clients at once; further ones wait to be accepted."},
     {0},
 };
+/* clang-format on */
 #undef THIS
 static const struct conf_table http_table = {.name = "http",
                                              .help = "What clients may send, and how slowly.",
                                              .size = sizeof(struct http_settings),
                                              .rows = http_rows};
 
+/* clang-format off */
 #define THIS struct config
 static const struct conf_row config_rows[] = {
     {.name = "listen", .type = CONF_STR, AT(listen), .fallback = "127.0.0.1:8080",
@@ -111,6 +117,7 @@ static const struct conf_row config_rows[] = {
      .help = "Asking again."},
     {0},
 };
+/* clang-format on */
 #undef AT
 #undef THIS
 

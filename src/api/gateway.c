@@ -41,8 +41,7 @@ static struct http_limits limits_of(const struct http_settings *s)
                                 .write_ms = s->write_ms};
 }
 
-int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc,
-                  struct snapshot **ret_snapshot)
+int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, struct snapshot **ret_snapshot)
 {
     if (conf_error_count(doc) > 0)
         return E_CONFIG;
@@ -130,7 +129,7 @@ void gateway_close(struct gateway *g)
 struct load_job {
     struct pool_job job;
     char *path;
-    struct buf text; /* n == 0: read the file */
+    struct buf text;           /* n == 0: read the file */
     struct conf_doc *in_force; /* what hidden secrets in the text stand for */
     struct conf_doc *doc;
     int err;

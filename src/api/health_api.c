@@ -47,21 +47,35 @@ void api_ready(struct visit *v)
 
 /* ---- metrics ---- */
 
-#define GAUGE(name_, help_)                                                                       \
-    {                                                                                             \
-        .name = name_, .help = help_, .kind = METRIC_GAUGE                                        \
+#define GAUGE(name_, help_)                                                                        \
+    {                                                                                              \
+        .name = name_, .help = help_, .kind = METRIC_GAUGE                                         \
     }
-#define COUNTER(name_, help_)                                                                     \
-    {                                                                                             \
-        .name = name_, .help = help_, .kind = METRIC_COUNTER                                      \
+#define COUNTER(name_, help_)                                                                      \
+    {                                                                                              \
+        .name = name_, .help = help_, .kind = METRIC_COUNTER                                       \
     }
 
 /* One row a number of the process; the order is gauges_put's. */
 enum number {
-    N_CONNECTIONS, N_TASKS, N_STACKS_FREE, N_STACK_BYTES, N_ARENA_POOL, N_LEDGER_ROWS,
-    N_LEDGER_BYTES, N_LEDGER_WRITTEN, N_LEDGER_ERRORS, N_LEDGER_WRITE_US, N_RELOADS,
-    N_RELOADS_REFUSED, N_REFUSED, N_LOG_DROPPED, N_BEGAN, NUMBERS
+    N_CONNECTIONS,
+    N_TASKS,
+    N_STACKS_FREE,
+    N_STACK_BYTES,
+    N_ARENA_POOL,
+    N_LEDGER_ROWS,
+    N_LEDGER_BYTES,
+    N_LEDGER_WRITTEN,
+    N_LEDGER_ERRORS,
+    N_LEDGER_WRITE_US,
+    N_RELOADS,
+    N_RELOADS_REFUSED,
+    N_REFUSED,
+    N_LOG_DROPPED,
+    N_BEGAN,
+    NUMBERS
 };
+/* clang-format off */
 static const struct metric_desc numbers[NUMBERS] = {
     [N_CONNECTIONS] = GAUGE("sluice_client_connections", "Clients connected now."),
     [N_TASKS] = GAUGE("sluice_tasks", "Tasks under way."),
@@ -97,6 +111,7 @@ static const struct metric_desc opened_desc = {
     .help = "Connections opened, used again, and that could not be made.",
     .kind = METRIC_COUNTER,
     .labels = {"endpoint", "how"}};
+/* clang-format on */
 
 static void put(struct gateway *g, const struct metric_desc *d, struct str a, struct str b,
                 int64_t value)

@@ -271,17 +271,16 @@ static void turn_log(const struct ask *a, int err, int status)
     bool priced = t->calls_n > 0 && t->cost_usd_nanos != COST_UNKNOWN;
     LOG_AT(err && err != E_CLIENT_GONE ? LOG_WARN : LOG_INFO,
            clock_wall_at(t->began_us + t->total_us), "turn",
-        log_word("id", str_of(t->id.text, ID_CHARS)), log_word("api", str_from(t->api)),
-        log_s("key", t->key.n ? t->key : STR("-")),
-        log_s("asked", t->request ? str_head(t->request->model, 128) : STR("-")),
-        log_s("provider", target ? target->provider->name : STR("-")),
-        log_s("model", target ? str_head(target->model, 128) : STR("-")),
-        log_i("status", status), log_word("error", str_from(err ? err_code(err) : "-")),
-        log_i("in", tokens_prompt(&t->tokens)), log_i("out", tokens_completion(&t->tokens)),
-        log_word("counted", str_from(token_source_name(t->tokens.source))),
-        priced ? log_usd("usd", t->cost_usd_nanos) : log_null("usd"),
-        log_i("calls", t->calls_n), log_ms("ms", t->total_us),
-        log_ms("overhead_ms", t->overhead_us));
+           log_word("id", str_of(t->id.text, ID_CHARS)), log_word("api", str_from(t->api)),
+           log_s("key", t->key.n ? t->key : STR("-")),
+           log_s("asked", t->request ? str_head(t->request->model, 128) : STR("-")),
+           log_s("provider", target ? target->provider->name : STR("-")),
+           log_s("model", target ? str_head(target->model, 128) : STR("-")),
+           log_i("status", status), log_word("error", str_from(err ? err_code(err) : "-")),
+           log_i("in", tokens_prompt(&t->tokens)), log_i("out", tokens_completion(&t->tokens)),
+           log_word("counted", str_from(token_source_name(t->tokens.source))),
+           priced ? log_usd("usd", t->cost_usd_nanos) : log_null("usd"), log_i("calls", t->calls_n),
+           log_ms("ms", t->total_us), log_ms("overhead_ms", t->overhead_us));
 }
 
 static void ask_run(struct visit *v, enum llm_op op, const char *api)

@@ -92,17 +92,17 @@ static int pass(struct passing *p, const struct provider *provider)
     if (err)
         return err;
     struct str path = str_tail(v->path, 3); /* without "/v1", which the base URL has */
-    *r = (struct llm_relay){.provider = provider,
-                            .arena = x->arena,
-                            .method = x->method_text,
-                            .path = x->query.n ? arena_printf(x->arena, "%.*s?%.*s",
-                                                              STR_ARGS(path), STR_ARGS(x->query))
-                                               : path,
-                            .headers = &p->headers,
-                            .body_bytes = x->body_bytes,
-                            .read = relay_read,
-                            .begin = relay_begin,
-                            .write = relay_write};
+    *r = (struct llm_relay){
+        .provider = provider,
+        .arena = x->arena,
+        .method = x->method_text,
+        .path = x->query.n ? arena_printf(x->arena, "%.*s?%.*s", STR_ARGS(path), STR_ARGS(x->query))
+                           : path,
+        .headers = &p->headers,
+        .body_bytes = x->body_bytes,
+        .read = relay_read,
+        .begin = relay_begin,
+        .write = relay_write};
     if (provider->settings->pass_key && !v->key)
         r->pass_key = http_headers_get(&x->headers, STR("Authorization"));
     exchange_watch_hangup(x, client_left, p);
@@ -185,7 +185,6 @@ void api_stateful(struct visit *v)
     int err = fault_set(&v->fault, E_STATEFUL_PATH,
                         "%.*s reaches objects that all users of one provider key share; set "
                         "providers.%.*s.stateful: on to allow it to everybody",
-                        STR_ARGS(str_head(v->path, 60)),
-                        STR_ARGS(p ? p->name : STR("NAME")));
+                        STR_ARGS(str_head(v->path, 60)), STR_ARGS(p ? p->name : STR("NAME")));
     visit_error(v, err);
 }

@@ -1,6 +1,9 @@
 #include "api/visit.h"
 
-#define PATH(literal) {literal, sizeof(literal) - 1}
+#define PATH(literal)                                                                              \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
 
 /*
  * Every path that sluice answers. Stateless ones that it does not read are passed to the default

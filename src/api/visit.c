@@ -37,8 +37,7 @@ void visit_json(struct visit *v, int status, struct str json)
 void visit_error(struct visit *v, int err)
 {
     int status = err_status(err);
-    struct str text =
-        str_from(v->fault.err == err ? fault_text(&v->fault) : err_text(err));
+    struct str text = str_from(v->fault.err == err ? fault_text(&v->fault) : err_text(err));
     respond(v->x, status, arena_error(v->x->arena, status, err_code(err), text));
 }
 

@@ -18,10 +18,10 @@ struct visit {
     struct gateway *gateway;
     struct snapshot *snapshot; /* held until the answer is out */
     struct exchange *x;
-    const struct key *key;     /* in the exchange's arena; NULL where none is asked for */
-    const struct door *door;   /* which it came by */
-    struct str path;           /* without the alias in front: "/v1/chat/completions" */
-    struct str rest;           /* what a route with a star matched */
+    const struct key *key;   /* in the exchange's arena; NULL where none is asked for */
+    const struct door *door; /* which it came by */
+    struct str path;         /* without the alias in front: "/v1/chat/completions" */
+    struct str rest;         /* what a route with a star matched */
     struct fault fault;
 };
 
@@ -54,17 +54,17 @@ struct route_row {
 extern const struct route_row routes[];
 
 /* The handlers, a file a group. */
-void api_chat(struct visit *v);             /* llm_api.c */
+void api_chat(struct visit *v); /* llm_api.c */
 void api_completion(struct visit *v);
 void api_embedding(struct visit *v);
-void api_models(struct visit *v);           /* models_api.c */
+void api_models(struct visit *v); /* models_api.c */
 void api_model(struct visit *v);
-void api_relay(struct visit *v);            /* relay_api.c */
+void api_relay(struct visit *v); /* relay_api.c */
 void api_stateful(struct visit *v);
-void api_health(struct visit *v);           /* health_api.c */
+void api_health(struct visit *v); /* health_api.c */
 void api_ready(struct visit *v);
 void api_metrics(struct visit *v);
-void api_keys_list(struct visit *v);        /* admin_api.c */
+void api_keys_list(struct visit *v); /* admin_api.c */
 void api_keys_make(struct visit *v);
 void api_keys_revoke(struct visit *v);
 void api_config_show(struct visit *v);

@@ -38,7 +38,9 @@ struct metric_set {
     struct family *lost; /* swallows what there is no family for, for lack of memory */
 };
 
+/* clang-format off */
 static const struct metric_desc lost_desc = {.name = "lost", .help = "never shown"};
+/* clang-format on */
 
 /* 1e-6 shifts by six places; exact decimals are written where it is a power of ten. */
 static unsigned places_of(double scale)

@@ -36,8 +36,8 @@ static const char help[] =
     "  --json             the result as JSON\n\n"
     "Exit codes: 0 all answered, 1 some failed, 2 wrong use, 3 could not run.\n";
 
-#define REQUESTS_MAX 1000000
-#define CLIENTS_MAX 1000
+#define REQUESTS_MAX     1000000
+#define CLIENTS_MAX      1000
 #define ANSWER_BYTES_MAX (64u * 1024 * 1024)
 
 struct sample {
@@ -357,7 +357,5 @@ static int run(int argc, char **argv)
     return code;
 }
 
-const struct command command_bench = {.name = "bench",
-                                      .summary = "measure how fast answers come",
-                                      .help = help,
-                                      .run = run};
+const struct command command_bench = {
+    .name = "bench", .summary = "measure how fast answers come", .help = help, .run = run};

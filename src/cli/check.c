@@ -44,8 +44,8 @@ static void problems_json(const struct conf_doc *doc, bool fine)
     buf_str(&out, STR(",\"problems\":["));
     for (unsigned i = 0; i < conf_problem_count(doc); i++) {
         const struct conf_problem *p = conf_problem(doc, i);
-        buf_printf(&out, "%s{\"line\":%u,\"column\":%u,\"severity\":\"%s\",\"path\":",
-                   i ? "," : "", p->line, p->column, p->warning ? "warning" : "error");
+        buf_printf(&out, "%s{\"line\":%u,\"column\":%u,\"severity\":\"%s\",\"path\":", i ? "," : "",
+                   p->line, p->column, p->warning ? "warning" : "error");
         json_quote(&out, p->path);
         buf_str(&out, STR(",\"text\":"));
         json_quote(&out, p->text);

@@ -11,8 +11,8 @@
 
 #include "base/macros.h"
 
-#define EXIT_DONE 0
-#define EXIT_BAR 1
+#define EXIT_DONE      0
+#define EXIT_BAR       1
 #define EXIT_WRONG_USE 2
 #define EXIT_COULD_NOT 3
 

@@ -50,9 +50,9 @@ static int body_read(struct explaining *x, const char *path)
     if (file != stdin)
         (void)fclose(file);
     struct fault f = {0};
-    int err = x->body.failed ? x->body.failed
-                             : openai_request_read(OP_CHAT, buf_view(&x->body), &x->arena,
-                                                   &x->request, &f);
+    int err = x->body.failed
+                  ? x->body.failed
+                  : openai_request_read(OP_CHAT, buf_view(&x->body), &x->arena, &x->request, &f);
     if (err) {
         fprintf(stderr, "sluice explain: %s: %s\n", path, f.err ? fault_text(&f) : err_text(err));
         return EXIT_WRONG_USE;
@@ -93,8 +93,9 @@ static void target_text(const struct target *t, unsigned i, struct buf *out)
     } else {
         buf_str(out, STR("   no price is known: its cost will be unknown\n"));
     }
-    buf_printf(out, "   time: connect %lld ms, first token %lld ms, between tokens %lld ms, total "
-                    "%lld ms\n",
+    buf_printf(out,
+               "   time: connect %lld ms, first token %lld ms, between tokens %lld ms, total "
+               "%lld ms\n",
                (long long)t->timeouts.connect_ms, (long long)t->timeouts.first_token_ms,
                (long long)t->timeouts.between_tokens_ms, (long long)t->timeouts.total_ms);
 }
@@ -114,8 +115,8 @@ static int edits_text(struct explaining *x, const struct target *t, struct buf *
     for (unsigned i = 0; i < o.edits.n; i++) {
         const struct llm_edit *e = &o.edits.at[i];
         struct str was = str_of(x->request.body.p + e->at.from, e->at.to - e->at.from);
-        buf_printf(out, "     at byte %zu: %.*s -> %.*s\n", e->at.from,
-                   STR_ARGS(str_head(was, 80)), STR_ARGS(str_head(e->with, 80)));
+        buf_printf(out, "     at byte %zu: %.*s -> %.*s\n", e->at.from, STR_ARGS(str_head(was, 80)),
+                   STR_ARGS(str_head(e->with, 80)));
     }
     if (o.cut_usage)
         buf_str(out, STR("     usage is asked for, and cut out of the stream again\n"));
@@ -150,8 +151,9 @@ static void target_json(const struct target *t, struct buf *out)
     } else {
         buf_str(out, STR("null"));
     }
-    buf_printf(out, ",\"timeouts_ms\":{\"connect\":%lld,\"first_token\":%lld,"
-                    "\"between_tokens\":%lld,\"total\":%lld}}",
+    buf_printf(out,
+               ",\"timeouts_ms\":{\"connect\":%lld,\"first_token\":%lld,"
+               "\"between_tokens\":%lld,\"total\":%lld}}",
                (long long)t->timeouts.connect_ms, (long long)t->timeouts.first_token_ms,
                (long long)t->timeouts.between_tokens_ms, (long long)t->timeouts.total_ms);
 }
@@ -271,7 +273,5 @@ static int run(int argc, char **argv)
     return code;
 }
 
-const struct command command_explain = {.name = "explain",
-                                        .summary = "show what a request would become",
-                                        .help = help,
-                                        .run = run};
+const struct command command_explain = {
+    .name = "explain", .summary = "show what a request would become", .help = help, .run = run};

@@ -63,7 +63,10 @@ static void key_line(const struct key *key)
         clock_iso(key->made_wall_us, made);
     printf("%-12.*s %-20.*s %-16.*s %-8s %-10.10s ", STR_ARGS(key->public_part),
            STR_ARGS(key->name), STR_ARGS(key->tenant),
-           key->revoked_wall_us ? "revoked" : key->admin ? "admin" : "active", made);
+           key->revoked_wall_us ? "revoked"
+           : key->admin         ? "admin"
+                                : "active",
+           made);
     for (unsigned i = 0; i < key->models_n; i++)
         printf("%s%.*s", i ? "," : "", STR_ARGS(key->models[i]));
     puts(key->models_n ? "" : "all");
@@ -191,12 +194,10 @@ static int run(int argc, char **argv)
 {
     struct wish w = {0};
     int words = 0;
-    const struct option_row rows[] = {{"--config", true, &w.config, NULL},
-                                      {"--tenant", true, &w.tenant, NULL},
-                                      {"--models", true, &w.models, NULL},
-                                      {"--admin", false, NULL, &w.admin},
-                                      {"--json", false, NULL, &w.json},
-                                      {NULL, false, NULL, NULL}};
+    const struct option_row rows[] = {
+        {"--config", true, &w.config, NULL}, {"--tenant", true, &w.tenant, NULL},
+        {"--models", true, &w.models, NULL}, {"--admin", false, NULL, &w.admin},
+        {"--json", false, NULL, &w.json},    {NULL, false, NULL, NULL}};
     enum verb verb = LIST;
     int code = options_read(&command_keys, rows, argc, argv, &words);
     if (code >= 0)

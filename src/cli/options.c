@@ -35,8 +35,8 @@ static int unknown(const struct command *command, const struct option_row *rows,
         words[n++] = str_from(r->name);
     struct str near = str_nearest(name, words, n);
     if (near.n)
-        return options_wrong(command, "unknown option '%.*s'; did you mean '%.*s'?",
-                             STR_ARGS(name), STR_ARGS(near));
+        return options_wrong(command, "unknown option '%.*s'; did you mean '%.*s'?", STR_ARGS(name),
+                             STR_ARGS(near));
     return options_wrong(command, "unknown option '%.*s'", STR_ARGS(name));
 }
 

@@ -181,8 +181,9 @@ static int open_all(struct server *s, const char *listen, struct fault *f)
     const char *address = listen ? listen : c->listen.p;
     err = listener_check(address, f);
     if (!err && !c->keys.require && !listener_is_loopback(address))
-        err = fault_set(f, E_CONFIG, "%s is open to others, but no keys are required; set "
-                                     "keys: {require: true} or listen on 127.0.0.1",
+        err = fault_set(f, E_CONFIG,
+                        "%s is open to others, but no keys are required; set "
+                        "keys: {require: true} or listen on 127.0.0.1",
                         address);
     if (err) {
         snapshot_unref(first);

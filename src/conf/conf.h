@@ -127,10 +127,10 @@ MUSTCHECK int conf_load_over(const struct conf_doc *in_force, const struct conf_
 struct conf_doc *conf_ref(struct conf_doc *doc);
 void conf_unref(struct conf_doc *doc);
 
-const void *conf_root(const struct conf_doc *doc); /* the root table's struct */
-struct arena *conf_arena(struct conf_doc *doc);    /* for what is compiled from it */
-const char *conf_path(const struct conf_doc *doc); /* to show */
-const char *conf_file(const struct conf_doc *doc); /* to read again; NULL: it was no file */
+const void *conf_root(const struct conf_doc *doc);     /* the root table's struct */
+struct arena *conf_arena(struct conf_doc *doc);        /* for what is compiled from it */
+const char *conf_path(const struct conf_doc *doc);     /* to show */
+const char *conf_file(const struct conf_doc *doc);     /* to read again; NULL: it was no file */
 struct str conf_text_hash(const struct conf_doc *doc); /* hex of the file's content */
 
 bool conf_is_empty(const struct conf_doc *doc); /* does it give no setting at all? */

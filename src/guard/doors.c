@@ -36,8 +36,8 @@ static bool is_ours(struct str name, const struct str *hosts, unsigned hosts_n)
     return false;
 }
 
-int door_check_local(struct str host, struct str origin, const struct str *hosts,
-                     unsigned hosts_n, struct fault *f)
+int door_check_local(struct str host, struct str origin, const struct str *hosts, unsigned hosts_n,
+                     struct fault *f)
 {
     if (host.n > 0 && !is_ours(host_name(host), hosts, hosts_n))
         return fault_set(f, E_BAD_ORIGIN,
@@ -50,8 +50,7 @@ int door_check_local(struct str host, struct str origin, const struct str *hosts
     ptrdiff_t at = str_find(origin, scheme_end);
     struct str name = at < 0 ? origin : host_name(str_tail(origin, (size_t)at + scheme_end.n));
     if (at < 0 || !is_ours(name, hosts, hosts_n))
-        return fault_set(f, E_BAD_ORIGIN,
-                         "a web page of '%.*s' may not call sluice without a key",
+        return fault_set(f, E_BAD_ORIGIN, "a web page of '%.*s' may not call sluice without a key",
                          STR_ARGS(str_head(origin, 80)));
     return 0;
 }

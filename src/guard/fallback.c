@@ -4,6 +4,7 @@
 
 #include "rt/task.h"
 
+/* clang-format off */
 #define THIS struct fallback_settings
 #define AT(field) .offset = offsetof(THIS, field)
 static const struct conf_row fallback_rows[] = {
@@ -13,6 +14,7 @@ static const struct conf_row fallback_rows[] = {
      .help = "The share of traffic that this lever passes by, to compare with."},
     {0},
 };
+/* clang-format on */
 #undef AT
 #undef THIS
 

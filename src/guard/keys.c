@@ -17,6 +17,7 @@
 
 #define PREFIX "sk-sluice-"
 
+/* clang-format off */
 #define THIS struct declared_key_settings
 #define AT(field) .offset = offsetof(THIS, field)
 static const struct conf_row declared_rows[] = {
@@ -30,6 +31,7 @@ static const struct conf_row declared_rows[] = {
      .help = "May it use /admin and /metrics?"},
     {0},
 };
+/* clang-format on */
 #undef THIS
 static const struct conf_table declared_table = {
     .name = "key",
@@ -40,6 +42,7 @@ static const struct conf_table declared_table = {
     .example = "app: {secret: \"${APP_KEY}\", tenant: shop, models: [fast, \"gpt-*\"]}",
 };
 
+/* clang-format off */
 #define THIS struct keys_settings
 static const struct conf_row keys_rows[] = {
     {.name = "require", .type = CONF_BOOL, AT(require), .fallback = "off",
@@ -48,6 +51,7 @@ static const struct conf_row keys_rows[] = {
      .help = "Keys of this file, by name."},
     {0},
 };
+/* clang-format on */
 #undef AT
 #undef THIS
 const struct conf_table keys_table = {
@@ -174,8 +178,9 @@ static int made_check(const struct keys *k, struct str text, const struct key **
     const struct key_record *r = key_list_find(k->made, public_part);
     unsigned char hash[KEY_HASH_BYTES];
     if (!r || key_hash(secret, hash) != 0 || CRYPTO_memcmp(hash, r->hash, sizeof(hash)) != 0)
-        return fault_set(f, E_BAD_KEY, "this API key is not known; `sluice keys list` shows the "
-                                       "keys there are");
+        return fault_set(f, E_BAD_KEY,
+                         "this API key is not known; `sluice keys list` shows the "
+                         "keys there are");
     if (r->key.revoked_wall_us)
         return fault_set(f, E_KEY_REVOKED, "key %.*s was revoked", STR_ARGS(r->key.public_part));
     *ret_key = &r->key;
@@ -212,8 +217,8 @@ int key_allows(const struct key *key, struct str model, struct fault *f)
     }
     if (key->models_n == 0)
         return 0;
-    return fault_set(f, E_FORBIDDEN, "key %.*s may not ask for '%.*s'",
-                     STR_ARGS(key->public_part), STR_ARGS(str_head(model, 80)));
+    return fault_set(f, E_FORBIDDEN, "key %.*s may not ask for '%.*s'", STR_ARGS(key->public_part),
+                     STR_ARGS(str_head(model, 80)));
 }
 
 /* Appends a copy of `s` at `*at`, and a NUL as arena_str does. */
@@ -231,8 +236,8 @@ int key_copy(struct arena *arena, const struct key *key, const struct key **ret_
     for (unsigned i = 0; i < key->models_n; i++)
         texts += key->models[i].n + 1;
     /* One piece: the key, its models, then all their texts. */
-    struct key *copy =
-        arena_alloc(arena, sizeof(*copy) + key->models_n * sizeof(*copy->models) + texts);
+    struct key *copy = arena_alloc(arena,
+                                   sizeof(*copy) + key->models_n * sizeof(*copy->models) + texts);
     if (!copy)
         return E_MEMORY;
     *copy = *key;
@@ -343,8 +348,9 @@ static int work_do(struct keys *k, struct work *w, struct fault *f)
 
 static int no_database(struct fault *f)
 {
-    return fault_set(f, E_STORE, "keys are kept in the ledger's database, which is off; set "
-                                 "state.ledger, or declare keys in the file");
+    return fault_set(f, E_STORE,
+                     "keys are kept in the ledger's database, which is off; set "
+                     "state.ledger, or declare keys in the file");
 }
 
 /* `n` characters of the alphabet of ids: five random bits each. */

@@ -21,7 +21,7 @@
 #include "conf/conf.h"
 
 #define KEYS_REFRESH_MS 1000
-#define KEYS_MAX 100000
+#define KEYS_MAX        100000
 
 struct declared_key_settings {
     struct str secret;
@@ -42,7 +42,7 @@ struct key {
     struct str name;        /* given by people; may be empty */
     struct str tenant;
     unsigned models_n;
-    struct str *models;     /* none: all */
+    struct str *models; /* none: all */
     bool admin;
     bool declared;
     int64_t made_wall_us, revoked_wall_us; /* 0: not */

@@ -37,8 +37,8 @@ static bool hex_read(struct str text, unsigned char *ret_bytes)
     if (text.n != 2 * KEY_HASH_BYTES)
         return false;
     for (size_t i = 0; i < KEY_HASH_BYTES; i++)
-        ret_bytes[i] =
-            (unsigned char)(hex_digit(text.p[2 * i]) << 4 | hex_digit(text.p[2 * i + 1]));
+        ret_bytes[i] = (unsigned char)(hex_digit(text.p[2 * i]) << 4 |
+                                       hex_digit(text.p[2 * i + 1]));
     return true;
 }
 
@@ -147,10 +147,10 @@ int key_store_insert(const char *where, const struct key_record *r, struct fault
         buf_str(&models, r->key.models[i]);
     }
     struct str list = models.n ? buf_view(&models) : STR("");
-    const struct rows_value values[] = {
-        rows_text(r->key.public_part), rows_text(r->key.name), rows_text(r->key.tenant),
-        rows_text(list), rows_int(r->key.admin), rows_text(str_from(hash)),
-        rows_int(r->key.made_wall_us)};
+    const struct rows_value values[] = {rows_text(r->key.public_part), rows_text(r->key.name),
+                                        rows_text(r->key.tenant),      rows_text(list),
+                                        rows_int(r->key.admin),        rows_text(str_from(hash)),
+                                        rows_int(r->key.made_wall_us)};
     int err = models.failed;
     if (!err)
         err = run(where,

@@ -7,9 +7,10 @@
 #include "rt/task.h"
 
 /* What the budget can save up: a burst of this many retries. Thousandths. */
-#define CREDIT_MAX (100 * 1000)
+#define CREDIT_MAX   (100 * 1000)
 #define CREDIT_START (20 * 1000)
 
+/* clang-format off */
 #define THIS struct retry_settings
 #define AT(field) .offset = offsetof(THIS, field)
 static const struct conf_row retry_rows[] = {
@@ -31,6 +32,7 @@ static const struct conf_row retry_rows[] = {
              "the client."},
     {0},
 };
+/* clang-format on */
 #undef AT
 #undef THIS
 

@@ -18,7 +18,6 @@ struct levers_settings {
     struct retry_settings retry;
 };
 
-
 MUSTCHECK int levers_chain(struct arena *arena, const struct levers_settings *settings,
                            struct lever_chain *ret_chain);
 

@@ -37,18 +37,18 @@ struct llm_call {
     struct str pass_key;                /* the client's own Authorization, or STR_NONE */
     struct arena *arena;
     struct llm_sink *sink;
-    int64_t deadline_ms;                /* of all tries of this target */
-    uint64_t tried;                     /* replicas not to ask again, a bit each */
+    int64_t deadline_ms; /* of all tries of this target */
+    uint64_t tried;      /* replicas not to ask again, a bit each */
 
     /* out */
-    int status;              /* 0: no answer */
+    int status; /* 0: no answer */
     struct http_headers answer_headers;
-    int64_t body_bytes;      /* of the answer, as its header says; -1: not known */
-    struct buf body;         /* a whole answer, or an error's body */
-    bool streamed;           /* events went to the sink */
-    bool sent;               /* the provider may have seen the request */
-    bool got_byte;           /* something of an answer came */
-    int64_t retry_after_ms;  /* -1: not said */
+    int64_t body_bytes;     /* of the answer, as its header says; -1: not known */
+    struct buf body;        /* a whole answer, or an error's body */
+    bool streamed;          /* events went to the sink */
+    bool sent;              /* the provider may have seen the request */
+    bool got_byte;          /* something of an answer came */
+    int64_t retry_after_ms; /* -1: not said */
     struct tokens tokens;
     int64_t cost_usd_nanos;
     int64_t given_cost_usd_nanos; /* as a recording has it; COST_UNKNOWN: none */
@@ -56,16 +56,16 @@ struct llm_call {
     int64_t began_us, connected_us, ended_us; /* monotonic; 0: did not happen */
     int64_t first_us; /* the first event with content; of what is not streamed, the header */
     bool reused;
-    unsigned replica;        /* index, for `tried` */
+    unsigned replica;          /* index, for `tried` */
     struct endpoint *endpoint; /* NULL where there is none */
 
     /* the transport's and the reader's own */
-    bool cut_usage;          /* usage was asked for on the client's behalf */
+    bool cut_usage; /* usage was asked for on the client's behalf */
     struct sse sse;
-    struct buf edited;       /* events with their usage cut out, or held back before the first */
+    struct buf edited; /* events with their usage cut out, or held back before the first */
     int64_t content_bytes;
-    bool finished, done;     /* a finish_reason, and [DONE], were seen */
-    void *own; /* the transport's, of this send */
+    bool finished, done; /* a finish_reason, and [DONE], were seen */
+    void *own;           /* the transport's, of this send */
 };
 
 /* For transports: what goes upstream, as the kind of provider writes it. */

@@ -6,7 +6,7 @@
 
 /* The longest chain of aliases and lanes. */
 #define ALIAS_DEPTH_MAX 16
-#define TARGETS_MAX 32
+#define TARGETS_MAX     32
 
 struct named_route {
     struct str name;
@@ -52,8 +52,7 @@ static int provider_urls_open(struct models *m, struct provider *p)
         if (!err)
             err = upstreams_get(m->upstreams, &url, s, &p->replicas[i].endpoint, &f);
         if (err) {
-            conf_complain(m->doc, s->base_url.n ? &urls[i] : (const void *)s, "%s",
-                          fault_text(&f));
+            conf_complain(m->doc, s->base_url.n ? &urls[i] : (const void *)s, "%s", fault_text(&f));
             return E_CONFIG;
         }
         struct str listed = prices_listed(url.host);
@@ -94,8 +93,7 @@ static bool header_is_sane(struct str name, struct str value)
 static bool header_is_ours(const struct provider *p, struct str name)
 {
     return http_headers_count(&p->headers, name) > 0 || str_eq_nocase(name, STR("Host")) ||
-           str_eq_nocase(name, STR("Content-Type")) ||
-           str_eq_nocase(name, STR("Accept-Encoding"));
+           str_eq_nocase(name, STR("Content-Type")) || str_eq_nocase(name, STR("Accept-Encoding"));
 }
 
 static int provider_headers_make(struct models *m, struct provider *p)
@@ -103,8 +101,9 @@ static int provider_headers_make(struct models *m, struct provider *p)
     const struct conf_str_map *extra = &p->settings->headers;
     http_headers_init(&p->headers, m->arena);
     if (!header_is_sane(p->key_header, p->key_value)) {
-        conf_complain(m->doc, p->settings, "the key or its header has a character that a header "
-                                           "cannot carry (a line end?)");
+        conf_complain(m->doc, p->settings,
+                      "the key or its header has a character that a header "
+                      "cannot carry (a line end?)");
         return E_CONFIG;
     }
     if (p->key_value.n && http_headers_add(&p->headers, p->key_header, p->key_value) != 0)
@@ -199,7 +198,7 @@ static int providers_compile(struct models *m)
 /* What is collected while one name is followed to its targets. */
 struct expansion {
     struct models *m;
-    const void *field; /* for complaints */
+    const void *field;                    /* for complaints */
     struct str open[ALIAS_DEPTH_MAX + 1]; /* the names on the way here, by depth */
     unsigned n;
     struct target at[TARGETS_MAX];
@@ -254,8 +253,7 @@ static bool params_check(struct models *m, const void *field, struct str params)
         return true;
     yyjson_val *root = json_peek(params);
     if (!yyjson_is_obj(root)) {
-        conf_complain(m->doc, field,
-                      "expected a map of parameters, such as {temperature: 0}");
+        conf_complain(m->doc, field, "expected a map of parameters, such as {temperature: 0}");
         return false;
     }
     for (unsigned i = 0; i < ARRAY_LEN(not_here); i++) {
@@ -276,12 +274,12 @@ static int target_add(struct expansion *x, const struct provider *p, struct str 
                       TARGETS_MAX);
         return E_CONFIG;
     }
-    x->at[x->n++] = (struct target){.provider = p,
-                                    .model = model,
-                                    .params = params,
-                                    .timeouts = timeouts_over(timeouts, &p->timeouts),
-                                    .price = prices_find(x->m->prices, x->m->arena, p->name,
-                                                         p->listed, model)};
+    x->at[x->n++] =
+        (struct target){.provider = p,
+                        .model = model,
+                        .params = params,
+                        .timeouts = timeouts_over(timeouts, &p->timeouts),
+                        .price = prices_find(x->m->prices, x->m->arena, p->name, p->listed, model)};
     return 0;
 }
 
@@ -333,8 +331,8 @@ static int lane_expand(struct expansion *x, struct str lane, struct str params,
     return E_CONFIG;
 }
 
-static int alias_expand(struct expansion *x, const struct model_settings *alias,
-                        struct str params, const struct timeouts *timeouts, unsigned depth)
+static int alias_expand(struct expansion *x, const struct model_settings *alias, struct str params,
+                        const struct timeouts *timeouts, unsigned depth)
 {
     if (!params_check(x->m, &alias->params, alias->params))
         return E_CONFIG;
@@ -409,9 +407,8 @@ static int name_expand(struct expansion *x, struct str name, struct str params,
         return target_add(x, p, model, params, timeouts);
     struct str near = str_nearest(name, x->m->settings->models.name, x->m->settings->models.n);
     conf_complain(x->m->doc, x->field,
-                  "'%.*s' is neither a name of 'models' nor provider/model%s%.*s%s",
-                  STR_ARGS(name), near.n ? "; did you mean '" : "", STR_ARGS(near),
-                  near.n ? "'?" : "");
+                  "'%.*s' is neither a name of 'models' nor provider/model%s%.*s%s", STR_ARGS(name),
+                  near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
     return E_CONFIG;
 }
 
@@ -421,8 +418,8 @@ static int route_make(struct models *m, struct expansion *x, struct str name, st
     if (!at)
         return E_MEMORY;
     memcpy(at, x->at, sizeof(*at) * x->n);
-    m->names[m->names_n++] =
-        (struct named_route){.name = name, .route = {.lane = lane, .n = x->n, .at = at}};
+    m->names[m->names_n++] = (struct named_route){.name = name,
+                                                  .route = {.lane = lane, .n = x->n, .at = at}};
     return 0;
 }
 
@@ -446,8 +443,7 @@ static int names_compile(struct models *m)
         x->n = 0;
         x->field = s;
         x->open[0] = models->name[i];
-        struct str lane =
-            str_starts(s->is, STR("lane/")) ? str_tail(s->is, 5) : STR_NONE;
+        struct str lane = str_starts(s->is, STR("lane/")) ? str_tail(s->is, 5) : STR_NONE;
         int err = alias_expand(x, s, STR_NONE, &none, 0);
         err = err ? err : route_make(m, x, models->name[i], lane);
         first = first ? first : err;
@@ -529,9 +525,8 @@ static int unknown_name(const struct models *m, struct str asked, struct arena *
 int models_resolve(const struct models *m, struct str asked, struct arena *arena,
                    struct route *ret_route, struct fault *f)
 {
-    const struct named_route *known =
-        bsearch(&(struct named_route){.name = asked}, m->names, m->names_n, sizeof(*m->names),
-                named_compare);
+    const struct named_route *known = bsearch(&(struct named_route){.name = asked}, m->names,
+                                              m->names_n, sizeof(*m->names), named_compare);
     if (known) {
         *ret_route = known->route;
         return 0;

@@ -25,9 +25,9 @@ struct route {
 
 /* The parts of the configuration that models.c compiles; the root table embeds it. */
 struct models_settings {
-    struct conf_map providers;    /* struct provider_settings */
-    struct conf_map models;       /* struct model_settings */
-    struct conf_map lanes;        /* lists of struct lane_item_settings */
+    struct conf_map providers; /* struct provider_settings */
+    struct conf_map models;    /* struct model_settings */
+    struct conf_map lanes;     /* lists of struct lane_item_settings */
     struct str default_provider;
 };
 

@@ -7,8 +7,18 @@
  * read different values, and a limit or a price would hold for a request that was never made.
  */
 enum deciding_key {
-    KEY_MODEL, KEY_MESSAGES, KEY_MAX_TOKENS, KEY_MAX_COMPLETION_TOKENS, KEY_STREAM,
-    KEY_STREAM_OPTIONS, KEY_SERVICE_TIER, KEY_INPUT, KEY_N, KEY_PROMPT, KEY_TOOLS, KEYS,
+    KEY_MODEL,
+    KEY_MESSAGES,
+    KEY_MAX_TOKENS,
+    KEY_MAX_COMPLETION_TOKENS,
+    KEY_STREAM,
+    KEY_STREAM_OPTIONS,
+    KEY_SERVICE_TIER,
+    KEY_INPUT,
+    KEY_N,
+    KEY_PROMPT,
+    KEY_TOOLS,
+    KEYS,
 };
 
 #define LETTERS     26

@@ -33,6 +33,7 @@ struct prices {
     struct str date;
 };
 
+/* clang-format off */
 #define THIS struct price_settings
 static const struct conf_row price_rows[] = {
     {.name = "input", .type = CONF_USD, .offset = offsetof(THIS, input), .flags = CONF_REQUIRED,
@@ -48,6 +49,7 @@ static const struct conf_row price_rows[] = {
      .flags = CONF_OPTIONAL, .help = "Of thinking. Without it: as output."},
     {0},
 };
+/* clang-format on */
 #undef THIS
 
 const struct conf_table price_table = {
@@ -103,8 +105,8 @@ static int list_index(struct arena *arena, struct str text, struct list_of_price
             continue;
         struct str object = object_of(str_tail(line, (size_t)end + 3));
         if (object.p)
-            list->at[list->n++] =
-                (struct entry){.name = str_of(line.p + 1, (size_t)end), .object = object};
+            list->at[list->n++] = (struct entry){.name = str_of(line.p + 1, (size_t)end),
+                                                 .object = object};
     }
     qsort(list->at, list->n, sizeof(*list->at), entry_compare);
     return 0;
@@ -305,7 +307,13 @@ const struct price *prices_find(const struct prices *p, struct arena *arena, str
  */
 struct str prices_listed(struct str host)
 {
-#define LISTED(host, name) {{host, sizeof(host) - 1}, {name, sizeof(name) - 1}}
+#define LISTED(host, name)                                                                         \
+    {                                                                                              \
+        {host, sizeof(host) - 1},                                                                  \
+        {                                                                                          \
+            name, sizeof(name) - 1                                                                 \
+        }                                                                                          \
+    }
     static const struct {
         struct str host, name;
     } hosts[] = {

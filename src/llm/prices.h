@@ -21,12 +21,12 @@
 #include "conf/conf.h"
 #include "llm/tokens.h"
 
-#define COST_UNKNOWN INT64_MIN /* null: the model has no price */
+#define COST_UNKNOWN  INT64_MIN /* null: the model has no price */
 #define PRICE_UNKNOWN (-1)
 
 /* Nano-dollars a million tokens; PRICE_UNKNOWN where the list does not say. */
 struct price {
-    struct str name;   /* as the list has it */
+    struct str name; /* as the list has it */
     int64_t input, cached, cache_write, output, reasoning, batch_input, batch_output;
     int64_t context_tokens, output_tokens_max; /* 0: not known */
     /* A call whose prompt has more than long_tokens (0: no such rule) costs these, where given. */

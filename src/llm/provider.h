@@ -31,7 +31,7 @@ struct target;
 struct llm_outgoing {
     struct str path; /* with query */
     struct llm_edits edits;
-    bool cut_usage;  /* usage was asked for on the client's behalf: cut it out of the answer */
+    bool cut_usage; /* usage was asked for on the client's behalf: cut it out of the answer */
 };
 
 /*
@@ -41,8 +41,8 @@ struct llm_outgoing {
  */
 struct transport {
     int (*send)(struct llm_call *call, bool fresh, struct fault *f);
-    int (*head)(struct llm_call *call);                         /* status and headers */
-    int (*read)(struct llm_call *call, struct str *ret_piece);  /* n == 0 at the end */
+    int (*head)(struct llm_call *call);                        /* status and headers */
+    int (*read)(struct llm_call *call, struct str *ret_piece); /* n == 0 at the end */
     void (*end)(struct llm_call *call);
 };
 
@@ -82,7 +82,7 @@ struct provider {
     struct str key_header, key_value; /* "Authorization", "Bearer ..."; value n == 0: no key */
     struct http_headers headers;      /* the key's, where there is one, and the configuration's */
     struct str listed; /* its name in the shipped price list; n == 0: it is not known there */
-    void *own;                        /* the kind's */
+    void *own;         /* the kind's */
 };
 
 /* A model of a provider, as one request will ask for it. */

@@ -29,9 +29,9 @@
 #include "llm/kinds.h"
 #include "rt/task.h"
 
-#define FILE_BYTES_MAX (256u * 1024 * 1024)
+#define FILE_BYTES_MAX   (256u * 1024 * 1024)
 #define ANSWER_BYTES_MAX (64u * 1024 * 1024)
-#define STALL_MS (24 * 3600 * 1000LL)
+#define STALL_MS         (24 * 3600 * 1000LL)
 
 struct recording {
     struct str model, prompt; /* p == NULL: any */
@@ -73,9 +73,8 @@ static int line_add(struct recordings *all, struct str text, unsigned *cap, stru
             return E_MEMORY;
         all->at = more;
     }
-    all->at[all->n++] = (struct recording){.model = json_get_str(root, "model"),
-                                           .prompt = json_get_str(root, "prompt"),
-                                           .line = root};
+    all->at[all->n++] = (struct recording){
+        .model = json_get_str(root, "model"), .prompt = json_get_str(root, "prompt"), .line = root};
     return 0;
 }
 
@@ -418,10 +417,8 @@ static void recorded_end(struct llm_call *c)
         buf_fini(&p->bytes);
 }
 
-const struct transport transport_recorded = {.send = recorded_send,
-                                             .head = recorded_head,
-                                             .read = recorded_read,
-                                             .end = recorded_end};
+const struct transport transport_recorded = {
+    .send = recorded_send, .head = recorded_head, .read = recorded_read, .end = recorded_end};
 
 /* Nothing is sent, so nothing is edited; usage that the client did not ask for is cut out as of a
  * live stream. */

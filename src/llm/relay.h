@@ -22,7 +22,7 @@ struct llm_relay {
     const struct provider *provider;
     struct arena *arena;
     struct str method;
-    struct str path; /* behind the base URL, with query */
+    struct str path;                    /* behind the base URL, with query */
     const struct http_headers *headers; /* of the client, filtered; its Content-Type among them */
     struct str pass_key;
     int64_t body_bytes; /* -1: not known */

@@ -22,20 +22,20 @@
 enum llm_op { OP_CHAT, OP_COMPLETION, OP_EMBEDDING, OP_COUNT };
 
 struct llm_op_row {
-    const char *name;      /* in the ledger and in metrics: "chat" */
-    const char *path;      /* behind a provider's base URL: "chat/completions" */
-    bool streams;          /* may be asked for as a stream */
+    const char *name; /* in the ledger and in metrics: "chat" */
+    const char *path; /* behind a provider's base URL: "chat/completions" */
+    bool streams;     /* may be asked for as a stream */
 };
 extern const struct llm_op_row llm_ops[OP_COUNT];
 
 struct llm_request {
     enum llm_op op;
-    struct str body;       /* as it came */
-    struct str model;      /* unescaped; in the arena */
+    struct str body;  /* as it came */
+    struct str model; /* unescaped; in the arena */
     bool stream;
-    bool wants_usage;      /* stream_options.include_usage was true */
-    int64_t max_tokens;    /* 0: not given */
-    int64_t choices;       /* n; at least 1 */
+    bool wants_usage;   /* stream_options.include_usage was true */
+    int64_t max_tokens; /* 0: not given */
+    int64_t choices;    /* n; at least 1 */
 
     struct json_span model_at;          /* the value's bytes, quotes included */
     struct json_span stream_options_at; /* the value's bytes; from == to: absent */

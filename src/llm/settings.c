@@ -26,9 +26,10 @@ struct timeouts timeouts_over(const struct timeouts *inner, const struct timeout
     };
 }
 
-#define DAY_MS (24 * 60 * 60 * 1000LL)
+#define DAY_MS             (24 * 60 * 60 * 1000LL)
 #define ROW(type_, field_) .type = (type_), .offset = offsetof(THIS, field_)
 
+/* clang-format off */
 #define THIS struct timeouts
 static const struct conf_row timeouts_rows[] = {
     {.name = "connect", ROW(CONF_DURATION, connect_ms), .min = 1, .max = DAY_MS,
@@ -47,6 +48,7 @@ static const struct conf_row timeouts_rows[] = {
      .help = "How long an unused connection to the provider is kept. Without it: 55s."},
     {0},
 };
+/* clang-format on */
 #undef THIS
 static const struct conf_table timeouts_table = {
     .name = "timeouts",
@@ -56,6 +58,7 @@ static const struct conf_table timeouts_table = {
     .example = "timeouts: {first_token: 20m, between_tokens: 90s}",
 };
 
+/* clang-format off */
 #define THIS struct base_url_settings
 static const struct conf_row base_url_rows[] = {
     {.name = "url", ROW(CONF_STR, url), .flags = CONF_REQUIRED,
@@ -64,6 +67,7 @@ static const struct conf_row base_url_rows[] = {
      .help = "Its share beside the other replicas."},
     {0},
 };
+/* clang-format on */
 #undef THIS
 static const struct conf_table base_url_table = {
     .name = "base_url",
@@ -75,6 +79,7 @@ static const struct conf_table base_url_table = {
     .example = "base_url: [{url: http://127.0.0.1:9001/v1, weight: 2}, http://127.0.0.1:9002/v1]",
 };
 
+/* clang-format off */
 #define THIS struct tls_table
 static const struct conf_row tls_rows[] = {
     {.name = "ca_file", ROW(CONF_STR, ca_file),
@@ -85,6 +90,7 @@ static const struct conf_row tls_rows[] = {
      .help = "Do not verify the provider's certificate. For tests only."},
     {0},
 };
+/* clang-format on */
 #undef THIS
 static const struct conf_table tls_conf_table = {
     .name = "tls",
@@ -95,6 +101,7 @@ static const struct conf_table tls_conf_table = {
 
 static const char *const stream_usage_words[] = {"ask", "estimate", NULL};
 
+/* clang-format off */
 #define THIS struct provider_settings
 static const struct conf_row provider_rows[] = {
     {.name = "kind", ROW(CONF_STR, kind), .fallback = "openai", .flags = CONF_SHAPES_ANSWERS,
@@ -144,6 +151,7 @@ static const struct conf_row provider_rows[] = {
     {.name = "tls", ROW(CONF_TABLE, tls), .child = &tls_conf_table, .help = "To it."},
     {0},
 };
+/* clang-format on */
 #undef THIS
 const struct conf_table provider_table = {
     .name = "provider",
@@ -154,6 +162,7 @@ const struct conf_table provider_table = {
                "home:   {base_url: [http://127.0.0.1:9001/v1, http://127.0.0.1:9002/v1]}",
 };
 
+/* clang-format off */
 #define THIS struct model_settings
 static const struct conf_row model_rows[] = {
     {.name = "is", ROW(CONF_STR, is), .flags = CONF_REQUIRED | CONF_SHAPES_ANSWERS,
@@ -166,6 +175,7 @@ static const struct conf_row model_rows[] = {
      .help = "Of its calls."},
     {0},
 };
+/* clang-format on */
 #undef THIS
 const struct conf_table model_table = {
     .name = "model",
@@ -176,6 +186,7 @@ const struct conf_table model_table = {
     .example = "fast:   {is: openai/gpt-5-nano, fallback: [home/llama]}\nsmart:  openai/gpt-5",
 };
 
+/* clang-format off */
 #define THIS struct lane_item_settings
 static const struct conf_row lane_item_rows[] = {
     {.name = "is", ROW(CONF_STR, is), .flags = CONF_REQUIRED | CONF_SHAPES_ANSWERS,
@@ -188,6 +199,7 @@ static const struct conf_row lane_item_rows[] = {
      .help = "Of its calls."},
     {0},
 };
+/* clang-format on */
 #undef THIS
 const struct conf_table lane_item_table = {
     .name = "lane",

@@ -16,7 +16,7 @@ struct timeouts {
     int64_t first_token_ms;    /* from the connection to the first content (call.h: first_us) */
     int64_t between_tokens_ms; /* the longest pause in an answer */
     int64_t total_ms;
-    int64_t idle_ms;           /* how long an unused connection is kept */
+    int64_t idle_ms; /* how long an unused connection is kept */
 };
 
 extern const struct timeouts timeouts_default;
@@ -43,14 +43,14 @@ struct provider_settings {
     struct str key;
     struct str key_header;
     struct str key_prefix;
-    struct str path;           /* "/{operation}"; {model} is the model's name */
-    struct str api_version;    /* sent as ?api-version= where given */
+    struct str path;        /* "/{operation}"; {model} is the model's name */
+    struct str api_version; /* sent as ?api-version= where given */
     struct conf_str_map headers;
     int stream_usage;
     bool pass_key;
-    bool stateful;             /* may tenants use its files, batches, stored responses? */
-    struct str file;           /* recorded: the answers */
-    struct str prices;         /* the name under which prices/ knows it; default: by its hosts */
+    bool stateful;     /* may tenants use its files, batches, stored responses? */
+    struct str file;   /* recorded: the answers */
+    struct str prices; /* the name under which prices/ knows it; default: by its hosts */
     int64_t connections_max;
     int64_t answer_bytes_max;
     struct timeouts timeouts;
@@ -60,7 +60,7 @@ struct provider_settings {
 struct model_settings {
     struct str is;
     struct conf_strs fallback;
-    struct str params;         /* JSON object */
+    struct str params; /* JSON object */
     struct timeouts timeouts;
 };
 

@@ -13,7 +13,7 @@
 
 /* A failed endpoint rests 1 s, then 2, 4 ... up to this long. */
 #define REST_MS_MAX 30000
-#define PROBE_MS 1000
+#define PROBE_MS    1000
 
 struct upstreams {
     struct list endpoints;
@@ -60,8 +60,8 @@ int url_parse(struct str text, struct url *ret_url, struct fault *f)
         }
     }
     uint64_t number = u.port;
-    if (port.n > 0 && (port.p[0] != ':' || !str_to_u64(str_tail(port, 1), 65535, &number) ||
-                       number == 0))
+    if (port.n > 0 &&
+        (port.p[0] != ':' || !str_to_u64(str_tail(port, 1), 65535, &number) || number == 0))
         return fault_set(f, E_CONFIG, "'%.*s': the port has to be a number from 1 to 65535",
                          STR_ARGS(text));
     if (u.host.n == 0 || u.host.n > 253)

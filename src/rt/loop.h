@@ -17,7 +17,7 @@
 #include "base/macros.h"
 
 MUSTCHECK int loop_init(void);
-void loop_fini(void);     /* all tasks must have ended */
+void loop_fini(void); /* all tasks must have ended */
 
 /* Runs until loop_stop, or until there is no task left. Returns 0 or an error of the system. */
 MUSTCHECK int loop_run(void);

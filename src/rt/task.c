@@ -28,7 +28,7 @@
 #define READY_RUN_MAX 1024
 /* A bound on the calls that a task makes without having to wait before others get their turn. */
 #define TURN_CALLS_MAX 64
-#define TRIM_PAGE 4096
+#define TRIM_PAGE      4096
 
 /* Tops of stacks are shifted by some cache lines, lest they all fall into the same cache sets. */
 #define COLOURS      8

@@ -14,9 +14,9 @@
 #include "base/macros.h"
 
 struct timer {
-    int64_t at_ms;      /* when it shall fire */
-    int64_t heap_ms;    /* where the heap has it: <= at_ms */
-    uint32_t heap_at;   /* index + 1; 0 when not in the heap */
+    int64_t at_ms;    /* when it shall fire */
+    int64_t heap_ms;  /* where the heap has it: <= at_ms */
+    uint32_t heap_at; /* index + 1; 0 when not in the heap */
     void (*fn)(struct timer *timer);
 };
 

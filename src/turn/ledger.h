@@ -28,47 +28,47 @@
 #include "llm/prices.h"
 #include "llm/tokens.h"
 
-#define LEDGER_FLUSH_MS 200
-#define LEDGER_BATCH_ROWS 2048
-#define LEDGER_START_MS 1000
-#define LEDGER_BYTES_MAX (64 * 1024 * 1024)
+#define LEDGER_FLUSH_MS      200
+#define LEDGER_BATCH_ROWS    2048
+#define LEDGER_START_MS      1000
+#define LEDGER_BYTES_MAX     (64 * 1024 * 1024)
 #define LEDGER_ADMIT_WAIT_MS 2000
 
 enum turn_state { TURN_RUNNING, TURN_DONE, TURN_FAILED, TURN_PARTIAL, TURN_LOST };
 
 /* One upstream call. All text is copied by the ledger. */
 struct ledger_call {
-    unsigned seq;            /* 0, 1, 2 ... within the turn */
-    struct str purpose;      /* "answer"; later "summary", "judge", "vote" ... */
+    unsigned seq;       /* 0, 1, 2 ... within the turn */
+    struct str purpose; /* "answer"; later "summary", "judge", "vote" ... */
     struct str provider, model, endpoint;
-    unsigned attempt;        /* counts tries of the same purpose, from 1 */
-    int status;              /* HTTP status; 0 when none came */
-    int err;                 /* 0 or enum err */
+    unsigned attempt; /* counts tries of the same purpose, from 1 */
+    int status;       /* HTTP status; 0 when none came */
+    int err;          /* 0 or enum err */
     struct tokens tokens;
-    int64_t cost_usd_nanos;  /* or COST_UNKNOWN */
+    int64_t cost_usd_nanos; /* or COST_UNKNOWN */
     int64_t began_wall_us;
-    int64_t connect_us, first_us, total_us; /* first_us: to the first byte of the answer; -1 none */
-    bool reused;             /* the connection */
+    int64_t connect_us, first_us, total_us; /* first_us: to the first content; -1 none */
+    bool reused;                            /* the connection */
 };
 
 struct ledger_turn {
     struct id id;
     int64_t began_wall_us;
     enum turn_state state;
-    struct str tenant, key;  /* the key's public part or its name in the file */
-    struct str task, session, tags; /* as the client's headers gave them; tags "a,b" */
-    struct str api;          /* "openai.chat" ... */
-    struct str asked;        /* the model that the client named */
+    struct str tenant, key;           /* the key's public part or its name in the file */
+    struct str task, session, tags;   /* as the client's headers gave them; tags "a,b" */
+    struct str api;                   /* "openai.chat" ... */
+    struct str asked;                 /* the model that the client named */
     struct str provider, model, lane; /* what answered; STR_NONE where nothing did */
     bool stream;
-    int status;              /* what the client got */
-    int err;                 /* 0 or enum err */
-    struct tokens tokens;    /* sum of the calls */
-    int64_t cost_usd_nanos;  /* sum of the calls, COST_UNKNOWN when one is */
+    int status;             /* what the client got */
+    int err;                /* 0 or enum err */
+    struct tokens tokens;   /* sum of the calls */
+    int64_t cost_usd_nanos; /* sum of the calls, COST_UNKNOWN when one is */
     int64_t saved_usd_nanos;
     int64_t queue_us, first_us, total_us, overhead_us; /* -1: not known */
     int64_t bytes_in, bytes_out;
-    struct str levers;       /* JSON: what each lever did; STR_NONE for nothing */
+    struct str levers; /* JSON: what each lever did; STR_NONE for nothing */
     unsigned calls_n;
     const struct ledger_call *calls;
 };
@@ -76,9 +76,9 @@ struct ledger_turn {
 struct ledger;
 
 struct ledger_settings {
-    struct str where;        /* "sqlite:sluice.db"; STR_NONE: no ledger, everything is accepted */
-    int64_t keep_days;       /* retention of rows; 0: for ever. Rollups stay. */
-    int64_t keep_bytes;      /* of the database; the oldest rows go first; 0: no limit */
+    struct str where;   /* "sqlite:sluice.db"; STR_NONE: no ledger, everything is accepted */
+    int64_t keep_days;  /* retention of rows; 0: for ever. Rollups stay. */
+    int64_t keep_bytes; /* of the database; the oldest rows go first; 0: no limit */
 };
 
 /* Opens the database, makes or migrates its tables, marks lost turns, starts the thread. */

@@ -8,10 +8,10 @@
 /* Seconds. Answers take from a millisecond (a cache) to many minutes (a reasoning model). */
 static const double latency_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
                                         2.5,   5,      10,    20,   40,    80,   160, 320,  640, 0};
-static const double overhead_bounds[] = {0.00002, 0.00005, 0.0001, 0.00025, 0.0005, 0.001,
-                                         0.0025,  0.005,   0.01,   0.05,    0.25,   1,
-                                         0};
+static const double overhead_bounds[] = {0.00002, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025,
+                                         0.005,   0.01,    0.05,   0.25,    1,      0};
 
+/* clang-format off */
 static const struct metric_desc turns_desc = {
     .name = "sluice_turns_total",
     .help = "Requests that were answered or refused, by what the client got.",
@@ -73,9 +73,16 @@ static const struct metric_desc lever_did_desc = {
     .help = "What levers did to turns.",
     .kind = METRIC_COUNTER,
     .labels = {"lever", "verdict"}};
+/* clang-format on */
 
-enum token_class { CLASS_INPUT, CLASS_CACHED, CLASS_CACHE_WRITE, CLASS_OUTPUT, CLASS_REASONING,
-                   CLASSES };
+enum token_class {
+    CLASS_INPUT,
+    CLASS_CACHED,
+    CLASS_CACHE_WRITE,
+    CLASS_OUTPUT,
+    CLASS_REASONING,
+    CLASSES
+};
 static const char *const class_names[CLASSES] = {"input", "cached", "cache_write", "output",
                                                  "reasoning"};
 
@@ -167,10 +174,10 @@ void turn_meter_call(const struct turn *t, const struct llm_call *c, int err)
 {
     struct turn_metrics *m = t->house->meters;
     struct model_meters *k = model_meters(m, c->target);
-    metric_add(err ? series(m, &calls_desc, k->provider, k->model, str_from(err_code(err)),
-                            STR_NONE)
-                   : k->ok,
-               1);
+    metric_add(
+        err ? series(m, &calls_desc, k->provider, k->model, str_from(err_code(err)), STR_NONE)
+            : k->ok,
+        1);
     tokens_meter(m, k, &c->tokens);
     if (c->cost_usd_nanos != COST_UNKNOWN)
         metric_add(k->cost, c->cost_usd_nanos);

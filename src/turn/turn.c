@@ -81,8 +81,8 @@ static void call_bill(struct turn *t, struct ledger_call *row, const struct llm_
         .reused = c->reused,
     };
     tokens_add(&t->tokens, &c->tokens);
-    t->cost_usd_nanos =
-        t->calls_n == 1 ? c->cost_usd_nanos : cost_add(t->cost_usd_nanos, c->cost_usd_nanos);
+    t->cost_usd_nanos = t->calls_n == 1 ? c->cost_usd_nanos
+                                        : cost_add(t->cost_usd_nanos, c->cost_usd_nanos);
     t->upstream_us += c->ended_us - since;
     if (c->first_us && !err)
         t->first_us = c->first_us;

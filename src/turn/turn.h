@@ -28,7 +28,7 @@
 #include "llm/request.h"
 #include "turn/ledger.h"
 
-#define LEVERS_MAX 16
+#define LEVERS_MAX     16
 #define TURN_CALLS_MAX 64
 
 struct turn;
@@ -63,7 +63,7 @@ struct lever_note {
     const char *verdict; /* a literal such as "second try"; NULL: nothing */
     int64_t own_us;
     int64_t saved_tokens, saved_usd_nanos;
-    bool met;      /* the turn came to it: whether it is held out is settled */
+    bool met; /* the turn came to it: whether it is held out is settled */
     bool held_out;
 };
 
@@ -111,7 +111,7 @@ struct turn {
     const struct target *target; /* who is asked now; turn_aim moves it */
     uint64_t tried;              /* replicas of it that failed */
     int64_t deadline_ms;         /* of all tries of it */
-    struct lever_note *notes; /* as many as the chain has levers; NULL before the first */
+    struct lever_note *notes;    /* as many as the chain has levers; NULL before the first */
 
     /* the answer: of the last call */
     struct llm_call *call;

@@ -15,10 +15,19 @@ static int check(const char *host, const char *origin)
 static void this_machine_may_be_called(void **state)
 {
     (void)state;
-    static const char *const good[] = {
-        "localhost", "localhost:8080", "LocalHost:1", "127.0.0.1", "127.0.0.1:8080",
-        "127.1.2.3:80", "127.255.255.255", "[::1]", "[::1]:80", "gateway.lan",
-        "GATEWAY.lan:8080", "box", NULL};
+    static const char *const good[] = {"localhost",
+                                       "localhost:8080",
+                                       "LocalHost:1",
+                                       "127.0.0.1",
+                                       "127.0.0.1:8080",
+                                       "127.1.2.3:80",
+                                       "127.255.255.255",
+                                       "[::1]",
+                                       "[::1]:80",
+                                       "gateway.lan",
+                                       "GATEWAY.lan:8080",
+                                       "box",
+                                       NULL};
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
         if (check(good[i], NULL) != 0)
             fail_msg("Host %s", good[i]);
@@ -27,12 +36,32 @@ static void this_machine_may_be_called(void **state)
 static void others_may_not(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "127.evil.com", "127.0.0.1.evil.com", "127.0.0.1.evil.com:80", "127.0.0.evil",
-        "127.0.0.256", "127.0.0", "127.1", "127.0.0.0.1", "127.0.0.1.",
-        "128.0.0.1", "0.0.0.0", "10.0.0.1:8080", "evil.com", "localhost.evil.com",
-        "evil.com:127.0.0.1", "notlocalhost", "localhos", "[::2]:80", "[::ffff:127.0.0.1]",
-        "[::1", "::1:80", "gateway.lan.evil.com", "boxx", "evil@localhost", " localhost", ":80"};
+    static const char *const bad[] = {"127.evil.com",
+                                      "127.0.0.1.evil.com",
+                                      "127.0.0.1.evil.com:80",
+                                      "127.0.0.evil",
+                                      "127.0.0.256",
+                                      "127.0.0",
+                                      "127.1",
+                                      "127.0.0.0.1",
+                                      "127.0.0.1.",
+                                      "128.0.0.1",
+                                      "0.0.0.0",
+                                      "10.0.0.1:8080",
+                                      "evil.com",
+                                      "localhost.evil.com",
+                                      "evil.com:127.0.0.1",
+                                      "notlocalhost",
+                                      "localhos",
+                                      "[::2]:80",
+                                      "[::ffff:127.0.0.1]",
+                                      "[::1",
+                                      "::1:80",
+                                      "gateway.lan.evil.com",
+                                      "boxx",
+                                      "evil@localhost",
+                                      " localhost",
+                                      ":80"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         if (check(bad[i], NULL) != E_BAD_ORIGIN)
             fail_msg("Host %s", bad[i]);
@@ -41,9 +70,9 @@ static void others_may_not(void **state)
 static void pages_of_this_machine_may_call(void **state)
 {
     (void)state;
-    static const char *const good[] = {
-        "http://localhost:8080", "http://localhost", "https://127.0.0.1:3000", "http://[::1]:80",
-        "http://gateway.lan:8080", NULL};
+    static const char *const good[] = {"http://localhost:8080",   "http://localhost",
+                                       "https://127.0.0.1:3000",  "http://[::1]:80",
+                                       "http://gateway.lan:8080", NULL};
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
         if (check("localhost:8080", good[i]) != 0)
             fail_msg("Origin %s", good[i]);
@@ -52,10 +81,18 @@ static void pages_of_this_machine_may_call(void **state)
 static void other_pages_may_not(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "null", "", "localhost", "http://evil.com", "https://evil.com:443",
-        "http://127.evil.com", "http://localhost.evil.com", "http://evil.com://localhost",
-        "http://", "file://", "chrome-extension://abcdef", "http://10.0.0.1"};
+    static const char *const bad[] = {"null",
+                                      "",
+                                      "localhost",
+                                      "http://evil.com",
+                                      "https://evil.com:443",
+                                      "http://127.evil.com",
+                                      "http://localhost.evil.com",
+                                      "http://evil.com://localhost",
+                                      "http://",
+                                      "file://",
+                                      "chrome-extension://abcdef",
+                                      "http://10.0.0.1"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         if (check("localhost:8080", bad[i]) != E_BAD_ORIGIN)
             fail_msg("Origin %s", bad[i]);
@@ -83,10 +120,8 @@ static void says_what_was_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(this_machine_may_be_called),
-        cmocka_unit_test(others_may_not),
-        cmocka_unit_test(pages_of_this_machine_may_call),
-        cmocka_unit_test(other_pages_may_not),
+        cmocka_unit_test(this_machine_may_be_called),     cmocka_unit_test(others_may_not),
+        cmocka_unit_test(pages_of_this_machine_may_call), cmocka_unit_test(other_pages_may_not),
         cmocka_unit_test(says_what_was_refused),
     };
     return cmocka_run_group_tests_name("doors", tests, NULL, NULL);

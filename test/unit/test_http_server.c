@@ -397,8 +397,8 @@ static void test_bodies_of_all_sizes(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(body_sizes); i++) {
-        n += (size_t)sprintf(in + n, "POST / HTTP/1.1\r\n" HOST "Content-Length: %zu\r\n\r\n",
-                             body_sizes[i]);
+        n += (size_t)snprintf(in + n, 256, "POST / HTTP/1.1\r\n" HOST "Content-Length: %zu\r\n\r\n",
+                              body_sizes[i]);
         for (size_t k = 0; k < body_sizes[i]; k++)
             in[n++] = body_byte(i, k);
     }

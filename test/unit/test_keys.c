@@ -156,8 +156,8 @@ static void a_key_allows_its_models(void **state)
     static const char *const may[] = {"fast", "gpt-5", "gpt-", "a*b"};
     for (size_t i = 0; i < ARRAY_LEN(may); i++)
         assert_int_equal(key_allows(&key, str_from(may[i]), &f), 0);
-    static const char *const may_not[] = {"Fast", "fas", "faster", "gpt", "openai/gpt-5", "axb",
-                                          "", "gpt*"};
+    static const char *const may_not[] = {"Fast",         "fas", "faster", "gpt",
+                                          "openai/gpt-5", "axb", "",       "gpt*"};
     for (size_t i = 0; i < ARRAY_LEN(may_not); i++) {
         fault_clear(&f);
         assert_int_equal(key_allows(&key, str_from(may_not[i]), &f), E_FORBIDDEN);

@@ -210,8 +210,7 @@ static void outer_params_come_first(void **state)
                "lanes:\n"
                "  l: [{is: outer, reasoning_effort: 'a\"b', params: {top_p: 1, seed: 1}}]\n");
     resolve(s, "plain");
-    assert_str(s->route.at[0].params,
-               STR("{\"temperature\":1,\"top_p\":0.5,\"stop\":[\"a\"]}"));
+    assert_str(s->route.at[0].params, STR("{\"temperature\":1,\"top_p\":0.5,\"stop\":[\"a\"]}"));
     resolve(s, "outer");
     assert_str(s->route.at[0].params,
                STR("{\"temperature\":0,\"user\":\"a\\\"b\",\"top_p\":0.5,\"stop\":[\"a\"]}"));
@@ -247,21 +246,27 @@ static void timeouts_come_from_the_nearest_place(void **state)
 static void circles_are_complained_of(void **state)
 {
     struct shop *s = *state;
-    complains(s, PROVIDERS "models:\n"
-                           "  good: openai/m\n"
-                           "  self: self\n", 6, "leads back to itself");
-    complains(s, PROVIDERS "models:\n"
-                           "  a: {is: openai/m, fallback: [openai/n, a]}\n", 5,
-              "'a' leads back to itself");
-    complains(s, PROVIDERS "lanes:\n"
-                           "  x: [openai/m]\n"
-                           "  l: [lane/l]\n", 6, "leads back to itself");
+    complains(s,
+              PROVIDERS "models:\n"
+                        "  good: openai/m\n"
+                        "  self: self\n",
+              6, "leads back to itself");
+    complains(s,
+              PROVIDERS "models:\n"
+                        "  a: {is: openai/m, fallback: [openai/n, a]}\n",
+              5, "'a' leads back to itself");
+    complains(s,
+              PROVIDERS "lanes:\n"
+                        "  x: [openai/m]\n"
+                        "  l: [lane/l]\n",
+              6, "leads back to itself");
     assert_int_equal(compile(s, PROVIDERS "models:\n  a: b\n  b: lane/c\nlanes:\n  c: [a]\n"),
                      E_CONFIG);
     assert_int_equal(conf_error_count(s->doc), 3); /* each of the three names */
-    complains(s, PROVIDERS "models: {a: b, b: c, c: d, d: e, e: f, f: g, g: h, h: i, i: j, j: k,"
-                           " k: l, l: m, m: n, n: o, o: p, p: q, q: r, r: openai/m}\n", 4,
-              "more than 16 names away");
+    complains(s,
+              PROVIDERS "models: {a: b, b: c, c: d, d: e, e: f, f: g, g: h, h: i, i: j, j: k,"
+                        " k: l, l: m, m: n, n: o, o: p, p: q, q: r, r: openai/m}\n",
+              4, "more than 16 names away");
     /* Sixteen names in a row are no circle. */
     compile_ok(s, PROVIDERS "models: {a: b, b: c, c: d, d: e, e: f, f: g, g: h, h: i, i: j, j: k,"
                             " k: l, l: m, m: n, n: o, o: p, p: openai/m}\n");
@@ -272,8 +277,7 @@ static void circles_are_complained_of(void **state)
 static void unknown_names_are_complained_of(void **state)
 {
     struct shop *s = *state;
-    complains(s, PROVIDERS "models:\n  smart: openai/m\n  x: smrat\n", 6,
-              "did you mean 'smart'?");
+    complains(s, PROVIDERS "models:\n  smart: openai/m\n  x: smrat\n", 6, "did you mean 'smart'?");
     complains(s, PROVIDERS "models:\n  x: opnai/m\n", 5, "'opnai/m' is neither");
     complains(s, PROVIDERS "models:\n  x: openai/\n", 5, "'openai/' is neither");
     complains(s, PROVIDERS "models:\n  x: {is: openai/m, fallback: [nobody]}\n", 5, "'nobody'");
@@ -284,8 +288,7 @@ static void unknown_names_are_complained_of(void **state)
     complains(s, "providers:\n  a: {kind: opena}\n", 2, "did you mean 'openai'?");
     complains(s, PROVIDERS "default_provider: hone\n", 4, "did you mean 'home'?");
     complains(s, PROVIDERS "models:\n  x: {is: openai/m, params: [1]}\n", 5, "a map of parameters");
-    complains(s, PROVIDERS "models:\n  x: {is: openai/m, params: {stream: true}}\n", 5,
-              "'stream'");
+    complains(s, PROVIDERS "models:\n  x: {is: openai/m, params: {stream: true}}\n", 5, "'stream'");
     complains(s, PROVIDERS "lanes:\n  l: [{is: openai/m, params: {stream_options: {}}}]\n", 5,
               "'stream_options'");
 }
@@ -319,11 +322,13 @@ static void too_many_targets_are_complained_of(void **state)
                             " d: {is: c, fallback: [c]}, e: {is: d, fallback: [d]}}\n");
     resolve(s, "e");
     assert_int_equal(s->route.n, 32);
-    complains(s, PROVIDERS "models:\n"
-                           "  a: {is: openai/m, fallback: [openai/n]}\n"
-                           "  b: {is: a, fallback: [a]}\n  c: {is: b, fallback: [b]}\n"
-                           "  d: {is: c, fallback: [c]}\n  e: {is: d, fallback: [d]}\n"
-                           "  f: {is: e, fallback: [e]}\n", 10, "more than 32");
+    complains(s,
+              PROVIDERS "models:\n"
+                        "  a: {is: openai/m, fallback: [openai/n]}\n"
+                        "  b: {is: a, fallback: [a]}\n  c: {is: b, fallback: [b]}\n"
+                        "  d: {is: c, fallback: [c]}\n  e: {is: d, fallback: [d]}\n"
+                        "  f: {is: e, fallback: [e]}\n",
+              10, "more than 32");
 }
 
 /* ---- who gets the rest ---- */
@@ -412,7 +417,7 @@ static void replicas_share_the_calls(void **state)
     const struct provider *p = models_provider(s->models, STR("home"));
     struct endpoint *first = p->replicas[0].endpoint, *second = p->replicas[1].endpoint;
     assert_int_equal(picks(p, 300), 200); /* the heavier one gets two calls for each of the other */
-    assert_int_equal(picks(p, 3), 2); /* in turns, not in bursts */
+    assert_int_equal(picks(p, 3), 2);     /* in turns, not in bursts */
     first->calls = 1000000; /* the other one is new: it has nothing to catch up with */
     assert_int_equal(picks(p, 30), 20);
     second->under_way = 1;

@@ -8,8 +8,8 @@
 
 #define NONE PRICE_UNKNOWN
 
-static const struct price plain = {.input = 1000000, .cached = NONE, .cache_write = NONE,
-                                   .output = 3000000, .reasoning = NONE};
+static const struct price plain = {
+    .input = 1000000, .cached = NONE, .cache_write = NONE, .output = 3000000, .reasoning = NONE};
 
 static int64_t cost(const struct price *p, int64_t input, int64_t cached, int64_t cache_write,
                     int64_t output, int64_t reasoning)
@@ -21,8 +21,11 @@ static int64_t cost(const struct price *p, int64_t input, int64_t cached, int64_
 static void each_class_has_its_price(void **state)
 {
     (void)state;
-    const struct price p = {.input = 1000000, .cached = 10000000, .cache_write = 100000000,
-                            .output = 1000000000, .reasoning = 10000000000};
+    const struct price p = {.input = 1000000,
+                            .cached = 10000000,
+                            .cache_write = 100000000,
+                            .output = 1000000000,
+                            .reasoning = 10000000000};
     assert_int_equal(cost(&p, 1, 2, 3, 4, 5), 54321);
     assert_int_equal(cost(&p, 0, 0, 0, 0, 0), 0);
 }
@@ -145,8 +148,7 @@ static void load(struct shelf *s, const struct conf_map *own, const char *file_t
 static const struct price *find(struct shelf *s, const char *provider, const char *listed,
                                 const char *model)
 {
-    return prices_find(s->prices, &s->arena, str_from(provider), str_from(listed),
-                       str_from(model));
+    return prices_find(s->prices, &s->arena, str_from(provider), str_from(listed), str_from(model));
 }
 
 static int64_t input_listed(struct shelf *s, const char *provider, const char *listed,
@@ -214,9 +216,10 @@ static void the_users_rows_come_first(void **state)
     static struct str names[] = {{"openai/gpt-5-mini", 17}, {"own", 3}};
     static struct price_settings rows[] = {{1, NONE, NONE, 2, NONE}, {3, 4, 5, 6, 7}};
     static const struct conf_map own = {.n = 2, .name = names, .at = rows};
-    load(s, &own, "{ \"models\" : {\n \"own\":{\"input\":30},\n \"p/own\": {\"input\":31},"
-                  "\"filed\":{\"input\":32,\"note\":\"a } \\\" { b\",\"over\":[{\"tokens\":9,"
-                  "\"input\":33}],\"output\":34} ,\"gpt-5-mini\":{\"input\":35} } }");
+    load(s, &own,
+         "{ \"models\" : {\n \"own\":{\"input\":30},\n \"p/own\": {\"input\":31},"
+         "\"filed\":{\"input\":32,\"note\":\"a } \\\" { b\",\"over\":[{\"tokens\":9,"
+         "\"input\":33}],\"output\":34} ,\"gpt-5-mini\":{\"input\":35} } }");
     assert_int_equal(input_listed(s, "openai", "openai", "gpt-5-mini"), 1);
     assert_int_equal(input_listed(s, "mine", "openai", "gpt-5-mini"), 1);
     /* Also before names of the shipped list that fit better: whoever wrote a row meant it. */

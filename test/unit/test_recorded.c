@@ -158,7 +158,8 @@ static void an_answer_is_billed_as_it_says(void **state)
 {
     struct stage *s = *state;
     assert_int_equal(open_lines(s, "{\"answer\":\"one \\\"two\\\"\",\"tokens\":{\"input\":10,"
-                                   "\"cached\":5,\"output\":3,\"reasoning\":1}}\n"), 0);
+                                   "\"cached\":5,\"output\":3,\"reasoning\":1}}\n"),
+                     0);
     const struct played *p = play(s, "m", ASK, 1);
     assert_text(content(p), "one \"two\"");
     assert_int_equal(p->status, 200);
@@ -181,8 +182,8 @@ static void lines_that_fit_better_come_first_and_equals_take_turns(void **state)
                                    "{\"prompt\":\"hello\",\"answer\":\"prompt\"}\n"
                                    "{\"prompt\":\"hello\",\"model\":\"m\",\"answer\":\"both\"}\n"),
                      0);
-#define HELLO \
-    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"user\"," \
+#define HELLO                                                                                      \
+    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"user\","     \
     "\"content\":[{\"type\":\"text\",\"text\":\"hel\"},{\"type\":\"text\",\"text\":\"lo\"}]}]}"
     assert_text(content(play(s, "m", HELLO, 1)), "both");
     assert_text(content(play(s, "other", HELLO, 1)), "prompt");
@@ -197,7 +198,8 @@ static void a_stream_is_made_of_words(void **state)
 {
     struct stage *s = *state;
     assert_int_equal(open_lines(s, "{\"answer\":\"one two\",\"tokens\":{\"input\":4,\"output\":2},"
-                                   "\"first_ms\":100,\"total_ms\":500}\n"), 0);
+                                   "\"first_ms\":100,\"total_ms\":500}\n"),
+                     0);
     const struct played *p = play(s, "m", STREAM, 1);
     struct str all = buf_view(&p->stream);
     assert_int_equal(p->err, 0);
@@ -218,7 +220,8 @@ static void recorded_bodies_statuses_and_costs(void **state)
     assert_int_equal(open_lines(s, "{\"model\":\"busy\",\"status\":429,\"headers\":"
                                    "{\"Retry-After\":\"2\"},\"body\":{\"error\":{}}}\n"
                                    "{\"model\":\"odd\",\"body\":\"<html>\"}\n"
-                                   "{\"model\":\"m\",\"answer\":\"a\",\"cost_usd\":0.25}\n"), 0);
+                                   "{\"model\":\"m\",\"answer\":\"a\",\"cost_usd\":0.25}\n"),
+                     0);
     const struct played *p = play(s, "busy", ASK, 1);
     assert_int_equal(p->err, E_UPSTREAM_LIMIT);
     assert_int_equal(p->status, 429);

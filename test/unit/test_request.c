@@ -171,8 +171,8 @@ static void refuses_deciding_keys_twice(void **state)
 {
     struct reading *x = *state;
     static const char *const keys[] = {
-        "model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n",
-        "messages", "tools", "prompt", "input", "service_tier"};
+        "model",    "stream", "stream_options", "max_tokens", "max_completion_tokens", "n",
+        "messages", "tools",  "prompt",         "input",      "service_tier"};
     char body[256];
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         snprintf(body, sizeof(body), "{\"model\":\"m\",\"messages\":[],\"%s\":null,\"%s\":null}",
@@ -315,9 +315,15 @@ static void space(struct chance *c, struct buf *out)
 
 static void value(struct chance *c, struct buf *out)
 {
-    static const char *const all[] = {"null", "0", "-1.50e+3", "\"\"", "\"}\\\"{,:[\\u0041\"",
-                                      "[ 1 ,[{}] ]", "{ \"model\":\"inner\", \"a\" : {} }",
-                                      "18446744073709551615", "\"\xE2\x82\xAC\""};
+    static const char *const all[] = {"null",
+                                      "0",
+                                      "-1.50e+3",
+                                      "\"\"",
+                                      "\"}\\\"{,:[\\u0041\"",
+                                      "[ 1 ,[{}] ]",
+                                      "{ \"model\":\"inner\", \"a\" : {} }",
+                                      "18446744073709551615",
+                                      "\"\xE2\x82\xAC\""};
     buf_str(out, str_from(all[chance_below(c, ARRAY_LEN(all))]));
 }
 
@@ -339,8 +345,12 @@ static void member(struct chance *c, struct buf *out, const char *key, const cha
 
 static void request_write(struct chance *c, struct buf *out)
 {
-    static const char *const options[] = {"null", "{}", "{ }", "{\"include_usage\" :false }",
-                                          "{ \"x\":1,\"include_usage\":null}", "{\"x\" : [ ] }"};
+    static const char *const options[] = {"null",
+                                          "{}",
+                                          "{ }",
+                                          "{\"include_usage\" :false }",
+                                          "{ \"x\":1,\"include_usage\":null}",
+                                          "{\"x\" : [ ] }"};
     static const char *const names[] = {"\"m\"", "\"a\\/b\"", "\"\\\"\\\\\"", "\"\xC3\xBC\""};
     static const char *const further[] = {"user", "seed", "logit_bias", "metadata", "a\\u0062"};
     unsigned order = chance_below(c, 3);
@@ -424,8 +434,9 @@ static void edited_requests_are_json_and_else_the_same(void **state)
         assert_int_equal(body.failed, 0);
         read_ok(x, buf_view(&body));
         struct llm_edits edits = {0};
-        assert_int_equal(openai_edit_params(&x->r, STR("{\"temperature\":5,\"top_k\":6}"),
-                                            &x->arena, &edits), 0);
+        assert_int_equal(
+            openai_edit_params(&x->r, STR("{\"temperature\":5,\"top_k\":6}"), &x->arena, &edits),
+            0);
         assert_int_equal(openai_edit_ask_usage(&x->r, &edits), 0);
         assert_int_equal(llm_edit_add(&edits, x->r.model_at, STR("\"other \\\"name\\\"\"")), 0);
         struct str after = applied(x, &edits);
