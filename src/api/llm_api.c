@@ -131,6 +131,16 @@ static int retry_headers(const struct ask *a, int err, struct http_headers *h)
     return added ? added : header_number(h, arena, STR("retry-after-ms"), c->retry_after_ms);
 }
 
+/* OpenAI's clients ask again by themselves, each time with all the tries that were just made here,
+ * unless they are told that it is of no use. A limit is theirs to wait for. */
+static int no_retry_header(const struct ask *a, int err, struct http_headers *h)
+{
+    bool tried = a->turn.calls_n > 1 && err_retryable(err) && err != E_UPSTREAM_LIMIT;
+    if (!tried && err != E_UPSTREAM_AUTH)
+        return 0;
+    return http_headers_add(h, STR("x-should-retry"), STR("false"));
+}
+
 static int error_status(const struct ask *a, int err)
 {
     const struct llm_call *c = a->turn.call;
@@ -162,6 +172,8 @@ static int answer_error(struct ask *a, int err)
         openai_error_write(&json, status, err_code(err), text);
         body = buf_view(&json);
     }
+    if (!made)
+        made = no_retry_header(a, err, &headers);
     if (!made)
         made = own_headers(a, &headers, turn_overhead_us(&a->turn), true);
     if (!made)

@@ -118,6 +118,21 @@ static int error_of_status(int status)
     }
 }
 
+/* The likeliest mistake of a first day, so the words say whose key it was. */
+static int key_fault(const struct llm_call *c, struct fault *f)
+{
+    struct str name = c->target->provider->name;
+    if (c->target->provider->key_value.n)
+        return fault_set(f, E_UPSTREAM_AUTH,
+                         "provider %.*s refused the key that sluice is configured with "
+                         "(providers.%.*s.key)",
+                         STR_ARGS(name), STR_ARGS(name));
+    return fault_set(f, E_UPSTREAM_AUTH,
+                     c->pass_key.n ? "provider %.*s refused the client's key, which was passed on"
+                                   : "provider %.*s asks for a key, and none is configured",
+                     STR_ARGS(name));
+}
+
 /* An answer that is no 2xx. What it says is kept for the client where it may see it. */
 static int status_error(struct llm_call *c, struct fault *f)
 {
@@ -129,10 +144,11 @@ static int status_error(struct llm_call *c, struct fault *f)
     if (c->target->provider->kind->answer_read(buf_view(&c->body), &facts) == 0 &&
         error_of_status(facts.error_status) == E_UPSTREAM_AUTH)
         err = E_UPSTREAM_AUTH; /* some say 400 to a wrong key */
-    if (err == E_UPSTREAM_AUTH)
-        buf_clear(&c->body); /* it may quote the key */
-    return fault_set(f, err, "provider %.*s answered with status %d",
-                     STR_ARGS(c->target->provider->name), c->status);
+    if (err != E_UPSTREAM_AUTH)
+        return fault_set(f, err, "provider %.*s answered with status %d",
+                         STR_ARGS(c->target->provider->name), c->status);
+    buf_clear(&c->body); /* it may quote the key */
+    return key_fault(c, f);
 }
 
 static void facts_take(struct llm_call *c, const struct openai_facts *facts)
@@ -150,7 +166,7 @@ static int in_body_error(struct llm_call *c, const struct openai_facts *facts, s
 {
     int err = facts->error_status ? error_of_status(facts->error_status) : E_UPSTREAM_BUSY;
     if (err == E_UPSTREAM_AUTH)
-        return provider_fault(c, f, err, "its answer says that it refuses our key");
+        return key_fault(c, f);
     struct str text = facts->error_text.n ? facts->error_text : STR("an error without words");
     return fault_set(f, err, "provider %.*s: %.*s", STR_ARGS(c->target->provider->name),
                      STR_ARGS(str_head(text, 160)));

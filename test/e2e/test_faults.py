@@ -81,6 +81,7 @@ def test_400_is_the_clients(w):
     w.p.answers["bad-request"] = status("400 Bad", b'{"error":{"message":"your fault","code":"x1"}}')
     a = chat(w, "wrong")
     assert a.status == 400 and a.error()["message"] == "your fault"
+    assert "x-should-retry" not in a.headers
     assert len(calls(w, a)) == 1
 
 
@@ -88,6 +89,8 @@ def test_401_hides_the_providers_words(w):
     w.p.answers["locked2"] = status("401 No", b'{"error":{"message":"key upstream-secret is bad"}}')
     a = chat(w, "locked2")
     assert a.status == 502 and a.error()["code"] == "upstream_auth"
+    assert "the key that sluice is configured with (providers." in a.error()["message"], a.body
+    assert a.headers["x-should-retry"] == "false"  # the client's library would ask again
     assert b"upstream-secret" not in a.body
     w.p.answers["locked"] = w.p.answers["locked2"]
     assert chat(w, "locked").status == 200  # the fallback has another key
@@ -140,6 +143,7 @@ def test_tries_of_one_target_share_its_time(w):
     w.p.answers["late2"] = answers_after(0.35, status("500 Oops"))
     a = chat(w, "hasty/late2")
     assert a.status == 504 and a.error()["code"] == "timeout", a.body
+    assert a.headers["x-should-retry"] == "false"  # all tries were made here
     assert [c[1] for c in calls(w, a)] == ["upstream_unavailable", "timeout"]
 
 
