@@ -197,9 +197,18 @@ static int route_missing(struct visit *v, bool other_method)
                      STR_ARGS(near), near.n ? "?" : "");
 }
 
+/* Bytes of what some server takes for the end of a path's part; 0 where none begins. */
+static size_t separator_bytes(const char *p, size_t left)
+{
+    if (left > 0 && (*p == '/' || *p == ';'))
+        return 1;
+    return left >= 3 && *p == '%' && p[1] == '2' && (p[2] | 0x20) == 'f' ? 3 : 0;
+}
+
 /*
  * "/v1/audio/../files" would be one path to us and another to a server that tidies paths up, past
- * the keys' and routes' rules: nothing that can be tidied is let in.
+ * the keys' and routes' rules: nothing that can be tidied is let in, nor what may become so when
+ * its escapes are undone.
  */
 bool path_is_plain(struct str path)
 {
@@ -211,15 +220,17 @@ bool path_is_plain(struct str path)
         if (*p == '\\')
             return false;
         if (*p == '%' && left >= 3 &&
-            ((p[1] == '2' && (p[2] | 0x20) == 'e') || (p[1] == '5' && (p[2] | 0x20) == 'c')))
+            ((p[1] == '2' && ((p[2] | 0x20) == 'e' || p[2] == '5')) ||
+             (p[1] == '5' && (p[2] | 0x20) == 'c')))
             return false;
-        if (*p != '/')
+        size_t from = separator_bytes(p, left);
+        if (from == 0)
             continue;
         size_t dots = 0;
-        while (dots < 2 && dots + 1 < left && p[1 + dots] == '.')
+        while (dots < 2 && from + dots < left && p[from + dots] == '.')
             dots++;
-        bool ends = dots + 1 == left;
-        if (ends ? dots > 0 : p[1 + dots] == '/')
+        size_t behind = left - from - dots;
+        if (behind == 0 ? dots > 0 : separator_bytes(p + from + dots, behind) > 0)
             return false;
     }
     return true;

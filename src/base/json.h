@@ -145,6 +145,8 @@ bool json_reader_init(struct json_reader *r, struct str text);
 bool json_enter(struct json_reader *r, char bracket);
 struct str json_take_key(struct json_reader *r);
 struct str json_take(struct json_reader *r); /* a value's own bytes */
+/* What a key with escapes means, in scratch memory until the next such key or scan. */
+struct str json_plain_key(struct str key);
 /* Behind a value: true where another follows, else it is behind the container. */
 bool json_more(struct json_reader *r, char bracket);
 static inline bool json_reader_good(const struct json_reader *r)

@@ -396,6 +396,14 @@ bool json_more(struct json_reader *r, char bracket)
     return false;
 }
 
+struct str json_plain_key(struct str key)
+{
+    json_keys_forget();
+    /* Without memory it stays as it is written, and is no key that anybody knows. */
+    (void)!json_key_unescape(key.n, &key);
+    return key;
+}
+
 /* ---- scanning ---- */
 
 /* The members of the object that `r` is at the beginning of. */

@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/options.h"
+#include "llm/kinds.h"
 #include "llm/upstream.h"
 #include "net/listener.h"
 #include "rt/io.h"
@@ -127,6 +128,7 @@ static void drain(void *arg)
         listener_cancel_all(g->admin_listener, E_DRAINING);
         listener_join(g->admin_listener);
     }
+    transport_http_settle();
     loop_stop();
 }
 

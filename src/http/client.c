@@ -347,6 +347,11 @@ int http_call_read(struct http_call *call, struct str *ret_piece)
     return read_fault(call, err);
 }
 
+bool http_call_in_trailers(const struct http_call *call)
+{
+    return call->state != NULL && call->state->parser.in_trailers;
+}
+
 void http_call_end(struct http_call *call)
 {
     struct http_client_conn *s = call->state;

@@ -76,4 +76,7 @@ YIELDS MUSTCHECK int http_call_read(struct http_call *call, struct str *ret_piec
 /* Gives the connection back: into the pool if the answer was read to its end, else closed. */
 void http_call_end(struct http_call *call);
 
+/* Has the answer's body ended, but not its trailers? */
+bool http_call_in_trailers(const struct http_call *call);
+
 #endif

@@ -2,6 +2,8 @@
 #ifndef LLM_KINDS_H
 #define LLM_KINDS_H
 
+#include "base/macros.h"
+
 struct provider_kind;
 struct transport;
 
@@ -10,5 +12,8 @@ extern const struct provider_kind provider_recorded; /* provider_recorded.c */
 
 extern const struct transport transport_http;     /* transport_http.c */
 extern const struct transport transport_recorded; /* provider_recorded.c */
+
+/* Until no connection waits for the end of an answer whose client has all of it: before the end. */
+YIELDS void transport_http_settle(void);
 
 #endif

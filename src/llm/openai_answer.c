@@ -191,12 +191,10 @@ static void member_read(struct json_reader *r, struct str key, struct openai_fac
     }
 }
 
-/* The next key, unescaped where that is needed; valid until the next error is read. */
 static struct str plain_key_take(struct json_reader *r)
 {
     struct str key = json_take_key(r);
-    return LIKELY(!r->escaped) || r->failed ? key
-                                            : json_str(json_peek(str_of(key.p - 1, key.n + 2)));
+    return LIKELY(!r->escaped) || r->failed ? key : json_plain_key(key);
 }
 
 /*

@@ -100,6 +100,7 @@ static const struct deciding_row *deciding_row(struct str key, bool *ret_exact)
 static int deciding_find(const struct json_scan *scan, struct deciding *ret_found, struct fault *f)
 {
     bool seen[KEYS] = {false};
+    const struct deciding_row *odd = NULL; /* one that stands there in another spelling */
     *ret_found = (struct deciding){{NULL}};
     for (size_t i = 0; i < scan->count; i++) {
         const struct json_member *m = &scan->member[i];
@@ -115,7 +116,14 @@ static int deciding_find(const struct json_scan *scan, struct deciding *ret_foun
         seen[row->key] = true;
         if (exact)
             ret_found->at[row->key] = m;
+        else
+            odd = row;
     }
+    if (odd)
+        return fault_set(f, E_BAD_REQUEST,
+                         "'%s' is written in another way; write it so, since some providers read "
+                         "it all the same",
+                         odd->name.p);
     return 0;
 }
 

@@ -15,6 +15,8 @@
 /* How long the end of an answer may be behind its [DONE]; else the connection is closed. */
 #define END_MS 100
 
+static unsigned ends_awaited; /* tasks that wait for the end of an answer */
+
 struct way {
     struct http_call http;
     struct arena arena; /* for what comes behind the answer, once the request's own is gone */
@@ -112,17 +114,31 @@ static void end_await(void *arg)
     http_call_end(&w->http);
     arena_fini(&w->arena);
     free(w);
+    ends_awaited--;
 }
 
-/* Trailers that have begun stand in the request's arena, so theirs ends with it. */
+/*
+ * Trailers that have begun stand in the request's arena, so that their connection ends with it; and
+ * where connections are few nobody shall be refused for one that only waits.
+ */
 static bool ends_later(const struct llm_call *c, struct way *w)
 {
-    if (!c->done || w->http.done || w->http.trailers.n > 0)
+    if (!c->done || w->http.done || http_call_in_trailers(&w->http) ||
+        upool_is_limited(c->endpoint->pool))
         return false;
     arena_init(&w->arena, (size_t)http_limits_default.header_bytes_max);
     w->http.arena = &w->arena;
     http_headers_init(&w->http.trailers, &w->arena);
-    return task_spawn("answer's end", end_await, w, NULL) == 0;
+    if (task_spawn("answer's end", end_await, w, NULL) != 0)
+        return false;
+    ends_awaited++;
+    return true;
+}
+
+void transport_http_settle(void)
+{
+    while (ends_awaited > 0 && task_sleep(5) == 0)
+        ;
 }
 
 static void http_end(struct llm_call *c)

@@ -359,3 +359,8 @@ struct upool_stats upool_stats(const struct upool *pool)
 {
     return pool->stats;
 }
+
+bool upool_is_limited(const struct upool *pool)
+{
+    return pool->settings.connections_max > 0;
+}

@@ -58,5 +58,7 @@ struct upool_stats {
     uint64_t opened, reused, failed;
 };
 struct upool_stats upool_stats(const struct upool *pool);
+/* Is there a limit to its connections? */
+bool upool_is_limited(const struct upool *pool);
 
 #endif

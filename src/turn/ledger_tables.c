@@ -159,6 +159,21 @@ static int version_run(struct rows_store *store, const char *sql, struct fault *
     return err;
 }
 
+/* An older sluice that still runs would find its tables gone, and lose what it has to write. */
+static int alone_check(struct rows_store *store, struct fault *f)
+{
+    int64_t last = 0;
+    bool held = false;
+    int err = meta_read(store, "process", &last, f);
+    for (int64_t p = 1; p <= last && !err && !held; p++)
+        err = rows_held(store, p, &held, f);
+    if (!err && held)
+        err = fault_set(f, E_STORE,
+                        "an older sluice is still writing to this ledger, whose tables have to be "
+                        "taken over; stop it first");
+    return err;
+}
+
 static int migrate(struct rows_store *store, struct fault *f)
 {
     int64_t have = 0;
@@ -174,6 +189,8 @@ static int migrate(struct rows_store *store, struct fault *f)
                         "the database was written by a newer sluice (its ledger has version %lld, "
                         "this one knows %lld)",
                         (long long)have, (long long)known);
+    if (!err && have > 0 && have < known)
+        err = alone_check(store, f);
     for (int64_t v = have; v < known && !err; v++)
         err = version_run(store, versions[v], f);
     if (!err && have < known)

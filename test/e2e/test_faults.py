@@ -96,6 +96,15 @@ def test_401_hides_the_providers_words(w):
     assert chat(w, "locked").status == 200  # the fallback has another key
 
 
+def test_a_long_error_with_an_escaped_key_behind_it(w):
+    """The error's words and the key's meaning each have their own memory."""
+    said = b'{"error":{"message":"busy ' + b"A" * 1000000 + b'"},"request\\u005fid":1}'
+    w.p.answers["long-words2"] = status("200 OK", said)
+    a = chat(w, "long-words2")
+    assert a.status == 502 and "busy AAAA" in a.error()["message"], a.body[:200]
+    assert chat(w, "fine").status == 200
+
+
 def test_key_errors_elsewhere_hide_the_providers_words(w):
     """In a 200's body, first or later in a stream, or under another status."""
     said = b'{"error":{"message":"key upstream-secret is bad","%s":"%s"}}'

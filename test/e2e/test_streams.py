@@ -171,6 +171,24 @@ def test_connection_is_used_again_when_its_end_comes_apart(w):
     assert reuses(w, "apart", 0.03) <= 1
 
 
+def test_trailers_may_come_apart(w):
+    """Split behind [DONE] at every byte: nobody waits for the rest, and nothing falls over it."""
+    end = b"0\r\nX-Trailer: abc\r\n\r\n"
+    for at in range(len(end) + 1):
+        def apart(conn, head, body, n, at=at):
+            conn.sendall(STREAM_HEAD + chunk(b"".join(WORDS) + DONE) + end[:at])
+            time.sleep(0.02)
+            try:
+                conn.sendall(end[at:])
+            except OSError:
+                pass  # it was closed, as it may be
+        w.p.answers["trailers"] = apart
+        answer = chat(w, "trailers")
+        assert answer.status == 200 and DONE in answer.body, (at, answer.body[-100:])
+    time.sleep(0.05)
+    assert chat(w, "warm").status == 200
+
+
 def test_only_a_connection_that_ends_at_once_was_stale(w):
     """A provider that had the request and broke off later failed, and that has a row."""
     def breaks_off(conn, head, body, n):

@@ -208,6 +208,9 @@ static void refuses_other_spellings_beside_deciding_keys(void **state)
             fail_msg("not refused: %s", twice[i]);
     assert_int_equal(read_as(x, OP_CHAT, str_from(twice[0])), E_DUPLICATE_KEY);
     assert_non_null(strstr(x->f.text, "'model' stands twice in the request (case does not count)"));
+    assert_int_equal(read_as(x, OP_CHAT, STR("{\"model\":\"a\",\"Stream\":true,\"messages\":[]}")),
+                     E_BAD_REQUEST); /* alone it would be acted on there, and not here */
+    assert_non_null(strstr(x->f.text, "'stream' is written in another way"));
     static const char *const others[] = {
         "{\"model\":\"a\",\"models\":1,\"mode\":1,\"\":1,\"Modem\":1,\"messages\":[]}",
         "{\"model\":\"a\",\"m\\u00f6del\":1,\"tool\":1,\"tools\":[],\"messages\":[]}",
