@@ -65,7 +65,7 @@ static int compile(struct conf_doc *doc)
     if (!err)
         err = upstreams_new(&upstreams);
     if (!err)
-        err = snapshot_make(upstreams, doc, &s);
+        err = snapshot_make(upstreams, doc, NULL, &s);
     snapshot_unref(s);
     upstreams_free(upstreams);
     return err;

@@ -259,7 +259,7 @@ static int run(int argc, char **argv)
     code = load_config(config, &x.doc);
     if (!code && (loop_init() != 0 || upstreams_new(&x.upstreams) != 0))
         code = EXIT_COULD_NOT;
-    if (!code && snapshot_make(x.upstreams, x.doc, &x.snapshot) != 0) {
+    if (!code && snapshot_make(x.upstreams, x.doc, NULL, &x.snapshot) != 0) {
         load_problems_show(x.doc);
         code = EXIT_BAR;
     }

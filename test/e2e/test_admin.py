@@ -438,3 +438,29 @@ def test_reference_page_is_current(w):
         page = f.read()
     made = subprocess.run([SLUICE, "check", "--reference"], capture_output=True, text=True)
     assert made.stdout == page, "run: build/sluice check --reference > docs/configuration.md"
+
+
+def command(*words, folder=None, text="", **environment):
+    """Any command in a folder of its own, with nothing in the environment that a test did not put
+    there."""
+    return subprocess.run([SLUICE, *words], capture_output=True, text=True, input=text, timeout=10,
+                          cwd=folder or tempfile.mkdtemp(prefix="sluice-e2e-"), env=environment)
+
+
+def test_nobody_is_their_own_provider(w):
+    port = free_port()
+    own = f"http://localhost:{port}/v1"
+    for words in (["serve", "--listen", f"127.0.0.1:{port}"],
+                  ["serve", "--config", "-"], ["check", "-"], ["check", "--config", "-"]):
+        text = f"listen: 127.0.0.1:{port}\nproviders: {{p: {{base_url: '{own}'}}}}\n"
+        done = command(*words, text=text, OPENAI_BASE_URL=own, OPENAI_API_KEY="k")
+        assert done.returncode == 1 and "listens itself" in done.stderr, (words, done)
+    config = w.config.replace("state:", "drain: 1s\nstate:", 1)
+    other = Sluice(config)
+    try:
+        other.write(config.replace(str(w.p.port), "@PORT@"))
+        a = other.request("POST", "/admin/config", b"", key="boss-key")
+        assert a.status == 400 and b"listens itself" in a.body, a.body
+        assert other.chat("one").status == 200
+    finally:
+        assert other.stop() == 0
