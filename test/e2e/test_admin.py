@@ -447,6 +447,24 @@ def command(*words, folder=None, text="", **environment):
                           cwd=folder or tempfile.mkdtemp(prefix="sluice-e2e-"), env=environment)
 
 
+def test_a_database_is_not_made_by_looking_into_it(w):
+    folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+    for words in (("list",), ("revoke", "x")):
+        done = command("keys", *words, folder=folder)
+        assert done.returncode == 3 and "no database sluice.db" in done.stderr, done
+        assert "--config FILE" in done.stderr and done.stdout == "", done
+    declared = "keys: {declared: {app: {secret: some-secret-1}}}\n"
+    done = command("keys", "list", "--config", "-", folder=folder, text=declared)
+    assert done.returncode == 0 and " app " in done.stdout and "no database" in done.stderr, done
+    assert os.listdir(folder) == []
+    for times in range(2):
+        done = command("keys", "make", f"key{times}", folder=folder)
+        assert done.returncode == 0 and done.stdout.startswith("sk-sluice-"), done
+        assert "kept in sqlite:sluice.db" in done.stderr, done
+        assert ("made for it" in done.stderr) == (times == 0), done
+    assert "key1" in command("keys", "list", folder=folder).stdout
+
+
 def test_nobody_is_their_own_provider(w):
     port = free_port()
     own = f"http://localhost:{port}/v1"
