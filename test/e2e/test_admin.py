@@ -482,3 +482,19 @@ def test_nobody_is_their_own_provider(w):
         assert other.chat("one").status == 200
     finally:
         assert other.stop() == 0
+
+
+def test_check_and_explain_see_slips(w):
+    text = ("providers: {home: {base_url: 'http://h/v1/chat/completions'}, other: {base_url: 'http://i'}}\n"
+            "models: {fast: home/org/m}\ndefault_provider: home\n"
+            "prices:\n  homme/m: {input: 1, output: 1}\n  home/m: {input: 1, output: 1}\n"
+            "  m: {input: 1, output: 1}\n  org/m: {input: 1, output: 1}\n")
+    done = command("check", "-", text=text)
+    assert done.returncode == 0 and done.stderr.count("warning") == 2, done
+    assert "did you mean 'http://h/v1'?" in done.stderr and "did you mean 'home'?" in done.stderr, done
+    assert command("check", "a", "--config", "-", text=text).returncode == 2
+    for name, words in (("fsat", "fsat is no name of this configuration (did you mean fast?), so"),
+                        ("fast", None), ("home/x", None), ("gpt-9", "gpt-9 is no name of this")):
+        done = command("explain", "--config", "-", name, text=text)
+        assert done.returncode == 0 and (words or "would be answered") in done.stdout, done
+        assert ("no name" in done.stdout) == (words is not None), done
