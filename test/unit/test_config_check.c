@@ -141,6 +141,36 @@ static void providers(void **state)
     }
 }
 
+/* Mistakes can be seen in their line, and secrets beside them cannot. */
+static void lines_shown(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } rows[] = {{"keys: {require: maybe}", "{require: maybe}"},
+                {"providers: {p: {timeouts: {first_token: 20 minutes}}}", "20 minutes"},
+                {"providers: {p: {kye: x, key_header: [Authorizatoin]}}", "[Authorizatoin]"},
+                {"keys: {require: maybe, declared: {app: hunter2hunter2}}", "maybe, declared: **"},
+                {"keys: {declared: {app: {secret: hunter2hunter2, tenat: shop}}}", "tenat: shop"},
+                {"keys: {declared: {app: hunter2hunter2]}", "***"},
+                {"keys: hunter2hunter2", "keys: ***"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct conf_doc *doc = NULL;
+        struct buf out;
+        buf_init(&out, 1 << 20);
+        assert_int_equal(conf_load_text(&config_table, "t", str_from(rows[i].text), &doc),
+                         E_CONFIG);
+        assert_int_equal(conf_problems_print(doc, &out, false), 0);
+        struct str line = buf_view(&out);
+        line = str_tail(line, (size_t)(str_find(line, STR(" | ")) + 1));
+        if (str_find(line, str_from(rows[i].shown)) < 0 ||
+            str_find(buf_view(&out), STR("hunter2hunter2")) >= 0)
+            fail_msg("%.*s", STR_ARGS(buf_view(&out)));
+        buf_fini(&out);
+        conf_unref(doc);
+    }
+}
+
 /* Who points sluice at itself, under whatever name, is told. */
 static void base_urls(void **state)
 {
@@ -187,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(listeners),     cmocka_unit_test(hosts), cmocka_unit_test(providers),
         cmocka_unit_test(state_and_log), cmocka_unit_test(names), cmocka_unit_test(base_urls),
+        cmocka_unit_test(lines_shown),
     };
     return cmocka_run_group_tests_name("config_check", tests, NULL, NULL);
 }
