@@ -18,6 +18,7 @@ build: ## install what building needs, leave the program at build/sluice
 	@scripts/build release sluice
 
 run: ## build, start a local model and sluice, try it, stay up (MODELS=one, two, mock)
+	@! command -v python3 >/dev/null || MODELS=$(MODELS) scripts/run --check-ports
 	@scripts/setup build run
 	@scripts/build release sluice $(if $(filter mock,$(MODELS)),bench/mock)
 	@$(if $(filter mock,$(MODELS)),,MODELS=$(MODELS) scripts/models)

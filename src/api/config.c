@@ -85,7 +85,7 @@ static const struct conf_row config_rows[] = {
              "`unix:/PATH`. Anything but loopback needs keys."},
     {.name = "admin_listen", .type = CONF_STR, AT(admin_listen), .flags = CONF_NEEDS_RESTART,
      .help = "A listener of its own for /admin and /metrics. On loopback (or `unix:/PATH`) it asks "
-             "for no key; anywhere else it asks for an admin key."},
+             "for no key; anywhere else it asks for an admin key. Usual: `127.0.0.1:8081`."},
     {.name = "hosts", .type = CONF_STRS, AT(hosts),
      .help = "Names by which sluice without keys may be called, beside localhost."},
     {.name = "drain", .type = CONF_DURATION, AT(drain_ms), .fallback = "30s", .max = DAY_MS,
@@ -123,7 +123,7 @@ static const struct conf_row config_rows[] = {
 
 const struct conf_table config_table = {
     .name = "sluice",
-    .help = "The whole file. Every setting has a default; an empty file is valid.",
+    .help = "Every setting has a default; an empty file is valid.",
     .size = sizeof(struct config),
     .rows = config_rows,
 };

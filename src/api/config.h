@@ -50,9 +50,13 @@ bool config_has_ledger(const struct config *c);
 
 /*
  * Complains in `doc` of what the tables cannot say: listeners, paths, names, keys. It looks at the
- * disk, but opens and writes nothing. 0 or E_MEMORY.
+ * disk, but opens and writes nothing. `listen` is where clients really come in, NULL: as the
+ * configuration says. 0 or E_MEMORY.
  */
-MUSTCHECK int config_check(const struct config *c, struct conf_doc *doc);
+MUSTCHECK int config_check(const struct config *c, const char *listen, struct conf_doc *doc);
+
+/* Warns of prices that are for no provider of the compiled configuration. */
+void config_prices_check(const struct config *c, const struct models *models, struct conf_doc *doc);
 
 /* What `sluice serve` runs on without a file: one provider, with the key of the environment. */
 extern const char config_without_file[];

@@ -3,7 +3,11 @@
  * say, and what spans modules. Providers and the names behind aliases are models_compile's.
  */
 #include "api/config.h"
+
+#include <stdio.h>
+
 #include "conf/file.h"
+#include "llm/upstream.h"
 #include "net/listener.h"
 #include "store/rows.h"
 
@@ -102,6 +106,64 @@ static void state_check(const struct config *c, struct conf_doc *doc)
         conf_complain(doc, &c->log.file, "%s", fault_text(&f));
 }
 
+/* ---- where providers answer ---- */
+
+/* Would what is sent there come in by our own listener at `listen`? */
+static bool is_own(const struct url *url, const char *listen)
+{
+    /* One machine's names for itself. A program of its own may answer at 127.0.0.2. */
+    static const char *const self[] = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"};
+    bool here = false, clashes = false;
+    for (unsigned i = 0; i < ARRAY_LEN(self); i++)
+        here = here || str_eq_nocase(url->host, str_from(self[i]));
+    const struct str hosts[] = {url->host, STR("127.0.0.1"), STR("::1")};
+    for (unsigned i = 0; i < (here ? ARRAY_LEN(hosts) : 1); i++) {
+        bool in6 = str_find(hosts[i], STR(":")) >= 0;
+        char address[300];
+        snprintf(address, sizeof(address), "%s%.*s%s:%u", in6 ? "[" : "", STR_ARGS(hosts[i]),
+                 in6 ? "]" : "", url->port);
+        clashes = clashes || listener_clashes(address, listen);
+    }
+    return clashes;
+}
+
+/* The base URL's part that sluice adds to it by itself; STR_NONE: it has none. */
+static struct str operation_of(const struct url *url)
+{
+    const struct str ends[] = {STR("/chat/completions"), STR("/completions"), STR("/embeddings"),
+                               STR("/responses"),        STR("/messages"),    STR("/models")};
+    for (unsigned i = 0; i < ARRAY_LEN(ends); i++)
+        if (str_ends(url->path, ends[i]))
+            return ends[i];
+    return STR_NONE;
+}
+
+/* What is no URL at all, models_compile says. */
+static void base_url_check(const struct config *c, const char *listen,
+                           const struct provider_settings *p, const struct str *text,
+                           struct conf_doc *doc)
+{
+    const char *own[] = {listen, c->admin_listen.p};
+    struct fault f = {0};
+    struct url url;
+    if (url_parse(*text, &url, &f) != 0)
+        return;
+    for (unsigned i = 0; i < ARRAY_LEN(own); i++) {
+        if (!own[i] || !is_own(&url, own[i]))
+            continue;
+        conf_complain(doc, text,
+                      "%.*s is where this sluice listens itself (%s), so requests would go round "
+                      "without end; expected the provider's own address (sluice's address is for "
+                      "the applications' base URL)",
+                      STR_ARGS(*text), own[i]);
+        return;
+    }
+    struct str end = operation_of(&url);
+    if (end.n > 0 && str_find(p->path, STR("{operation}")) >= 0)
+        conf_warn(doc, text, "sluice adds %.*s and the like by itself; did you mean '%.*s'?",
+                  STR_ARGS(end), (int)(url.path.p + url.path.n - end.n - text->p), text->p);
+}
+
 /* ---- names ---- */
 
 /* Why nobody could ask for this name; NULL: they can. */
@@ -197,8 +259,8 @@ static void path_check(const struct str *path, struct conf_doc *doc)
     }
 }
 
-static void provider_check(const struct str *name, const struct provider_settings *s,
-                           struct conf_doc *doc)
+static void provider_check(const struct config *c, const char *listen, const struct str *name,
+                           const struct provider_settings *s, struct conf_doc *doc)
 {
     static const char *const ours[] = {"Host",       "Content-Length", "Transfer-Encoding",
                                        "Connection", "Content-Type",   "Accept-Encoding"};
@@ -208,6 +270,9 @@ static void provider_check(const struct str *name, const struct provider_setting
     if (wrong)
         conf_complain(doc, name, "the provider's name %s; expected another", wrong);
     path_check(&s->path, doc);
+    for (unsigned i = 0; i < s->base_url.n; i++)
+        base_url_check(c, listen, s, &((const struct base_url_settings *)s->base_url.at)[i].url,
+                       doc);
     for (unsigned i = 0; i < s->headers.n; i++)
         for (unsigned k = 0; k < ARRAY_LEN(ours); k++)
             if (str_eq_nocase(s->headers.name[i], str_from(ours[k])))
@@ -216,11 +281,11 @@ static void provider_check(const struct str *name, const struct provider_setting
         conf_complain(doc, &s->file, "%.*s is a folder; expected a file", STR_ARGS(s->file));
 }
 
-static void names_check(const struct config *c, struct conf_doc *doc)
+static void names_check(const struct config *c, const char *listen, struct conf_doc *doc)
 {
     const struct models_settings *m = &c->models;
     for (unsigned i = 0; i < m->providers.n; i++)
-        provider_check(&m->providers.name[i],
+        provider_check(c, listen, &m->providers.name[i],
                        &((const struct provider_settings *)m->providers.at)[i], doc);
     for (unsigned i = 0; i < m->models.n; i++)
         alias_check(c, &m->models.name[i], &((const struct model_settings *)m->models.at)[i], doc);
@@ -230,15 +295,52 @@ static void names_check(const struct config *c, struct conf_doc *doc)
         conf_warn(doc, NULL, "there is no provider, so no request can be answered");
 }
 
-int config_check(const struct config *c, struct conf_doc *doc)
+int config_check(const struct config *c, const char *listen, struct conf_doc *doc)
 {
     listeners_check(c, doc);
     hosts_check(&c->hosts, doc);
     state_check(c, doc);
-    names_check(c, doc);
+    names_check(c, listen ? listen : c->listen.p, doc);
     if (c->keys.require && c->keys.declared.n == 0 && !config_has_ledger(c))
         conf_complain(doc, &c->keys.require,
                       "keys are required, but none is declared, and without state.ledger none can "
                       "be made");
     return keys_settings_check(&c->keys, doc);
+}
+
+/* Is `name` (which has a '/') the name that a provider's model has by itself? */
+static bool is_priced_model(const struct models *models, struct str name, struct conf_doc *doc)
+{
+    for (unsigned i = 0; i < models_name_count(models); i++) {
+        struct route route = {0};
+        struct fault f = {0};
+        if (models_resolve(models, models_name_at(models, i), conf_arena(doc), &route, &f) != 0)
+            continue;
+        for (unsigned k = 0; k < route.n; k++)
+            if (str_eq(route.at[k].model, name))
+                return true;
+    }
+    return false;
+}
+
+void config_prices_check(const struct config *c, const struct models *models, struct conf_doc *doc)
+{
+    for (unsigned i = 0; i < c->prices.n; i++) {
+        const struct str *name = &c->prices.name[i];
+        struct str rest = *name, who = str_cut(&rest, '/');
+        bool known = !rest.p; /* a model of any provider */
+        for (unsigned k = 0; k < models_provider_count(models) && !known; k++) {
+            const struct provider *p = models_provider_at(models, k);
+            known = str_eq(who, p->name) || str_eq(who, p->listed);
+        }
+        if (known || is_priced_model(models, *name, doc))
+            continue;
+        const struct conf_map *providers = &c->models.providers;
+        struct str near = str_nearest(who, providers->name, providers->n);
+        conf_warn(doc, name,
+                  "no provider is called '%.*s', so this is the price of nothing but a model "
+                  "'%.*s'%s%.*s%s",
+                  STR_ARGS(who), STR_ARGS(*name), near.n ? "; did you mean '" : "", STR_ARGS(near),
+                  near.n ? "'?" : "");
+    }
 }

@@ -41,7 +41,8 @@ static struct http_limits limits_of(const struct http_settings *s)
                                 .write_ms = s->write_ms};
 }
 
-int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, struct snapshot **ret_snapshot)
+int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char *listen,
+                  struct snapshot **ret_snapshot)
 {
     if (conf_error_count(doc) > 0)
         return E_CONFIG;
@@ -60,10 +61,12 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, struct snap
         conf_complain(doc, &s->config->price_file, "%s", f.err ? fault_text(&f) : err_text(err));
         err = E_CONFIG;
     }
-    int checked = config_check(s->config, doc);
+    int checked = config_check(s->config, listen, doc);
     err = err ? err : checked;
     if (!err)
         err = models_compile(&s->config->models, doc, upstreams, s->prices, &s->models);
+    if (!err)
+        config_prices_check(s->config, s->models, doc);
     if (!err)
         err = levers_chain(arena, &s->config->levers, &s->chain);
     if (!err && conf_error_count(doc) > 0)
@@ -172,13 +175,14 @@ static int difference(struct gateway *g, struct conf_doc *doc, struct buf *out)
 static int swap(struct gateway *g, struct conf_doc *doc, bool dry_run, struct buf *out)
 {
     struct snapshot *fresh = NULL;
-    int err = snapshot_make(g->upstreams, doc, &fresh);
+    const char *listen = g->listener ? listener_address(g->listener) : NULL;
+    int err = snapshot_make(g->upstreams, doc, listen, &fresh);
     if (err) {
         int printed = conf_problems_print(doc, out, false);
         return printed ? printed : err;
     }
     err = difference(g, doc, out);
-    bool open_door = g->listener && !listener_is_loopback(listener_address(g->listener));
+    bool open_door = listen && !listener_is_loopback(listen);
     if (!err && open_door && !fresh->config->keys.require) {
         buf_str(out, STR("refused: the listener is open to others, so keys have to be required\n"));
         err = E_CONFIG;

@@ -56,9 +56,9 @@ struct gateway {
 
 /*
  * Compiles a loaded file; what is wrong is complained of in the document, with E_CONFIG. Checks
- * that span modules (config_check) are made here too.
+ * that span modules (config_check) are made here too; `listen` is as there.
  */
-MUSTCHECK int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc,
+MUSTCHECK int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char *listen,
                             struct snapshot **ret_snapshot);
 
 /* Opens everything that `snapshot` names (ledger, keys, log) and takes it over. */

@@ -13,7 +13,7 @@
 #include "rt/loop.h"
 
 static const char help[] =
-    "Usage: sluice check [FILE] [--json | --print | --schema | --reference]\n\n"
+    "Usage: sluice check [FILE | --config FILE] [--json | --print | --schema | --reference]\n\n"
     "Tells what is wrong with a configuration: file, line, what stands there, what was expected.\n"
     "Nothing is connected to and nothing is written.\n\n"
     "  FILE          the configuration (default: sluice.yaml); - is standard input\n"
@@ -65,7 +65,7 @@ static int compile(struct conf_doc *doc)
     if (!err)
         err = upstreams_new(&upstreams);
     if (!err)
-        err = snapshot_make(upstreams, doc, &s);
+        err = snapshot_make(upstreams, doc, NULL, &s);
     snapshot_unref(s);
     upstreams_free(upstreams);
     return err;
@@ -106,28 +106,31 @@ static int check(const char *file, bool json, bool print)
 
 static int run(int argc, char **argv)
 {
+    const char *config = NULL;
     bool json = false, print = false, schema = false, reference = false;
     int words = 0;
-    const struct option_row rows[] = {{"--json", false, NULL, &json},
-                                      {"--print", false, NULL, &print},
-                                      {"--schema", false, NULL, &schema},
-                                      {"--reference", false, NULL, &reference},
-                                      {NULL, false, NULL, NULL}};
+    const struct option_row rows[] = {
+        {"--config", true, &config, NULL},        {"--json", false, NULL, &json},
+        {"--print", false, NULL, &print},         {"--schema", false, NULL, &schema},
+        {"--reference", false, NULL, &reference}, {NULL, false, NULL, NULL}};
     int code = options_read(&command_check, rows, argc, argv, &words);
     if (code >= 0)
         return code;
     if (json + print + schema + reference > 1)
         return options_wrong(&command_check,
                              "--json, --print, --schema and --reference: one at a time");
-    if (words > 1)
-        return options_wrong(&command_check, "one file at a time; '%s' is too much", argv[2]);
+    if (words + (config != NULL) > 1)
+        return options_wrong(&command_check, "one file at a time; '%s' is too much",
+                             argv[config ? 1 : 2]);
+    if (words)
+        config = argv[1];
     struct buf out;
     buf_init(&out, OUTPUT_BYTES_MAX);
     if (schema)
         return show(&out, conf_schema(&config_table, &out));
     if (reference)
         return show(&out, conf_reference(&config_table, &out));
-    return check(words ? argv[1] : "sluice.yaml", json, print);
+    return check(config ? config : "sluice.yaml", json, print);
 }
 
 const struct command command_check = {.name = "check",

@@ -158,10 +158,35 @@ static void target_json(const struct target *t, struct buf *out)
                (long long)t->timeouts.between_tokens_ms, (long long)t->timeouts.total_ms);
 }
 
+/* Where no name of the configuration matched: so, and which one may have been meant. */
+static int unnamed_tell(struct explaining *x, struct str asked, struct buf *out)
+{
+    const struct models *models = x->snapshot->models;
+    struct str rest = asked, first = str_cut(&rest, '/');
+    if (rest.p && (str_eq(first, STR("lane")) || models_provider(models, first)))
+        return 0;
+    unsigned n = models_name_count(models);
+    struct str *names = ARENA_ARRAY(&x->arena, struct str, n + 1);
+    if (!names)
+        return E_MEMORY;
+    for (unsigned i = 0; i < n; i++) {
+        names[i] = models_name_at(models, i);
+        if (str_eq(names[i], asked))
+            return 0;
+    }
+    struct str near = str_nearest(asked, names, n);
+    return buf_printf(out,
+                      "%.*s is no name of this configuration%s%.*s%s, so it goes to the default "
+                      "provider as it is.\n",
+                      STR_ARGS(asked), near.n ? " (did you mean " : "", STR_ARGS(near),
+                      near.n ? "?)" : "");
+}
+
 static int route_show(struct explaining *x, struct str asked, const struct route *r, bool json)
 {
     struct buf out;
     buf_init(&out, BODY_BYTES_MAX);
+    int err = 0;
     if (json) {
         buf_str(&out, STR("{\"asked\":"));
         json_quote(&out, asked);
@@ -172,13 +197,13 @@ static int route_show(struct explaining *x, struct str asked, const struct route
             buf_str(&out, STR("null"));
         buf_str(&out, STR(",\"targets\":["));
     } else {
+        err = unnamed_tell(x, asked, &out);
         buf_printf(&out, "%.*s", STR_ARGS(asked));
         if (r->lane.n)
             buf_printf(&out, " (lane %.*s)", STR_ARGS(r->lane));
         buf_str(&out, r->n > 1 ? STR(" would be answered by the first of these that can:\n")
                                : STR(" would be answered by:\n"));
     }
-    int err = 0;
     for (unsigned i = 0; i < r->n && !err; i++) {
         if (json && i)
             buf_char(&out, ',');
@@ -259,7 +284,7 @@ static int run(int argc, char **argv)
     code = load_config(config, &x.doc);
     if (!code && (loop_init() != 0 || upstreams_new(&x.upstreams) != 0))
         code = EXIT_COULD_NOT;
-    if (!code && snapshot_make(x.upstreams, x.doc, &x.snapshot) != 0) {
+    if (!code && snapshot_make(x.upstreams, x.doc, NULL, &x.snapshot) != 0) {
         load_problems_show(x.doc);
         code = EXIT_BAR;
     }

@@ -11,6 +11,7 @@
 #include "cli/load.h"
 #include "cli/options.h"
 #include "guard/keys.h"
+#include "store/rows.h"
 
 static const char help[] =
     "Usage: sluice keys make [NAME] [--tenant T] [--models A,B] [--admin]\n"
@@ -28,6 +29,8 @@ static const char help[] =
 struct wish {
     const char *config, *tenant, *models;
     bool admin, json;
+    struct str ledger; /* where keys are kept; STR_NONE: nowhere */
+    bool fresh;        /* there is no database yet */
 };
 
 static void key_json(const struct key *key, struct str secret)
@@ -115,6 +118,16 @@ static int models_split(struct arena *arena, const char *text, struct conf_strs 
     return 0;
 }
 
+/* To standard error, so that the secret can be piped on. */
+static void made_tell(struct str ledger, bool fresh)
+{
+    fprintf(stderr, "This is the only time that it is shown. It is kept in %.*s%s.\n",
+            STR_ARGS(ledger),
+            fresh ? ", which was made for it:\nwhere sluice serves from another database "
+                    "(state.ledger), name its configuration with --config"
+                  : "");
+}
+
 static int make(struct keys *keys, struct str name, const struct wish *w)
 {
     struct arena arena;
@@ -134,8 +147,9 @@ static int make(struct keys *keys, struct str name, const struct wish *w)
         puts("");
     } else {
         printf("%.*s\n", STR_ARGS(secret));
-        fprintf(stderr, "This is the only time that it is shown.\n");
     }
+    if (!err)
+        made_tell(w->ledger, w->fresh);
     arena_fini(&arena);
     return code;
 }
@@ -176,6 +190,25 @@ static int verb_read(const struct wish *w, int words, char **argv, enum verb *re
     return EXIT_DONE;
 }
 
+/* Is there a database? One that is only looked into is not made for that. */
+static int ledger_find(struct wish *w, const struct config *c, enum verb verb)
+{
+    struct rows_store *store = NULL;
+    struct fault f = {0};
+    w->ledger = config_has_ledger(c) ? c->state.ledger : STR_NONE;
+    int err = w->ledger.n ? rows_open(w->ledger, true, &store, &f) : 0;
+    rows_close(store);
+    w->fresh = err == E_NOT_FOUND;
+    if (!w->fresh || verb == MAKE)
+        return EXIT_DONE; /* any other fault is told by who opens it next */
+    fprintf(stderr,
+            "sluice keys: %s. `sluice keys make NAME` makes it; --config FILE names another\n"
+            "(its state.ledger).\n",
+            fault_text(&f));
+    w->ledger = STR_NONE;
+    return verb == LIST && c->keys.declared.n > 0 ? EXIT_DONE : EXIT_COULD_NOT;
+}
+
 static int act(struct keys *keys, enum verb verb, const struct wish *w, int words, char **argv)
 {
     switch (verb) {
@@ -213,9 +246,11 @@ static int run(int argc, char **argv)
         code = EXIT_COULD_NOT;
     struct keys *keys = NULL;
     struct fault f = {0};
+    if (!code)
+        code = ledger_find(&w, conf_root(doc), verb);
     if (!code) {
         const struct config *c = conf_root(doc);
-        int err = keys_open(config_has_ledger(c) ? c->state.ledger : STR_NONE, &keys, &f);
+        int err = keys_open(w.ledger, &keys, &f);
         if (!err)
             err = keys_configure(keys, &c->keys, doc);
         code = err ? fault_show(&f, err) : act(keys, verb, &w, words, argv);

@@ -35,6 +35,9 @@ static const char help[] =
     "                 else " USUAL_DB "\n\n"
     "A cost that is not known (a model without a price) is shown as such and never as 0. The\n"
     "percentiles p50, p95 and p99 are those of turns without an error, to within an eighth.\n\n"
+    "In the table, tokens in are the whole prompt, cached ones included, and tokens out the whole\n"
+    "completion with its reasoning. CSV and JSON have classes that add up: input, cached and\n"
+    "cache_write are the prompt, output and reasoning the completion.\n\n"
     "Examples:\n"
     "  sluice report --by day,model --since 7d\n"
     "  sluice report --by key --since 2026-11-01 --until 2026-11-30 --csv > november.csv\n";

@@ -174,7 +174,7 @@ static int open_all(struct server *s, const char *listen, struct fault *f)
     int err = upstreams_new(&g->upstreams);
     struct snapshot *first = NULL;
     if (!err)
-        err = snapshot_make(g->upstreams, s->doc, &first);
+        err = snapshot_make(g->upstreams, s->doc, listen, &first);
     if (conf_problem_count(s->doc) > 0) /* warnings too */
         load_problems_show(s->doc);
     if (err)

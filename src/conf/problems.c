@@ -1,5 +1,6 @@
 /* problems.c: complaints as people read them, without the secrets that stand beside them. */
 #include "conf/doc.h"
+#include "conf/tables.h"
 
 #define COLOR_ERROR   "\033[1;31m"
 #define COLOR_WARNING "\033[1;33m"
@@ -14,11 +15,35 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
-/* Does a name of this kind usually hold a secret? Also for names that no table knows. */
+/* Is it a secret, or a table of those (declared: {app: SECRET})? */
+static bool is_secret_row(const struct conf_row *row)
+{
+    const char *inner = row->child ? row->child->shorthand : NULL;
+    const struct conf_row *value = inner ? table_row(row->child, str_from(inner)) : row;
+    return value && value->type == CONF_SECRET;
+}
+
+/*
+ * Do the tables say that what begins with `first` behind this name is no secret? A plain value in
+ * a table's place may well be one.
+ */
+static bool is_known_harmless(const struct tables *all, struct str name, char first)
+{
+    bool harmless = false;
+    for (unsigned i = 0; i < all->n; i++) {
+        const struct conf_row *row = table_row(all->at[i].table, name);
+        if (row && (is_secret_row(row) || (row->type >= CONF_TABLE && first != '{')))
+            return false;
+        harmless = harmless || row;
+    }
+    return harmless;
+}
+
+/* Does a name of this kind usually hold a secret? For names that no table knows. */
 static bool is_secret_name(struct str name)
 {
-    static const char *const words[] = {"key",        "secret",        "token", "passw",
-                                        "credential", "authorization", "cookie"};
+    static const char *const words[] = {"key",        "secret",        "token",  "passw",
+                                        "credential", "authorization", "cookie", "declared"};
     char low[64];
     size_t n = name.n < sizeof(low) ? name.n : sizeof(low);
     for (size_t i = 0; i < n; i++)
@@ -71,7 +96,7 @@ static size_t value_end(const char *line, size_t n, size_t from)
 }
 
 /* What follows `api_key:` and the like, and words that begin with `sk-`. */
-static void cover_by_looks(char *line, size_t n)
+static void cover_by_looks(const struct tables *all, char *line, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (i + 3 < n && memcmp(line + i, "sk-", 3) == 0 && (i == 0 || !name_char(line[i - 1]))) {
@@ -88,14 +113,16 @@ static void cover_by_looks(char *line, size_t n)
         while (to < n && line[to] == ' ')
             to++;
         size_t end = value_end(line, n, to);
-        if (end - to >= SECRET_LETTERS_MIN && is_secret_name(str_of(line + from, i - from)))
+        struct str name = str_of(line + from, i - from);
+        if (end - to >= SECRET_LETTERS_MIN && is_secret_name(name) &&
+            !is_known_harmless(all, name, line[to]))
             cover(line + to, end - to);
     }
 }
 
 /* The line with a caret under the column; columns count characters, tabs stay tabs. */
-static void source_print(const struct conf_doc *doc, const struct conf_problem *p, struct buf *out,
-                         bool colors)
+static void source_print(const struct conf_doc *doc, const struct tables *all,
+                         const struct conf_problem *p, struct buf *out, bool colors)
 {
     struct str line = text_line(doc->text, p->line);
     char shown[LINE_BYTES_MAX];
@@ -104,7 +131,7 @@ static void source_print(const struct conf_doc *doc, const struct conf_problem *
     if (line.n)
         memcpy(shown, line.p, line.n);
     cover_spans(doc, (size_t)(line.p - doc->text.p), shown, line.n);
-    cover_by_looks(shown, line.n);
+    cover_by_looks(all, shown, line.n);
     buf_printf(out, "%6u | ", p->line);
     buf_add(out, shown, line.n);
     buf_str(out, STR("\n       | "));
@@ -120,6 +147,9 @@ static void source_print(const struct conf_doc *doc, const struct conf_problem *
 
 int conf_problems_print(const struct conf_doc *doc, struct buf *out, bool colors)
 {
+    struct tables all = {0};
+    if (!tables_collect(doc->table, &all))
+        all.n = 0; /* by looks alone: more is covered */
     for (unsigned i = 0; i < conf_problem_count(doc); i++) {
         const struct conf_problem *p = &doc->problems[i];
         buf_str(out, doc->path);
@@ -132,7 +162,7 @@ int conf_problems_print(const struct conf_doc *doc, struct buf *out, bool colors
             buf_printf(out, "%.*s: ", STR_ARGS(p->path));
         buf_printf(out, "%.*s\n", STR_ARGS(p->text));
         if (p->line)
-            source_print(doc, p, out, colors);
+            source_print(doc, &all, p, out, colors);
     }
     return out->failed;
 }

@@ -21,7 +21,9 @@ static const struct conf_row retry_rows[] = {
     {.name = "attempts", .type = CONF_INT, AT(attempts), .fallback = "3", .min = 1, .max = 10,
      .help = "The most tries of one target, the first included."},
     {.name = "budget", .type = CONF_SHARE, AT(budget), .fallback = "20%", .max = 1000000,
-     .help = "How many retries there may be for each turn, over time."},
+     .help = "Retries as a share of turns, so that a provider which is down is not asked three "
+             "times as often: 20% is one retry for five turns. What is not used is saved up, for "
+             "a burst of about a hundred."},
     {.name = "wait_min", .type = CONF_DURATION, AT(wait_min_ms), .fallback = "100ms", .max = 60000,
      .help = "The pause before the second try of the same server; it doubles from there."},
     {.name = "wait_max", .type = CONF_DURATION, AT(wait_max_ms), .fallback = "5s", .max = 600000,

@@ -438,3 +438,63 @@ def test_reference_page_is_current(w):
         page = f.read()
     made = subprocess.run([SLUICE, "check", "--reference"], capture_output=True, text=True)
     assert made.stdout == page, "run: build/sluice check --reference > docs/configuration.md"
+
+
+def command(*words, folder=None, text="", **environment):
+    """Any command in a folder of its own, with nothing in the environment that a test did not put
+    there."""
+    return subprocess.run([SLUICE, *words], capture_output=True, text=True, input=text, timeout=10,
+                          cwd=folder or tempfile.mkdtemp(prefix="sluice-e2e-"), env=environment)
+
+
+def test_a_database_is_not_made_by_looking_into_it(w):
+    folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+    for words in (("list",), ("revoke", "x")):
+        done = command("keys", *words, folder=folder)
+        assert done.returncode == 3 and "no database sluice.db" in done.stderr, done
+        assert "--config FILE" in done.stderr and done.stdout == "", done
+    declared = "keys: {declared: {app: {secret: some-secret-1}}}\n"
+    done = command("keys", "list", "--config", "-", folder=folder, text=declared)
+    assert done.returncode == 0 and " app " in done.stdout and "no database" in done.stderr, done
+    assert os.listdir(folder) == []
+    for times in range(2):
+        done = command("keys", "make", f"key{times}", folder=folder)
+        assert done.returncode == 0 and done.stdout.startswith("sk-sluice-"), done
+        assert "kept in sqlite:sluice.db" in done.stderr, done
+        assert ("made for it" in done.stderr) == (times == 0), done
+    assert "key1" in command("keys", "list", folder=folder).stdout
+
+
+def test_nobody_is_their_own_provider(w):
+    port = free_port()
+    own = f"http://localhost:{port}/v1"
+    for words in (["serve", "--listen", f"127.0.0.1:{port}"],
+                  ["serve", "--config", "-"], ["check", "-"], ["check", "--config", "-"]):
+        text = f"listen: 127.0.0.1:{port}\nproviders: {{p: {{base_url: '{own}'}}}}\n"
+        done = command(*words, text=text, OPENAI_BASE_URL=own, OPENAI_API_KEY="k")
+        assert done.returncode == 1 and "listens itself" in done.stderr, (words, done)
+    config = w.config.replace("state:", "drain: 1s\nstate:", 1)
+    other = Sluice(config)
+    try:
+        other.write(config.replace(str(w.p.port), "@PORT@"))
+        a = other.request("POST", "/admin/config", b"", key="boss-key")
+        assert a.status == 400 and b"listens itself" in a.body, a.body
+        assert other.chat("one").status == 200
+    finally:
+        assert other.stop() == 0
+
+
+def test_check_and_explain_see_slips(w):
+    text = ("providers: {home: {base_url: 'http://h/v1/chat/completions'}, other: {base_url: 'http://i'}}\n"
+            "models: {fast: home/org/m}\ndefault_provider: home\n"
+            "prices:\n  homme/m: {input: 1, output: 1}\n  home/m: {input: 1, output: 1}\n"
+            "  m: {input: 1, output: 1}\n  org/m: {input: 1, output: 1}\n")
+    done = command("check", "-", text=text)
+    assert done.returncode == 0 and done.stderr.count("warning") == 2, done
+    assert "did you mean 'http://h/v1'?" in done.stderr and "did you mean 'home'?" in done.stderr, done
+    assert command("check", "a", "--config", "-", text=text).returncode == 2
+    for name, words in (("fsat", "fsat is no name of this configuration (did you mean fast?), so"),
+                        ("fast", None), ("home/x", None), ("gpt-9", "gpt-9 is no name of this")):
+        done = command("explain", "--config", "-", name, text=text)
+        assert done.returncode == 0 and (words or "would be answered") in done.stdout, done
+        assert ("no name" in done.stdout) == (words is not None), done

@@ -14,7 +14,7 @@ static struct conf_doc *checked(const char *text)
     snprintf(all, sizeof(all), PROVIDER "%s", text);
     if (conf_load_text(&config_table, "test.yaml", str_from(all), &doc) != 0)
         fail_msg("%s: %.*s", text, STR_ARGS(conf_problem(doc, 0)->text));
-    assert_int_equal(config_check(conf_root(doc), doc), 0);
+    assert_int_equal(config_check(conf_root(doc), NULL, doc), 0);
     return doc;
 }
 
@@ -133,10 +133,81 @@ static void providers(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct conf_doc *doc = NULL;
         assert_int_equal(conf_load_text(&config_table, "t", str_from(rows[i].text), &doc), 0);
-        assert_int_equal(config_check(conf_root(doc), doc), 0);
+        assert_int_equal(config_check(conf_root(doc), NULL, doc), 0);
         assert_int_equal(conf_problem_count(doc), 1);
         assert_int_equal(conf_error_count(doc), rows[i].errors);
         assert_true(str_find(conf_problem(doc, 0)->text, str_from(rows[i].says)) >= 0);
+        conf_unref(doc);
+    }
+}
+
+/* Mistakes can be seen in their line, and secrets beside them cannot. */
+static void lines_shown(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } rows[] = {{"keys: {require: maybe}", "{require: maybe}"},
+                {"providers: {p: {timeouts: {first_token: 20 minutes}}}", "20 minutes"},
+                {"providers: {p: {kye: x, key_header: [Authorizatoin]}}", "[Authorizatoin]"},
+                {"keys: {require: maybe, declared: {app: hunter2hunter2}}", "maybe, declared: **"},
+                {"keys: {declared: {app: {secret: hunter2hunter2, tenat: shop}}}", "tenat: shop"},
+                {"keys: {declared: {app: hunter2hunter2]}", "***"},
+                {"keys: hunter2hunter2", "keys: ***"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct conf_doc *doc = NULL;
+        struct buf out;
+        buf_init(&out, 1 << 20);
+        assert_int_equal(conf_load_text(&config_table, "t", str_from(rows[i].text), &doc),
+                         E_CONFIG);
+        assert_int_equal(conf_problems_print(doc, &out, false), 0);
+        struct str line = buf_view(&out);
+        line = str_tail(line, (size_t)(str_find(line, STR(" | ")) + 1));
+        if (str_find(line, str_from(rows[i].shown)) < 0 ||
+            str_find(buf_view(&out), STR("hunter2hunter2")) >= 0)
+            fail_msg("%.*s", STR_ARGS(buf_view(&out)));
+        buf_fini(&out);
+        conf_unref(doc);
+    }
+}
+
+/* Who points sluice at itself, under whatever name, is told. */
+static void base_urls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *listen, *url, *says;
+        unsigned errors;
+    } rows[] = {{"127.0.0.1:8080", "http://127.0.0.1:8080/v1", "listens itself", 1},
+                {"127.0.0.1:8080", "http://localhost:8080", "listens itself", 1},
+                {"127.0.0.1:8080", "http://LocalHost:8080", "listens itself", 1},
+                {"127.0.0.1:8080", "http://[::1]:8080/v1", "listens itself", 1},
+                {"127.0.0.1:8080", "http://0.0.0.0:8080/v1", "listens itself", 1},
+                {"[::1]:8080", "http://localhost:8080/v1", "listens itself", 1},
+                {"127.0.0.1:80", "http://127.0.0.1/v1", "listens itself", 1},
+                {":8080", "http://10.0.0.1:8080/v1", "listens itself", 1},
+                {"10.0.0.1:8080", "http://10.0.0.1:8080/v1", "listens itself", 1},
+                {"127.0.0.1:8080", "http://127.0.0.1:7070/v1", "(127.0.0.1:7070)", 1},
+                {"127.0.0.1:8080", "http://127.0.0.2:8080/v1", NULL, 0},
+                {"10.0.0.1:8080", "http://127.0.0.1:8080/v1", NULL, 0},
+                {"127.0.0.1:8080", "http://127.0.0.1:8081/v1", NULL, 0},
+                {"unix:s", "http://127.0.0.1:8080/v1", NULL, 0},
+                {"127.0.0.1:80", "http://h/v1/chat/completions", "did you mean 'http://h/v1'?", 0},
+                {"127.0.0.1:80", "http://h/v1/embeddings/", "did you mean 'http://h/v1'?", 0},
+                {"127.0.0.1:80", "http://h/completions-of-mine", NULL, 0},
+                {"127.0.0.1:80", "http://h/completions', path: '/x", NULL, 0}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct conf_doc *doc = NULL;
+        char text[256];
+        snprintf(text, sizeof(text),
+                 "providers: {a: {base_url: '%s'}}\nadmin_listen: 127.0.0.1:7070", rows[i].url);
+        assert_int_equal(conf_load_text(&config_table, "t", str_from(text), &doc), 0);
+        assert_int_equal(config_check(conf_root(doc), rows[i].listen, doc), 0);
+        if (conf_problem_count(doc) != (rows[i].says != NULL) ||
+            conf_error_count(doc) != rows[i].errors)
+            fail_msg("%s: %u problems", rows[i].url, conf_problem_count(doc));
+        if (rows[i].says && str_find(conf_problem(doc, 0)->text, str_from(rows[i].says)) < 0)
+            fail_msg("%s: %.*s", rows[i].url, STR_ARGS(conf_problem(doc, 0)->text));
         conf_unref(doc);
     }
 }
@@ -145,7 +216,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(listeners),     cmocka_unit_test(hosts), cmocka_unit_test(providers),
-        cmocka_unit_test(state_and_log), cmocka_unit_test(names),
+        cmocka_unit_test(state_and_log), cmocka_unit_test(names), cmocka_unit_test(base_urls),
+        cmocka_unit_test(lines_shown),
     };
     return cmocka_run_group_tests_name("config_check", tests, NULL, NULL);
 }
