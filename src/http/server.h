@@ -83,8 +83,8 @@ void exchange_drop_body(struct exchange *x);
 
 /*
  * Begins the answer. body_bytes -1 means that the length is not known (chunked; closing the
- * connection for an HTTP/1.0 client). The header goes out with the first bytes of the body, unless
- * nothing follows for now: exchange_flush. Date, Content-Length, Connection and Transfer-Encoding
+ * connection for an HTTP/1.0 client). The header goes out with the first bytes of the body;
+ * an empty write sends it at once. Date, Content-Length, Connection and Transfer-Encoding
  * are set here. For HEAD the body is swallowed.
  */
 YIELDS MUSTCHECK static inline int exchange_begin(struct exchange *x, int status,
