@@ -127,8 +127,10 @@ int ledger_statements_make(struct ledger_tables *t, struct fault *f)
     int err = ledger_rollup_init(&t->rollup, t->store, f);
     if (!err)
         err = ledger_labels_init(&t->labels, t->store, f);
+    /* Those for many turns are long, and made when they are needed: a start is short. */
     for (unsigned i = 0; i < STATEMENTS && !err; i++)
-        err = statement_make(t, i, f);
+        if (i <= S_TURNS_ADD || i > S_TURNS_ADD + TURNS_POWER)
+            err = statement_make(t, i, f);
     return err;
 }
 
@@ -222,9 +224,12 @@ static int turns_write(struct ledger_tables *l, struct fault *f)
     int err = 0;
     for (unsigned i = 0; i < l->turns_n && !err;) {
         unsigned power = 31 - (unsigned)__builtin_clz(l->turns_n - i);
-        struct rows_query *q = l->statement[S_TURNS_ADD + power];
-        err = rows_run(q, l->turns[i], TURN_VALUES << power, f);
-        l->known_met = !err && rows_changed(q) != 1 << power;
+        enum ledger_statement which = S_TURNS_ADD + power;
+        if (!l->statement[which])
+            err = statement_make(l, which, f);
+        if (!err)
+            err = rows_run(l->statement[which], l->turns[i], TURN_VALUES << power, f);
+        l->known_met = !err && rows_changed(l->statement[which]) != 1 << power;
         if (l->known_met)
             err = E_AGAIN;
         i += 1u << power;
