@@ -171,30 +171,9 @@ void api_keys_make(struct visit *v)
     buf_fini(&out);
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'                 ? c - '0'
-           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                : -1;
-}
-
-/* "my%20key" as it was meant; what is no escape stays. */
-static struct str path_part(struct arena *arena, struct str s)
-{
-    char *out = arena_alloc(arena, s.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; out && i < s.n; i++) {
-        int high = s.p[i] == '%' && i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(s.p[i + 2]) : -1;
-        out[n++] = low < 0 ? s.p[i] : (char)(high << 4 | low);
-        i += low < 0 ? 0 : 2;
-    }
-    return out ? str_of(out, n) : STR_NONE;
-}
-
 void api_keys_revoke(struct visit *v)
 {
-    struct str which = path_part(v->x->arena, v->rest);
+    struct str which = visit_rest(v);
     int err = which.p ? keys_revoke(v->gateway->keys, which, &v->fault) : E_MEMORY;
     if (err)
         visit_error(v, err);

@@ -53,34 +53,13 @@ void api_models(struct visit *v)
     buf_fini(&out);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* "lane%2Fcheap" as clients write a slash in a path; what is no escape stays. */
-static struct str path_decoded(struct arena *arena, struct str s)
-{
-    char *out = arena_alloc(arena, s.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; out && i < s.n; i++) {
-        bool escape = s.p[i] == '%' && i + 2 < s.n;
-        int high = escape ? hex_digit(s.p[i + 1]) : -1, low = escape ? hex_digit(s.p[i + 2]) : -1;
-        bool good = high >= 0 && low >= 0 && (high | low) != 0;
-        out[n++] = good ? (char)(high << 4 | low) : s.p[i];
-        i += good ? 2 : 0;
-    }
-    return str_of(out, n);
-}
-
 void api_model(struct visit *v)
 {
     struct route route = {0};
-    v->rest = path_decoded(v->x->arena, v->rest);
-    int err = models_resolve(v->snapshot->models, v->rest, v->x->arena, &route, &v->fault);
+    v->rest = visit_rest(v);
+    int err = !v->rest.p
+                  ? E_MEMORY
+                  : models_resolve(v->snapshot->models, v->rest, v->x->arena, &route, &v->fault);
     if (!err && !may_see(v, v->rest))
         err = fault_set(&v->fault, E_UNKNOWN_MODEL, "there is no model '%.*s' for this key",
                         STR_ARGS(str_head(v->rest, 80)));

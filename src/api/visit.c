@@ -197,6 +197,29 @@ static int route_missing(struct visit *v, bool other_method)
                      STR_ARGS(near), near.n ? "?" : "");
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+struct str visit_rest(const struct visit *v)
+{
+    struct str s = v->rest;
+    char *out = arena_alloc(v->x->arena, s.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; out && i < s.n; i++) {
+        bool escape = s.p[i] == '%' && i + 2 < s.n;
+        int high = escape ? hex_digit(s.p[i + 1]) : -1, low = escape ? hex_digit(s.p[i + 2]) : -1;
+        bool good = high >= 0 && low >= 0 && (high | low) != 0;
+        out[n++] = good ? (char)(high << 4 | low) : s.p[i];
+        i += good ? 2 : 0;
+    }
+    return out ? str_of(out, n) : STR_NONE;
+}
+
 /* Bytes of what some server takes for the end of a path's part; 0 where none begins. */
 static size_t separator_bytes(const char *p, size_t left)
 {

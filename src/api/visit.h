@@ -31,6 +31,9 @@ YIELDS void visit_refuse(void *arg, struct exchange *x, int err, const char *tex
 
 /* Answers with the protocol's error object. Once per visit; its own errors end the connection. */
 YIELDS void visit_error(struct visit *v, int err);
+/* What a route's star stood for, "lane%2Fcheap" as it was meant; what is no escape stays. STR_NONE
+ * without memory. */
+struct str visit_rest(const struct visit *v);
 YIELDS void visit_json(struct visit *v, int status, struct str json);
 
 /* Has the path nothing that a server behind us could tidy up? */
