@@ -53,10 +53,13 @@ static void log_flush_hook(void *arg UNUSED)
 
 /*
  * Large pieces come from the system and go back to it at once. By itself glibc stops doing so after
- * the first huge answer was freed, and then the heap keeps what a burst of them took.
+ * the first huge answer was freed, and then the heap keeps what a burst of them took. And one heap
+ * is enough: a second one for each thread costs a megabyte and gains nothing, since only the loop's
+ * thread allocates all the time.
  */
 static void heap_settle(void)
 {
+    (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     (void)mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
@@ -192,14 +195,14 @@ static int open_all(struct server *s, const char *listen, struct fault *f)
         return err;
     }
     err = gateway_open(g, first, f);
+    if (!err) /* before the doors open: who sees them open may send one */
+        err = signals_take(s);
     if (!err)
         err = listen_on(g, &s->door, false, address, &g->listener, f);
     if (!err && c->admin_listen.n)
         err = listen_on(g, &s->admin_door, true, c->admin_listen.p, &g->admin_listener, f);
     if (!err)
         err = task_spawn("background", background, s, &s->background);
-    if (!err)
-        err = signals_take(s);
     return err;
 }
 

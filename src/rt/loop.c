@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,8 +24,6 @@ struct message {
 };
 
 struct signal_watch {
-    uv_signal_t handle; /* first: libuv gives it back */
-    struct signal_watch *next;
     void (*fn)(int signum, void *arg);
     void *arg;
 };
@@ -36,12 +35,14 @@ static struct {
     int64_t uv_due_ms; /* INT64_MAX: nothing that time alone brings */
     struct list hooks;
     struct loop_hook *hook_next; /* the one to call next, so that hooks may remove hooks */
-    struct signal_watch *signals;
     bool stop, jump_time;
+    int signal_fd; /* -1 until somebody asks for a signal */
+    sigset_t signals;
+    struct signal_watch on_signal[NSIG];
     int wake_fd;
     pthread_mutex_t lock; /* over the messages */
     struct message *first, *last;
-} loop = {.wake_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+} loop = {.signal_fd = -1, .wake_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---------------------------------------------------------------- messages */
 
@@ -114,29 +115,6 @@ static void uv_turn(void)
     loop.uv_due_ms = timeout < 0 ? INT64_MAX : clock_cached_ms() + timeout;
 }
 
-static void signal_arrived(uv_signal_t *handle, int signum)
-{
-    struct signal_watch *w = (struct signal_watch *)handle;
-    w->fn(signum, w->arg);
-}
-
-int loop_on_signal(int signum, void (*fn)(int signum, void *arg), void *arg)
-{
-    struct signal_watch *w = calloc(1, sizeof(*w));
-    if (!w)
-        return E_MEMORY;
-    w->fn = fn;
-    w->arg = arg;
-    if (uv_signal_init(&loop.uv, &w->handle) != 0) {
-        free(w);
-        return E_IO;
-    }
-    w->next = loop.signals;
-    loop.signals = w;
-    loop_uv_touched();
-    return uv_signal_start(&w->handle, signal_arrived, signum) == 0 ? 0 : E_IO;
-}
-
 static void handle_left(uv_handle_t *handle, void *arg)
 {
     (void)arg;
@@ -147,17 +125,51 @@ static void handle_left(uv_handle_t *handle, void *arg)
 /* Also waits for jobs of the pool whose callers gave up, and drops them. */
 static void uv_wind_down(void)
 {
-    for (struct signal_watch *w = loop.signals; w; w = w->next)
-        uv_close((uv_handle_t *)&w->handle, NULL);
     uv_close((uv_handle_t *)&loop.uv_alive, NULL);
     uv_walk(&loop.uv, handle_left, NULL);
     while (uv_run(&loop.uv, UV_RUN_DEFAULT) != 0)
         ;
-    while (loop.signals) {
-        struct signal_watch *w = loop.signals;
-        loop.signals = w->next;
-        free(w);
+}
+
+/* ---------------------------------------------------------------- signals */
+
+/*
+ * Signals are read like anything else, so no code of ours runs in the middle of other code, and no
+ * system call is cut short by one. They stay blocked for that; a program that is started from here
+ * has to unblock them for itself.
+ */
+static void signal_fd_readable(void)
+{
+    struct signalfd_siginfo info;
+    while (read(loop.signal_fd, &info, sizeof(info)) == sizeof(info)) {
+        const struct signal_watch *w = &loop.on_signal[info.ssi_signo];
+        w->fn((int)info.ssi_signo, w->arg);
     }
+}
+
+int loop_on_signal(int signum, void (*fn)(int signum, void *arg), void *arg)
+{
+    loop.on_signal[signum] = (struct signal_watch){fn, arg};
+    sigaddset(&loop.signals, signum);
+    int fd = signalfd(loop.signal_fd, &loop.signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0 || pthread_sigmask(SIG_BLOCK, &loop.signals, NULL) != 0)
+        return E_IO;
+    if (loop.signal_fd >= 0)
+        return 0;
+    loop.signal_fd = fd;
+    return io_backend()->watch(fd, signal_fd_readable);
+}
+
+static void signals_give_back(void)
+{
+    if (loop.signal_fd < 0)
+        return;
+    struct signalfd_siginfo info;
+    while (read(loop.signal_fd, &info, sizeof(info)) == sizeof(info))
+        ; /* one that came late is not to end the process on its last steps */
+    close(loop.signal_fd);
+    loop.signal_fd = -1;
+    (void)pthread_sigmask(SIG_UNBLOCK, &loop.signals, NULL);
 }
 
 /* ---------------------------------------------------------------- life */
@@ -192,7 +204,7 @@ int loop_init(void)
 {
     list_init(&loop.hooks);
     loop.hook_next = NULL;
-    loop.signals = NULL;
+    sigemptyset(&loop.signals);
     loop.stop = loop.jump_time = loop.uv_touched = false;
     /* A write to a connection that the other side has closed is an error to return, no signal. */
     signal(SIGPIPE, SIG_IGN);
@@ -222,6 +234,7 @@ void loop_fini(void)
     tasks_fini();
     io_end_round();
     io_backend()->fini();
+    signals_give_back();
     timers_fini();
     int err = uv_loop_close(&loop.uv);
     RT_CHECK(err == 0, "a handle of libuv was left open");

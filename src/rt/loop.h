@@ -2,9 +2,9 @@
  * loop.h: the one loop of a process.
  *
  * The loop owns all shared state. It runs ready tasks, then waits for sockets, timers and messages
- * of other threads, and begins again. Sockets are the loop's own (rt/io.h); libuv lives inside it
- * for DNS, signals and the pool of threads. There is one loop a process, so it is addressed without
- * a handle; everything but `loop_post` is for the loop's own thread.
+ * of other threads, and begins again. Sockets are the loop's own (rt/io.h), and so are signals;
+ * libuv lives inside it for the pool of threads. There is one loop a process, so it is addressed
+ * without a handle; everything but `loop_post` is for the loop's own thread.
  */
 #ifndef RT_LOOP_H
 #define RT_LOOP_H
@@ -41,7 +41,8 @@ void loop_hook_remove(struct loop_hook *hook);
 uv_loop_t *loop_uv(void);
 void loop_uv_touched(void);
 
-/* SIGTERM, SIGHUP and the like: `fn` runs on the loop; it must not yield. */
+/* SIGTERM, SIGHUP and the like: `fn` runs on the loop; it must not yield. The signal is blocked
+ * until the end of the loop. */
 MUSTCHECK int loop_on_signal(int signum, void (*fn)(int signum, void *arg), void *arg);
 
 /* Calls fn(arg) on the loop's own stack, for deep work that must not leave its pages in a task's

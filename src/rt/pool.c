@@ -1,5 +1,7 @@
-/* pool.c: one job a call on libuv's pool of threads. */
+/* pool.c: one job a call on libuv's pool of threads, and threads of one's own. */
 #include "rt/pool.h"
+
+#include <signal.h>
 
 #include "base/err.h"
 #include "rt/internal.h"
@@ -14,6 +16,30 @@ struct work {
 
 /* Of the loop's thread only. */
 static size_t outstanding;
+static bool threads_made;
+
+/* What is made between these two inherits a mask that lets no signal in. */
+static sigset_t signals_hold(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    RT_CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0, "signals cannot be held");
+    return before;
+}
+
+static void signals_release(const sigset_t *before)
+{
+    RT_CHECK(pthread_sigmask(SIG_SETMASK, before, NULL) == 0, "signals cannot be released");
+}
+
+int thread_start(uv_thread_t *ret_thread, size_t stack_bytes, void (*run)(void *arg), void *arg)
+{
+    uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = stack_bytes};
+    sigset_t before = signals_hold();
+    int failed = uv_thread_create_ex(ret_thread, &options, run, arg);
+    signals_release(&before);
+    return failed ? E_IO : 0;
+}
 
 size_t pool_outstanding(void)
 {
@@ -40,14 +66,25 @@ static void work_done(uv_work_t *req, int status)
     free(w);
 }
 
+/* libuv makes all its threads with the first job. */
+static int work_queue(struct work *w)
+{
+    if (threads_made)
+        return uv_queue_work(loop_uv(), &w->req, work_run, work_done);
+    sigset_t before = signals_hold();
+    int failed = uv_queue_work(loop_uv(), &w->req, work_run, work_done);
+    signals_release(&before);
+    threads_made = !failed;
+    return failed;
+}
+
 int pool_call(struct pool_job *job)
 {
     struct work *w = malloc(sizeof(*w));
     if (!w)
         return E_MEMORY;
     *w = (struct work){.job = job, .task = task_self()};
-    int failed = uv_queue_work(loop_uv(), &w->req, work_run, work_done);
-    RT_CHECK(failed == 0, "libuv refused work");
+    RT_CHECK(work_queue(w) == 0, "libuv refused work");
     outstanding++;
 
     int err = 0;

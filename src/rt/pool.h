@@ -3,9 +3,13 @@
  *
  * A job owns its memory: should the task that asked give up (deadline, cancellation), the job
  * still runs to its end and is then dropped on the loop.
+ *
+ * Neither these nor any other thread takes signals: they are the loop's.
  */
 #ifndef RT_POOL_H
 #define RT_POOL_H
+
+#include <uv.h>
 
 #include "base/macros.h"
 
@@ -20,5 +24,10 @@ struct pool_job {
  * E_MEMORY: it did not run and belongs to the caller.
  */
 YIELDS MUSTCHECK int pool_call(struct pool_job *job);
+
+/* A thread of one's own, for work that goes on as long as the process; whoever starts it joins it
+ * (uv_thread_join). E_IO: there is none to be had. */
+MUSTCHECK int thread_start(uv_thread_t *ret_thread, size_t stack_bytes, void (*run)(void *arg),
+                           void *arg);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "rt/pool.h"
 
 #define STACK_BYTES      (512 * 1024)
 #define SPARE_MAX        16
@@ -188,7 +189,6 @@ static void writer_run(void *arg)
 
 int ledger_writer_start(struct ledger_writer *w, struct fault *f)
 {
-    uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = STACK_BYTES};
     w->last = &w->first;
     if (uv_mutex_init(&w->lock) != 0)
         return E_MEMORY;
@@ -196,7 +196,7 @@ int ledger_writer_start(struct ledger_writer *w, struct fault *f)
         uv_mutex_destroy(&w->lock);
         return E_MEMORY;
     }
-    if (uv_thread_create_ex(&w->thread, &options, writer_run, w) != 0) {
+    if (thread_start(&w->thread, STACK_BYTES, writer_run, w) != 0) {
         uv_cond_destroy(&w->more);
         uv_mutex_destroy(&w->lock);
         return fault_set(f, E_IO, "the ledger's thread could not be made");

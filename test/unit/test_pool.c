@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "rt_test.h"
@@ -13,6 +14,7 @@ struct job {
     bool gated;
     int in, out;
     pthread_t ran_on;
+    sigset_t blocked;
     int *dropped; /* counts drops */
 };
 
@@ -25,6 +27,7 @@ static void job_run(struct pool_job *job)
         while (sem_wait(&j->go) != 0)
             ;
     j->ran_on = pthread_self();
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &j->blocked);
     j->out = j->in * 2;
 }
 
@@ -69,6 +72,7 @@ static void call_one(void *arg)
     assert_int_equal(pool_call(&j->job), 0);
     *(int *)arg = j->out;
     assert_false(pthread_equal(j->ran_on, loop_thread));
+    assert_true(sigismember(&j->blocked, SIGTERM) && sigismember(&j->blocked, SIGINT));
     assert_int_equal(dropped, 0);
     job_free(j);
 }
@@ -79,6 +83,27 @@ static void test_a_job_runs_elsewhere(void **state)
     int number = 21;
     rt_run(call_one, &number);
     assert_int_equal(number, 42);
+}
+
+static void keep_mask(void *arg)
+{
+    (void)pthread_sigmask(SIG_SETMASK, NULL, arg);
+}
+
+static void test_a_thread_of_ones_own_takes_no_signals(void **state)
+{
+    (void)state;
+    sigset_t before, there, after;
+    uv_thread_t thread;
+    keep_mask(&before);
+    assert_int_equal(thread_start(&thread, 256 * 1024, keep_mask, &there), 0);
+    assert_int_equal(uv_thread_join(&thread), 0);
+    keep_mask(&after);
+    for (int s = SIGHUP; s <= SIGTERM; s++) {
+        if (s != SIGKILL)
+            assert_true(sigismember(&there, s));
+        assert_int_equal(sigismember(&after, s), sigismember(&before, s)); /* as it was, here */
+    }
 }
 
 static void test_many_at_once(void **state)
@@ -192,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_job_runs_elsewhere),
+        TEST(test_a_thread_of_ones_own_takes_no_signals),
         TEST(test_many_at_once),
         TEST(test_the_loop_goes_on),
         TEST(test_given_up_jobs_are_dropped_on_the_loop),
