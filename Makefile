@@ -41,7 +41,7 @@ check-all: ## everything: tests, sanitizers, fuzzing, lint, a short soak (an hou
 
 asan ubsan tsan: ## the tests under the address, undefined-behaviour or thread sanitizer
 	@scripts/setup build test
-	@scripts/test --variant $@ unit replay wire fault
+	@scripts/test --variant $@ unit replay sdk fault e2e
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS (600)
 	@scripts/setup build fuzz

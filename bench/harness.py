@@ -197,8 +197,8 @@ def wait_ready(address, process, path="/v1/models", headers=None, patience=15):
             if status == 200:
                 return
             last = f"status {status}: {body[:200]!r}"
-        except OSError as error:
-            last = str(error)
+        except (OSError, http.client.HTTPException) as error:
+            last = repr(error)
         time.sleep(0.02)
     tail = process.log_path.read_text(errors="replace")[-2000:]
     raise Failed(f"no answer from {process.args[0]}: {last}\n{tail}")

@@ -107,7 +107,7 @@ def test_kill9(shop):
     for number in range(ROUNDS):
         # By turns: so many rows that full batches are written, and so few that the interval is due.
         clients = Clients(gateway, 0.02 if number % 2 else 0)
-        time.sleep((1.9 + 0.5 * chance.random()) * max(1, place.SLOWDOWN / 2))
+        time.sleep(RUNNING_SECONDS * place.SLOWDOWN + 0.6 + 0.5 * chance.random())
         killed = time.monotonic()
         gateway.process.send_signal(signal.SIGKILL)
         gateway.process.wait()
