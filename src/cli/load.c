@@ -24,14 +24,17 @@ bool load_has_file(const char *path)
     return path || access(USUAL_FILE, F_OK) == 0; /* one that cannot be read is an error later */
 }
 
+int load_quietly(const char *path, struct conf_doc **ret_doc)
+{
+    if (load_has_file(path))
+        return conf_load(&config_table, path ? path : USUAL_FILE, ret_doc);
+    return conf_load_text(&config_table, "(no file)", str_from(config_without_file), ret_doc);
+}
+
 int load_config(const char *path, struct conf_doc **ret_doc)
 {
     bool has_file = load_has_file(path);
-    int err;
-    if (has_file)
-        err = conf_load(&config_table, path ? path : USUAL_FILE, ret_doc);
-    else
-        err = conf_load_text(&config_table, "(no file)", str_from(config_without_file), ret_doc);
+    int err = load_quietly(path, ret_doc);
     if (err && !has_file && !getenv("OPENAI_API_KEY")) {
         fputs("sluice: there is no configuration. Either set OPENAI_API_KEY, or name a file with "
               "--config FILE\n(or call it " USUAL_FILE " in this folder).\n",

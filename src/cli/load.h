@@ -17,6 +17,9 @@ bool load_has_file(const char *path);
  */
 MUSTCHECK int load_config(const char *path, struct conf_doc **ret_doc);
 
+/* The same without a word: an enum err; what is wrong stands in *ret_doc. */
+MUSTCHECK int load_quietly(const char *path, struct conf_doc **ret_doc);
+
 /* All problems of the document on standard error, in colours where it is a terminal. */
 void load_problems_show(const struct conf_doc *doc);
 

@@ -165,9 +165,7 @@ static int listen_on(struct gateway *g, struct door *door, bool admin, const cha
     door_init(door, g, admin, address);
     return listener_start(
         &(struct listener_settings){
-            .address = address,
-            .connections_max = (unsigned)g->now->config->http.connections_max,
-            .backlog = 4096},
+            .address = address, .connections_max = (unsigned)g->now->config->http.connections_max},
         door_serve, door, ret_listener, f);
 }
 

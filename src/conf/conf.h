@@ -135,6 +135,11 @@ struct str conf_text_hash(const struct conf_doc *doc); /* hex of the file's cont
 
 bool conf_is_empty(const struct conf_doc *doc); /* does it give no setting at all? */
 
+/* Calls `fn` for each reference to the environment in a value, in the order of the file; one that
+ * stands twice comes twice. E_CONFIG where the text is no YAML. */
+MUSTCHECK int conf_env_each(const struct conf_doc *doc,
+                            void (*fn)(void *arg, struct str name, bool has_default), void *arg);
+
 unsigned conf_problem_count(const struct conf_doc *doc);
 const struct conf_problem *conf_problem(const struct conf_doc *doc, unsigned i);
 unsigned conf_error_count(const struct conf_doc *doc); /* without warnings */

@@ -99,3 +99,50 @@ bool env_expand(struct arena *a, struct str text, struct str *ret_text, struct s
     buf_fini(&out);
     return good;
 }
+
+/* ---- who is referred to ---- */
+
+struct env_walk {
+    void (*fn)(void *arg, struct str name, bool has_default);
+    void *arg;
+};
+
+static void text_walk(const struct env_walk *w, struct str rest)
+{
+    for (ptrdiff_t at; (at = str_find(rest, STR("$"))) >= 0;) {
+        rest = str_tail(rest, (size_t)at);
+        if (!str_starts(rest, STR("${"))) {
+            rest = str_tail(rest, str_starts(rest, STR("$$")) ? 2 : 1);
+            continue;
+        }
+        rest = str_tail(rest, 2);
+        size_t n = name_length(rest);
+        if (n > 0 && n < rest.n)
+            w->fn(w->arg, str_head(rest, n), rest.p[n] == ':');
+        rest = str_tail(rest, n);
+    }
+}
+
+static void node_walk(const struct env_walk *w, const struct node *node)
+{
+    if (node->kind == NODE_SCALAR)
+        text_walk(w, node->text);
+    for (unsigned i = 0; i < node->n; i++)
+        node_walk(w, node->value[i]);
+}
+
+int conf_env_each(const struct conf_doc *doc,
+                  void (*fn)(void *arg, struct str name, bool has_default), void *arg)
+{
+    struct env_walk w = {fn, arg};
+    struct arena scratch;
+    struct node *root = NULL;
+    struct conf_doc *again = doc_new(doc->table, doc->path.p); /* for its complaints only */
+    arena_init_private(&scratch, DOC_TREE_BYTES_MAX);
+    int err = again ? yaml_read(again, &scratch, doc->text, &root) : E_MEMORY;
+    if (!err)
+        node_walk(&w, root);
+    arena_fini(&scratch);
+    conf_unref(again);
+    return err;
+}

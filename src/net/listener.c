@@ -22,7 +22,6 @@
 #include "rt/io.h"
 #include "rt/task.h"
 
-#define BACKLOG  4096
 #define EXPECTED "expected IPv4:PORT, [IPv6]:PORT, :PORT or unix:/path"
 
 /* Out of file descriptors or memory: connections that end meanwhile make room. */
@@ -292,13 +291,45 @@ static int open_socket(const struct listener_settings *s, union address *a, sock
         remove_stale_socket(a);
         (void)fchmod(fd, 0600); /* bind makes the file with these rights */
     }
-    if (bind(fd, &a->any, len) != 0 || listen(fd, s->backlog > 0 ? s->backlog : BACKLOG) != 0) {
+    if (bind(fd, &a->any, len) != 0 ||
+        listen(fd, s->backlog > 0 ? s->backlog : LISTENER_BACKLOG) != 0) {
         int err = bind_fault(s->address, errno, f);
         close(fd);
         return err;
     }
     *ret_fd = fd;
     return 0;
+}
+
+/* Somebody who listens takes the connection; a file that was left behind refuses it. */
+static int knock(const union address *a, struct fault *f)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return fault_set(f, err_from_errno(errno), "no socket: %s", strerror(errno));
+    bool taken = connect(fd, &a->any, sizeof(a->un)) == 0 || errno == EAGAIN;
+    close(fd);
+    return taken ? fault_set(f, E_IO, "%s is in use: another program listens there", a->un.sun_path)
+                 : 0;
+}
+
+int listener_is_free(const char *address, unsigned *ret_port, struct fault *f)
+{
+    union address a;
+    socklen_t len;
+    int fd = -1;
+
+    int err = parse(address, &a, &len, f);
+    if (err != 0)
+        return err;
+    *ret_port = a.any.sa_family == AF_UNIX ? 0 : ntohs(a.in.sin_port);
+    if (a.any.sa_family == AF_UNIX)
+        return knock(&a, f);
+    err = open_socket(&(struct listener_settings){.address = address}, &a, len, &fd, f);
+    if (err == 0)
+        close(fd);
+    return err;
 }
 
 /* ---- connections */

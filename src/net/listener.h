@@ -18,12 +18,15 @@
 #include "base/macros.h"
 #include "net/stream.h"
 
+/* How many connections may wait to be accepted; the system has its own limit. */
+#define LISTENER_BACKLOG 4096
+
 struct listener;
 
 struct listener_settings {
     const char *address;
     unsigned connections_max; /* 0: no limit */
-    int backlog;              /* 0: 4096; the system has its own limit */
+    int backlog;              /* 0: LISTENER_BACKLOG */
     bool reuse_port;
 };
 
@@ -49,6 +52,10 @@ YIELDS void listener_join(struct listener *l);         /* waits for them, then f
 /* Could one listen there? E_CONFIG with what was expected; whether it is free, only a start tells.
  */
 MUSTCHECK int listener_check(const char *address, struct fault *f);
+
+/* Is it free now? It listens there for a moment; at a unix: path it only knocks. E_IO and the like
+ * with the reason. *ret_port is 0 for unix:. */
+MUSTCHECK int listener_is_free(const char *address, unsigned *ret_port, struct fault *f);
 
 /* Would two listeners be in each other's way? */
 bool listener_clashes(const char *address, const char *other);

@@ -56,6 +56,17 @@ static struct stack *stack_map(void)
     return s;
 }
 
+unsigned task_mappings(void)
+{
+    size_t bytes = 2 * guard_bytes();
+    char *mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapping == MAP_FAILED)
+        return 2;
+    bool within = madvise(mapping, guard_bytes(), MADV_GUARD_INSTALL) == 0;
+    munmap(mapping, bytes);
+    return within ? 1 : 2;
+}
+
 static void stack_unmap(struct stack *s)
 {
 #if RT_TSAN

@@ -99,6 +99,10 @@ YIELDS void group_join(struct group *g);
  */
 void task_trim(struct task *t);
 
+/* How many of the process's mappings (vm.max_map_count) a task takes on this kernel: two where the
+ * guard page is one of its own, else one. */
+unsigned task_mappings(void);
+
 /* For metrics and doctor. */
 struct task_stats {
     size_t running, stacks_free, stack_bytes;

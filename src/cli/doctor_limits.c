@@ -1,0 +1,82 @@
+/* doctor_limits.c: does the system allow what the configuration promises? */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cli/doctor.h"
+#include "net/listener.h"
+
+#define OWN_DESCRIPTORS 100  /* files, the ledger, the loop's */
+#define OWN_MAPPINGS    2000 /* libraries, heap, threads */
+
+void doctor_descriptors(struct doctor *d)
+{
+    struct rlimit r = {0};
+    int64_t clients = d->snapshot->config->http.connections_max;
+    int64_t need = 2 * clients + OWN_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_max == RLIM_INFINITY ||
+        r.rlim_max > INT64_MAX / 2)
+        r.rlim_max = INT64_MAX / 2;
+    int64_t has = (int64_t)r.rlim_max;
+    if (has >= need) {
+        doctor_find(d, DOCTOR_OK, STR_NONE, "%lld clients need %lld descriptors, %lld are allowed",
+                    (long long)clients, (long long)need, (long long)has);
+        return;
+    }
+    int64_t carries = has > OWN_DESCRIPTORS ? (has - OWN_DESCRIPTORS) / 2 : 0;
+    doctor_find(d, carries > 0 ? DOCTOR_WARNING : DOCTOR_PROBLEM, STR_NONE,
+                "http.connections is %lld, but %lld descriptors carry only %lld clients",
+                (long long)clients, (long long)has, (long long)carries);
+    doctor_advise(d, "LimitNOFILE=%lld in the unit (or ulimit -Hn), or http: {connections: %lld}",
+                  (long long)need, (long long)(carries > 0 ? carries : 1));
+}
+
+/* A number below /proc/sys; false where it cannot be read. */
+static bool number_read(const struct doctor *d, const char *name, uint64_t *ret_n)
+{
+    char path[256], text[32];
+    snprintf(path, sizeof(path), "%s/sys/%s", d->proc, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    if (fd >= 0)
+        close(fd);
+    return n > 0 && str_to_u64(str_trim(str_of(text, (size_t)n)), INT64_MAX, ret_n);
+}
+
+void doctor_mappings(struct doctor *d)
+{
+    uint64_t has, clients = (uint64_t)d->snapshot->config->http.connections_max;
+    unsigned each = task_mappings();
+    uint64_t need = each * clients + OWN_MAPPINGS;
+    if (!number_read(d, "vm/max_map_count", &has)) {
+        doctor_find(d, DOCTOR_SKIPPED, STR_NONE, "vm.max_map_count cannot be read");
+    } else if (has >= need) {
+        doctor_find(
+            d, DOCTOR_OK, STR_NONE, "vm.max_map_count is %llu, %llu clients with %u each need %llu",
+            (unsigned long long)has, (unsigned long long)clients, each, (unsigned long long)need);
+    } else {
+        doctor_find(d, DOCTOR_WARNING, STR_NONE,
+                    "vm.max_map_count is %llu, which is enough for %llu of %llu clients (%u each)",
+                    (unsigned long long)has,
+                    (unsigned long long)(has > OWN_MAPPINGS ? (has - OWN_MAPPINGS) / each : 0),
+                    (unsigned long long)clients, each);
+        doctor_advise(d, "vm.max_map_count = %llu in /etc/sysctl.d, or lower http: {connections}",
+                      (unsigned long long)need);
+    }
+}
+
+void doctor_backlog(struct doctor *d)
+{
+    uint64_t has;
+    if (!number_read(d, "net/core/somaxconn", &has)) {
+        doctor_find(d, DOCTOR_SKIPPED, STR_NONE, "net.core.somaxconn cannot be read");
+    } else if (has >= LISTENER_BACKLOG) {
+        doctor_find(d, DOCTOR_OK, STR_NONE, "net.core.somaxconn is %llu", (unsigned long long)has);
+    } else {
+        doctor_find(d, DOCTOR_WARNING, STR_NONE,
+                    "net.core.somaxconn is %llu: when more connect at once, some are refused",
+                    (unsigned long long)has);
+        doctor_advise(d, "net.core.somaxconn = %d in /etc/sysctl.d", LISTENER_BACKLOG);
+    }
+}
