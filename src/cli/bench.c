@@ -21,21 +21,6 @@
 #include "rt/loop.h"
 #include "rt/task.h"
 
-static const char help[] =
-    "Usage: sluice bench [OPTIONS]\n\n"
-    "Sends chat requests and shows how long they took: to an answer's first byte, and in all.\n"
-    "It spends real tokens where a real provider answers.\n\n"
-    "  --url URL          base URL (default: http://127.0.0.1:8080/v1)\n"
-    "  --key KEY          API key (default: the environment's OPENAI_API_KEY)\n"
-    "  --model NAME       (default: assistant)\n"
-    "  --prompt TEXT      (default: Say hello.)\n"
-    "  --max-tokens N     of each answer (default: 32)\n"
-    "  --requests N       in all (default: 20)\n"
-    "  --concurrency N    clients at once (default: 2)\n"
-    "  --stream           ask for streams\n"
-    "  --json             the result as JSON\n\n"
-    "Exit codes: 0 all answered, 1 some failed, 2 wrong use, 3 could not run.\n";
-
 #define REQUESTS_MAX     1000000
 #define CLIENTS_MAX      1000
 #define ANSWER_BYTES_MAX (64u * 1024 * 1024)
@@ -249,6 +234,23 @@ struct wish {
     bool stream, json;
 };
 
+static const struct command_option options[] = {
+    {"--url", "URL", offsetof(struct wish, url), "base URL (default: http://127.0.0.1:8080/v1)",
+     false, NULL},
+    {"--key", "KEY", offsetof(struct wish, key),
+     "API key (default: the environment's OPENAI_API_KEY)", false, NULL},
+    {"--model", "NAME", offsetof(struct wish, model), "(default: assistant)", false, NULL},
+    {"--prompt", "TEXT", offsetof(struct wish, prompt), "(default: Say hello.)", false, NULL},
+    {"--max-tokens", "N", offsetof(struct wish, max_tokens), "of each answer (default: 32)", false,
+     NULL},
+    {"--requests", "N", offsetof(struct wish, requests), "in all (default: 20)", false, NULL},
+    {"--concurrency", "N", offsetof(struct wish, concurrency), "clients at once (default: 2)",
+     false, NULL},
+    {"--stream", NULL, offsetof(struct wish, stream), "ask for streams", false, NULL},
+    {"--json", NULL, offsetof(struct wish, json), "the result as JSON", false, NULL},
+    {0},
+};
+
 static int number(const char *text, unsigned max, unsigned otherwise, unsigned *ret_n)
 {
     uint64_t n = otherwise;
@@ -319,17 +321,7 @@ static int run(int argc, char **argv)
 {
     struct wish w = {.url = "http://127.0.0.1:8080/v1"};
     int words = 0;
-    const struct option_row rows[] = {{"--url", true, &w.url, NULL},
-                                      {"--key", true, &w.key, NULL},
-                                      {"--model", true, &w.model, NULL},
-                                      {"--prompt", true, &w.prompt, NULL},
-                                      {"--max-tokens", true, &w.max_tokens, NULL},
-                                      {"--requests", true, &w.requests, NULL},
-                                      {"--concurrency", true, &w.concurrency, NULL},
-                                      {"--stream", false, NULL, &w.stream},
-                                      {"--json", false, NULL, &w.json},
-                                      {NULL, false, NULL, NULL}};
-    int code = options_read(&command_bench, rows, argc, argv, &words);
+    int code = options_read(&command_bench, &w, argc, argv, &words);
     if (code >= 0)
         return code;
     struct bench b = {.stream = w.stream, .progress = isatty(STDERR_FILENO)};
@@ -358,4 +350,13 @@ static int run(int argc, char **argv)
 }
 
 const struct command command_bench = {
-    .name = "bench", .summary = "measure how fast answers come", .help = help, .run = run};
+    .name = "bench",
+    .summary = "measure how fast answers come",
+    .usage = "bench [OPTIONS]",
+    .about =
+        "Sends chat requests and shows how long they took: to an answer's first byte, and in all.\n"
+        "It spends real tokens where a real provider answers.\n",
+    .options = options,
+    .notes = "Exit codes: 0 all answered, 1 some failed, 2 wrong use, 3 could not run.\n",
+    .run = run,
+};

@@ -12,16 +12,23 @@
 #include "llm/upstream.h"
 #include "rt/loop.h"
 
-static const char help[] =
-    "Usage: sluice check [FILE | --config FILE] [--json | --print | --schema | --reference]\n\n"
-    "Tells what is wrong with a configuration: file, line, what stands there, what was expected.\n"
-    "Nothing is connected to and nothing is written.\n\n"
-    "  FILE          the configuration (default: sluice.yaml); - is standard input\n"
-    "  --json        the findings as JSON\n"
-    "  --print       the whole configuration in force, defaults included\n"
-    "  --schema      a JSON Schema of the file, for editors\n"
-    "  --reference   the reference page of all settings, as Markdown\n\n"
-    "Exit codes: 0 fine, 1 mistakes, 2 wrong use, 3 the file cannot be read.\n";
+struct wish {
+    const char *config;
+    bool json, print, schema, reference;
+};
+
+static const struct command_option options[] = {
+    {"FILE", NULL, 0, "the configuration (default: sluice.yaml); - is standard input", true, NULL},
+    {"--config", "FILE", offsetof(struct wish, config), "the same", true, NULL},
+    {"--json", NULL, offsetof(struct wish, json), "the findings as JSON", false, NULL},
+    {"--print", NULL, offsetof(struct wish, print),
+     "the whole configuration in force, defaults included", false, NULL},
+    {"--schema", NULL, offsetof(struct wish, schema), "a JSON Schema of the file, for editors",
+     false, NULL},
+    {"--reference", NULL, offsetof(struct wish, reference),
+     "the reference page of all settings, as Markdown", false, NULL},
+    {0},
+};
 
 #define OUTPUT_BYTES_MAX (16u * 1024 * 1024)
 
@@ -106,34 +113,35 @@ static int check(const char *file, bool json, bool print)
 
 static int run(int argc, char **argv)
 {
-    const char *config = NULL;
-    bool json = false, print = false, schema = false, reference = false;
+    struct wish w = {0};
     int words = 0;
-    const struct option_row rows[] = {
-        {"--config", true, &config, NULL},        {"--json", false, NULL, &json},
-        {"--print", false, NULL, &print},         {"--schema", false, NULL, &schema},
-        {"--reference", false, NULL, &reference}, {NULL, false, NULL, NULL}};
-    int code = options_read(&command_check, rows, argc, argv, &words);
+    int code = options_read(&command_check, &w, argc, argv, &words);
     if (code >= 0)
         return code;
-    if (json + print + schema + reference > 1)
+    if (w.json + w.print + w.schema + w.reference > 1)
         return options_wrong(&command_check,
                              "--json, --print, --schema and --reference: one at a time");
-    if (words + (config != NULL) > 1)
+    if (words + (w.config != NULL) > 1)
         return options_wrong(&command_check, "one file at a time; '%s' is too much",
-                             argv[config ? 1 : 2]);
-    if (words)
-        config = argv[1];
+                             argv[w.config ? 1 : 2]);
+    const char *file = words ? argv[1] : w.config ? w.config : "sluice.yaml";
     struct buf out;
     buf_init(&out, OUTPUT_BYTES_MAX);
-    if (schema)
+    if (w.schema)
         return show(&out, conf_schema(&config_table, &out));
-    if (reference)
+    if (w.reference)
         return show(&out, conf_reference(&config_table, &out));
-    return check(config ? config : "sluice.yaml", json, print);
+    return check(file, w.json, w.print);
 }
 
-const struct command command_check = {.name = "check",
-                                      .summary = "tell what is wrong with a configuration",
-                                      .help = help,
-                                      .run = run};
+const struct command command_check = {
+    .name = "check",
+    .summary = "tell what is wrong with a configuration",
+    .usage = "check [FILE | --config FILE] [--json | --print | --schema | --reference]",
+    .about = "Tells what is wrong with a configuration: file, line, what stands there, what was "
+             "expected.\n"
+             "Nothing is connected to and nothing is written.\n",
+    .options = options,
+    .notes = "Exit codes: 0 fine, 1 mistakes, 2 wrong use, 3 the file cannot be read.\n",
+    .run = run,
+};

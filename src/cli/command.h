@@ -1,13 +1,16 @@
 /*
  * command.h: a command of the program: one file, one row in commands.c.
  *
- * `run` gets the words behind the command's name (argv[0] is the name). It returns the exit code:
- * EXIT_DONE, EXIT_BAR (a bar or gate failed), EXIT_WRONG_USE, EXIT_COULD_NOT.
+ * What a command takes stands in its tables, from which follow how its words are read, `--help`,
+ * the man pages and what a shell completes. `run` gets the words behind the command's name (argv[0]
+ * is the name). It returns the exit code: EXIT_DONE, EXIT_BAR (a bar or gate failed),
+ * EXIT_WRONG_USE, EXIT_COULD_NOT.
  */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/macros.h"
 
@@ -16,13 +19,31 @@
 #define EXIT_WRONG_USE 2
 #define EXIT_COULD_NOT 3
 
+/* An option, or (where the name has no dash) a word that stands by itself. */
+struct command_option {
+    const char *name;  /* "--config", "MODEL" */
+    const char *value; /* "FILE", as people read it; NULL: it takes none */
+    size_t offset;     /* in the command's wish: a const char *, or a bool where it takes none */
+    const char *help;  /* a line, or some */
+    bool is_file;      /* the value, or the word, is a file's name */
+    const char *const *choices; /* or one of these; ends with NULL */
+};
+
 struct command {
     const char *name;
-    const char *summary; /* one line, for `sluice --help` */
-    const char *help;    /* the whole text of `sluice NAME --help`, examples included */
+    const char *summary;                  /* one line, for `sluice --help` */
+    const char *usage;                    /* a line for each way to call it, without "sluice" */
+    const char *about;                    /* paragraphs, ahead of the options */
+    const struct command_option *options; /* ends with a row without a name; NULL: none */
+    const char *notes;        /* paragraphs behind them: exit codes, examples; may be NULL */
+    const char *const *verbs; /* what the first word may be; ends with NULL; NULL: anything */
     int (*run)(int argc, char **argv);
 };
 
-extern const struct command *const commands[]; /* ends with NULL */
+extern const struct command *const commands[];      /* ends with NULL */
+extern const char program_about[], program_notes[]; /* `sluice --help`, around the commands */
+
+/* The command of that name, or NULL. */
+const struct command *command_find(const char *name);
 
 #endif

@@ -1,7 +1,22 @@
 #include "cli/commands.h"
 
+#include <string.h>
+
 /* In the order in which a newcomer meets them. */
 const struct command *const commands[] = {
-    &command_serve,  &command_check, &command_explain, &command_keys,
-    &command_report, &command_bench, &command_doctor,  NULL,
+    &command_serve, &command_check,  &command_explain,    &command_keys, &command_report,
+    &command_bench, &command_doctor, &command_completion, &command_man,  NULL,
 };
+
+const char program_about[] = "sluice: a gateway between applications and language models.\n";
+const char program_notes[] =
+    "`sluice COMMAND --help` says more. To begin: set OPENAI_API_KEY, run `sluice serve`,\n"
+    "and let your application's base URL be http://127.0.0.1:8080/v1.\n";
+
+const struct command *command_find(const char *name)
+{
+    for (unsigned i = 0; commands[i]; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}

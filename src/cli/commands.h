@@ -6,9 +6,11 @@
 
 extern const struct command command_bench;
 extern const struct command command_check;
+extern const struct command command_completion;
 extern const struct command command_doctor;
 extern const struct command command_explain;
 extern const struct command command_keys;
+extern const struct command command_man;
 extern const struct command command_report;
 extern const struct command command_serve;
 

@@ -15,17 +15,18 @@
 #define ARENA_BYTES_MAX  (16u * 1024 * 1024)
 #define FREE_BYTES_LEAST (1024 * 1024 * 1024)
 
-static const char help[] =
-    "Usage: sluice doctor [--config FILE] [--offline] [--json]\n\n"
-    "Looks whether sluice would work here: the configuration, its variables of the environment,\n"
-    "the providers (each is asked for its list of models, which costs nothing), the clock, the\n"
-    "system's limits, the ledger's place, the ports. It changes nothing. Run it as the user that\n"
-    "serves, with that user's environment and limits.\n\n"
-    "  --config FILE  the configuration (default: as for sluice serve)\n"
-    "  --offline      ask no provider\n"
-    "  --json         the findings as JSON\n\n"
-    "Exit codes: 0 no problem (there may be warnings), 1 a problem, 2 wrong use, 3 could not "
-    "look.\n";
+struct wish {
+    const char *config;
+    bool offline, json;
+};
+
+static const struct command_option options[] = {
+    {"--config", "FILE", offsetof(struct wish, config),
+     "the configuration (default: as for sluice serve)", true, NULL},
+    {"--offline", NULL, offsetof(struct wish, offline), "ask no provider", false, NULL},
+    {"--json", NULL, offsetof(struct wish, json), "the findings as JSON", false, NULL},
+    {0},
+};
 
 static const struct doctor_check checks[] = {
     {"configuration", false, false, doctor_configuration},
@@ -161,23 +162,18 @@ static int show(const struct doctor *d, bool json)
 
 static int run(int argc, char **argv)
 {
-    const char *config = NULL;
-    bool offline = false, json = false;
+    struct wish w = {0};
     int words_n = 0;
-    const struct option_row rows[] = {{"--config", true, &config, NULL},
-                                      {"--offline", false, NULL, &offline},
-                                      {"--json", false, NULL, &json},
-                                      {NULL, false, NULL, NULL}};
-    int code = options_read(&command_doctor, rows, argc, argv, &words_n);
+    int code = options_read(&command_doctor, &w, argc, argv, &words_n);
     if (code >= 0)
         return code;
     if (words_n > 0)
         return options_wrong(&command_doctor, "'%s' is too much; --config FILE names a file",
                              argv[1]);
-    struct doctor d = {.path = config, .offline = offline};
+    struct doctor d = {.path = w.config, .offline = w.offline};
     doctor_init(&d);
     doctor_run(&d, checks);
-    code = show(&d, json);
+    code = show(&d, w.json);
     if (d.err) {
         fprintf(stderr, "sluice doctor: %s\n", err_text(d.err));
         code = EXIT_COULD_NOT;
@@ -189,5 +185,16 @@ static int run(int argc, char **argv)
 const struct command command_doctor = {
     .name = "doctor",
     .summary = "look whether it would work here, and say what is to be done",
-    .help = help,
-    .run = run};
+    .usage = "doctor [--config FILE] [--offline] [--json]",
+    .about = "Looks whether sluice would work here: the configuration, its variables of the "
+             "environment,\n"
+             "the providers (each is asked for its list of models, which costs nothing), the "
+             "clock, the\n"
+             "system's limits, the ledger's place, the ports. It changes nothing. Run it as the "
+             "user that\n"
+             "serves, with that user's environment and limits.\n",
+    .options = options,
+    .notes = "Exit codes: 0 no problem (there may be warnings), 1 a problem, 2 wrong use, 3 could "
+             "not look.\n",
+    .run = run,
+};

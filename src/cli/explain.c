@@ -14,15 +14,21 @@
 #include "llm/upstream.h"
 #include "rt/loop.h"
 
-static const char help[] =
-    "Usage: sluice explain [--config FILE] [--key KEY] [--json] MODEL | REQUEST.json | -\n\n"
-    "Shows what sluice would do with a request: who would be asked in which order, at which\n"
-    "price, with which time limits, whether the key may, and what would be changed in the body.\n"
-    "Nothing is sent.\n\n"
-    "  MODEL            a name as an application would give it\n"
-    "  REQUEST.json, -  a request's body (chat completions) in a file or on standard input\n"
-    "  --key KEY        as this key\n"
-    "  --json           as JSON\n";
+struct wish {
+    const char *config, *key;
+    bool json;
+};
+
+static const struct command_option options[] = {
+    {"MODEL", NULL, 0, "a name as an application would give it", false, NULL},
+    {"REQUEST.json, -", NULL, 0,
+     "a request's body (chat completions) in a file or on standard input", true, NULL},
+    {"--config", "FILE", offsetof(struct wish, config),
+     "the configuration (default: as for sluice serve)", true, NULL},
+    {"--key", "KEY", offsetof(struct wish, key), "as this key", false, NULL},
+    {"--json", NULL, offsetof(struct wish, json), "as JSON", false, NULL},
+    {0},
+};
 
 #define BODY_BYTES_MAX (32u * 1024 * 1024)
 
@@ -266,14 +272,9 @@ static int explain(struct explaining *x, const char *what, const char *key, bool
 
 static int run(int argc, char **argv)
 {
-    const char *config = NULL, *key = NULL;
-    bool json = false;
+    struct wish w = {0};
     int words = 0;
-    const struct option_row rows[] = {{"--config", true, &config, NULL},
-                                      {"--key", true, &key, NULL},
-                                      {"--json", false, NULL, &json},
-                                      {NULL, false, NULL, NULL}};
-    int code = options_read(&command_explain, rows, argc, argv, &words);
+    int code = options_read(&command_explain, &w, argc, argv, &words);
     if (code >= 0)
         return code;
     if (words != 1)
@@ -281,7 +282,7 @@ static int run(int argc, char **argv)
     struct explaining x = {0};
     arena_init(&x.arena, BODY_BYTES_MAX);
     buf_init(&x.body, BODY_BYTES_MAX);
-    code = load_config(config, &x.doc);
+    code = load_config(w.config, &x.doc);
     if (!code && (loop_init() != 0 || upstreams_new(&x.upstreams) != 0))
         code = EXIT_COULD_NOT;
     if (!code && snapshot_make(x.upstreams, x.doc, NULL, &x.snapshot) != 0) {
@@ -289,7 +290,7 @@ static int run(int argc, char **argv)
         code = EXIT_BAR;
     }
     if (!code)
-        code = explain(&x, argv[1], key, json);
+        code = explain(&x, argv[1], w.key, w.json);
     snapshot_unref(x.snapshot);
     upstreams_free(x.upstreams);
     conf_unref(x.doc);
@@ -299,4 +300,14 @@ static int run(int argc, char **argv)
 }
 
 const struct command command_explain = {
-    .name = "explain", .summary = "show what a request would become", .help = help, .run = run};
+    .name = "explain",
+    .summary = "show what a request would become",
+    .usage = "explain [--config FILE] [--key KEY] [--json] MODEL | REQUEST.json | -",
+    .about =
+        "Shows what sluice would do with a request: who would be asked in which order, at which\n"
+        "price, with which time limits, whether the key may, and what would be changed in the "
+        "body.\n"
+        "Nothing is sent.\n",
+    .options = options,
+    .run = run,
+};

@@ -13,24 +13,23 @@
 #include "guard/keys.h"
 #include "store/rows.h"
 
-static const char help[] =
-    "Usage: sluice keys make [NAME] [--tenant T] [--models A,B] [--admin]\n"
-    "       sluice keys list\n"
-    "       sluice keys revoke KEY\n\n"
-    "  --config FILE  whose database (state.ledger) and declared keys\n"
-    "  --tenant T     whose key it is (default: default)\n"
-    "  --models A,B   the names it may ask for; gpt-* stands for all that begin so\n"
-    "  --admin        it may use /admin and /metrics\n"
-    "  --json         as JSON\n\n"
-    "A key's secret is shown once, when it is made; only a hash of it is kept. KEY is a key's\n"
-    "name or its public part, which logs and reports show. A running sluice that uses the same\n"
-    "database sees the change within a second.\n";
-
 struct wish {
     const char *config, *tenant, *models;
     bool admin, json;
     struct str ledger; /* where keys are kept; STR_NONE: nowhere */
     bool fresh;        /* there is no database yet */
+};
+
+static const struct command_option options[] = {
+    {"--config", "FILE", offsetof(struct wish, config),
+     "whose database (state.ledger) and declared keys", true, NULL},
+    {"--tenant", "T", offsetof(struct wish, tenant), "whose key it is (default: default)", false,
+     NULL},
+    {"--models", "A,B", offsetof(struct wish, models),
+     "the names it may ask for; gpt-* stands for all that begin so", false, NULL},
+    {"--admin", NULL, offsetof(struct wish, admin), "it may use /admin and /metrics", false, NULL},
+    {"--json", NULL, offsetof(struct wish, json), "as JSON", false, NULL},
+    {0},
 };
 
 static void key_json(const struct key *key, struct str secret)
@@ -165,7 +164,7 @@ static int revoke(struct keys *keys, const char *which, bool json)
 }
 
 enum verb { MAKE, LIST, REVOKE, VERBS };
-static const struct str verbs[VERBS] = {{"make", 4}, {"list", 4}, {"revoke", 6}};
+static const char *const verbs[VERBS + 1] = {"make", "list", "revoke", NULL};
 
 /* What is asked for; an exit code where that is wrong, before a database is opened. */
 static int verb_read(const struct wish *w, int words, char **argv, enum verb *ret_verb)
@@ -173,17 +172,19 @@ static int verb_read(const struct wish *w, int words, char **argv, enum verb *re
     static const char *const takes[VERBS] = {"one name at most", "no further word",
                                              "one key: its name or its public part"};
     static const int least[VERBS] = {1, 0, 2}, most[VERBS] = {2, 1, 2};
-    struct str word = words ? str_from(argv[1]) : verbs[LIST];
+    struct str word = str_from(words ? argv[1] : verbs[LIST]), known[VERBS];
     enum verb verb = MAKE;
-    while (verb < VERBS && !str_eq(word, verbs[verb]))
+    for (unsigned i = 0; i < VERBS; i++)
+        known[i] = str_from(verbs[i]);
+    while (verb < VERBS && !str_eq(word, known[verb]))
         verb++;
     if (verb == VERBS) {
-        struct str near = str_nearest(word, verbs, VERBS);
+        struct str near = str_nearest(word, known, VERBS);
         return options_wrong(&command_keys, "expected make, list or revoke%s%.*s%s",
                              near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
     }
     if (words < least[verb] || words > most[verb])
-        return options_wrong(&command_keys, "%s takes %s", verbs[verb].p, takes[verb]);
+        return options_wrong(&command_keys, "%s takes %s", verbs[verb], takes[verb]);
     if (verb != MAKE && (w->tenant || w->models || w->admin))
         return options_wrong(&command_keys, "--tenant, --models and --admin are for make");
     *ret_verb = verb;
@@ -227,12 +228,8 @@ static int run(int argc, char **argv)
 {
     struct wish w = {0};
     int words = 0;
-    const struct option_row rows[] = {
-        {"--config", true, &w.config, NULL}, {"--tenant", true, &w.tenant, NULL},
-        {"--models", true, &w.models, NULL}, {"--admin", false, NULL, &w.admin},
-        {"--json", false, NULL, &w.json},    {NULL, false, NULL, NULL}};
     enum verb verb = LIST;
-    int code = options_read(&command_keys, rows, argc, argv, &words);
+    int code = options_read(&command_keys, &w, argc, argv, &words);
     if (code >= 0)
         return code;
     code = verb_read(&w, words, argv, &verb);
@@ -261,4 +258,18 @@ static int run(int argc, char **argv)
 }
 
 const struct command command_keys = {
-    .name = "keys", .summary = "make, list and revoke keys", .help = help, .run = run};
+    .name = "keys",
+    .summary = "make, list and revoke keys",
+    .usage = "keys make [NAME] [--tenant T] [--models A,B] [--admin]\n"
+             "keys list\n"
+             "keys revoke KEY",
+    .about = "Makes, lists and revokes the keys that are kept in the ledger's database.\n",
+    .options = options,
+    .notes =
+        "A key's secret is shown once, when it is made; only a hash of it is kept. KEY is a key's\n"
+        "name or its public part, which logs and reports show. A running sluice that uses the "
+        "same\n"
+        "database sees the change within a second.\n",
+    .verbs = verbs,
+    .run = run,
+};

@@ -10,14 +10,10 @@
 
 static void help_print(FILE *to)
 {
-    fputs("sluice: a gateway between applications and language models.\n\n"
-          "Usage: sluice COMMAND [OPTIONS]\n\n",
-          to);
+    fprintf(to, "%s\nUsage: sluice COMMAND [OPTIONS]\n\n", program_about);
     for (unsigned i = 0; commands[i]; i++)
-        fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\n`sluice COMMAND --help` says more. To begin: set OPENAI_API_KEY, run `sluice serve`,\n"
-          "and let your application's base URL be http://127.0.0.1:8080/v1.\n",
-          to);
+        fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(to, "\n%s", program_notes);
 }
 
 static int unknown(const char *word)
@@ -47,8 +43,6 @@ int main(int argc, char **argv)
         printf("sluice %s (%s)\n", SLUICE_VERSION, SLUICE_COMMIT);
         return EXIT_DONE;
     }
-    for (unsigned i = 0; commands[i]; i++)
-        if (strcmp(commands[i]->name, word) == 0)
-            return commands[i]->run(argc - 1, argv + 1);
-    return unknown(word);
+    const struct command *command = command_find(word);
+    return command ? command->run(argc - 1, argv + 1) : unknown(word);
 }

@@ -19,20 +19,60 @@ int options_wrong(const struct command *command, const char *fmt, ...)
     return EXIT_WRONG_USE;
 }
 
-static const struct option_row *row_find(const struct option_row *rows, struct str name)
+/* ---- help ---- */
+
+static int row_width(const struct command_option *o)
 {
-    for (const struct option_row *r = rows; r->name; r++)
-        if (str_eq(str_from(r->name), name))
-            return r;
+    return (int)(strlen(o->name) + (o->value ? strlen(o->value) + 1 : 0));
+}
+
+static void row_help(const struct command_option *o, int width, FILE *to)
+{
+    struct str rest = str_from(o->help);
+    fprintf(to, "  %s%s%s%*s", o->name, o->value ? " " : "", o->value ? o->value : "",
+            width - row_width(o), "");
+    for (bool first = true; rest.n > 0; first = false) {
+        struct str line = str_cut(&rest, '\n');
+        fprintf(to, "%*s%.*s\n", first ? 2 : width + 4, "", STR_ARGS(line));
+    }
+}
+
+void options_help(const struct command *command, FILE *to)
+{
+    struct str rest = str_from(command->usage);
+    for (bool first = true; rest.n > 0; first = false) {
+        struct str line = str_cut(&rest, '\n');
+        fprintf(to, "%s sluice %.*s\n", first ? "Usage:" : "      ", STR_ARGS(line));
+    }
+    fprintf(to, "\n%s", command->about);
+    int width = 0;
+    for (const struct command_option *o = command->options; o && o->name; o++)
+        width = row_width(o) > width ? row_width(o) : width;
+    for (const struct command_option *o = command->options; o && o->name; o++) {
+        fputs(o == command->options ? "\n" : "", to);
+        row_help(o, width, to);
+    }
+    if (command->notes)
+        fprintf(to, "\n%s", command->notes);
+}
+
+/* ---- reading ---- */
+
+static const struct command_option *row_find(const struct command *command, struct str name)
+{
+    for (const struct command_option *o = command->options; o && o->name; o++)
+        if (str_eq(str_from(o->name), name))
+            return o;
     return NULL;
 }
 
-static int unknown(const struct command *command, const struct option_row *rows, struct str name)
+static int unknown(const struct command *command, struct str name)
 {
     struct str words[ROWS_MAX] = {STR("--help")};
     unsigned n = 1;
-    for (const struct option_row *r = rows; r->name && n < ROWS_MAX; r++)
-        words[n++] = str_from(r->name);
+    for (const struct command_option *o = command->options; o && o->name && n < ROWS_MAX; o++)
+        if (o->name[0] == '-')
+            words[n++] = str_from(o->name);
     struct str near = str_nearest(name, words, n);
     if (near.n)
         return options_wrong(command, "unknown option '%.*s'; did you mean '%.*s'?", STR_ARGS(name),
@@ -40,8 +80,17 @@ static int unknown(const struct command *command, const struct option_row *rows,
     return options_wrong(command, "unknown option '%.*s'", STR_ARGS(name));
 }
 
-int options_read(const struct command *command, const struct option_row *rows, int argc,
-                 char **argv, int *ret_words)
+/* What the option is set to; NULL for a flag. -1, or the exit code after a complaint. */
+static int value_take(const struct command *command, const struct command_option *o,
+                      struct str given, char **next, const char **ret_value)
+{
+    if (!o->value)
+        return given.p ? options_wrong(command, "%s takes no value", o->name) : -1;
+    *ret_value = given.p ? given.p : *next;
+    return *ret_value ? -1 : options_wrong(command, "%s needs a value", o->name);
+}
+
+int options_read(const struct command *command, void *wish, int argc, char **argv, int *ret_words)
 {
     int words = 0;
     bool only_words = false;
@@ -56,25 +105,25 @@ int options_read(const struct command *command, const struct option_row *rows, i
             continue;
         }
         if (str_eq(word, STR("--help")) || str_eq(word, STR("-h"))) {
-            fputs(command->help, stdout);
+            options_help(command, stdout);
             return EXIT_DONE;
         }
-        struct str rest = word;
-        struct str name = str_cut(&rest, '=');
-        const struct option_row *r = row_find(rows, name);
-        if (!r)
-            return unknown(command, rows, name);
-        if (!r->takes_value) {
-            if (rest.p)
-                return options_wrong(command, "%s takes no value", r->name);
-            *r->flag = true;
-        } else if (rest.p) {
-            *r->value = rest.p;
-        } else if (i + 1 < argc) {
-            *r->value = argv[++i];
-        } else {
-            return options_wrong(command, "%s needs a value", r->name);
-        }
+        struct str given = word;
+        struct str name = str_cut(&given, '=');
+        const struct command_option *o = row_find(command, name);
+        if (!o)
+            return unknown(command, name);
+        char *next = i + 1 < argc ? argv[i + 1] : NULL;
+        const char *value = NULL;
+        int code = value_take(command, o, given, &next, &value);
+        if (code >= 0)
+            return code;
+        char *at = (char *)wish + o->offset;
+        if (o->value)
+            memcpy(at, &value, sizeof(value));
+        else
+            *(bool *)at = true;
+        i += o->value && !given.p;
     }
     *ret_words = words;
     return -1;

@@ -16,35 +16,35 @@
 #define USUAL_DB        "sqlite:sluice.db"
 #define USUAL_DAYS      30
 
-static const char help[] =
-    "Usage: sluice report [--by WORDS] [--since WHEN] [--until DAY] [--csv | --json]\n"
-    "       sluice report --turns N [--csv | --json]\n"
-    "       sluice report --turn ID [--json]\n\n"
-    "Shows where tokens and money went, with errors and latency, from the ledger. It may be run\n"
-    "while sluice serves.\n\n"
-    "  --by WORDS     one or several of day, key, model, provider, lane, tag, api, tenant,\n"
-    "                 with commas between; without it: model\n"
-    "  --since WHEN   a day (2026-11-01), or how many days back, today included (7d, 4w);\n"
-    "                 without it: 30d\n"
-    "  --until DAY    the last day; without it: today. Days are UTC.\n"
-    "  --turns N      the last N turns, the newest first\n"
-    "  --turn ID      all about one turn (the id is in the answer's header x-sluice-id)\n"
-    "  --csv, --json  for programs: all columns, dollars exact, times in milliseconds\n"
-    "  --db URL       the ledger: sqlite:PATH\n"
-    "  --config FILE  or the configuration that names it; without either: sluice.yaml here,\n"
-    "                 else " USUAL_DB "\n\n"
-    "A cost that is not known (a model without a price) is shown as such and never as 0. The\n"
-    "percentiles p50, p95 and p99 are those of turns without an error, to within an eighth.\n\n"
-    "In the table, tokens in are the whole prompt, cached ones included, and tokens out the whole\n"
-    "completion with its reasoning. CSV and JSON have classes that add up: input, cached and\n"
-    "cache_write are the prompt, output and reasoning the completion.\n\n"
-    "Examples:\n"
-    "  sluice report --by day,model --since 7d\n"
-    "  sluice report --by key --since 2026-11-01 --until 2026-11-30 --csv > november.csv\n";
-
 struct words {
     const char *by, *since, *until, *turns, *turn, *db, *config;
     bool csv, json;
+};
+
+static const struct command_option options[] = {
+    {"--by", "WORDS", offsetof(struct words, by),
+     "one or several of day, key, model, provider, lane, tag, api, tenant,\n"
+     "with commas between; without it: model",
+     false, NULL},
+    {"--since", "WHEN", offsetof(struct words, since),
+     "a day (2026-11-01), or how many days back, today included (7d, 4w);\n"
+     "without it: 30d",
+     false, NULL},
+    {"--until", "DAY", offsetof(struct words, until),
+     "the last day; without it: today. Days are UTC.", false, NULL},
+    {"--turns", "N", offsetof(struct words, turns), "the last N turns, the newest first", false,
+     NULL},
+    {"--turn", "ID", offsetof(struct words, turn),
+     "all about one turn (the id is in the answer's header x-sluice-id)", false, NULL},
+    {"--csv", NULL, offsetof(struct words, csv),
+     "for programs: all columns, dollars exact, times in milliseconds", false, NULL},
+    {"--json", NULL, offsetof(struct words, json), "the same as JSON", false, NULL},
+    {"--db", "URL", offsetof(struct words, db), "the ledger: sqlite:PATH", false, NULL},
+    {"--config", "FILE", offsetof(struct words, config),
+     "or the configuration that names it; without either: sluice.yaml here,\n"
+     "else " USUAL_DB,
+     true, NULL},
+    {0},
 };
 
 /* ---- days ---- */
@@ -193,20 +193,8 @@ static int turns_run(struct report *r, const struct words *w)
 static int report_run(int argc, char **argv)
 {
     struct words w = {.by = NULL};
-    const struct option_row rows[] = {
-        {.name = "--by", .takes_value = true, .value = &w.by},
-        {.name = "--since", .takes_value = true, .value = &w.since},
-        {.name = "--until", .takes_value = true, .value = &w.until},
-        {.name = "--turns", .takes_value = true, .value = &w.turns},
-        {.name = "--turn", .takes_value = true, .value = &w.turn},
-        {.name = "--db", .takes_value = true, .value = &w.db},
-        {.name = "--config", .takes_value = true, .value = &w.config},
-        {.name = "--csv", .flag = &w.csv},
-        {.name = "--json", .flag = &w.json},
-        {.name = NULL},
-    };
     int words_n = 0;
-    int code = options_read(&command_report, rows, argc, argv, &words_n);
+    int code = options_read(&command_report, &w, argc, argv, &words_n);
     if (code >= 0)
         return code;
     if (words_n > 0)
@@ -231,6 +219,22 @@ static int report_run(int argc, char **argv)
 const struct command command_report = {
     .name = "report",
     .summary = "show where tokens and money went, by day, key, model, tag ...",
-    .help = help,
+    .usage = "report [--by WORDS] [--since WHEN] [--until DAY] [--csv | --json]\n"
+             "report --turns N [--csv | --json]\n"
+             "report --turn ID [--json]",
+    .about = "Shows where tokens and money went, with errors and latency, from the ledger. It may "
+             "be run\n"
+             "while sluice serves.\n",
+    .options = options,
+    .notes =
+        "A cost that is not known (a model without a price) is shown as such and never as 0. The\n"
+        "percentiles p50, p95 and p99 are those of turns without an error, to within an eighth.\n\n"
+        "In the table, tokens in are the whole prompt, cached ones included, and tokens out the "
+        "whole\n"
+        "completion with its reasoning. CSV and JSON have classes that add up: input, cached and\n"
+        "cache_write are the prompt, output and reasoning the completion.\n\n"
+        "Examples:\n"
+        "  sluice report --by day,model --since 7d\n"
+        "  sluice report --by key --since 2026-11-01 --until 2026-11-30 --csv > november.csv\n",
     .run = report_run,
 };

@@ -21,20 +21,20 @@
 #include "rt/loop.h"
 #include "rt/task.h"
 
-static const char help[] =
-    "Usage: sluice serve [--config FILE] [--listen ADDRESS] [--io NAME]\n\n"
-    "Serves OpenAI's API under /v1 and passes it on to the providers of the configuration.\n"
-    "Without --config it reads sluice.yaml where there is one; without that it needs nothing\n"
-    "but OPENAI_API_KEY in the environment (and OPENAI_BASE_URL for another server).\n\n"
-    "  --config FILE     the configuration (sluice check FILE tells what is wrong with it)\n"
-    "  --listen ADDRESS  in place of the file's: HOST:PORT, :PORT, unix:/PATH\n"
-    "  --io NAME         epoll (default) or uring\n\n"
-    "Signals: SIGHUP reads the file again, SIGTERM and SIGINT end after open requests are done\n"
-    "(a second one ends at once).\n\n"
-    "Example:\n"
-    "  OPENAI_API_KEY=sk-... sluice serve\n"
-    "  curl http://127.0.0.1:8080/v1/chat/completions -d '{\"model\": \"gpt-5-nano\",\n"
-    "    \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}'\n";
+struct wish {
+    const char *config, *listen, *io;
+};
+
+static const char *const io_names[] = {"epoll", "uring", NULL};
+
+static const struct command_option options[] = {
+    {"--config", "FILE", offsetof(struct wish, config),
+     "the configuration (sluice check FILE tells what is wrong with it)", true, NULL},
+    {"--listen", "ADDRESS", offsetof(struct wish, listen),
+     "in place of the file's: HOST:PORT, :PORT, unix:/PATH", false, NULL},
+    {"--io", "NAME", offsetof(struct wish, io), "epoll (default) or uring", false, io_names},
+    {0},
+};
 
 struct server {
     struct gateway gateway;
@@ -247,18 +247,14 @@ static int serve(struct server *s, const char *listen)
 
 static int run(int argc, char **argv)
 {
-    const char *config = NULL, *listen = NULL, *io = NULL;
+    struct wish w = {0};
     int words = 0;
-    const struct option_row rows[] = {{"--config", true, &config, NULL},
-                                      {"--listen", true, &listen, NULL},
-                                      {"--io", true, &io, NULL},
-                                      {NULL, false, NULL, NULL}};
-    int code = options_read(&command_serve, rows, argc, argv, &words);
+    int code = options_read(&command_serve, &w, argc, argv, &words);
     if (code >= 0)
         return code;
     if (words > 0)
         return options_wrong(&command_serve, "'%s' is too much", argv[1]);
-    io = io ? io : getenv("SLUICE_IO");
+    const char *io = w.io ? w.io : getenv("SLUICE_IO");
     if (io && io_backend_select(io) != 0)
         return options_wrong(&command_serve, "there is no '%s' here; expected epoll or uring", io);
     struct server *s = calloc(1, sizeof(*s));
@@ -269,13 +265,29 @@ static int run(int argc, char **argv)
     }
     descriptors_raise();
     heap_settle();
-    code = load_config(config, &s->doc);
+    code = load_config(w.config, &s->doc);
     if (code == 0)
-        code = serve(s, listen);
+        code = serve(s, w.listen);
     conf_unref(s->doc);
     free(s);
     return code;
 }
 
 const struct command command_serve = {
-    .name = "serve", .summary = "serve requests", .help = help, .run = run};
+    .name = "serve",
+    .summary = "serve requests",
+    .usage = "serve [--config FILE] [--listen ADDRESS] [--io NAME]",
+    .about =
+        "Serves OpenAI's API under /v1 and passes it on to the providers of the configuration.\n"
+        "Without --config it reads sluice.yaml where there is one; without that it needs nothing\n"
+        "but OPENAI_API_KEY in the environment (and OPENAI_BASE_URL for another server).\n",
+    .options = options,
+    .notes = "Signals: SIGHUP reads the file again, SIGTERM and SIGINT end after open requests are "
+             "done\n"
+             "(a second one ends at once).\n\n"
+             "Example:\n"
+             "  OPENAI_API_KEY=sk-... sluice serve\n"
+             "  curl http://127.0.0.1:8080/v1/chat/completions -d '{\"model\": \"gpt-5-nano\",\n"
+             "    \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}'\n",
+    .run = run,
+};

@@ -168,5 +168,6 @@ MUSTCHECK int conf_print(const struct conf_table *root, const struct conf_doc *d
                          struct buf *out);
 MUSTCHECK int conf_schema(const struct conf_table *root, struct buf *out);    /* JSON Schema */
 MUSTCHECK int conf_reference(const struct conf_table *root, struct buf *out); /* Markdown */
+MUSTCHECK int conf_manual(const struct conf_table *root, struct buf *out);    /* a page's roff */
 
 #endif

@@ -3,7 +3,7 @@
 #include "conf/scalar.h"
 #include "conf/tables.h"
 
-static const char intro[] =
+const char reference_intro[] =
     "Configuration is one YAML file. All settings have defaults; a file holds what differs from\n"
     "them. `sluice check FILE` says what is wrong with one, and in which line.\n"
     "\n"
@@ -68,7 +68,7 @@ static void choices_write(struct buf *out, const struct conf_row *row)
                    row->choices[i]);
 }
 
-static void type_write(struct buf *out, const struct tables *all, const struct conf_row *row)
+void row_type_write(struct buf *out, const struct tables *all, const struct conf_row *row)
 {
     static const char *const words[] = {
         [CONF_STR] = "text",
@@ -100,7 +100,7 @@ static void type_write(struct buf *out, const struct tables *all, const struct c
 static void row_write(struct buf *out, const struct tables *all, const struct conf_row *row)
 {
     buf_printf(out, "| `%s` | ", row->name);
-    type_write(out, all, row);
+    row_type_write(out, all, row);
     buf_str(out, STR(" | "));
     if (row->flags & CONF_REQUIRED) {
         buf_str(out, STR("required"));
@@ -153,7 +153,7 @@ int conf_reference(const struct conf_table *root, struct buf *out)
         return E_TOO_LARGE;
     buf_str(out, STR("# Configuration\n\n"));
     buf_str(out, STR("<!-- Made from the parser's tables; change those. -->\n\n"));
-    buf_str(out, STR(intro));
+    buf_str(out, str_from(reference_intro));
     for (unsigned i = 0; i < all.n; i++)
         table_write(out, &all, i);
     return out->failed;

@@ -28,4 +28,9 @@ const char *tables_name(const struct tables *all, const struct conf_table *table
 /* A default as compact JSON, or STR_NONE where there is none; of the arena. */
 MUSTCHECK int default_json(const struct conf_row *row, struct arena *a, struct str *ret_json);
 
+/* reference.c: what is said ahead of all tables, as Markdown. */
+extern const char reference_intro[];
+/* "number, 1 to 64", with links to further tables, as Markdown. */
+void row_type_write(struct buf *out, const struct tables *all, const struct conf_row *row);
+
 #endif

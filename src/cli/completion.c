@@ -1,0 +1,268 @@
+/*
+ * completion.c: `sluice completion`: what a shell offers when the Tab key is pressed, made from the
+ * tables of commands.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+
+static bool is_flag(const struct command_option *o)
+{
+    return o->name[0] == '-';
+}
+
+static bool takes_files(const struct command *c)
+{
+    bool files = false;
+    for (const struct command_option *o = c->options; o && o->name; o++)
+        files = files || (!is_flag(o) && o->is_file);
+    return files;
+}
+
+static void words_print(const char *const *words)
+{
+    for (unsigned i = 0; words[i]; i++)
+        printf("%s%s", i ? " " : "", words[i]);
+}
+
+/* `text` up to its first line's end, with a backslash ahead of each of `escape`; a quote as within
+ * quotes of this shell. */
+static void text_print(const char *text, const char *escape, const char *quote)
+{
+    for (; *text && *text != '\n'; text++)
+        if (*text == '\'')
+            fputs(quote, stdout);
+        else
+            printf("%s%c", strchr(escape, *text) ? "\\" : "", *text);
+}
+
+/* ---- bash ---- */
+
+static const char bash_head[] =
+    "# Completion of sluice for bash, made by `sluice completion bash`.\n"
+    "_sluice_words()\n"
+    "{\n"
+    "    mapfile -t COMPREPLY < <(compgen -W \"$1\" -- \"$cur\")\n"
+    "}\n"
+    "\n"
+    "_sluice_files()\n"
+    "{\n"
+    "    compopt -o filenames 2>/dev/null\n"
+    "    mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+    "}\n"
+    "\n"
+    "_sluice()\n"
+    "{\n"
+    "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
+    "    COMPREPLY=()\n"
+    "    # --config=FILE comes in three words.\n"
+    "    [ \"$cur\" != = ] || cur=\n"
+    "    [ \"$prev\" != = ] || prev=${COMP_WORDS[COMP_CWORD - 2]}\n"
+    "    [ \"${COMP_WORDS[COMP_CWORD]}\" != = ] || prev=${COMP_WORDS[COMP_CWORD - 1]}\n";
+
+/* What may follow an option that takes a value. */
+static void bash_values(const struct command *c)
+{
+    for (const struct command_option *o = c->options; o && o->name; o++) {
+        if (!o->value)
+            continue;
+        printf("    %s:%s) ", c->name, o->name);
+        if (o->choices) {
+            fputs("_sluice_words '", stdout);
+            words_print(o->choices);
+            fputs("'; ", stdout);
+        } else if (o->is_file) {
+            fputs("_sluice_files; ", stdout);
+        }
+        puts("return ;;");
+    }
+}
+
+static void bash_options(const struct command *c)
+{
+    printf("    %s:*) _sluice_words '--help", c->name);
+    for (const struct command_option *o = c->options; o && o->name; o++)
+        if (is_flag(o))
+            printf(" %s", o->name);
+    puts("' ;;");
+}
+
+static void bash_print(void)
+{
+    fputs(bash_head, stdout);
+    fputs("    if [ \"$COMP_CWORD\" = 1 ]; then\n        _sluice_words '", stdout);
+    for (unsigned i = 0; commands[i]; i++)
+        printf("%s ", commands[i]->name);
+    puts("--help --version'\n        return\n    fi\n    case ${COMP_WORDS[1]}:$prev in");
+    for (unsigned i = 0; commands[i]; i++)
+        bash_values(commands[i]);
+    puts("    esac\n    case ${COMP_WORDS[1]}:$COMP_CWORD:$cur in");
+    for (unsigned i = 0; commands[i]; i++) {
+        const struct command *c = commands[i];
+        printf("    %s:*:-*) ;;\n", c->name);
+        if (c->verbs) {
+            printf("    %s:2:*) _sluice_words '", c->name);
+            words_print(c->verbs);
+            puts("'; return ;;");
+        }
+        if (takes_files(c))
+            printf("    %s:*) _sluice_files; return ;;\n", c->name);
+    }
+    puts("    esac\n    case ${COMP_WORDS[1]}: in");
+    for (unsigned i = 0; commands[i]; i++)
+        bash_options(commands[i]);
+    puts("    esac\n}\ncomplete -F _sluice sluice");
+}
+
+/* ---- zsh ---- */
+
+static void zsh_option(const struct command_option *o)
+{
+    printf(" \\\n            '%s%s[", o->name, o->value ? "=" : "");
+    text_print(o->help, "[]\\:", "'\\''");
+    putchar(']');
+    if (o->value) {
+        putchar(':');
+        text_print(o->value, ":\\", "'\\''");
+        putchar(':');
+    }
+    if (o->choices) {
+        putchar('(');
+        words_print(o->choices);
+        putchar(')');
+    } else if (o->value && o->is_file) {
+        fputs("_files", stdout);
+    }
+    putchar('\'');
+}
+
+static void zsh_command(const struct command *c)
+{
+    printf("    %s)\n        _arguments '--help[show what it takes]'", c->name);
+    for (const struct command_option *o = c->options; o && o->name; o++)
+        if (is_flag(o))
+            zsh_option(o);
+    if (c->verbs) {
+        fputs(" \\\n            '1:word:(", stdout);
+        words_print(c->verbs);
+        fputs(")'", stdout);
+    }
+    if (takes_files(c))
+        fputs(" \\\n            '*:file:_files'", stdout);
+    puts("\n        ;;");
+}
+
+static void zsh_print(void)
+{
+    puts("#compdef sluice\n"
+         "# Completion of sluice for zsh, made by `sluice completion zsh`.\n"
+         "_sluice()\n"
+         "{\n"
+         "    local -a commands\n"
+         "    if (( CURRENT == 2 )); then\n"
+         "        commands=(");
+    for (unsigned i = 0; commands[i]; i++) {
+        printf("            '%s:", commands[i]->name);
+        text_print(commands[i]->summary, ":\\", "'\\''");
+        puts("'");
+    }
+    puts("        )\n"
+         "        _describe command commands\n"
+         "        return\n"
+         "    fi\n"
+         "    shift words\n"
+         "    (( CURRENT-- ))\n"
+         "    case $words[1] in");
+    for (unsigned i = 0; commands[i]; i++)
+        zsh_command(commands[i]);
+    puts("    esac\n"
+         "}\n"
+         "if [ \"$funcstack[1]\" = _sluice ]; then\n"
+         "    _sluice \"$@\"\n"
+         "else\n"
+         "    compdef _sluice sluice\n"
+         "fi");
+}
+
+/* ---- fish ---- */
+
+static void fish_option(const struct command *c, const struct command_option *o)
+{
+    printf("complete -c sluice -n '__fish_seen_subcommand_from %s'", c->name);
+    if (!is_flag(o)) {
+        puts(" -F");
+        return;
+    }
+    printf(" -l %s", o->name + 2);
+    if (o->value)
+        fputs(o->is_file ? " -r -F" : " -x", stdout);
+    if (o->choices) {
+        fputs(" -a '", stdout);
+        words_print(o->choices);
+        putchar('\'');
+    }
+    fputs(" -d '", stdout);
+    text_print(o->help, "\\", "\\'");
+    puts("'");
+}
+
+static void fish_print(void)
+{
+    puts("# Completion of sluice for fish, made by `sluice completion fish`.\n"
+         "complete -c sluice -f");
+    for (unsigned i = 0; commands[i]; i++) {
+        const struct command *c = commands[i];
+        printf("complete -c sluice -n __fish_use_subcommand -a %s -d '", c->name);
+        text_print(c->summary, "\\", "\\'");
+        puts("'");
+        if (c->verbs) {
+            printf("complete -c sluice -n '__fish_seen_subcommand_from %s; and not "
+                   "__fish_seen_subcommand_from ",
+                   c->name);
+            words_print(c->verbs);
+            fputs("' -a '", stdout);
+            words_print(c->verbs);
+            puts("'");
+        }
+        for (const struct command_option *o = c->options; o && o->name; o++)
+            if (is_flag(o) || o->is_file)
+                fish_option(c, o);
+    }
+    puts("complete -c sluice -n __fish_use_subcommand -l help -d 'show all commands'\n"
+         "complete -c sluice -n __fish_use_subcommand -l version -d 'show the version'");
+}
+
+/* ---- the command ---- */
+
+static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+static void (*const prints[])(void) = {bash_print, zsh_print, fish_print};
+
+static int run(int argc, char **argv)
+{
+    int words = 0;
+    int code = options_read(&command_completion, NULL, argc, argv, &words);
+    if (code >= 0)
+        return code;
+    for (unsigned i = 0; words == 1 && shells[i]; i++)
+        if (strcmp(argv[1], shells[i]) == 0) {
+            prints[i]();
+            return EXIT_DONE;
+        }
+    return options_wrong(&command_completion, "expected one of bash, zsh and fish");
+}
+
+const struct command command_completion = {
+    .name = "completion",
+    .summary = "print what makes a shell complete sluice's words",
+    .usage = "completion bash | zsh | fish",
+    .about = "Prints a script after which the shell completes commands, options and files.\n"
+             "`make install` and the packages put all three where the shells find them.\n",
+    .notes = "Examples:\n"
+             "  source <(sluice completion bash)      # in ~/.bashrc\n"
+             "  source <(sluice completion zsh)       # in ~/.zshrc, behind compinit\n"
+             "  sluice completion fish > ~/.config/fish/completions/sluice.fish\n",
+    .verbs = shells,
+    .run = run,
+};

@@ -1,0 +1,248 @@
+/*
+ * man.c: `sluice man`: the man pages, made from the tables of commands and of settings, so that
+ * they say what this very program does.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/config.h"
+#include "base/buf.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "conf/roff.h"
+#include "version.h"
+
+#define PAGE_BYTES_MAX (4u * 1024 * 1024)
+
+struct wish {
+    bool list;
+};
+
+static const struct command_option options[] = {
+    {"PAGE", NULL, 0, "sluice.1 (without it), sluice-serve.1, sluice.yaml.5 ...", false, NULL},
+    {"--list", NULL, offsetof(struct wish, list), "the names of all pages", false, NULL},
+    {0},
+};
+
+/* How a paragraph of a command's notes begins, and the section that it makes. */
+static const struct {
+    const char *begin, *section;
+} sections[] = {
+    {"Exit codes: ", "EXIT STATUS"},
+    {"Signals: ", "SIGNALS"},
+    {"Example:\n", "EXAMPLES"},
+    {"Examples:\n", "EXAMPLES"},
+};
+
+/* `name` as "sluice-serve", `section` "1". */
+static void head_write(struct buf *out, const char *name, const char *section, const char *summary)
+{
+    buf_str(out, STR(".\\\" Made by `sluice man` from the program's tables.\n.TH \""));
+    for (const char *c = name; *c; c++)
+        buf_char(out, *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c);
+    buf_printf(out, "\" %s \"\" \"sluice %s\" \"sluice\"\n.SH NAME\n", section, SLUICE_VERSION);
+    roff_plain(out, str_from(name));
+    buf_str(out, STR(" \\- "));
+    roff_plain(out, str_from(summary));
+    buf_char(out, '\n');
+}
+
+/* Paragraphs with empty lines between them; lines that are indented are shown as they are. */
+static void paragraphs_write(struct buf *out, struct str text)
+{
+    bool literal = false, begin = false; /* what follows a section's head needs no sign */
+    const char *block = ".RS 4\n.nf\n";
+    while (text.n > 0) {
+        struct str line = str_cut(&text, '\n');
+        bool indented = str_starts(line, STR("  "));
+        if (literal && !indented)
+            buf_str(out, STR(".fi\n.RE\n"));
+        if (indented && !literal)
+            buf_str(out, str_from(block));
+        else if (begin && !indented && line.n > 0)
+            buf_str(out, STR(".PP\n"));
+        block = ".PP\n.RS 4\n.nf\n";
+        literal = indented;
+        begin = line.n == 0;
+        if (indented)
+            line = str_tail(line, 2);
+        if (line.n == 0)
+            continue;
+        if (indented)
+            roff_plain(out, line);
+        else
+            roff_text(out, line);
+        buf_char(out, '\n');
+    }
+    if (literal)
+        buf_str(out, STR(".fi\n.RE\n"));
+}
+
+/* One paragraph of notes, in a section of its own where it begins like one. */
+static void note_write(struct buf *out, struct str note, bool *ret_in_section)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(sections); i++) {
+        struct str begin = str_from(sections[i].begin);
+        if (!str_starts(note, begin))
+            continue;
+        buf_printf(out, ".SH \"%s\"\n", sections[i].section);
+        paragraphs_write(out, str_tail(note, begin.n));
+        *ret_in_section = true;
+        return;
+    }
+    buf_str(out, *ret_in_section ? STR(".SH NOTES\n") : STR(".PP\n"));
+    *ret_in_section = false;
+    paragraphs_write(out, note);
+}
+
+static void notes_write(struct buf *out, struct str notes)
+{
+    bool in_section = true;
+    while (notes.n > 0) {
+        ptrdiff_t end = str_find(notes, STR("\n\n"));
+        struct str note = end < 0 ? notes : str_head(notes, (size_t)end + 1);
+        note_write(out, note, &in_section);
+        notes = str_tail(notes, note.n + 1);
+    }
+}
+
+static void option_write(struct buf *out, const struct command_option *o)
+{
+    buf_str(out, STR(".TP\n\\fB"));
+    roff_plain(out, str_from(o->name));
+    buf_str(out, STR("\\fR"));
+    if (o->value) {
+        buf_str(out, STR(" \\fI"));
+        roff_plain(out, str_from(o->value));
+        buf_str(out, STR("\\fR"));
+    }
+    buf_char(out, '\n');
+    roff_plain(out, str_from(o->help));
+    buf_char(out, '\n');
+}
+
+static void see_also_write(struct buf *out, const char *but)
+{
+    buf_str(out, STR(".SH SEE ALSO\n"));
+    if (strcmp(but, "sluice") != 0)
+        buf_str(out, STR(".BR sluice (1),\n"));
+    for (unsigned i = 0; commands[i]; i++)
+        if (strcmp(but, commands[i]->name) != 0)
+            buf_printf(out, ".BR sluice\\-%s (1)%s\n", commands[i]->name,
+                       commands[i + 1] || strcmp(but, "sluice.yaml") != 0 ? "," : "");
+    if (strcmp(but, "sluice.yaml") != 0)
+        buf_str(out, STR(".BR sluice.yaml (5)\n"));
+}
+
+static void command_write(struct buf *out, const struct command *c)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "sluice-%s", c->name);
+    head_write(out, name, "1", c->summary);
+    buf_str(out, STR(".SH SYNOPSIS\n.nf\n"));
+    struct str usage = str_from(c->usage);
+    while (usage.n > 0) {
+        buf_printf(out, "\\fBsluice %s\\fR", c->name);
+        roff_plain(out, str_tail(str_cut(&usage, '\n'), strlen(c->name)));
+        buf_char(out, '\n');
+    }
+    buf_str(out, STR(".fi\n.SH DESCRIPTION\n"));
+    paragraphs_write(out, str_from(c->about));
+    for (const struct command_option *o = c->options; o && o->name; o++) {
+        buf_str(out, o == c->options ? STR(".SH OPTIONS\n") : STR(""));
+        option_write(out, o);
+    }
+    notes_write(out, str_from(c->notes));
+    see_also_write(out, c->name);
+}
+
+static void program_write(struct buf *out)
+{
+    struct str summary = str_trim(str_from(program_about));
+    (void)str_cut(&summary, ':');
+    struct str bare = str_trim(str_head(summary, summary.n - 1)); /* without its full stop */
+    char text[128];
+    snprintf(text, sizeof(text), "%.*s", STR_ARGS(bare));
+    head_write(out, "sluice", "1", text);
+    buf_str(out, STR(".SH SYNOPSIS\n\\fBsluice\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR]\n"
+                     ".SH DESCRIPTION\n"));
+    paragraphs_write(out, str_from(program_notes));
+    buf_str(out, STR(".SH COMMANDS\n"));
+    for (unsigned i = 0; commands[i]; i++) {
+        buf_printf(out, ".TP\n.BR sluice\\-%s (1)\n", commands[i]->name);
+        roff_plain(out, str_from(commands[i]->summary));
+        buf_char(out, '\n');
+    }
+    see_also_write(out, "sluice");
+}
+
+static int settings_write(struct buf *out)
+{
+    head_write(out, "sluice.yaml", "5", "the configuration of sluice");
+    int err = conf_manual(&config_table, out);
+    see_also_write(out, "sluice.yaml");
+    return err;
+}
+
+static int page_write(struct buf *out, const char *page)
+{
+    char name[64];
+    if (!page || strcmp(page, "sluice.1") == 0) {
+        program_write(out);
+        return out->failed;
+    }
+    if (strcmp(page, "sluice.yaml.5") == 0)
+        return settings_write(out);
+    for (unsigned i = 0; commands[i]; i++) {
+        snprintf(name, sizeof(name), "sluice-%s.1", commands[i]->name);
+        if (strcmp(page, name) != 0)
+            continue;
+        command_write(out, commands[i]);
+        return out->failed;
+    }
+    return E_NOT_FOUND;
+}
+
+static int list(void)
+{
+    puts("sluice.1");
+    for (unsigned i = 0; commands[i]; i++)
+        printf("sluice-%s.1\n", commands[i]->name);
+    puts("sluice.yaml.5");
+    return EXIT_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+    struct wish w = {0};
+    int words = 0;
+    int code = options_read(&command_man, &w, argc, argv, &words);
+    if (code >= 0)
+        return code;
+    if (words > (w.list ? 0 : 1))
+        return options_wrong(&command_man, "'%s' is too much", argv[w.list ? 1 : 2]);
+    if (w.list)
+        return list();
+    struct buf out;
+    buf_init(&out, PAGE_BYTES_MAX);
+    int err = page_write(&out, words ? argv[1] : NULL);
+    if (!err)
+        printf("%.*s", STR_ARGS(buf_view(&out)));
+    buf_fini(&out);
+    if (err == E_NOT_FOUND)
+        return options_wrong(&command_man, "there is no page '%s'; --list shows them", argv[1]);
+    return err ? EXIT_COULD_NOT : EXIT_DONE;
+}
+
+const struct command command_man = {
+    .name = "man",
+    .summary = "print a man page",
+    .usage = "man [PAGE | --list]",
+    .about =
+        "Prints a man page, made from what the program itself goes by. `make install` and the\n"
+        "packages put all of them where man finds them.\n",
+    .options = options,
+    .notes = "Example:\n"
+             "  sluice man sluice.yaml.5 | man -l -\n",
+    .run = run,
+};

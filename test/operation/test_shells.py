@@ -1,0 +1,205 @@
+"""Completion and man pages: made from the tables, and taken by those who read them."""
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+from program import ROOT, Folder, has
+
+
+class Told(Folder):
+    """What --help says."""
+
+    def commands(self):
+        text = self.sluice("--help").stdout
+        found = re.findall(r"^  (\w+) +\S", text, re.M)
+        self.assertGreater(len(found), 7)
+        return found
+
+    def flags(self, command):
+        text = self.sluice(command, "--help").stdout
+        return re.findall(r"^  (--[\w-]+)", text, re.M)
+
+
+class Help(Told):
+    def test_what_is_listed_is_known(self):
+        """Each flag of --help is read; one letter more is not."""
+        for command in self.commands():
+            for flag in self.flags(command):
+                done = self.sluice(command, flag + "x", "--help")
+                self.assertEqual(done.returncode, 2, (command, flag))
+                self.assertIn(f"unknown option '{flag}x'; did you mean '{flag[:3]}", done.stderr)
+                done = self.sluice(command, flag, "value", "--help")
+                self.assertEqual(done.returncode, 0, (command, flag, done.stderr))
+
+    def test_usage_names_every_flag_or_says_options(self):
+        for command in self.commands():
+            text = self.sluice(command, "--help").stdout
+            usage = text.split("\n\n")[0]
+            self.assertTrue(usage.startswith("Usage: sluice " + command), usage)
+            self.assertNotIn("\t", text)
+            self.assertLessEqual(max(map(len, text.splitlines())), 100, command)
+
+
+class Bash(Told):
+    def complete(self, *words):
+        """What bash offers for the last word."""
+        script = self.write("sluice.bash", self.sluice("completion", "bash").stdout)
+        line = " ".join(words)
+        listing = ('COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); . ' + script +
+                   '; _sluice; printf "%s\\n" "${COMPREPLY[@]}"')
+        done = subprocess.run(["bash", "-c", listing, "sluice", *words], cwd=self.folder,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                              check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), line)
+        return done.stdout.split()
+
+    def test_commands(self):
+        self.assertEqual(self.complete("sluice", ""), self.commands() + ["--help", "--version"])
+        self.assertEqual(self.complete("sluice", "ch"), ["check"])
+
+    def test_flags(self):
+        for command in self.commands():
+            got = self.complete("sluice", command, "--")
+            self.assertEqual(got, ["--help"] + self.flags(command), command)
+        self.assertEqual(self.complete("sluice", "serve", "--li"), ["--listen"])
+
+    def test_files_and_words(self):
+        self.write("one.yaml", "")
+        self.write("two.yaml", "")
+        files = ["one.yaml", "sluice.bash", "two.yaml"]
+        self.assertEqual(sorted(self.complete("sluice", "serve", "--config", "")), files)
+        self.assertEqual(self.complete("sluice", "serve", "--config", "=", "tw"), ["two.yaml"])
+        self.assertEqual(sorted(self.complete("sluice", "serve", "--config", "=")), files)
+        self.assertEqual(self.complete("sluice", "check", "on"), ["one.yaml"])
+        self.assertEqual(self.complete("sluice", "serve", "--io", "u"), ["uring"])
+        self.assertEqual(self.complete("sluice", "serve", "--listen", ""), [])
+        self.assertEqual(self.complete("sluice", "keys", ""), ["make", "list", "revoke"])
+        self.assertEqual(self.complete("sluice", "completion", "f"), ["fish"])
+
+
+@unittest.skipUnless(has("fish"), "fish is not installed")
+class Fish(Told):
+    def complete(self, line):
+        script = self.write("sluice.fish", self.sluice("completion", "fish").stdout)
+        done = subprocess.run(["fish", "--no-config", "-c", f"source {script}; complete -C '{line}'"],
+                              cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              encoding="utf-8", check=False,
+                              env=dict(os.environ, HOME=self.folder, TERM="dumb"))
+        self.assertEqual((done.returncode, done.stderr), (0, ""), line)
+        return [row.split("\t")[0] for row in done.stdout.splitlines()]
+
+    def test_all(self):
+        self.write("one.yaml", "")
+        self.assertEqual(sorted(self.complete("sluice ")), sorted(self.commands()))
+        self.assertEqual(self.complete("sluice serve --li"), ["--listen"])
+        self.assertEqual(self.complete("sluice serve --config on"), ["one.yaml"])
+        self.assertEqual(self.complete("sluice serve on"), [])
+        self.assertEqual(self.complete("sluice check on"), ["one.yaml"])
+        self.assertEqual(sorted(self.complete("sluice serve --io ")), ["epoll", "uring"])
+        self.assertEqual(sorted(self.complete("sluice keys ")), ["list", "make", "revoke"])
+        self.assertEqual(sorted(self.complete("sluice report --")), sorted(self.flags("report")))
+
+
+@unittest.skipUnless(has("zsh"), "zsh is not installed")
+class Zsh(Told):
+    def complete(self, line):
+        """What a zsh on a pseudo terminal offers; zpty is zsh's own."""
+        self.write("functions/_sluice", self.sluice("completion", "zsh").stdout)
+        script = self.write("ask.zsh", """
+zmodload zsh/zpty
+zpty z zsh -f -i
+zpty -w z 'PS1=; fpath=(%s/functions $fpath); autoload -Uz compinit; compinit -u -D'
+zpty -w z 'zstyle ":completion:*" list-packed no; zstyle ":completion:*:default" list-prompt ""'
+zpty -w z 'LISTMAX=10000; compadd() { builtin compadd -A found "$@"; [[ -n $found ]] && print -l -- "OFFER "$^found; builtin compadd "$@"; }'
+zpty -w z 'bindkey "^I" complete-word; print READY'
+zpty -r -m z out '*READY*'
+zpty -n -w z "$1"$'\\t'
+for try in {1..100}; do
+    sleep 0.1
+    got=
+    while zpty -r -t z line; do
+        got=yes
+        print -r -- "$line"
+        [[ $line != *OFFER* ]] || seen=yes
+    done
+    [[ -z $seen || -n $got ]] || break
+done
+zpty -d z
+""" % self.folder)
+        done = subprocess.run(["zsh", "-f", script, line], cwd=self.folder, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, encoding="utf-8", check=False, timeout=30,
+                              env=dict(os.environ, HOME=self.folder, TERM="dumb", COLUMNS="200"))
+        return sorted(set(re.findall(r"OFFER (\S+)", done.stdout)))
+
+    def test_it_is_zsh(self):
+        script = self.write("_sluice", self.sluice("completion", "zsh").stdout)
+        subprocess.run(["zsh", "-n", script], check=True)
+
+    def test_all(self):
+        self.write("one.yaml", "")
+        self.assertEqual(self.complete("sluice "), sorted(self.commands()))
+        self.assertEqual(self.complete("sluice keys "), ["list", "make", "revoke"])
+        self.assertEqual(self.complete("sluice serve --io "), ["epoll", "uring"])
+        self.assertIn("--listen", " ".join(self.complete("sluice serve --l")))
+        self.assertEqual(self.complete("sluice check on"), ["one.yaml"])
+
+
+class Pages(Told):
+    def pages(self):
+        names = self.sluice("man", "--list").stdout.split()
+        self.assertEqual(names, ["sluice.1"] + [f"sluice-{c}.1" for c in self.commands()] +
+                         ["sluice.yaml.5"])
+        for name in names:
+            self.write(name, self.sluice("man", name).stdout)
+        return names
+
+    def shown(self, name):
+        done = subprocess.run(["man", "--warnings", "-l", self.path(name)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                              check=False, env=dict(os.environ, MANWIDTH="200", LC_ALL="C.UTF-8",
+                                                    MAN_KEEP_FORMATTING="", MANPAGER="cat"))
+        self.assertEqual((done.returncode, done.stderr), (0, ""), name)
+        return " ".join(done.stdout.split())
+
+    @unittest.skipUnless(has("man") and has("groff"), "man is not installed")
+    def test_what_man_shows(self):
+        for name in self.pages():
+            text = self.shown(name)
+            self.assertIn("SEE ALSO", text)
+            if name in ("sluice.1", "sluice.yaml.5"):
+                continue
+            command = name[len("sluice-"):-len(".1")]
+            for flag in self.flags(command):
+                self.assertIn(flag, text)
+        self.assertIn("0 fine, 1 mistakes", self.shown("sluice-check.1").split("EXIT STATUS")[1])
+        self.assertIn("sluice report --by day,model --since 7d",
+                      self.shown("sluice-report.1").split("EXAMPLES")[1])
+        self.assertIn('"messages": [{"role": "user"', self.shown("sluice-serve.1"))
+
+    @unittest.skipUnless(has("man") and has("groff"), "man is not installed")
+    def test_every_setting_is_there(self):
+        self.pages()
+        text = self.shown("sluice.yaml.5")
+        with open(os.path.join(ROOT, "docs", "configuration.md"), encoding="utf-8") as file:
+            names = re.findall(r"^\| `(\w+)` \|", file.read(), re.M)
+        self.assertGreater(len(names), 50)
+        for name in names:
+            self.assertRegex(text, rf"\b{name} \(")
+        for left_over in ("`", "](#", "\\f"):
+            self.assertNotIn(left_over, text)
+
+    @unittest.skipUnless(has("mandoc"), "mandoc is not installed")
+    def test_what_mandoc_says(self):
+        names = self.pages()
+        done = subprocess.run([shutil.which("mandoc"), "-Tlint", "-Wwarning",
+                               *map(self.path, names)], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, encoding="utf-8", check=False)
+        # A date would be that of the build, and no two builds alike.
+        said = [line for line in done.stdout.splitlines() if "missing date" not in line]
+        self.assertEqual(said, [])
+
+    def test_no_such_page(self):
+        self.assertEqual(self.sluice("man", "sluice-nothing.1").returncode, 2)
+        self.assertEqual(self.sluice("man").stdout, self.sluice("man", "sluice.1").stdout)
