@@ -56,8 +56,11 @@ format: ## put all C files into the house format
 	@scripts/setup lint
 	@scripts/lint --fix
 
-install: build ## install to PREFIX (/usr/local), below DESTDIR if given
-	@install -D -m 755 build/sluice $(DESTDIR)$(PREFIX)/bin/sluice
+install: build ## install to PREFIX (/usr/local), below DESTDIR: program, man pages, completion, units
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install
+
+uninstall: ## take away what install has put there
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install --uninstall
 
 check-fresh: ## prove build, test and run on fresh Debian 12 and 13 roots (as root)
 	@scripts/setup fresh
@@ -67,5 +70,5 @@ check-fresh: ## prove build, test and run on fresh Debian 12 and 13 roots (as ro
 clean: ## remove what was built (not what was fetched)
 	@rm -rf build/release build/asan build/ubsan build/tsan build/fuzz build/sluice build/*.log
 
-.PHONY: help build run test models bench check-all asan ubsan tsan fuzz lint format install \
+.PHONY: help build run test models bench check-all asan ubsan tsan fuzz lint format install uninstall \
 	check-fresh clean

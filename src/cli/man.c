@@ -28,10 +28,8 @@ static const struct command_option options[] = {
 static const struct {
     const char *begin, *section;
 } sections[] = {
-    {"Exit codes: ", "EXIT STATUS"},
-    {"Signals: ", "SIGNALS"},
-    {"Example:\n", "EXAMPLES"},
-    {"Examples:\n", "EXAMPLES"},
+    {"Exit codes: ", "EXIT STATUS"}, {"Signals: ", "SIGNALS"},    {"Sockets: ", "SOCKETS"},
+    {"Example:\n", "EXAMPLES"},      {"Examples:\n", "EXAMPLES"},
 };
 
 /* `name` as "sluice-serve", `section` "1". */

@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/options.h"
+#include "cli/supervisor.h"
 #include "llm/kinds.h"
 #include "llm/upstream.h"
 #include "net/listener.h"
@@ -40,6 +41,7 @@ struct server {
     struct gateway gateway;
     struct door door, admin_door;
     struct conf_doc *doc;
+    struct supervisor_sockets inherited;
     struct task *background;
     unsigned stops;
     bool reload;
@@ -74,9 +76,18 @@ static void descriptors_raise(void)
     }
 }
 
+/* systemd takes READY=1 for the end of a reload only when it comes after this. */
+static void reloading_tell(void)
+{
+    char state[64];
+    snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());
+    supervisor_tell(state);
+}
+
 static void reload(struct server *s)
 {
     struct buf out;
+    reloading_tell();
     buf_init(&out, 4u << 20);
     int err = gateway_reload(&s->gateway, STR_NONE, false, &out);
     struct str rest = buf_view(&out);
@@ -88,6 +99,7 @@ static void reload(struct server *s)
             LOG(err ? LOG_ERROR : LOG_INFO, "reload", log_s("line", line));
     }
     buf_fini(&out);
+    supervisor_tell("READY=1");
 }
 
 /* What has to be done now and then, and what signals ask for. */
@@ -117,6 +129,7 @@ static void drain(void *arg)
     struct gateway *g = &s->gateway;
     int64_t until = clock_cached_ms() + g->now->config->drain_ms;
     g->draining = true;
+    supervisor_tell("STOPPING=1\nSTATUS=open requests may end");
     listener_stop(g->listener);
     if (g->admin_listener)
         listener_stop(g->admin_listener);
@@ -159,14 +172,28 @@ static int signals_take(struct server *s)
     return err;
 }
 
+/* Takes over what was inherited, also on failure; else binds `address`. */
 static int listen_on(struct gateway *g, struct door *door, bool admin, const char *address,
-                     struct listener **ret_listener, struct fault *f)
+                     int inherited, struct listener **ret_listener, struct fault *f)
 {
     door_init(door, g, admin, address);
     return listener_start(
         &(struct listener_settings){
-            .address = address, .connections_max = (unsigned)g->now->config->http.connections_max},
+            .address = address,
+            .connections_max = (unsigned)g->now->config->http.connections_max,
+            .inherited = inherited},
         door_serve, door, ret_listener, f);
+}
+
+static int listen_all(struct server *s, const char *address, struct fault *f)
+{
+    struct gateway *g = &s->gateway;
+    const struct supervisor_socket *admin = &s->inherited.admin;
+    const char *admin_address = admin->fd ? admin->address : g->now->config->admin_listen.p;
+    int err = listen_on(g, &s->door, false, address, s->inherited.clients.fd, &g->listener, f);
+    if (!err && admin_address && *admin_address)
+        err = listen_on(g, &s->admin_door, true, admin_address, admin->fd, &g->admin_listener, f);
+    return err;
 }
 
 static int open_all(struct server *s, const char *listen, struct fault *f)
@@ -196,9 +223,7 @@ static int open_all(struct server *s, const char *listen, struct fault *f)
     if (!err) /* before the doors open: who sees them open may send one */
         err = signals_take(s);
     if (!err)
-        err = listen_on(g, &s->door, false, address, &g->listener, f);
-    if (!err && c->admin_listen.n)
-        err = listen_on(g, &s->admin_door, true, c->admin_listen.p, &g->admin_listener, f);
+        err = listen_all(s, address, f);
     if (!err)
         err = task_spawn("background", background, s, &s->background);
     return err;
@@ -237,6 +262,7 @@ static int serve(struct server *s, const char *listen)
     s->flush.fn = log_flush_hook;
     loop_hook_add(&s->flush);
     greet(s);
+    supervisor_tell("READY=1\nSTATUS=serving");
     err = loop_run();
     loop_hook_remove(&s->flush);
     gateway_close(&s->gateway);
@@ -265,9 +291,16 @@ static int run(int argc, char **argv)
     }
     descriptors_raise();
     heap_settle();
-    code = load_config(w.config, &s->doc);
+    struct fault f = {0};
+    if (supervisor_sockets_take(&s->inherited, &f) != 0)
+        code = options_wrong(&command_serve, "%s", fault_text(&f));
+    else if (s->inherited.clients.fd && w.listen)
+        code = options_wrong(&command_serve, "--listen %s, but a socket was inherited (LISTEN_FDS)",
+                             w.listen);
+    else
+        code = load_config(w.config, &s->doc);
     if (code == 0)
-        code = serve(s, w.listen);
+        code = serve(s, s->inherited.clients.fd ? s->inherited.clients.address : w.listen);
     conf_unref(s->doc);
     free(s);
     return code;
@@ -282,12 +315,16 @@ const struct command command_serve = {
         "Without --config it reads sluice.yaml where there is one; without that it needs nothing\n"
         "but OPENAI_API_KEY in the environment (and OPENAI_BASE_URL for another server).\n",
     .options = options,
-    .notes = "Signals: SIGHUP reads the file again, SIGTERM and SIGINT end after open requests are "
-             "done\n"
-             "(a second one ends at once).\n\n"
-             "Example:\n"
-             "  OPENAI_API_KEY=sk-... sluice serve\n"
-             "  curl http://127.0.0.1:8080/v1/chat/completions -d '{\"model\": \"gpt-5-nano\",\n"
-             "    \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}'\n",
+    .notes =
+        "Signals: SIGHUP reads the file again, SIGTERM and SIGINT end after open requests are "
+        "done\n"
+        "(a second one ends at once).\n\n"
+        "Sockets: those that a supervisor passes on (LISTEN_FDS) under the names sluice and admin "
+        "are\n"
+        "taken in place of listen and admin_listen.\n\n"
+        "Example:\n"
+        "  OPENAI_API_KEY=sk-... sluice serve\n"
+        "  curl http://127.0.0.1:8080/v1/chat/completions -d '{\"model\": \"gpt-5-nano\",\n"
+        "    \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}'\n",
     .run = run,
 };

@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -332,6 +333,44 @@ int listener_is_free(const char *address, unsigned *ret_port, struct fault *f)
     return err;
 }
 
+int listener_address_of(int fd, char out[LISTENER_ADDRESS_BYTES], struct fault *f)
+{
+    union address a = {0};
+    socklen_t len = sizeof(a), int_len = sizeof(int);
+    char host[INET6_ADDRSTRLEN] = "";
+    int listens = 0, type = 0;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &int_len) != 0 || !listens ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &int_len) != 0 || type != SOCK_STREAM ||
+        getsockname(fd, &a.any, &len) != 0)
+        return fault_set(f, E_CONFIG, "descriptor %d is no socket that listens for streams", fd);
+    if (a.any.sa_family == AF_UNIX)
+        snprintf(out, LISTENER_ADDRESS_BYTES, "unix:%.*s", (int)sizeof(a.un.sun_path),
+                 a.un.sun_path);
+    else if (a.any.sa_family == AF_INET)
+        snprintf(out, LISTENER_ADDRESS_BYTES, "%s:%u",
+                 inet_ntop(AF_INET, &a.in.sin_addr, host, sizeof(host)), ntohs(a.in.sin_port));
+    else if (a.any.sa_family == AF_INET6)
+        snprintf(out, LISTENER_ADDRESS_BYTES, "[%s]:%u",
+                 inet_ntop(AF_INET6, &a.in6.sin6_addr, host, sizeof(host)), ntohs(a.in6.sin6_port));
+    else
+        return fault_set(f, E_CONFIG, "descriptor %d is a socket of another kind", fd);
+    return 0;
+}
+
+static int take_over(int fd, struct fault *f)
+{
+    int on = 1;
+
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+        int err = fault_set(f, err_from_errno(errno), "descriptor %d: %s", fd, strerror(errno));
+        close(fd);
+        return err;
+    }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* unix: has none */
+    return 0;
+}
+
 /* ---- connections */
 
 static void connection_end(struct connection *c)
@@ -442,7 +481,7 @@ static int listener_new(int fd, const struct listener_settings *s, const union a
     waitq_init(&l->changed);
     l->address = real_address(fd, s->address);
     int err = l->address != NULL ? 0 : E_MEMORY;
-    if (a->any.sa_family == AF_UNIX) {
+    if (a->any.sa_family == AF_UNIX && s->inherited == 0) {
         l->unix_path = strdup(a->un.sun_path);
         if (l->unix_path == NULL || stat(l->unix_path, &l->unix_made) != 0)
             err = E_MEMORY;
@@ -467,8 +506,15 @@ int listener_start(const struct listener_settings *settings, listener_serve *ser
     int fd = -1;
 
     int err = parse(settings->address, &a, &len, f);
-    if (err == 0)
+    if (settings->inherited > 0) {
+        fd = settings->inherited;
+        if (err == 0)
+            err = take_over(fd, f);
+        else
+            close(fd);
+    } else if (err == 0) {
         err = open_socket(settings, &a, len, &fd, f);
+    }
     if (err == 0)
         err = listener_new(fd, settings, &a, &l);
     if (err != 0)

@@ -4,7 +4,8 @@
  * `address` is "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses) or "unix:/path" (mode 0600;
  * a stale socket file is replaced). The listener counts its connections, refuses past
  * `connections_max` by not accepting, and on `listener_stop` closes the door and lets the
- * connections end.
+ * connections end. A socket that listens already, inherited from a supervisor, can be taken over in
+ * place of binding one; then a unix: path is the supervisor's to remove.
  */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
@@ -28,6 +29,8 @@ struct listener_settings {
     unsigned connections_max; /* 0: no limit */
     int backlog;              /* 0: LISTENER_BACKLOG */
     bool reuse_port;
+    int inherited; /* a socket that listens at `address` already, taken over also on failure; 0:
+                      none, so one is bound */
 };
 
 /* Serves one connection; the stream is closed by the listener when it returns. May yield. */
@@ -56,6 +59,10 @@ MUSTCHECK int listener_check(const char *address, struct fault *f);
 /* Is it free now? It listens there for a moment; at a unix: path it only knocks. E_IO and the like
  * with the reason. *ret_port is 0 for unix:. */
 MUSTCHECK int listener_is_free(const char *address, unsigned *ret_port, struct fault *f);
+
+/* Where an inherited socket listens, as an `address`. E_CONFIG where it is no listening stream. */
+#define LISTENER_ADDRESS_BYTES 128
+MUSTCHECK int listener_address_of(int fd, char out[LISTENER_ADDRESS_BYTES], struct fault *f);
 
 /* Would two listeners be in each other's way? */
 bool listener_clashes(const char *address, const char *other);
