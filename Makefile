@@ -62,6 +62,15 @@ install: build ## install to PREFIX (/usr/local), below DESTDIR: program, man pa
 uninstall: ## take away what install has put there
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install --uninstall
 
+deb: build ## a package for the Debian release that this runs on, below build/
+	@scripts/setup deb
+	@packaging/deb
+
+check-deb: ## prove packages for Debian 12 and 13 in fresh roots (as root)
+	@scripts/setup fresh
+	@packaging/check-deb bookworm
+	@packaging/check-deb trixie
+
 check-fresh: ## prove build, test and run on fresh Debian 12 and 13 roots (as root)
 	@scripts/setup fresh
 	@scripts/check-fresh bookworm
@@ -71,4 +80,4 @@ clean: ## remove what was built (not what was fetched)
 	@rm -rf build/release build/asan build/ubsan build/tsan build/fuzz build/sluice build/*.log
 
 .PHONY: help build run test models bench check-all asan ubsan tsan fuzz lint format install uninstall \
-	check-fresh clean
+	deb check-deb check-fresh clean
