@@ -111,6 +111,8 @@ static const struct conf_row config_rows[] = {
      .help = "A file of prices in the form of prices/prices.json, before the shipped one."},
     {.name = "keys", .type = CONF_TABLE, AT(keys), .child = &keys_table,
      .help = "Who may ask."},
+    {.name = "limits", .type = CONF_TABLE, AT(limits), .child = &limits_table,
+     .help = "How much they may use."},
     {.name = "fallback", .type = CONF_TABLE, AT(levers.fallback), .child = &fallback_table,
      .help = "Asking another model."},
     {.name = "retry", .type = CONF_TABLE, AT(levers.retry), .child = &retry_table,

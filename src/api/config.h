@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "guard/keys.h"
+#include "guard/limits.h"
 #include "levers/order.h"
 #include "llm/models.h"
 
@@ -40,6 +41,7 @@ struct config {
     struct conf_map prices;
     struct str price_file;
     struct keys_settings keys;
+    struct limits_settings limits;
     struct levers_settings levers;
 };
 

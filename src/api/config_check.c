@@ -305,6 +305,7 @@ int config_check(const struct config *c, const char *listen, struct conf_doc *do
         conf_complain(doc, &c->keys.require,
                       "keys are required, but none is declared, and without state.ledger none can "
                       "be made");
+    limits_settings_check(&c->limits, doc);
     return keys_settings_check(&c->keys, doc);
 }
 

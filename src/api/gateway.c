@@ -69,6 +69,8 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char 
         config_prices_check(s->config, s->models, doc);
     if (!err)
         err = levers_chain(arena, &s->config->levers, &s->chain);
+    if (!err)
+        err = limits_rules_make(arena, &s->config->limits, &s->config->keys, &s->rules);
     if (!err && conf_error_count(doc) > 0)
         err = E_CONFIG;
     if (err) {
@@ -83,6 +85,28 @@ static int log_configure(const struct log_settings *s)
 {
     return log_open(s->file.n ? s->file.p : NULL, (enum log_format)s->format,
                     (enum log_level)s->level);
+}
+
+/* From now on the rules of the snapshot in force hold. `past`: what was used while nothing counted;
+ * NULL where that is known, or nobody knows. */
+static int limits_begin(struct gateway *g, const struct limits_past *past)
+{
+    int err = past && !g->house.gate ? limits_past_take(g->limits, past) : 0;
+    g->house.gate = limits_use(g->limits, &g->now->rules);
+    return err;
+}
+
+/* Before the doors open, so it may take its time. */
+static int limits_open(struct gateway *g, struct str where, struct fault *f)
+{
+    struct limits_past *past = NULL;
+    int err = limits_new(&g->limits);
+    if (!err && where.n && g->now->rules.any)
+        err = limits_past_read(where, &past, f);
+    if (!err)
+        err = limits_begin(g, past);
+    limits_past_free(past);
+    return err;
 }
 
 int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
@@ -111,6 +135,8 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
         err = keys_configure(g->keys, &c->keys, snapshot->doc);
     if (!err)
         err = turn_house_init(&g->house, g->ledger, g->metrics);
+    if (!err)
+        err = limits_open(g, where, f);
     return err;
 }
 
@@ -121,6 +147,7 @@ void gateway_close(struct gateway *g)
     if (g->keys)
         keys_close(g->keys);
     turn_house_fini(&g->house);
+    limits_free(g->limits);
     snapshot_unref(g->now);
     upstreams_free(g->upstreams);
     metric_set_free(g->metrics);
@@ -135,8 +162,19 @@ struct load_job {
     struct buf text;           /* n == 0: read the file */
     struct conf_doc *in_force; /* what hidden secrets in the text stand for */
     struct conf_doc *doc;
+    struct str past_where; /* the ledger's, where it is to be read if the file has limits */
+    struct limits_past *past;
     int err;
 };
+
+static void past_read(struct load_job *l)
+{
+    const struct config *c = conf_root(l->doc);
+    struct fault ignored = {0}; /* a ledger that cannot be read keeps no limit from holding */
+    if (l->past_where.n && limits_any(&c->limits, &c->keys) &&
+        limits_past_read(l->past_where, &l->past, &ignored) != 0)
+        l->past = NULL;
+}
 
 static void load_run(struct pool_job *job)
 {
@@ -144,11 +182,14 @@ static void load_run(struct pool_job *job)
     l->err = l->text.n
                  ? conf_load_over(l->in_force, &config_table, l->path, buf_view(&l->text), &l->doc)
                  : conf_load(&config_table, l->path, &l->doc);
+    if (!l->err && conf_error_count(l->doc) == 0)
+        past_read(l);
 }
 
 static void load_drop(struct pool_job *job)
 {
     struct load_job *l = CONTAINER_OF(job, struct load_job, job);
+    limits_past_free(l->past);
     conf_unref(l->doc);
     conf_unref(l->in_force);
     buf_fini(&l->text);
@@ -172,7 +213,8 @@ static int difference(struct gateway *g, struct conf_doc *doc, struct buf *out)
     return E_CONFIG;
 }
 
-static int swap(struct gateway *g, struct conf_doc *doc, bool dry_run, struct buf *out)
+static int swap(struct gateway *g, struct conf_doc *doc, const struct limits_past *past,
+                bool dry_run, struct buf *out)
 {
     struct snapshot *fresh = NULL;
     const char *listen = g->listener ? listener_address(g->listener) : NULL;
@@ -197,8 +239,20 @@ static int swap(struct gateway *g, struct conf_doc *doc, bool dry_run, struct bu
         buf_str(out, STR("warning: the log file cannot be written; the old one stays\n"));
     struct snapshot *old = g->now;
     g->now = fresh;
+    if (limits_begin(g, past) != 0)
+        buf_str(out, STR("warning: what was used before could not all be counted\n"));
     snapshot_unref(old);
     return 0;
+}
+
+/* Where nothing was counted so far, a file that brings limits has to know what was used before. */
+static struct str past_where(struct gateway *g, bool dry_run)
+{
+    if (dry_run || g->house.gate || !g->ledger)
+        return STR_NONE;
+    int err = ledger_sync(g->ledger);
+    (void)err; /* what cannot be written is not in the ledger yet, and is not counted */
+    return g->now->config->state.ledger;
 }
 
 static int reload(struct gateway *g, struct str text, bool dry_run, struct buf *out)
@@ -207,9 +261,11 @@ static int reload(struct gateway *g, struct str text, bool dry_run, struct buf *
         buf_str(out, STR("there is no file to read again: this sluice was started without one\n"));
         return E_CONFIG;
     }
+    struct str where = past_where(g, dry_run);
     struct load_job *l = calloc(1, sizeof(*l));
     if (!l)
         return E_MEMORY;
+    l->past_where = where; /* in_force keeps it */
     l->job = (struct pool_job){.run = load_run, .drop = load_drop};
     l->path = strdup(g->file ? g->file : conf_path(g->now->doc));
     l->in_force = conf_ref(g->now->doc);
@@ -229,7 +285,7 @@ static int reload(struct gateway *g, struct str text, bool dry_run, struct buf *
         buf_str(out, STR("refused: there is no setting in it; all that is in force would go\n"));
         err = E_CONFIG;
     } else if (!err) {
-        err = swap(g, l->doc, dry_run, out);
+        err = swap(g, l->doc, l->past, dry_run, out);
     }
     load_drop(&l->job);
     return err;

@@ -18,6 +18,7 @@
 #include "base/metric.h"
 #include "conf/conf.h"
 #include "guard/keys.h"
+#include "guard/limits.h"
 #include "http/server.h"
 #include "levers/order.h"
 #include "llm/models.h"
@@ -32,6 +33,7 @@ struct snapshot {
     struct prices *prices;
     struct models *models;
     struct lever_chain chain;
+    struct limits_rules rules;
     struct http_limits limits;
     int64_t loaded_wall_us;
 };
@@ -45,6 +47,7 @@ struct gateway {
     struct upstreams *upstreams;
     struct ledger *ledger; /* NULL: none */
     struct keys *keys;
+    struct limits *limits;
     struct metric_set *metrics;
     struct turn_house house;
     struct listener *listener, *admin_listener;

@@ -72,6 +72,10 @@ enum number {
     N_RELOADS_REFUSED,
     N_REFUSED,
     N_LOG_DROPPED,
+    N_LIMITS_RUNNING,
+    N_LIMITS_TOKENS,
+    N_LIMITS_USD,
+    N_LIMITS_ACCOUNTS,
     N_BEGAN,
     NUMBERS
 };
@@ -91,6 +95,11 @@ static const struct metric_desc numbers[NUMBERS] = {
     [N_RELOADS_REFUSED] = COUNTER("sluice_reloads_refused_total", "Configurations refused."),
     [N_REFUSED] = COUNTER("sluice_refused_total", "Requests that did not come past the door."),
     [N_LOG_DROPPED] = COUNTER("sluice_log_lines_dropped_total", "Log lines that were lost."),
+    [N_LIMITS_RUNNING] = GAUGE("sluice_limits_running", "Turns that hold a reservation."),
+    [N_LIMITS_TOKENS] = GAUGE("sluice_limits_reserved_tokens", "What they have reserved."),
+    [N_LIMITS_USD] = {.name = "sluice_limits_reserved_usd", .help = "The same in dollars.",
+                      .kind = METRIC_GAUGE, .scale = 1e-9},
+    [N_LIMITS_ACCOUNTS] = GAUGE("sluice_limits_accounts", "Keys and tenants that are counted."),
     [N_BEGAN] = GAUGE("sluice_start_time_seconds", "When the process began, since 1970."),
 };
 
@@ -111,6 +120,11 @@ static const struct metric_desc opened_desc = {
     .help = "Connections opened, used again, and that could not be made.",
     .kind = METRIC_COUNTER,
     .labels = {"endpoint", "how"}};
+static const struct metric_desc limited_desc = {
+    .name = "sluice_limit_refusals_total",
+    .help = "Requests that a limit refused, by whose it was and which.",
+    .kind = METRIC_COUNTER,
+    .labels = {"of", "limit"}};
 /* clang-format on */
 
 static void put(struct gateway *g, const struct metric_desc *d, struct str a, struct str b,
@@ -133,12 +147,30 @@ static void endpoint_put(void *arg, struct endpoint *e)
     put(g, &opened_desc, name, STR("failed"), (int64_t)s.failed);
 }
 
+static void refusals_put(struct gateway *g, const struct counters_totals *t)
+{
+    const struct limits_refused r = limits_refused(g->limits);
+    const struct str whose[ACCOUNTS] = {STR("key"), STR("tenant")};
+    for (unsigned of = 0; of < ACCOUNTS; of++)
+        for (unsigned m = 0; m < METERS; m++)
+            if (t->refused[of][m] > 0)
+                put(g, &limited_desc, whose[of], str_from(meter_name(m)),
+                    (int64_t)t->refused[of][m]);
+    if (r.max_tokens > 0)
+        put(g, &limited_desc, STR("any"), STR("max_tokens"), (int64_t)r.max_tokens);
+    if (r.unpriced > 0)
+        put(g, &limited_desc, STR("any"), STR("unpriced"), (int64_t)r.unpriced);
+}
+
 int gateway_metrics(struct gateway *g, struct buf *out)
 {
     struct task_stats tasks = task_stats();
     struct ledger_stats l = {0};
     if (g->ledger)
         l = ledger_stats(g->ledger);
+    const struct counters *counters = limits_counters(g->limits);
+    const struct counters_totals limits = counters->ops->totals(counters);
+    refusals_put(g, &limits);
     const int64_t values[NUMBERS] = {
         [N_CONNECTIONS] = g->listener ? listener_connections(g->listener) : 0,
         [N_TASKS] = (int64_t)tasks.running,
@@ -154,6 +186,10 @@ int gateway_metrics(struct gateway *g, struct buf *out)
         [N_RELOADS_REFUSED] = (int64_t)g->reloads_refused,
         [N_REFUSED] = (int64_t)g->refused,
         [N_LOG_DROPPED] = (int64_t)log_lines_dropped(),
+        [N_LIMITS_RUNNING] = limits.running,
+        [N_LIMITS_TOKENS] = limits.reserved_tokens,
+        [N_LIMITS_USD] = limits.reserved_usd_nanos,
+        [N_LIMITS_ACCOUNTS] = (int64_t)limits.accounts,
         [N_BEGAN] = g->began_wall_us / 1000000,
     };
     for (unsigned i = 0; i < NUMBERS; i++)

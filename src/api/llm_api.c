@@ -3,6 +3,7 @@
  *
  * One request is one function from top to bottom: read, resolve, run the turn, answer, bill.
  */
+#include "api/limit_headers.h"
 #include "api/pass.h"
 #include "api/visit.h"
 #include "base/json.h"
@@ -24,14 +25,6 @@ struct ask {
 };
 
 /* ---- the way back ---- */
-
-static int header_number(struct http_headers *h, struct arena *arena, struct str name, int64_t n)
-{
-    char *text = arena_alloc(arena, PUT_DECIMAL_MAX);
-    if (!text)
-        return E_MEMORY;
-    return http_headers_add(h, name, str_of(text, (size_t)(put_i64(text, n) - text)));
-}
 
 /* `value` is known to be good. */
 static int own_header(struct http_headers *h, struct str name, struct str value)
@@ -67,6 +60,8 @@ static int own_headers(struct ask *a, struct http_headers *h, int64_t overhead_u
         err = own_decimal(h, arena, STR("x-sluice-cost-usd"), t->cost_usd_nanos, 9);
     if (!err && t->target)
         err = own_decimal(h, arena, STR("x-sluice-overhead-us"), overhead_us, 0);
+    if (!err && t->stay)
+        err = limit_headers(t->stay, arena, h);
     return err;
 }
 
@@ -84,7 +79,7 @@ static int sink_begin(struct llm_sink *sink, int status, const struct http_heade
     http_headers_init(&headers, a->v->x->arena);
     const struct turn *t = &a->turn;
     int64_t overhead_us = t->call->began_us - t->began_us - t->upstream_us;
-    int err = pass_downstream(from, &headers);
+    int err = pass_downstream(from, limit_headers_due(t->stay), &headers);
     if (!err)
         err = own_headers(a, &headers, overhead_us, false);
     return err ? err : exchange_begin(a->v->x, status, &headers, -1);
@@ -102,7 +97,7 @@ static int answer_whole(struct ask *a)
     const struct llm_call *c = a->turn.call;
     struct http_headers headers;
     http_headers_init(&headers, x->arena);
-    int err = pass_downstream(&c->answer_headers, &headers);
+    int err = pass_downstream(&c->answer_headers, limit_headers_due(a->turn.stay), &headers);
     if (!err)
         err = own_headers(a, &headers, turn_overhead_us(&a->turn), true);
     return err ? err : exchange_respond(x, c->status, &headers, buf_view(&c->body));
@@ -126,9 +121,7 @@ static int retry_headers(const struct ask *a, int err, struct http_headers *h)
     const struct llm_call *c = a->turn.call;
     if (!c || c->retry_after_ms < 0 || (err != E_UPSTREAM_LIMIT && err != E_UPSTREAM_BUSY))
         return 0;
-    struct arena *arena = a->v->x->arena;
-    int added = header_number(h, arena, STR("Retry-After"), (c->retry_after_ms + 999) / 1000);
-    return added ? added : header_number(h, arena, STR("retry-after-ms"), c->retry_after_ms);
+    return retry_after_headers(a->v->x->arena, c->retry_after_ms, h);
 }
 
 /* OpenAI's clients ask again by themselves, each time with all the tries that were just made here,
@@ -161,7 +154,8 @@ static int answer_error(struct ask *a, int err)
     struct str body;
     int made = 0;
     if (provider_speaks(a, err)) {
-        made = pass_downstream(&a->turn.call->answer_headers, &headers);
+        made = pass_downstream(&a->turn.call->answer_headers, limit_headers_due(a->turn.stay),
+                               &headers);
         body = buf_view(&a->turn.call->body);
     } else {
         made = http_headers_add(&headers, STR("Content-Type"), STR("application/json"));

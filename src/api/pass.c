@@ -1,7 +1,8 @@
 #include "api/pass.h"
 
-/* Room for what sluice adds to an answer. */
+/* Room for what sluice adds to an answer, and where it has limits. */
 #define OWN_HEADERS 8
+#define OWN_LIMITS  6
 
 /* The provider is told what is asked, not who asks; and sluice writes some of these itself. */
 #define KEPT_FROM_PROVIDERS                                                                        \
@@ -38,7 +39,17 @@ int pass_upstream(const struct http_headers *from, struct arena *arena, bool wit
     return pass_all_but(KEPT_FROM_PROVIDERS & ~type, from, 0, ret_headers);
 }
 
-int pass_downstream(const struct http_headers *from, struct http_headers *to)
+int pass_downstream(const struct http_headers *from, bool own_limits, struct http_headers *to)
 {
-    return pass_all_but(KEPT_FROM_CLIENTS, from, OWN_HEADERS, to);
+    unsigned first = to->n;
+    int err = pass_all_but(KEPT_FROM_CLIENTS, from, OWN_HEADERS + (own_limits ? OWN_LIMITS : 0),
+                           to);
+    for (unsigned i = first; own_limits && !err && i < to->n; i++) {
+        if (to->at[i].field != FIELD_X_RATELIMIT)
+            continue;
+        struct str name = arena_join(to->arena, STR("x-upstream-"), to->at[i].name);
+        to->at[i] = (struct http_header){name, to->at[i].value, FIELD_OTHER};
+        err = name.p ? 0 : E_MEMORY;
+    }
+    return err;
 }

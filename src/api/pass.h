@@ -4,6 +4,8 @@
 #ifndef API_PASS_H
 #define API_PASS_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/macros.h"
 #include "http/message.h"
@@ -13,7 +15,9 @@
 MUSTCHECK int pass_upstream(const struct http_headers *from, struct arena *arena, bool with_type,
                             struct http_headers *ret_headers);
 
-/* What of an answer's headers goes to the client. Content-Type among them. */
-MUSTCHECK int pass_downstream(const struct http_headers *from, struct http_headers *to);
+/* What of an answer's headers goes to the client. Content-Type among them. `own_limits`: its
+ * x-ratelimit-* get the prefix x-upstream-, since sluice says its own. */
+MUSTCHECK int pass_downstream(const struct http_headers *from, bool own_limits,
+                              struct http_headers *to);
 
 #endif

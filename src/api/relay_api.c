@@ -1,7 +1,8 @@
 /*
- * relay_api.c: paths that sluice passes on without reading them: key and ledger apply, levers do
- * not. Their cost is not known, so it is null.
+ * relay_api.c: paths that sluice passes on without reading them: key, limits and ledger apply,
+ * levers do not. Their cost is not known, so it is null.
  */
+#include "api/limit_headers.h"
 #include "api/pass.h"
 #include "api/visit.h"
 #include "base/clock.h"
@@ -37,9 +38,12 @@ static int relay_begin(struct llm_relay *relay, int status, const struct http_he
     struct passing *p = passing_of(relay);
     struct http_headers headers;
     http_headers_init(&headers, p->v->x->arena);
-    int err = pass_downstream(from, &headers);
+    const struct turn *t = &p->turn;
+    int err = pass_downstream(from, limit_headers_due(t->stay), &headers);
     if (!err)
-        err = http_headers_add(&headers, STR("x-sluice-id"), str_of(p->turn.id.text, ID_CHARS));
+        err = http_headers_add(&headers, STR("x-sluice-id"), str_of(t->id.text, ID_CHARS));
+    if (!err && t->stay)
+        err = limit_headers(t->stay, p->v->x->arena, &headers);
     return err ? err : exchange_begin(p->v->x, status, &headers, body_bytes);
 }
 
@@ -111,6 +115,21 @@ static int pass(struct passing *p, const struct provider *provider)
     return err;
 }
 
+/* Not let in: in its own words, with when to ask again. */
+static int refused(struct passing *p, int err)
+{
+    struct visit *v = p->v;
+    const struct turn *t = &p->turn;
+    struct http_headers headers;
+    http_headers_init(&headers, v->x->arena);
+    int made = http_headers_add(&headers, STR("x-sluice-id"), str_of(t->id.text, ID_CHARS));
+    if (!made && t->stay)
+        made = limit_headers(t->stay, v->x->arena, &headers);
+    v->fault = t->fault;
+    visit_error_with(v, err, made ? NULL : &headers);
+    return err_status(err);
+}
+
 /* A key that may ask for some models only may not ask where the model is not looked at. */
 static int key_check(struct visit *v)
 {
@@ -143,13 +162,16 @@ static void run(struct visit *v, const struct provider *provider)
     t->key = v->key ? v->key->public_part : STR_NONE;
     t->tags = str_head(http_headers_get(&v->x->headers, STR("x-sluice-tags")), 256);
 
-    int err = v->gateway->ledger ? ledger_admit(v->gateway->ledger) : 0;
-    if (!err) {
+    int err = turn_admit(t);
+    bool admitted = !err;
+    if (admitted) {
         err = pass(p, provider);
         bill(p, row, err);
     }
     int status = p->relay.begun ? v->x->status : err_status(err);
-    if (err && !p->relay.begun && err != E_CLIENT_GONE)
+    if (!admitted && err != E_CLIENT_GONE)
+        status = refused(p, err);
+    else if (err && !p->relay.begun && err != E_CLIENT_GONE)
         visit_error(v, err);
     else if (!err && exchange_end(v->x, NULL) != 0)
         err = E_CLIENT_GONE;

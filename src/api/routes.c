@@ -47,5 +47,6 @@ const struct route_row routes[] = {
     {HTTP_GET, PATH("/admin/config"), NEEDS_ADMIN, api_config_show, "what is in force"},
     {HTTP_POST, PATH("/admin/config"), NEEDS_ADMIN, api_config_load, "load anew, or a body"},
     {HTTP_GET, PATH("/admin/upstreams"), NEEDS_ADMIN, api_upstreams, "how the providers are"},
+    {HTTP_GET, PATH("/admin/limits"), NEEDS_ADMIN, api_limits, "what keys and tenants use"},
     {HTTP_GET, {NULL, 0}, NEEDS_NOTHING, NULL, NULL},
 };

@@ -17,11 +17,17 @@ static struct str arena_error(struct arena *arena, int status, const char *code,
     return json.p ? json : STR("{\"error\":{\"message\":\"out of memory\"}}");
 }
 
-static void respond(struct exchange *x, int status, struct str json)
+/* `more`: further headers, or NULL. */
+static void respond(struct exchange *x, int status, const struct http_headers *more,
+                    struct str json)
 {
     struct http_headers headers;
     http_headers_init(&headers, x->arena);
-    int err = http_headers_add(&headers, STR("Content-Type"), STR("application/json"));
+    int err = 0;
+    for (unsigned i = 0; more && !err && i < more->n; i++)
+        err = http_headers_append(&headers, more->at[i]);
+    if (!err)
+        err = http_headers_add(&headers, STR("Content-Type"), STR("application/json"));
     if (!err && status == 401)
         err = http_headers_add(&headers, STR("WWW-Authenticate"), STR("Bearer"));
     if (!err)
@@ -31,14 +37,19 @@ static void respond(struct exchange *x, int status, struct str json)
 
 void visit_json(struct visit *v, int status, struct str json)
 {
-    respond(v->x, status, json);
+    respond(v->x, status, NULL, json);
 }
 
 void visit_error(struct visit *v, int err)
 {
+    visit_error_with(v, err, NULL);
+}
+
+void visit_error_with(struct visit *v, int err, const struct http_headers *more)
+{
     int status = err_status(err);
     struct str text = str_from(v->fault.err == err ? fault_text(&v->fault) : err_text(err));
-    respond(v->x, status, arena_error(v->x->arena, status, err_code(err), text));
+    respond(v->x, status, more, arena_error(v->x->arena, status, err_code(err), text));
 }
 
 static void refusal_log(struct gateway *g, const struct exchange *x, int err)
@@ -53,7 +64,7 @@ void visit_refuse(void *arg, struct exchange *x, int err, const char *text)
     struct door *door = arg;
     refusal_log(door->gateway, x, err);
     int status = x->status >= 400 ? x->status : err_status(err);
-    respond(x, status, arena_error(x->arena, status, err_code(err), str_from(text)));
+    respond(x, status, NULL, arena_error(x->arena, status, err_code(err), str_from(text)));
 }
 
 /* ---- who is it ---- */
@@ -207,8 +218,12 @@ static int hex_digit(char c)
 
 struct str visit_rest(const struct visit *v)
 {
-    struct str s = v->rest;
-    char *out = arena_alloc(v->x->arena, s.n + 1);
+    return escapes_undo(v->x->arena, v->rest);
+}
+
+struct str escapes_undo(struct arena *arena, struct str s)
+{
+    char *out = arena_alloc(arena, s.n + 1);
     size_t n = 0;
     for (size_t i = 0; out && i < s.n; i++) {
         bool escape = s.p[i] == '%' && i + 2 < s.n;

@@ -31,9 +31,13 @@ YIELDS void visit_refuse(void *arg, struct exchange *x, int err, const char *tex
 
 /* Answers with the protocol's error object. Once per visit; its own errors end the connection. */
 YIELDS void visit_error(struct visit *v, int err);
+/* The same with further headers. */
+YIELDS void visit_error_with(struct visit *v, int err, const struct http_headers *more);
 /* What a route's star stood for, "lane%2Fcheap" as it was meant; what is no escape stays. STR_NONE
  * without memory. */
 struct str visit_rest(const struct visit *v);
+/* The same of any text in the arena. */
+struct str escapes_undo(struct arena *arena, struct str s);
 YIELDS void visit_json(struct visit *v, int status, struct str json);
 
 /* Has the path nothing that a server behind us could tidy up? */
@@ -73,5 +77,6 @@ void api_keys_revoke(struct visit *v);
 void api_config_show(struct visit *v);
 void api_config_load(struct visit *v);
 void api_upstreams(struct visit *v);
+void api_limits(struct visit *v); /* limits_api.c */
 
 #endif

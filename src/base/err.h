@@ -54,6 +54,8 @@
     X(E_NO_PROVIDER, "no_provider", 503, false, "no provider is configured")                       \
     X(E_OVERLOADED, "overloaded", 503, true, "sluice is at its limit")                             \
     X(E_RATE_LIMITED, "rate_limit_exceeded", 429, true, "too many requests")                       \
+    X(E_BUDGET, "budget_exceeded", 429, false, "the budget is spent")                              \
+    X(E_UNPRICED, "model_without_price", 403, false, "a budget holds, and the price is not known") \
     X(E_DRAINING, "shutting_down", 503, true, "sluice is shutting down")                           \
     X(E_CLIENT_GONE, "client_gone", 499, false, "the client hung up")                              \
     X(E_LEDGER_FULL, "ledger_full", 503, false, "the ledger cannot keep up with the disk")         \

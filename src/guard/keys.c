@@ -29,6 +29,8 @@ static const struct conf_row declared_rows[] = {
      .help = "The names it may ask for; `gpt-*` stands for all that begin so. Without it: all."},
     {.name = "admin", .type = CONF_BOOL, AT(admin), .fallback = "off",
      .help = "May it use /admin and /metrics?"},
+    {.name = "limits", .type = CONF_TABLE, AT(limits), .child = &limit_table,
+     .help = "What it may use, setting by setting before limits.per_key."},
     {0},
 };
 /* clang-format on */

@@ -19,6 +19,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "conf/conf.h"
+#include "guard/limits.h"
 
 #define KEYS_REFRESH_MS 1000
 #define KEYS_MAX        100000
@@ -28,6 +29,7 @@ struct declared_key_settings {
     struct str tenant;
     struct conf_strs models; /* names it may ask for; "gpt-*" ends with a star; none: all */
     bool admin;
+    struct limit_settings limits; /* before those of all keys */
 };
 
 struct keys_settings {

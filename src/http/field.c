@@ -64,6 +64,8 @@ static NOINLINE enum http_field family_of(struct str name)
     case 'x':
         if (begins(name, STR("x-sluice-")))
             return FIELD_X_SLUICE;
+        if (begins(name, STR("x-ratelimit-")))
+            return FIELD_X_RATELIMIT;
         return begins(name, STR("x-forwarded-")) ? FIELD_X_FORWARDED : FIELD_OTHER;
     default:
         return FIELD_OTHER;

@@ -52,6 +52,7 @@ enum http_field {
     FIELD_PROXY,
     FIELD_SEC,
     FIELD_X_FORWARDED,
+    FIELD_X_RATELIMIT,
     FIELD_X_SLUICE,
     /* from here on a number is one name */
     FIELD_LAST_FAMILY = FIELD_X_SLUICE,

@@ -222,8 +222,11 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
         err = stream_read(found.at[KEY_STREAM], &r, f);
     if (!err)
         err = count_read(found.at[KEY_MAX_TOKENS], 0, &r.max_tokens, f);
+    int64_t twin = 0; /* nobody knows which of the two a provider goes by */
     if (!err)
-        err = count_read(found.at[KEY_MAX_COMPLETION_TOKENS], 0, &r.max_tokens, f);
+        err = count_read(found.at[KEY_MAX_COMPLETION_TOKENS], 0, &twin, f);
+    if (twin > r.max_tokens)
+        r.max_tokens = twin;
     if (!err)
         err = count_read(found.at[KEY_N], 1, &r.choices, f);
     if (!err)

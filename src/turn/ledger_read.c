@@ -168,6 +168,71 @@ int ledger_read_rollups(struct ledger_reader *r, struct str from_day, struct str
     return sql_run(r, &sql, v, ARRAY_LEN(v), rollup_take, &read, f);
 }
 
+/* ---- what keys used ---- */
+
+struct spend_read {
+    ledger_spend_fn *fn;
+    void *arg;
+};
+
+static int spend_take(void *arg, struct rows_query *row)
+{
+    struct spend_read *read = arg;
+    int64_t usd[4];
+    for (unsigned i = 0; i < ARRAY_LEN(usd); i++)
+        usd[i] = rows_column(row, 2 + i).i;
+    return read->fn(read->arg, rows_column(row, 0).s, rows_column(row, 1).s, usd);
+}
+
+int ledger_read_spend(struct ledger_reader *r, const struct ledger_periods *periods,
+                      ledger_spend_fn *fn, void *arg, struct fault *f)
+{
+    const struct rows_value v[] = {rows_text(periods->day[0]), rows_text(periods->day[1]),
+                                   rows_text(periods->month[0]), rows_text(periods->month[1])};
+    struct spend_read read = {.fn = fn, .arg = arg};
+    struct buf sql;
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_str(&sql, STR("SELECT tenant, key,"
+                      " sum(CASE WHEN day = $1 THEN cost_usd_nanos ELSE 0 END),"
+                      " sum(CASE WHEN day = $2 THEN cost_usd_nanos ELSE 0 END),"
+                      " sum(CASE WHEN day >= $3 THEN cost_usd_nanos ELSE 0 END),"
+                      " sum(CASE WHEN day < $3 THEN cost_usd_nanos ELSE 0 END)"
+                      " FROM rollups WHERE day >= $4 GROUP BY tenant, key"));
+    return sql_run(r, &sql, v, ARRAY_LEN(v), spend_take, &read, f);
+}
+
+struct second_read {
+    ledger_second_fn *fn;
+    void *arg;
+};
+
+static int second_take(void *arg, struct rows_query *row)
+{
+    struct second_read *read = arg;
+    return read->fn(read->arg, rows_column(row, 0).s, rows_column(row, 1).s,
+                    rows_column(row, 2).i * 1000000, rows_column(row, 3).i, rows_column(row, 4).i);
+}
+
+int ledger_read_seconds(struct ledger_reader *r, int64_t from_us, ledger_second_fn *fn, void *arg,
+                        struct fault *f)
+{
+    char from[11];
+    ledger_id_from(from_us / 1000, from);
+    const struct rows_value v[] = {rows_text(str_from(from))};
+    struct second_read read = {.fn = fn, .arg = arg};
+    struct buf sql;
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_str(
+        &sql,
+        STR("SELECT coalesce(l.tenant, ''), coalesce(l.key, ''), t.began_us / 1000000 AS second,"
+            " sum(CASE WHEN t.state <> 'failed' OR t.call_began_us IS NOT NULL OR EXISTS"
+            " (SELECT 1 FROM call_rows c WHERE c.turn = t.id) THEN 1 ELSE 0 END),"
+            " sum(coalesce(t.input + t.cached + t.cache_write + t.output + t.reasoning, 0))"
+            " FROM turn_rows t LEFT JOIN labels l ON l.n = t.label WHERE t.id >= $1"
+            " GROUP BY 1, 2, 3 ORDER BY 3"));
+    return sql_run(r, &sql, v, ARRAY_LEN(v), second_take, &read, f);
+}
+
 /* ---- rows ---- */
 
 static void columns_add(struct buf *sql, const struct ledger_column *c)

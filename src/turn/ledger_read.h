@@ -41,6 +41,23 @@ typedef int ledger_rollup_fn(void *arg, const struct str dim[DIMS], const int64_
 MUSTCHECK int ledger_read_rollups(struct ledger_reader *r, struct str from_day, struct str to_day,
                                   ledger_rollup_fn *fn, void *arg, struct fault *f);
 
+/* What a key's turns cost: the priced calls of the days day[0] and day[1], of the time from the day
+ * month[0] on, and of that from month[1] to before month[0]; nano-dollars. "" is no tenant or key.
+ */
+struct ledger_periods {
+    struct str day[2], month[2]; /* "2026-11-24" */
+};
+typedef int ledger_spend_fn(void *arg, struct str tenant, struct str key, const int64_t usd[4]);
+MUSTCHECK int ledger_read_spend(struct ledger_reader *r, const struct ledger_periods *periods,
+                                ledger_spend_fn *fn, void *arg, struct fault *f);
+
+/* The turns that began at `from_us` or later, by key and second: how many came as far as a call or
+ * were answered, and their tokens as far as they are known. In order of time. */
+typedef int ledger_second_fn(void *arg, struct str tenant, struct str key, int64_t began_us,
+                             int64_t turns, int64_t tokens);
+MUSTCHECK int ledger_read_seconds(struct ledger_reader *r, int64_t from_us, ledger_second_fn *fn,
+                                  void *arg, struct fault *f);
+
 /* Rows with the columns above in their order, for rows_column. */
 typedef int ledger_row_fn(void *arg, struct rows_query *row);
 /* The last `n` turns, the newest first. */

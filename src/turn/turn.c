@@ -164,16 +164,39 @@ void turn_aim(struct turn *t, const struct target *target)
     t->deadline_ms = clock_cached_ms() + target->timeouts.total_ms;
 }
 
+/* ---- admission ---- */
+
+int turn_admit(struct turn *t)
+{
+    int err = t->house->ledger ? ledger_admit(t->house->ledger) : 0;
+    if (err)
+        return fault_set(&t->fault, err, "%s", err_text(err));
+    if (LIKELY(!t->house->gate))
+        return 0;
+    t->gate = t->house->gate;
+    return t->gate->enter(t->gate, t);
+}
+
+static void gate_leave(struct turn *t, int err)
+{
+    struct turn_gate *gate = t->gate;
+    t->gate = NULL;
+    if (UNLIKELY(gate != NULL))
+        gate->leave(gate, t, err);
+}
+
 int turn_run(struct turn *t)
 {
     if (t->route.n == 0)
         return fault_set(&t->fault, E_NO_PROVIDER, "no provider answers for this model");
     t->target = &t->route.at[0]; /* for the row, should this turn not be admitted */
-    int err = t->house->ledger ? ledger_admit(t->house->ledger) : 0;
-    if (err)
-        return fault_set(&t->fault, err, "%s", err_text(err));
-    turn_aim(t, t->target);
-    return turn_next(t);
+    int err = turn_admit(t);
+    if (!err) {
+        turn_aim(t, t->target);
+        err = turn_next(t);
+    }
+    gate_leave(t, err); /* all calls are made: what it took is known before the client is told */
+    return err;
 }
 
 /* ---- the end ---- */
@@ -254,6 +277,7 @@ void turn_end(struct turn *t, int err, int status, int64_t bytes_out)
     row.state = state_of(t, err);
     row.status = status;
     row.err = err;
+    gate_leave(t, err);
     row.total_us = t->total_us = clock_mono_us() - t->began_us;
     row.overhead_us = t->overhead_us = t->total_us - t->upstream_us;
     row.bytes_out = bytes_out;

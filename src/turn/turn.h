@@ -32,6 +32,7 @@
 #define TURN_CALLS_MAX 64
 
 struct turn;
+struct turn_stay;
 
 /* What every lever's settings begin with: it can be switched off alone and held out. */
 struct lever_switch {
@@ -67,6 +68,16 @@ struct lever_note {
     bool held_out;
 };
 
+/*
+ * Who says whether a turn may run, and hears what it took: guard/limits.c. `enter` reserves and
+ * returns 0, or says why not in t->fault; `leave` settles, on every way out, once for each turn
+ * that was asked for, also one that was not let in; `err` is what became of it.
+ */
+struct turn_gate {
+    int (*enter)(struct turn_gate *gate, struct turn *t);
+    void (*leave)(struct turn_gate *gate, struct turn *t, int err);
+};
+
 /* What turns share: lives as long as the process. */
 struct turn_house {
     struct ledger *ledger;
@@ -74,7 +85,8 @@ struct turn_house {
     struct list running;      /* struct turn, oldest first */
     struct list running_long; /* those whose running rows are written */
     unsigned running_n;
-    int64_t retry_credit; /* thousandths of a retry that may be spent; guard/retry.c */
+    int64_t retry_credit;   /* thousandths of a retry that may be spent; guard/retry.c */
+    struct turn_gate *gate; /* NULL: nothing is limited */
     struct turn_metrics *meters;
 };
 
@@ -105,6 +117,9 @@ struct turn {
     struct llm_sink *sink;
     int64_t bytes_in;
 
+    struct turn_gate *gate; /* that it has to leave; NULL: none, or it has left */
+    struct turn_stay *stay; /* the gate's own, in the turn's arena; NULL: none */
+
     /* on the way */
     unsigned at;                 /* the lever whose turn_next runs */
     int64_t inner_us;            /* time spent further in, for the levers' own time */
@@ -132,6 +147,12 @@ struct turn {
 
 /* Everything zero but who and when. */
 void turn_begin(struct turn *t, struct turn_house *house, struct arena *arena, int64_t began_us);
+
+/*
+ * Admission: there is room in the ledger, and the gate lets it in. turn_run asks for it itself; who
+ * makes calls in another way (relays) asks before. turn_end leaves the gate, if nobody did before.
+ */
+YIELDS MUSTCHECK int turn_admit(struct turn *t);
 
 /* Route, request, chain and sink are set. 0: t->call has the answer, or the sink had it. */
 YIELDS MUSTCHECK int turn_run(struct turn *t);

@@ -162,7 +162,7 @@ static void what_is_passed(void **state)
     http_headers_init(&to[DOWN], &arena);
     assert_int_equal(pass_upstream(&from, &arena, false, &to[UP]), 0);
     assert_int_equal(pass_upstream(&from, &arena, true, &to[UP_TYPED]), 0);
-    assert_int_equal(pass_downstream(&from, &to[DOWN]), 0);
+    assert_int_equal(pass_downstream(&from, false, &to[DOWN]), 0);
     unsigned next[WAYS] = {0};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         bool up = strchr(rows[i].ways, 'u'), typed = up || strchr(rows[i].ways, 't');

@@ -1,0 +1,247 @@
+/* limits.c: the gate: reserving before a turn's calls, settling after them. */
+#include "guard/limits.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/put.h"
+
+struct limits {
+    struct turn_gate gate;
+    const struct limits_rules *rules;
+    struct counters *counters;
+    struct limits_refused refused;
+};
+
+/* ---- what a turn asks for ---- */
+
+static int64_t at_most(int64_t n, int64_t max)
+{
+    return n < max ? n : max;
+}
+
+static struct tokens tokens_of(const struct limits_rules *rules, const struct llm_request *r)
+{
+    struct tokens t = {.source = TOKENS_ESTIMATE};
+    if (!r)
+        return t; /* passed on unread */
+    t.input = tokens_of_bytes((int64_t)r->body.n);
+    int64_t most = r->op == OP_EMBEDDING ? 0
+                   : r->max_tokens > 0   ? r->max_tokens
+                                         : rules->reserve_tokens;
+    /* Both factors are below 2^31. */
+    t.output = at_most(most * r->choices, CLAIM_TOKENS_MAX / 2);
+    return t;
+}
+
+/* The price at the dearest target; COST_UNKNOWN, and *ret_unpriced, where one has none. */
+static int64_t price_of(const struct turn *t, const struct tokens *tokens,
+                        const struct target **ret_unpriced)
+{
+    int64_t most = t->route.n ? 0 : COST_UNKNOWN;
+    for (unsigned i = 0; i < t->route.n; i++) {
+        int64_t cost = price_cost(t->route.at[i].price, tokens);
+        if (cost == COST_UNKNOWN) {
+            *ret_unpriced = &t->route.at[i];
+            return COST_UNKNOWN;
+        }
+        most = cost > most ? cost : most;
+    }
+    return at_most(most, CLAIM_USD_MAX);
+}
+
+/* The dearest of those that have a price, where the others are allowed. */
+static int64_t known_price_of(const struct turn *t, const struct tokens *tokens)
+{
+    int64_t most = 0;
+    for (unsigned i = 0; i < t->route.n; i++) {
+        int64_t cost = price_cost(t->route.at[i].price, tokens);
+        most = cost > most ? cost : most; /* COST_UNKNOWN is less than all */
+    }
+    return at_most(most, CLAIM_USD_MAX);
+}
+
+/* ---- words ---- */
+
+static struct str who(enum account_of of, struct str name, char out[96])
+{
+    static const char *const words[ACCOUNTS] = {"key", "tenant"};
+    int n = name.n ? snprintf(out, 96, "%s %.*s", words[of], STR_ARGS(str_head_utf8(name, 60)))
+                   : snprintf(out, 96, "requests without a %s", words[of]);
+    return str_of(out, (size_t)n);
+}
+
+static bool is_money(enum meter m)
+{
+    return m == METER_DAY || m == METER_MONTH;
+}
+
+/* A number of requests or tokens, or dollars. */
+static struct str amount(enum meter m, int64_t n, char out[PUT_DECIMAL_MAX])
+{
+    return str_of(out, (size_t)(put_decimal(out, n, is_money(m) ? 9 : 0, 0) - out));
+}
+
+int no_room_fault(const struct no_room *why, struct str name, int64_t now_wall_us, struct fault *f)
+{
+    static const char *const units[METERS] = {"requests a minute", "tokens a minute",
+                                              "requests at once", "dollars a day",
+                                              "dollars a month"};
+    char whose[96], limit[PUT_DECIMAL_MAX], used[PUT_DECIMAL_MAX], asked[PUT_DECIMAL_MAX];
+    char when[64] = "when one of them ends";
+    bool money = is_money(why->meter);
+    int err = money ? E_BUDGET : E_RATE_LIMITED;
+    struct str w = who(why->of, name, whose);
+    struct str l = amount(why->meter, why->limit, limit);
+    struct str u = amount(why->meter, why->used, used);
+    struct str a = amount(why->meter, why->asked, asked);
+    if (why->wait_us == COUNTERS_WAIT_NO)
+        return fault_set(f, err,
+                         "%.*s: the limit is %.*s %s, and this request alone may take %.*s; "
+                         "waiting does not help, a smaller max_tokens or prompt may",
+                         STR_ARGS(w), STR_ARGS(l), units[why->meter], STR_ARGS(a));
+    if (money) {
+        char iso[25];
+        clock_iso(now_wall_us + why->wait_us, iso);
+        snprintf(when, sizeof(when), "at %.16sZ", iso);
+    } else if (why->wait_us >= 0) {
+        int64_t ms = (why->wait_us + 999) / 1000;
+        snprintf(when, sizeof(when), "in %lld.%03lld s", (long long)(ms / 1000),
+                 (long long)(ms % 1000));
+    }
+    return fault_set(f, err,
+                     "%.*s: the limit of %.*s %s is reached: %.*s used or reserved, %.*s asked "
+                     "for; there is room %s",
+                     STR_ARGS(w), STR_ARGS(l), units[why->meter], STR_ARGS(u), STR_ARGS(a), when);
+}
+
+static int unpriced_fault(struct turn *t, const struct target *target, enum account_of of,
+                          struct str name)
+{
+    char whose[96];
+    struct str w = who(of, name, whose);
+    if (!target)
+        return fault_set(&t->fault, E_UNPRICED,
+                         "%.*s has a limit in dollars, and what is passed on unread has no price; "
+                         "limits.unpriced: allow lets it through, uncounted",
+                         STR_ARGS(w));
+    return fault_set(&t->fault, E_UNPRICED,
+                     "%.*s has a limit in dollars, and %.*s/%.*s has no price; set one under "
+                     "prices, or limits.unpriced: allow",
+                     STR_ARGS(w), STR_ARGS(str_head(target->provider->name, 40)),
+                     STR_ARGS(str_head(target->model, 60)));
+}
+
+/* ---- the gate ---- */
+
+static int ceiling_check(struct limits *l, struct turn *t, const struct limit_settings *limit,
+                         enum account_of of, struct str name)
+{
+    int64_t max = limit->max_tokens;
+    if (max == METER_NO_LIMIT || !t->request || t->request->max_tokens <= max)
+        return 0;
+    char whose[96];
+    l->refused.max_tokens++;
+    return fault_set(&t->fault, E_BAD_REQUEST,
+                     "'max_tokens' is %lld, and %.*s may ask for at most %lld (limits: max_tokens)",
+                     (long long)t->request->max_tokens, STR_ARGS(who(of, name, whose)),
+                     (long long)max);
+}
+
+static int enter(struct turn_gate *gate, struct turn *t)
+{
+    struct limits *l = CONTAINER_OF(gate, struct limits, gate);
+    const struct limits_rules *rules = l->rules;
+    struct turn_stay *stay = t->stay = ARENA_NEW(t->arena, struct turn_stay);
+    if (!stay)
+        return E_MEMORY;
+    const struct tokens tokens = tokens_of(rules, t->request);
+    const struct target *unpriced = NULL;
+    struct claim claim = {.name = {t->key, t->tenant},
+                          .tokens = at_most(tokens.input + tokens.output, CLAIM_TOKENS_MAX),
+                          .usd_nanos = price_of(t, &tokens, &unpriced),
+                          .now_us = clock_mono_us(),
+                          .began_wall_us = t->began_wall_us};
+    claim.now_wall_us = clock_wall_at(claim.now_us);
+    for (unsigned of = 0; of < ACCOUNTS; of++) {
+        const struct limit_settings *limit = limits_rules_find(rules, of, claim.name[of]);
+        memcpy(stay->limit[of], limit->meter, sizeof(stay->limit[of]));
+        claim.limit[of] = stay->limit[of];
+        int err = ceiling_check(l, t, limit, of, claim.name[of]);
+        if (err)
+            return err;
+        bool budget = limit->meter[METER_DAY] != METER_NO_LIMIT ||
+                      limit->meter[METER_MONTH] != METER_NO_LIMIT;
+        if (claim.usd_nanos == COST_UNKNOWN && budget && !rules->unpriced_allowed) {
+            l->refused.unpriced++;
+            return unpriced_fault(t, unpriced, of, claim.name[of]);
+        }
+    }
+    if (claim.usd_nanos == COST_UNKNOWN)
+        claim.usd_nanos = known_price_of(t, &tokens);
+    int err = l->counters->ops->take(l->counters, &claim, &stay->hold, &stay->why);
+    stay->no_room = err == E_RATE_LIMITED;
+    if (stay->no_room)
+        err = no_room_fault(&stay->why, claim.name[stay->why.of], claim.now_wall_us, &t->fault);
+    else if (err == E_OVERLOADED)
+        fault_set(&t->fault, err, "more than %d keys and tenants are counted", ACCOUNTS_MAX);
+    return err;
+}
+
+static void leave(struct turn_gate *gate, struct turn *t, int err)
+{
+    struct limits *l = CONTAINER_OF(gate, struct limits, gate);
+    if (!t->stay || !t->stay->hold.held)
+        return;
+    struct took took = {.counts = !err || t->calls_n > 0,
+                        .tokens = tokens_prompt(&t->tokens) + tokens_completion(&t->tokens)};
+    for (unsigned i = 0; i < t->calls_n; i++)
+        if (t->calls[i].cost_usd_nanos != COST_UNKNOWN)
+            took.usd_nanos += t->calls[i].cost_usd_nanos;
+    l->counters->ops->settle(l->counters, &t->stay->hold, &took, clock_mono_us());
+}
+
+/* ---- the limits of a process ---- */
+
+int limits_new(struct limits **ret_limits)
+{
+    struct limits *l = calloc(1, sizeof(*l));
+    if (!l)
+        return E_MEMORY;
+    l->gate = (struct turn_gate){.enter = enter, .leave = leave};
+    int err = counters_memory_new(&l->counters);
+    if (err)
+        free(l);
+    else
+        *ret_limits = l;
+    return err;
+}
+
+void limits_free(struct limits *l)
+{
+    if (l)
+        l->counters->ops->close(l->counters);
+    free(l);
+}
+
+struct turn_gate *limits_use(struct limits *l, const struct limits_rules *rules)
+{
+    l->rules = rules;
+    return rules->any ? &l->gate : NULL;
+}
+
+const struct limits_rules *limits_rules_now(const struct limits *l)
+{
+    return l->rules;
+}
+
+struct counters *limits_counters(struct limits *l)
+{
+    return l->counters;
+}
+
+struct limits_refused limits_refused(const struct limits *l)
+{
+    return l->refused;
+}
