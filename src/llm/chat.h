@@ -293,7 +293,7 @@ struct chat_event {
 };
 
 /* What one event of a provider's stream comes to. */
-#define CHAT_EVENTS_MAX 16
+#define CHAT_EVENTS_MAX 64 /* a chunk of OpenAI's may have many whole calls */
 struct chat_events {
     unsigned n;
     struct chat_event at[CHAT_EVENTS_MAX];
