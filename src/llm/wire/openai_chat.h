@@ -47,6 +47,8 @@ MUSTCHECK int key_take(struct chat_reading *x, struct chat_keys *keys, unsigned 
 MUSTCHECK int object_take(struct chat_reading *x, const char *what, const struct str *names,
                           unsigned n, struct str *ret_values, bool *ret_more);
 
+/* The key that comes next, without escapes; valid until the next such key. */
+struct str plain_key_take(struct json_reader *r);
 /* A key's place among the names; n for others. */
 unsigned key_find(struct str key, const struct str *names, unsigned n);
 

@@ -134,8 +134,7 @@ int openai_chat_top_read(struct str body, struct chat_top *ret_top)
     struct json_reader r;
     if (json_reader_init(&r, body) && json_enter(&r, '{'))
         do {
-            struct str key = json_take_key(&r);
-            unsigned at = key_find(r.escaped ? json_plain_key(key) : key, names, ARRAY_LEN(names));
+            unsigned at = key_find(plain_key_take(&r), names, ARRAY_LEN(names));
             top.has_choices = top.has_choices || at == 5;
             value[at] = at == 5 ? choice_take(&r) : json_take(&r);
         } while (json_more(&r, '{'));

@@ -29,6 +29,12 @@ int reading_fault(struct chat_reading *x, int err, const char *fmt, ...)
 
 /* ---- objects ---- */
 
+struct str plain_key_take(struct json_reader *r)
+{
+    struct str key = json_take_key(r);
+    return LIKELY(!r->escaped) || r->failed ? key : json_plain_key(key);
+}
+
 unsigned key_find(struct str key, const struct str *names, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
@@ -86,8 +92,7 @@ bool members_find(struct str object, const struct str *names, unsigned n, struct
         ret_values[i] = STR_NONE;
     if (json_reader_init(&r, object) && json_enter(&r, '{'))
         do {
-            struct str key = json_take_key(&r);
-            unsigned at = key_find(r.escaped ? json_plain_key(key) : key, names, n);
+            unsigned at = key_find(plain_key_take(&r), names, n);
             struct str value = json_take(&r);
             if (at < n)
                 ret_values[at] = json_is_null(value) ? STR_NONE : value;

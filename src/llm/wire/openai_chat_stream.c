@@ -206,8 +206,7 @@ static int delta_read(struct reading *x, struct str delta)
         return 0;
     if (json_reader_init(&r, delta) && json_enter(&r, '{'))
         do {
-            struct str key = json_take_key(&r);
-            unsigned i = key_find(r.escaped ? json_plain_key(key) : key, names, D_COUNT);
+            unsigned i = key_find(plain_key_take(&r), names, D_COUNT);
             at[i] = r;
             value[i] = json_take(&r);
         } while (json_more(&r, '{'));
