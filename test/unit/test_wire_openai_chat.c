@@ -405,6 +405,13 @@ static void tools_messages_are_results(void **state)
     assert_str(second->result->next->text, STR("\"rain\""));
     assert_null(second->next);
     assert_true(results->next->is_string); /* the user's own message */
+
+    /* Each call's results stand behind it. */
+#define TURN                                                                                       \
+    "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\"}}]},"      \
+    "{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"x\"}"
+    r = chat(w, "\"messages\":[" TURN "," TURN "]");
+    assert_str(messages_show(w, r), STR("a:C u:R a:C u:R"));
 }
 
 static void media_are_understood(void **state)
@@ -463,6 +470,7 @@ static void others_are_noted(void **state)
     for (size_t i = 0; i < ARRAY_LEN(has); i++)
         assert_true(chat_has(r, has[i]));
     assert_int_equal(r->tool_choice, CHOOSE_UNSAID);
+    assert_int_equal(r->thinking, THINK_UNSAID);
     assert_same(
         w, written(w, r),
         STR("{\"model\":\"gpt-5-mini\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},"
@@ -479,6 +487,26 @@ static void others_are_noted(void **state)
             "\"audio\"],\"audio\":{\"voice\":\"ash\",\"format\":\"wav\"},\"user\":\"s-1\","
             "\"stream\":true,\"stream_options\":{\"include_usage\":true,"
             "\"continuous_usage_stats\":true}}"));
+}
+
+static void what_says_more_stays_as_it_stood(void **state)
+{
+    struct world *w = *state;
+    struct chat_request *r =
+        chat(w, "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\","
+                "\"refusal\":\"b\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://a\","
+                "\"odd\":1}}]}]");
+    assert_str(messages_show(w, r), STR("u:OO"));
+    assert_true(chat_has(r, CHAT_OTHER_BLOCK));
+    r = chat(w, "\"messages\":[],\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\","
+                "\"odd\":1}}]");
+    assert_true(r->tools->whole.n && chat_has(r, CHAT_OTHER_MEMBER));
+    r = chat(w, "\"messages\":[],\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\","
+                "\"cache_control\":{}}},{\"type\":\"function\",\"cache_control\":{\"type\":\"x\"},"
+                "\"function\":{\"name\":\"g\"}}]");
+    assert_str(r->tools->cache_control, STR("{}"));
+    assert_str(r->tools->next->cache_control, STR("{\"type\":\"x\"}"));
+    assert_false(chat_has(r, CHAT_OTHER_MEMBER) || chat_has(r, CHAT_TOOL_OF_PROVIDER));
 }
 
 /* Members that libraries send though they say nothing. */
@@ -1121,6 +1149,7 @@ int main(void)
         TEST(media_are_understood),
         TEST(thinking_of_a_client),
         TEST(others_are_noted),
+        TEST(what_says_more_stays_as_it_stood),
         TEST(what_says_nothing_is_not_given),
         TEST(same_again),
         TEST(what_changes),

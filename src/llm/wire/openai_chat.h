@@ -37,38 +37,39 @@ struct chat_keys {
     struct str name; /* string: the one taken last, as it stood */
 };
 /* Takes a key: *ret_key is its place among the names, n for others. E_DUPLICATE_KEY. */
-MUSTCHECK int key_take(struct chat_reading *x, struct chat_keys *keys, unsigned *ret_key);
+MUSTCHECK int reading_key(struct chat_reading *x, struct chat_keys *keys, unsigned *ret_key);
 
 /*
  * Takes an object whose members are known: their values, by their place in `names`, STR_NONE for
  * null and for what is not there. *ret_more (may be NULL) says that there are others. E_BAD_REQUEST
  * for what is neither object nor null.
  */
-MUSTCHECK int object_take(struct chat_reading *x, const char *what, const struct str *names,
-                          unsigned n, struct str *ret_values, bool *ret_more);
+MUSTCHECK int reading_object(struct chat_reading *x, const char *what, const struct str *names,
+                             unsigned n, struct str *ret_values, bool *ret_more);
 
 /* The key that comes next, without escapes; valid until the next such key. */
-struct str plain_key_take(struct json_reader *r);
+struct str openai_chat_key_take(struct json_reader *r);
 /* A key's place among the names; n for others. */
-unsigned key_find(struct str key, const struct str *names, unsigned n);
+unsigned openai_chat_key_find(struct str key, const struct str *names, unsigned n);
 
 /* The same for an object's own text, of which nothing but the known members is of interest; the
  * last counts where one stands twice. False where it is no object. */
-bool members_find(struct str object, const struct str *names, unsigned n, struct str *ret_values);
+bool openai_chat_members(struct str object, const struct str *names, unsigned n,
+                         struct str *ret_values);
 
 /* A reading of its own for a value that was taken; false where it is no object. */
 bool reading_inside(const struct chat_reading *x, struct str value, struct chat_reading *ret_inner);
 
 /* The value that comes next begins with this byte. */
-static inline bool next_is(const struct chat_reading *x, char first)
+static inline bool reading_next_is(const struct chat_reading *x, char first)
 {
     return !x->json.failed && *x->json.at == first;
 }
 
 /* Keeps a member that is not known, unless it is null. `*end` is the list's end, or its beginning.
  */
-MUSTCHECK int other_keep(struct chat_reading *x, struct chat_member ***end, struct str name,
-                         struct str value);
+MUSTCHECK int reading_keep(struct chat_reading *x, struct chat_member ***end, struct str name,
+                           struct str value);
 
 /* A message as its members say. Lists are the model's. */
 struct chat_said {

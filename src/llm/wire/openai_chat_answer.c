@@ -24,10 +24,10 @@ bool openai_chat_usage(struct str usage, struct tokens *ret_tokens)
     static const struct str prompt_names[] = {{"cached_tokens", 13}, {"cache_write_tokens", 18}};
     static const struct str completion_names[] = {{"reasoning_tokens", 16}};
     struct str value[4], prompt_value[2], completion_value[1];
-    bool good = members_find(usage, names, 4, value);
+    bool good = openai_chat_members(usage, names, 4, value);
     int64_t prompt = count_of(value[0], -1), completion = count_of(value[1], 0);
-    (void)members_find(value[2], prompt_names, 2, prompt_value);
-    (void)members_find(value[3], completion_names, 1, completion_value);
+    (void)openai_chat_members(value[2], prompt_names, 2, prompt_value);
+    (void)openai_chat_members(value[3], completion_names, 1, completion_value);
     if (!good || prompt < 0)
         return false;
     /* Some servers report more of a part than of the whole; the whole is what is billed. */
@@ -118,7 +118,7 @@ static struct str choice_take(struct json_reader *r)
     if (json_enter(r, '['))
         do {
             struct str choice = json_take(r);
-            bool good = members_find(choice, names, 1, &index);
+            bool good = openai_chat_members(choice, names, 1, &index);
             if (good && first.n == 0 && count_of(index, 0) == 0)
                 first = choice;
         } while (json_more(r, '['));
@@ -134,7 +134,7 @@ int openai_chat_top_read(struct str body, struct chat_top *ret_top)
     struct json_reader r;
     if (json_reader_init(&r, body) && json_enter(&r, '{'))
         do {
-            unsigned at = key_find(plain_key_take(&r), names, ARRAY_LEN(names));
+            unsigned at = openai_chat_key_find(openai_chat_key_take(&r), names, ARRAY_LEN(names));
             top.has_choices = top.has_choices || at == 5;
             value[at] = at == 5 ? choice_take(&r) : json_take(&r);
         } while (json_more(&r, '{'));
@@ -190,7 +190,7 @@ int openai_chat_answer_read(struct str body, struct arena *arena, struct chat_an
     struct chat_top top;
     struct str value[2];
     int err = openai_chat_top_read(body, &top);
-    if (err || top.error.n || !members_find(top.choice, names, 2, value))
+    if (err || top.error.n || !openai_chat_members(top.choice, names, 2, value))
         return E_UPSTREAM_BODY;
     a.id = top.id;
     a.model = top.model;

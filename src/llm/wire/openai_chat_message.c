@@ -4,117 +4,10 @@
  * Members come in any order, so an object's are collected first and made into a block at its end.
  * What is more than the model holds stays as it stood: a part as BLOCK_OTHER, a call with `others`.
  */
-#include <stdio.h>
-
 #include "llm/wire/openai_chat.h"
 
 /* The chat model looks for two calls of one id by looking at each pair. */
 #define CALLS_MAX 1024
-
-int reading_fault(struct chat_reading *x, int err, const char *fmt, ...)
-{
-    char text[FAULT_TEXT_BYTES], place[80] = "";
-    va_list args;
-    if (x->json.failed)
-        return E_BAD_JSON;
-    if (x->inner)
-        snprintf(place, sizeof(place), "%s.%u.%s.%u: ", x->list, x->at, x->inner, x->inner_at);
-    else if (x->list)
-        snprintf(place, sizeof(place), "%s.%u: ", x->list, x->at);
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    return fault_set(x->fault, err, "%s%s", place, text);
-}
-
-/* ---- objects ---- */
-
-struct str plain_key_take(struct json_reader *r)
-{
-    struct str key = json_take_key(r);
-    return LIKELY(!r->escaped) || r->failed ? key : json_plain_key(key);
-}
-
-unsigned key_find(struct str key, const struct str *names, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++)
-        if (str_eq(key, names[i]))
-            return i;
-    return n;
-}
-
-int key_take(struct chat_reading *x, struct chat_keys *keys, unsigned *ret_key)
-{
-    struct str key = json_take_key(&x->json);
-    if (x->json.failed)
-        return E_BAD_JSON;
-    keys->name = str_of(key.p - 1, key.n + 2);
-    if (x->json.escaped)
-        key = json_plain_key(key);
-    unsigned at = key_find(key, keys->names, keys->n);
-    if (at < keys->n && (keys->seen >> at & 1) != 0 && !x->lenient)
-        return reading_fault(x, E_DUPLICATE_KEY,
-                             "'%s' stands twice; send it once, since the provider might read the "
-                             "other one",
-                             keys->names[at].p);
-    keys->seen |= at < keys->n ? (uint64_t)1 << at : 0;
-    *ret_key = at;
-    return 0;
-}
-
-int object_take(struct chat_reading *x, const char *what, const struct str *names, unsigned n,
-                struct str *ret_values, bool *ret_more)
-{
-    struct chat_keys keys = {.names = names, .n = n};
-    int err = 0;
-    for (unsigned i = 0; i < n; i++)
-        ret_values[i] = STR_NONE;
-    if (!next_is(x, '{') && !next_is(x, 'n'))
-        return reading_fault(x, E_BAD_REQUEST, "'%s' has to be an object", what);
-    if (!json_enter(&x->json, '{'))
-        return 0;
-    do {
-        unsigned key;
-        err = key_take(x, &keys, &key);
-        struct str value = err ? STR_NONE : json_take(&x->json);
-        if (!err && key < n)
-            ret_values[key] = json_is_null(value) ? STR_NONE : value;
-        else if (ret_more)
-            *ret_more = true;
-    } while (!err && json_more(&x->json, '{'));
-    return err;
-}
-
-bool members_find(struct str object, const struct str *names, unsigned n, struct str *ret_values)
-{
-    struct json_reader r;
-    for (unsigned i = 0; i < n; i++)
-        ret_values[i] = STR_NONE;
-    if (json_reader_init(&r, object) && json_enter(&r, '{'))
-        do {
-            unsigned at = key_find(plain_key_take(&r), names, n);
-            struct str value = json_take(&r);
-            if (at < n)
-                ret_values[at] = json_is_null(value) ? STR_NONE : value;
-        } while (json_more(&r, '{'));
-    return json_reader_good(&r);
-}
-
-bool reading_inside(const struct chat_reading *x, struct str value, struct chat_reading *ret_inner)
-{
-    *ret_inner = *x;
-    return json_is_object(value) && json_reader_init(&ret_inner->json, value);
-}
-
-int other_keep(struct chat_reading *x, struct chat_member ***end, struct str name, struct str value)
-{
-    if (value.n == 0 || json_is_null(value))
-        return 0;
-    int err = chat_member_add(x->request, *end, name, value);
-    while (!err && **end)
-        *end = &(**end)->next;
-    return err;
-}
 
 /* ---- parts ---- */
 
@@ -255,16 +148,16 @@ static int part_member_take(struct chat_reading *x, unsigned key, struct str nam
     const char *from = x->json.at;
     int err = 0;
     if (key == P_IMAGE)
-        err = object_take(x, "image_url", url_names, ARRAY_LEN(url_names), p->image, &p->more);
+        err = reading_object(x, "image_url", url_names, ARRAY_LEN(url_names), p->image, &p->more);
     else if (key == P_AUDIO)
-        err = object_take(x, "input_audio", audio_names, ARRAY_LEN(audio_names), p->audio,
-                          &p->more);
+        err = reading_object(x, "input_audio", audio_names, ARRAY_LEN(audio_names), p->audio,
+                             &p->more);
     else if (key == P_FILE)
-        err = object_take(x, "file", file_names, ARRAY_LEN(file_names), p->file, &p->more);
+        err = reading_object(x, "file", file_names, ARRAY_LEN(file_names), p->file, &p->more);
     else if (key < P_COUNT)
         p->value[key] = json_take(&x->json);
     else
-        return other_keep(x, others, name, json_take(&x->json));
+        return reading_keep(x, others, name, json_take(&x->json));
     if (key < P_COUNT && p->value[key].n == 0)
         p->value[key] = str_of(from, (size_t)(x->json.at - from));
     if (!err && json_is_null(p->value[key]))
@@ -283,7 +176,7 @@ static int part_take(struct chat_reading *x, struct chat_block **list,
     if (json_enter(&x->json, '{'))
         do {
             unsigned key;
-            err = key_take(x, &keys, &key);
+            err = reading_key(x, &keys, &key);
             if (!err)
                 err = part_member_take(x, key, keys.name, &p, &others);
         } while (!err && json_more(&x->json, '{'));
@@ -322,8 +215,8 @@ enum { F_NAME, F_ARGUMENTS, F_COUNT };
 static int call_keep(struct chat_reading *x, struct chat_member **others, struct str type,
                      struct str function)
 {
-    int err = other_keep(x, &others, STR("\"type\""), type);
-    return err ? err : other_keep(x, &others, STR("\"function\""), function);
+    int err = reading_keep(x, &others, STR("\"type\""), type);
+    return err ? err : reading_keep(x, &others, STR("\"function\""), function);
 }
 
 static int call_input(struct chat_reading *x, struct str arguments, struct chat_block *b)
@@ -373,21 +266,21 @@ static int call_take(struct chat_reading *x, struct chat_block **list,
     struct chat_member *others = NULL, **end = &others;
     bool more = false;
     int err = 0;
-    if (!next_is(x, '{'))
+    if (!reading_next_is(x, '{'))
         return reading_fault(x, E_BAD_REQUEST, "a tool call has to be an object");
     if (json_enter(&x->json, '{'))
         do {
             unsigned key;
-            err = key_take(x, &keys, &key);
+            err = reading_key(x, &keys, &key);
             const char *from = x->json.at;
             if (!err && key == C_FUNCTION)
-                err = object_take(x, "function", function_names, F_COUNT, function, &more);
+                err = reading_object(x, "function", function_names, F_COUNT, function, &more);
             else if (!err)
                 value[key] = json_take(&x->json);
             if (!err && key == C_FUNCTION)
                 value[key] = str_of(from, (size_t)(x->json.at - from));
             if (!err && key == C_COUNT)
-                err = other_keep(x, &end, keys.name, value[key]);
+                err = reading_keep(x, &end, keys.name, value[key]);
         } while (!err && json_more(&x->json, '{'));
     for (unsigned i = 0; i < C_COUNT; i++)
         value[i] = json_is_null(value[i]) ? STR_NONE : value[i];
@@ -400,7 +293,7 @@ static int call_take(struct chat_reading *x, struct chat_block **list,
 static int calls_take(struct chat_reading *x, struct chat_block **list)
 {
     int err = 0;
-    if (!next_is(x, '[') && !next_is(x, 'n'))
+    if (!reading_next_is(x, '[') && !reading_next_is(x, 'n'))
         return reading_fault(x, E_BAD_REQUEST, "'tool_calls' has to be a list");
     if (!json_enter(&x->json, '['))
         return 0;
@@ -430,7 +323,7 @@ static int thought_take(struct chat_reading *x, struct chat_block **list,
                         struct chat_block **ret_block)
 {
     struct str value[T_COUNT];
-    int err = object_take(x, "thinking_blocks", thought_names, T_COUNT, value, NULL);
+    int err = reading_object(x, "thinking_blocks", thought_names, T_COUNT, value, NULL);
     if (err || x->json.failed)
         return err ? err : E_BAD_JSON;
     bool hidden = string_is(value[T_TYPE], STR("redacted_thinking"));
@@ -497,7 +390,7 @@ enum {
 
 static int content_take(struct chat_reading *x, struct chat_said *said)
 {
-    if (next_is(x, '[')) {
+    if (reading_next_is(x, '[')) {
         said->has_list = true;
         return parts_take(x, &said->parts);
     }
@@ -535,7 +428,7 @@ static int said_member_take(struct chat_reading *x, unsigned key, struct chat_ke
     if (nothing)
         return 0;
     if (key >= S_COUNT || !strings[key] || (key == S_REASONING && !json_is_string(value)))
-        return other_keep(x, others, keys->name, value);
+        return reading_keep(x, others, keys->name, value);
     /* Servers that send both names of the reasoning send the same text in both. */
     if (key == S_REASONING && said->reasoning.n)
         return 0;
@@ -548,12 +441,12 @@ int said_take(struct chat_reading *x, struct chat_said *ret_said)
     struct chat_keys keys = {.names = said_names, .n = S_COUNT};
     struct chat_member **others = &said.others;
     int err = 0;
-    if (!next_is(x, '{'))
+    if (!reading_next_is(x, '{'))
         return reading_fault(x, E_BAD_REQUEST, "a message has to be an object");
     if (json_enter(&x->json, '{'))
         do {
             unsigned key;
-            err = key_take(x, &keys, &key);
+            err = reading_key(x, &keys, &key);
             if (!err)
                 err = said_member_take(x, key, &keys, &said, &others);
         } while (!err && json_more(&x->json, '{'));

@@ -189,7 +189,7 @@ static int messages_take(struct top *t)
 {
     struct chat_reading *x = &t->reading;
     int err = 0;
-    if (!next_is(x, '['))
+    if (!reading_next_is(x, '['))
         return reading_fault(x, E_BAD_REQUEST, "'messages' has to be a list of messages");
     t->has_messages = true;
     if (!json_enter(&x->json, '['))
@@ -244,7 +244,7 @@ static int stop_take(struct chat_reading *x)
 {
     unsigned n = 0;
     int err = 0;
-    if (!next_is(x, '[')) {
+    if (!reading_next_is(x, '[')) {
         struct str value = json_take(&x->json);
         if (json_is_null(value))
             return 0;
@@ -274,11 +274,11 @@ static int stream_options_read(struct top *t, struct str name, struct str value)
     bool more = false;
     if (!reading_inside(&t->reading, value, &in))
         return reading_fault(&t->reading, E_BAD_REQUEST, "'stream_options' has to be an object");
-    int err = object_take(&in, "stream_options", names, 2, member, &more);
+    int err = reading_object(&in, "stream_options", names, 2, member, &more);
     if (!err)
         err = flag_read(&t->reading, STR("stream_options.include_usage"), member[0],
                         &t->reading.request->wants_usage);
-    return err || !more ? err : other_keep(&t->reading, &t->others, name, value);
+    return err || !more ? err : reading_keep(&t->reading, &t->others, name, value);
 }
 
 /* More than one is refused by name; the number is kept with what is not known. */
@@ -290,7 +290,7 @@ static int choices_read(struct top *t, struct str name, struct str value)
     if (n == 1)
         return 0;
     chat_uses(t->reading.request, CHAT_CHOICES);
-    return other_keep(&t->reading, &t->others, name, value);
+    return reading_keep(&t->reading, &t->others, name, value);
 }
 
 static int schema_read(struct top *t, struct str object, bool *ret_more)
@@ -303,7 +303,7 @@ static int schema_read(struct top *t, struct str object, bool *ret_more)
     if (!reading_inside(&t->reading, object, &in))
         return reading_fault(&t->reading, E_BAD_REQUEST,
                              "'response_format.json_schema' has to be an object");
-    int err = object_take(&in, "response_format.json_schema", names, 4, member, ret_more);
+    int err = reading_object(&in, "response_format.json_schema", names, 4, member, ret_more);
     if (err || *ret_more)
         return err;
     if (!json_is_string(member[0]) || (member[1].n && !json_is_string(member[1])) ||
@@ -328,7 +328,7 @@ static int format_read(struct top *t, struct str name, struct str value)
     bool more = false;
     if (!reading_inside(&t->reading, value, &in))
         return reading_fault(&t->reading, E_BAD_REQUEST, "'response_format' has to be an object");
-    int err = object_take(&in, "response_format", names, 2, member, &more);
+    int err = reading_object(&in, "response_format", names, 2, member, &more);
     bool schema = string_is(member[0], STR("json_schema"));
     if (err)
         return err;
@@ -340,7 +340,7 @@ static int format_read(struct top *t, struct str name, struct str value)
         r->format = FORMAT_JSON;
     else
         more = true;
-    return err || !more ? err : other_keep(&t->reading, &t->others, name, value);
+    return err || !more ? err : reading_keep(&t->reading, &t->others, name, value);
 }
 
 /* ---- parameters ---- */
@@ -438,14 +438,14 @@ static int value_read(struct top *t, unsigned key, struct str name, struct str v
         return former_fault(x, key);
     default:
         return key < ARRAY_LEN(key_names) ? param_read(x, key - K_PARAMS, value)
-                                          : other_keep(x, &t->others, name, value);
+                                          : reading_keep(x, &t->others, name, value);
     }
 }
 
 static int member_take(struct top *t, struct chat_keys *keys)
 {
     unsigned key = 0;
-    int err = key_take(&t->reading, keys, &key);
+    int err = reading_key(&t->reading, keys, &key);
     if (err)
         return err;
     if (key == K_MESSAGES)
@@ -466,8 +466,8 @@ static int safety_identifier_settle(struct top *t)
     if (t->safety_identifier.n == 0)
         return 0;
     if (chat_has(r, CHAT_USER))
-        return other_keep(&t->reading, &t->others, STR("\"safety_identifier\""),
-                          t->safety_identifier);
+        return reading_keep(&t->reading, &t->others, STR("\"safety_identifier\""),
+                            t->safety_identifier);
     return param_read(&t->reading, CHAT_USER, t->safety_identifier);
 }
 

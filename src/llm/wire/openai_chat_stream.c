@@ -81,7 +81,7 @@ static int thought_read(struct reading *x, struct str thought, bool told)
 {
     static const struct str names[] = {{"type", 4}, {"thinking", 8}, {"signature", 9}, {"data", 4}};
     struct str value[4];
-    if (!members_find(thought, names, 4, value))
+    if (!openai_chat_members(thought, names, 4, value))
         return E_UPSTREAM_BODY;
     if (string_is(value[0], STR("redacted_thinking")) && json_is_string(value[3])) {
         if (!may_add(x))
@@ -120,8 +120,8 @@ static bool call_find(struct str call, struct call_said *ret_said)
     static const struct str names[] = {{"index", 5}, {"id", 2}, {"function", 8}};
     static const struct str function_names[] = {{"name", 4}, {"arguments", 9}};
     struct str value[3], function[2];
-    bool good = members_find(call, names, 3, value);
-    (void)members_find(value[2], function_names, 2, function);
+    bool good = openai_chat_members(call, names, 3, value);
+    (void)openai_chat_members(value[2], function_names, 2, function);
     *ret_said = (struct call_said){.index = count_of(value[0], -1), .arguments = function[1]};
     if (json_is_string(value[1]) && value[1].n > 2)
         ret_said->id = value[1];
@@ -206,7 +206,7 @@ static int delta_read(struct reading *x, struct str delta)
         return 0;
     if (json_reader_init(&r, delta) && json_enter(&r, '{'))
         do {
-            unsigned i = key_find(plain_key_take(&r), names, D_COUNT);
+            unsigned i = openai_chat_key_find(openai_chat_key_take(&r), names, D_COUNT);
             at[i] = r;
             value[i] = json_take(&r);
         } while (json_more(&r, '{'));
@@ -256,7 +256,7 @@ static int choice_read(struct reading *x, const struct chat_top *top)
 {
     static const struct str names[] = {{"delta", 5}, {"finish_reason", 13}};
     struct str value[2];
-    if (!members_find(top->choice, names, 2, value))
+    if (!openai_chat_members(top->choice, names, 2, value))
         return E_UPSTREAM_BODY;
     begin(x, top);
     int err = delta_read(x, value[0]);
@@ -272,7 +272,7 @@ static void failed(struct reading *x, struct str error)
 {
     static const struct str names[] = {{"type", 4}, {"message", 7}};
     struct str value[2];
-    (void)members_find(error, names, 2, value);
+    (void)openai_chat_members(error, names, 2, value);
     struct chat_event *e = chat_event_add(x->events, EVENT_FAILED);
     struct str text = json_is_string(error) ? error : value[1];
     e->name = json_is_string(value[0]) ? value[0] : STR("\"server_error\"");

@@ -40,14 +40,14 @@ static int tool_take(struct chat_reading *x)
     bool more = false;
     const char *from = x->json.at;
     int err = 0;
-    if (!next_is(x, '{'))
+    if (!reading_next_is(x, '{'))
         return reading_fault(x, E_BAD_REQUEST, "a tool has to be an object");
     if (json_enter(&x->json, '{'))
         do {
             unsigned key;
-            err = key_take(x, &keys, &key);
+            err = reading_key(x, &keys, &key);
             if (!err && key == T_FUNCTION)
-                err = object_take(x, "function", function_names, F_COUNT, function, &more);
+                err = reading_object(x, "function", function_names, F_COUNT, function, &more);
             else if (!err)
                 value[key] = json_take(&x->json);
             more = more || key == T_COUNT;
@@ -71,7 +71,7 @@ static int tool_take(struct chat_reading *x)
 int openai_chat_tools_take(struct chat_reading *x)
 {
     int err = 0;
-    if (!next_is(x, '[') && !next_is(x, 'n'))
+    if (!reading_next_is(x, '[') && !reading_next_is(x, 'n'))
         return reading_fault(x, E_BAD_REQUEST, "'tools' has to be a list of tools");
     if (!json_enter(&x->json, '['))
         return 0;
@@ -108,17 +108,17 @@ int openai_chat_choice_read(struct chat_reading *x, struct str name, struct str 
             return 0;
         }
     if (reading_inside(x, value, &in)) {
-        int err = object_take(&in, "tool_choice", names, 2, member, &more);
+        int err = reading_object(&in, "tool_choice", names, 2, member, &more);
         struct chat_reading function;
         if (!err && string_is(member[0], STR("function")) &&
             reading_inside(&in, member[1], &function))
-            err = object_take(&function, "tool_choice.function", function_names, 1, &tool_name,
-                              &more);
+            err = reading_object(&function, "tool_choice.function", function_names, 1, &tool_name,
+                                 &more);
         if (err)
             return err;
     }
     if (more || !json_is_string(tool_name))
-        return other_keep(x, others, name, value);
+        return reading_keep(x, others, name, value);
     r->tool_choice = CHOOSE_NAMED;
     r->tool_named = tool_name;
     return 0;
