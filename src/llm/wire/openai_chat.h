@@ -47,15 +47,15 @@ MUSTCHECK int reading_key(struct chat_reading *x, struct chat_keys *keys, unsign
 MUSTCHECK int reading_object(struct chat_reading *x, const char *what, const struct str *names,
                              unsigned n, struct str *ret_values, bool *ret_more);
 
-/* The key that comes next, without escapes; valid until the next such key. */
-struct str openai_chat_key_take(struct json_reader *r);
-/* A key's place among the names; n for others. */
-unsigned openai_chat_key_find(struct str key, const struct str *names, unsigned n);
-
 /* The same for an object's own text, of which nothing but the known members is of interest; the
  * last counts where one stands twice. False where it is no object. */
 bool openai_chat_members(struct str object, const struct str *names, unsigned n,
                          struct str *ret_values);
+
+/* The key that comes next, without escapes; valid until the next such key. */
+struct str openai_chat_key_take(struct json_reader *r);
+/* A key's place among the names; n for others. */
+unsigned openai_chat_key_find(struct str key, const struct str *names, unsigned n);
 
 /* A reading of its own for a value that was taken; false where it is no object. */
 bool reading_inside(const struct chat_reading *x, struct str value, struct chat_reading *ret_inner);
