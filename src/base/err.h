@@ -37,6 +37,8 @@
     X(E_BAD_HTTP, "bad_http", 400, false, "this is not valid HTTP/1.1")                            \
     X(E_BAD_JSON, "invalid_json", 400, false, "the body is not valid JSON")                        \
     X(E_BAD_REQUEST, "invalid_request", 400, false, "the request is not valid")                    \
+    X(E_UNSUPPORTED, "unsupported_by_provider", 400, false,                                        \
+      "the provider's protocol has nothing for a part of this request")                            \
     X(E_DUPLICATE_KEY, "duplicate_key", 400, false, "a key that decides something stands twice")   \
     X(E_TOO_LARGE, "body_too_large", 413, false, "the body is larger than allowed")                \
     X(E_HEADERS_TOO_LARGE, "headers_too_large", 431, false, "the headers are larger than allowed") \

@@ -1,0 +1,282 @@
+/* chat.c: putting chats together, and what shows only in the whole of one. */
+#include "llm/chat.h"
+
+#include "base/json.h"
+
+static const char *const feature_texts[CHAT_FEATURE_COUNT] = {
+#define X(name, text) [CHAT_##name] = text,
+    CHAT_PARAMS(X) CHAT_STRUCTURE(X)
+#undef X
+};
+
+const char *chat_feature_text(enum chat_feature f)
+{
+    return feature_texts[f];
+}
+
+void chat_param(struct chat_request *r, enum chat_feature param, struct str json)
+{
+    if (json.n == 0 || json_is_null(json))
+        return;
+    r->params[param] = json;
+    chat_uses(r, param);
+}
+
+struct chat_message *chat_message_new(struct chat_request *r, struct chat_message *after,
+                                      enum chat_role role)
+{
+    struct chat_message *m = ARENA_NEW(r->arena, struct chat_message);
+    if (!m)
+        return NULL;
+    m->role = role;
+    *(after ? &after->next : &r->messages) = m;
+    return m;
+}
+
+struct chat_block *chat_block_new(struct arena *a, struct chat_block **list,
+                                  enum chat_block_kind kind)
+{
+    struct chat_block *b = ARENA_NEW(a, struct chat_block);
+    if (!b)
+        return NULL;
+    b->kind = kind;
+    while (*list)
+        list = &(*list)->next;
+    *list = b;
+    return b;
+}
+
+struct chat_tool *chat_tool_new(struct chat_request *r)
+{
+    struct chat_tool *t = ARENA_NEW(r->arena, struct chat_tool);
+    if (!t)
+        return NULL;
+    struct chat_tool **at = &r->tools;
+    while (*at)
+        at = &(*at)->next;
+    *at = t;
+    return t;
+}
+
+int chat_stop_add(struct chat_request *r, struct str string)
+{
+    struct chat_string *s = ARENA_NEW(r->arena, struct chat_string);
+    if (!s)
+        return E_MEMORY;
+    s->text = string;
+    struct chat_string **at = &r->stop;
+    while (*at)
+        at = &(*at)->next;
+    *at = s;
+    chat_uses(r, CHAT_STOP);
+    return 0;
+}
+
+int chat_member_add(struct chat_request *r, struct chat_member **list, struct str name,
+                    struct str json)
+{
+    struct chat_member *m = ARENA_NEW(r->arena, struct chat_member);
+    if (!m)
+        return E_MEMORY;
+    *m = (struct chat_member){.name = name, .value = json};
+    while (*list)
+        list = &(*list)->next;
+    *list = m;
+    chat_uses(r, CHAT_OTHER_MEMBER);
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+static void media_note(struct chat_request *r, const struct chat_block *b)
+{
+    static const enum chat_feature of[][2] = {
+        [MEDIA_BASE64] = {CHAT_IMAGE, CHAT_DOCUMENT},
+        [MEDIA_URL] = {CHAT_IMAGE_URL, CHAT_DOCUMENT_URL},
+        [MEDIA_FILE_ID] = {CHAT_FILE_ID, CHAT_FILE_ID},
+        [MEDIA_TEXT] = {CHAT_DOCUMENT_TEXT, CHAT_DOCUMENT_TEXT},
+    };
+    if (b->media.form != MEDIA_NONE)
+        chat_uses(r, of[b->media.form][b->kind == BLOCK_DOCUMENT]);
+    if (b->media.detail.n)
+        chat_uses(r, CHAT_IMAGE_DETAIL);
+}
+
+static void result_note(struct chat_request *r, const struct chat_block *b);
+
+static void block_note(struct chat_request *r, const struct chat_block *b)
+{
+    if (b->cache_control.n)
+        chat_uses(r, CHAT_CACHE_CONTROL);
+    if (b->citations.n)
+        chat_uses(r, CHAT_CITATIONS);
+    switch (b->kind) {
+    case BLOCK_TEXT:
+        break;
+    case BLOCK_IMAGE:
+    case BLOCK_DOCUMENT:
+        media_note(r, b);
+        break;
+    case BLOCK_AUDIO:
+        chat_uses(r, CHAT_AUDIO);
+        break;
+    case BLOCK_CALL:
+        chat_uses(r, CHAT_CALLS);
+        break;
+    case BLOCK_RESULT:
+        result_note(r, b);
+        break;
+    case BLOCK_THINKING:
+        chat_uses(r, CHAT_THINKING);
+        break;
+    case BLOCK_HIDDEN:
+        chat_uses(r, CHAT_THINKING_HIDDEN);
+        break;
+    case BLOCK_REFUSAL:
+        chat_uses(r, CHAT_REFUSAL);
+        break;
+    case BLOCK_OTHER:
+        chat_uses(r, CHAT_OTHER_BLOCK);
+        break;
+    }
+}
+
+static void result_note(struct chat_request *r, const struct chat_block *b)
+{
+    chat_uses(r, CHAT_CALLS);
+    if (b->is_error)
+        chat_uses(r, CHAT_RESULT_ERROR);
+    for (const struct chat_block *in = b->result; in; in = in->next) {
+        if (in->kind != BLOCK_TEXT)
+            chat_uses(r, CHAT_RESULT_MEDIA);
+        block_note(r, in);
+    }
+}
+
+static void tools_note(struct chat_request *r)
+{
+    for (const struct chat_tool *t = r->tools; t; t = t->next) {
+        chat_uses(r, t->whole.n ? CHAT_TOOL_OF_PROVIDER : CHAT_TOOLS);
+        if (t->strict.n)
+            chat_uses(r, CHAT_TOOL_STRICT);
+        if (t->cache_control.n)
+            chat_uses(r, CHAT_CACHE_CONTROL);
+    }
+    if (r->tool_choice != CHOOSE_UNSAID)
+        chat_uses(r, CHAT_TOOL_CHOICE);
+    if (r->tools_serial)
+        chat_uses(r, CHAT_TOOLS_SERIAL);
+}
+
+static void form_note(struct chat_request *r)
+{
+    if (r->max_tokens > 0)
+        chat_uses(r, CHAT_MAX_TOKENS);
+    if (r->format == FORMAT_JSON)
+        chat_uses(r, CHAT_JSON_OBJECT);
+    if (r->format == FORMAT_SCHEMA)
+        chat_uses(r, CHAT_JSON_SCHEMA);
+    if (r->thinking == THINK_BUDGET)
+        chat_uses(r, CHAT_THINKING_BUDGET);
+    if (r->thinking == THINK_ADAPTIVE)
+        chat_uses(r, CHAT_THINKING_ADAPTIVE);
+    if (r->thinking == THINK_OFF)
+        chat_uses(r, CHAT_THINKING_OFF);
+    struct str t = r->params[CHAT_TEMPERATURE];
+    bool at_most_1 = t.n > 0 && (t.p[0] == '0' || t.p[0] == '-' || str_eq(t, STR("1")) ||
+                                 str_starts(t, STR("1.0")));
+    if (t.n && !at_most_1)
+        chat_uses(r, CHAT_TEMPERATURE_HIGH);
+}
+
+static bool calls_of(const struct chat_message *m)
+{
+    for (const struct chat_block *b = m->blocks; b; b = b->next)
+        if (b->kind == BLOCK_CALL)
+            return true;
+    return false;
+}
+
+static bool has_call(const struct chat_message *m, struct str id)
+{
+    for (const struct chat_block *b = m->blocks; b; b = b->next)
+        if (b->kind == BLOCK_CALL && str_eq(b->id, id))
+            return true;
+    return false;
+}
+
+static int twice_check(const struct chat_message *m, unsigned at, struct fault *f)
+{
+    for (const struct chat_block *b = m->blocks; b; b = b->next)
+        for (const struct chat_block *c = b->next; b->kind == BLOCK_CALL && c; c = c->next)
+            if (c->kind == BLOCK_CALL && str_eq(b->id, c->id))
+                return fault_set(f, E_BAD_REQUEST,
+                                 "messages.%u: two tool calls have the same id, %.*s", at,
+                                 STR_ARGS(str_head(b->id, 80)));
+    return 0;
+}
+
+/* `calls` is the nearest message before with tool calls; NULL when a person spoke since. */
+static int results_check(const struct chat_message *m, const struct chat_message *calls,
+                         unsigned at, struct fault *f)
+{
+    for (const struct chat_block *b = m->blocks; b; b = b->next)
+        if (b->kind == BLOCK_RESULT && !(calls && has_call(calls, b->id)))
+            return fault_set(f, E_BAD_REQUEST,
+                             "messages.%u: a tool result for the call %.*s, which the assistant's "
+                             "message before it does not make",
+                             at, STR_ARGS(str_head(b->id, 80)));
+    return 0;
+}
+
+static void role_note(struct chat_request *r, const struct chat_message *m, bool others_before)
+{
+    if (m->name.n)
+        chat_uses(r, CHAT_MESSAGE_NAME);
+    if (m->role == ROLE_DEVELOPER)
+        chat_uses(r, CHAT_DEVELOPER);
+    if (m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER)
+        chat_uses(r, others_before ? CHAT_SYSTEM_LATER : CHAT_SYSTEM);
+    if (m->role == ROLE_ASSISTANT && !m->next)
+        chat_uses(r, CHAT_PREFILL);
+}
+
+static bool only_results(const struct chat_message *m)
+{
+    for (const struct chat_block *b = m->blocks; b; b = b->next)
+        if (b->kind != BLOCK_RESULT)
+            return false;
+    return m->blocks != NULL;
+}
+
+int chat_settle(struct chat_request *r, struct fault *f)
+{
+    const struct chat_message *calls = NULL;
+    bool others = false;
+    unsigned at = 0;
+    int err = 0;
+    for (const struct chat_message *m = r->messages; m && !err; m = m->next, at++) {
+        role_note(r, m, others);
+        others = others || m->role == ROLE_USER || m->role == ROLE_ASSISTANT;
+        for (const struct chat_block *b = m->blocks; b; b = b->next)
+            block_note(r, b);
+        err = twice_check(m, at, f);
+        if (!err)
+            err = results_check(m, calls, at, f);
+        if (m->role == ROLE_ASSISTANT)
+            calls = calls_of(m) ? m : NULL;
+        else if (!only_results(m))
+            calls = NULL;
+    }
+    tools_note(r);
+    form_note(r);
+    return err;
+}
+
+struct chat_event *chat_event_add(struct chat_events *events, enum chat_event_kind kind)
+{
+    unsigned at = events->n < CHAT_EVENTS_MAX ? events->n++ : CHAT_EVENTS_MAX - 1;
+    struct chat_event *e = &events->at[at];
+    *e = (struct chat_event){.kind = kind};
+    return e;
+}

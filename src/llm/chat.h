@@ -1,0 +1,306 @@
+/*
+ * chat.h: a conversation as no protocol in particular writes it.
+ *
+ * Where client and provider speak different protocols, a request is read into this and written out
+ * of it, and so is the answer, whole or event by event. Where both speak the same one, nothing of
+ * this is used: the client's bytes go on as they came.
+ *
+ * Texts stay JSON. A `struct str` marked "string" is a JSON string's own bytes, with its quotes and
+ * escapes, "json" any JSON value's, so that moving one from one protocol to another is copying
+ * bytes, exact by construction; only what has to be understood is unescaped ("plain"). STR_NONE
+ * (p == NULL) is "not given". Everything points into the body that was read, or lies in the
+ * request's arena. Nothing here yields.
+ *
+ * What a request makes use of is noted as features (CHAT_FEATURES). A protocol's row in wire.h says
+ * of each whether it carries it, so what has no counterpart is refused or named before a byte is
+ * written, and the documentation's table is the one that decides.
+ */
+#ifndef LLM_CHAT_H
+#define LLM_CHAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/str.h"
+#include "llm/tokens.h"
+
+/* ---- features ---- */
+
+/*
+ * Parameters that are one JSON value, carried as it stands: X(NAME, "name in words"). The number in
+ * `enum chat_feature` is also the place in chat_request.params.
+ */
+#define CHAT_PARAMS(X)                                                                             \
+    X(TEMPERATURE, "temperature")                                                                  \
+    X(TOP_P, "top_p")                                                                              \
+    X(TOP_K, "top_k")                                                                              \
+    X(MIN_P, "min_p")                                                                              \
+    X(SEED, "seed")                                                                                \
+    X(FREQUENCY_PENALTY, "frequency_penalty")                                                      \
+    X(PRESENCE_PENALTY, "presence_penalty")                                                        \
+    X(LOGIT_BIAS, "logit_bias")                                                                    \
+    X(LOGPROBS, "log-probabilities of the tokens")                                                 \
+    X(TOP_LOGPROBS, "log-probabilities of other tokens")                                           \
+    X(EFFORT, "reasoning effort")                                                                  \
+    X(VERBOSITY, "verbosity")                                                                      \
+    X(METADATA, "metadata")                                                                        \
+    X(USER, "the end user's name")                                                                 \
+    X(STORE, "keeping the answer at the provider")                                                 \
+    X(SERVICE_TIER, "service tier")                                                                \
+    X(CACHE_KEY, "prompt cache key")                                                               \
+    X(CACHE_RETENTION, "prompt cache retention")
+
+/* All else that a request may make use of. */
+#define CHAT_STRUCTURE(X)                                                                          \
+    X(CHOICES, "more than one choice")                                                             \
+    X(MAX_TOKENS, "a limit of tokens")                                                             \
+    X(STOP, "stop sequences")                                                                      \
+    X(TEMPERATURE_HIGH, "a temperature over 1")                                                    \
+    X(JSON_OBJECT, "JSON without a schema as the answer's form")                                   \
+    X(JSON_SCHEMA, "a JSON schema as the answer's form")                                           \
+    X(THINKING_BUDGET, "a budget of thinking tokens")                                              \
+    X(THINKING_ADAPTIVE, "thinking as the model sees fit")                                         \
+    X(THINKING_OFF, "thinking switched off")                                                       \
+    X(TOOLS, "tools")                                                                              \
+    X(TOOL_STRICT, "strict tool schemas")                                                          \
+    X(TOOL_CHOICE, "the choice of a tool")                                                         \
+    X(TOOLS_SERIAL, "parallel tool calls switched off")                                            \
+    X(TOOL_OF_PROVIDER, "a tool that the provider runs or defines")                                \
+    X(SYSTEM, "system messages in front")                                                          \
+    X(SYSTEM_LATER, "system messages behind others")                                               \
+    X(DEVELOPER, "role developer")                                                                 \
+    X(MESSAGE_NAME, "a message's name")                                                            \
+    X(PREFILL, "an assistant message at the end")                                                  \
+    X(CALLS, "tool calls and their results")                                                       \
+    X(RESULT_ERROR, "a tool result marked as an error")                                            \
+    X(RESULT_MEDIA, "images or documents in a tool result")                                        \
+    X(IMAGE, "images as data")                                                                     \
+    X(IMAGE_URL, "images by URL")                                                                  \
+    X(IMAGE_DETAIL, "an image's detail")                                                           \
+    X(DOCUMENT, "documents as data")                                                               \
+    X(DOCUMENT_TEXT, "documents as plain text")                                                    \
+    X(DOCUMENT_URL, "documents by URL")                                                            \
+    X(FILE_ID, "files of the provider by id")                                                      \
+    X(AUDIO, "sound")                                                                              \
+    X(THINKING, "earlier thinking, with its signature")                                            \
+    X(THINKING_HIDDEN, "earlier thinking that is encrypted")                                       \
+    X(REFUSAL, "earlier refusals")                                                                 \
+    X(CACHE_CONTROL, "cache_control")                                                              \
+    X(CITATIONS, "citations")                                                                      \
+    X(OTHER_BLOCK, "content of a type that sluice does not know")                                  \
+    X(OTHER_MEMBER, "members that sluice does not know")
+
+enum chat_feature {
+#define X(name, text) CHAT_##name,
+    CHAT_PARAMS(X) CHAT_PARAM_COUNT,
+    CHAT_BEFORE_STRUCTURE = CHAT_PARAM_COUNT - 1,
+    CHAT_STRUCTURE(X)
+#undef X
+        CHAT_FEATURE_COUNT
+};
+_Static_assert(CHAT_FEATURE_COUNT <= 64, "chat_request.features is a word of 64 bits");
+
+const char *chat_feature_text(enum chat_feature f);
+
+/* ---- what is asked ---- */
+
+/* A member that sluice does not know, of the protocol that the request came in. */
+struct chat_member {
+    struct chat_member *next;
+    struct str name;  /* string */
+    struct str value; /* json */
+};
+
+enum chat_block_kind {
+    BLOCK_TEXT,
+    BLOCK_IMAGE,
+    BLOCK_DOCUMENT,
+    BLOCK_AUDIO,
+    BLOCK_CALL,     /* of a tool */
+    BLOCK_RESULT,   /* of a tool call */
+    BLOCK_THINKING, /* visible, or (media.form none, text none) only its signature */
+    BLOCK_HIDDEN,   /* thinking, encrypted: `text` is the data */
+    BLOCK_REFUSAL,
+    BLOCK_OTHER, /* `input` is the block as it stood */
+};
+
+enum chat_media_form { MEDIA_NONE, MEDIA_BASE64, MEDIA_URL, MEDIA_FILE_ID, MEDIA_TEXT };
+
+struct chat_media {
+    enum chat_media_form form;
+    struct str type;   /* plain: "image/png"; STR_NONE where it is not said */
+    struct str data;   /* string: base64 digits, URL, id or text */
+    struct str name;   /* string: of a document */
+    struct str detail; /* string: of an image */
+};
+
+struct chat_block {
+    struct chat_block *next;
+    enum chat_block_kind kind;
+    struct str text;      /* string: text, thinking, refusal, hidden data */
+    struct str signature; /* string: thinking */
+    struct chat_media media;
+    struct str id;             /* string: of a call, and of the call that a result is for */
+    struct str name;           /* string: the tool's, of a call */
+    struct str input;          /* json, an object: of a call */
+    struct chat_block *result; /* content of a result */
+    bool result_is_string;     /* the content was one string, not a list */
+    bool is_error;             /* of a result */
+    struct str cache_control;  /* json */
+    struct str citations;      /* json */
+    struct chat_member *others;
+};
+
+enum chat_role { ROLE_SYSTEM, ROLE_DEVELOPER, ROLE_USER, ROLE_ASSISTANT };
+
+struct chat_message {
+    struct chat_message *next;
+    enum chat_role role;
+    struct str name; /* string */
+    bool is_string;  /* the content was one string, not a list: one text block, or none for "" */
+    struct chat_block *blocks;
+    struct chat_member *others;
+};
+
+struct chat_tool {
+    struct chat_tool *next;
+    struct str name, description; /* string */
+    struct str schema;            /* json, an object */
+    struct str strict;            /* json, true or false */
+    struct str cache_control;     /* json */
+    struct str whole;             /* json: a tool of the provider's, as it stood; else STR_NONE */
+    struct chat_member *others;
+};
+
+enum chat_tool_choice { CHOOSE_UNSAID, CHOOSE_AUTO, CHOOSE_NONE, CHOOSE_ANY, CHOOSE_NAMED };
+enum chat_format { FORMAT_UNSAID, FORMAT_TEXT, FORMAT_JSON, FORMAT_SCHEMA };
+enum chat_thinking { THINK_UNSAID, THINK_OFF, THINK_BUDGET, THINK_ADAPTIVE };
+
+/* A string in a list of them. */
+struct chat_string {
+    struct chat_string *next;
+    struct str text; /* string */
+};
+
+struct chat_request {
+    struct arena *arena;
+    uint64_t features; /* 1 << enum chat_feature, of what it makes use of */
+    struct str model;  /* plain: as the provider knows it */
+    struct chat_message *messages;
+    struct chat_tool *tools;
+    enum chat_tool_choice tool_choice;
+    struct str tool_named;     /* string */
+    bool tools_serial;         /* one call at a time */
+    struct str tools_parallel; /* json: true or false as it was said; STR_NONE where it was not */
+    int64_t max_tokens;        /* 0: not given */
+    bool max_tokens_new;       /* OpenAI's max_completion_tokens, not max_tokens */
+    struct chat_string *stop;
+    bool stream, wants_usage;
+    enum chat_format format;
+    struct str schema, schema_name, schema_description,
+        schema_strict; /* json, string, string, json */
+    enum chat_thinking thinking;
+    int64_t thinking_budget;
+    struct str params[CHAT_PARAM_COUNT]; /* json */
+    struct chat_member *others;
+};
+
+static inline void chat_uses(struct chat_request *r, enum chat_feature f)
+{
+    r->features |= (uint64_t)1 << f;
+}
+static inline bool chat_has(const struct chat_request *r, enum chat_feature f)
+{
+    return (r->features >> f & 1) != 0;
+}
+
+/* Keeps a parameter, and notes it; null is "not given". */
+void chat_param(struct chat_request *r, enum chat_feature param, struct str json);
+
+/*
+ * Lists keep their order. Each makes a cleared element at the end of *list, in the arena; NULL when
+ * that is full. (The lists are short but for messages, for which `after` is the last one, or NULL.)
+ */
+struct chat_message *chat_message_new(struct chat_request *r, struct chat_message *after,
+                                      enum chat_role role);
+struct chat_block *chat_block_new(struct arena *a, struct chat_block **list,
+                                  enum chat_block_kind kind);
+struct chat_tool *chat_tool_new(struct chat_request *r);
+MUSTCHECK int chat_stop_add(struct chat_request *r, struct str string);
+/* Also notes CHAT_OTHER_MEMBER. */
+MUSTCHECK int chat_member_add(struct chat_request *r, struct chat_member **list, struct str name,
+                              struct str json);
+
+/*
+ * Notes what can be seen only in the whole: system messages by their place, an assistant's message
+ * at the end, media, calls, temperature. Readers call it last. It also checks what every provider
+ * refuses: E_BAD_REQUEST with the place, for a tool result without its call before it, and for two
+ * calls of one message with the same id.
+ */
+MUSTCHECK int chat_settle(struct chat_request *r, struct fault *f);
+
+/* ---- what is answered ---- */
+
+enum chat_stop {
+    STOP_UNSAID,
+    STOP_END,
+    STOP_LENGTH,
+    STOP_SEQUENCE,
+    STOP_CALL,
+    STOP_REFUSED, /* by the model or by a filter */
+    STOP_PAUSE,   /* of a long turn of the provider's own tools */
+    STOP_CONTEXT, /* the context window is full */
+};
+
+struct chat_answer {
+    struct str id, model;      /* string */
+    int64_t created_s;         /* 0: not said */
+    struct chat_block *blocks; /* text, calls, thinking, refusals */
+    enum chat_stop stop;
+    struct str stop_sequence; /* string */
+    bool has_usage;
+    struct tokens usage;
+};
+
+/*
+ * A stream is a series of these. Blocks do not overlap: BEGIN, for each block BLOCK_BEGIN, DELTAs,
+ * BLOCK_END, then STOPPED and END; USAGE anywhere, each complete and in place of the one before;
+ * FAILED ends it.
+ */
+enum chat_event_kind {
+    EVENT_BEGIN,       /* id, model, created_s */
+    EVENT_BLOCK_BEGIN, /* block, id and name of a call, text of a hidden block */
+    EVENT_DELTA,       /* text: of the block's kind, a call's input as a string of JSON */
+    EVENT_SIGNATURE,   /* text: of the thinking */
+    EVENT_BLOCK_END,
+    EVENT_USAGE,   /* usage */
+    EVENT_STOPPED, /* stop, stop_sequence */
+    EVENT_END,
+    EVENT_FAILED, /* name: the error's type, text: its words; both strings */
+};
+
+struct chat_event {
+    enum chat_event_kind kind;
+    enum chat_block_kind block;
+    struct str id, name, model, text; /* string; valid until the next read */
+    int64_t created_s;
+    enum chat_stop stop;
+    struct str stop_sequence; /* string */
+    struct tokens usage;
+};
+
+/* What one event of a provider's stream comes to. */
+#define CHAT_EVENTS_MAX 64 /* a chunk of OpenAI's may have many whole calls */
+struct chat_events {
+    unsigned n;
+    struct chat_event at[CHAT_EVENTS_MAX];
+};
+/* A cleared event at the end. There is always room where a reader makes no more than the ten or so
+ * that one event of the wire can mean; past it is E_INTERNAL, kept in the last one (EVENT_FAILED).
+ */
+struct chat_event *chat_event_add(struct chat_events *events, enum chat_event_kind kind);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * wire.h: the protocols that chats are written in, each in both directions.
+ *
+ * A wire is a row of pure functions between bytes and the chat model (chat.h), and a table of what
+ * it can carry. A crossing from one wire to another is reading with the one and writing with the
+ * other, so there are no pairs, and a new wire is one file, a row in wires.c, its fixtures and its
+ * fuzz target. Which wire a client speaks is its route's, which one a provider, its kind's.
+ *
+ * Functions return 0 or an error, write nothing of a value that is not known, and never fail on a
+ * member that they do not know. Reading a request: E_BAD_JSON, E_BAD_REQUEST, E_DUPLICATE_KEY for a
+ * fault of the client's, with the place ("messages.3.content.0: ..."). Reading an answer:
+ * E_UPSTREAM_BODY.
+ */
+#ifndef LLM_WIRE_H
+#define LLM_WIRE_H
+
+#include "base/buf.h"
+#include "llm/chat.h"
+
+/* How a wire stands to a feature. What a row leaves out is refused: nothing is lost by omission. */
+enum wire_how {
+    WIRE_REFUSES, /* 400, with the feature's name */
+    WIRE_CARRIES, /* there is a counterpart, and nothing is lost */
+    WIRE_CHANGES, /* carried in another form: the note says how */
+    WIRE_LEAVES,  /* left out, and named in x-sluice-left-out: it does not shape the answer */
+};
+
+struct wire_carriage {
+    enum wire_how how;
+    const char *note; /* for the documentation and for faults; may be NULL */
+};
+
+/* A stream's reader or writer between its calls. Zero it to begin. */
+struct wire_state {
+    struct arena *arena;
+    void *own;        /* the wire's, made at its first call */
+    struct str model; /* plain, for writers: the name to show where events bring none */
+    bool wants_usage; /* for writers: the client asked for usage in its stream */
+};
+
+struct wire {
+    const char *name;                    /* "openai.chat" */
+    const struct wire_carriage *carries; /* [CHAT_FEATURE_COUNT] */
+    /* NULL where no client speaks it. */
+    int (*request_read)(struct str body, struct arena *arena, struct chat_request *ret_request,
+                        struct fault *f);
+    int (*request_write)(const struct chat_request *request, struct buf *out, struct fault *f);
+    int (*answer_read)(struct str body, struct arena *arena, struct chat_answer *ret_answer);
+    int (*answer_write)(const struct chat_answer *answer, struct buf *out);
+    /* One server-sent event, or one frame of another kind, with its name. */
+    int (*event_read)(struct wire_state *state, struct str name, struct str data,
+                      struct chat_events *ret_events);
+    /* Appends what the client gets for it, framed: nothing, one event or several. */
+    int (*event_write)(struct wire_state *state, const struct chat_event *event, struct buf *out);
+    /* An error's body, and the event that tells of one in a stream, framed. `text` is plain. */
+    int (*error_write)(struct buf *out, int status, const char *code, struct str text);
+    int (*error_event_write)(struct buf *out, int status, const char *code, struct str text);
+};
+
+extern const struct wire wire_openai_chat, wire_anthropic, wire_responses, wire_gemini,
+    wire_converse;
+extern const struct wire *const wires[]; /* ends with NULL */
+
+/*
+ * May `request` be written on `to`? E_UNSUPPORTED names the first feature that it refuses, and what
+ * to do. *ret_left_out is what would be left out, by name with commas, in the request's arena.
+ */
+MUSTCHECK int wire_check(const struct wire *to, const struct chat_request *request,
+                         struct str *ret_left_out, struct fault *f);
+
+#endif

@@ -1,0 +1,538 @@
+/*
+ * openai_chat_stream.c: streams, in both directions.
+ *
+ * A chunk says what is added to a message and never that a part of it is whole: a block ends where
+ * another begins, and at the finish_reason. Tool calls are told apart by their index, and come one
+ * after the other; one that goes on after the next began is E_UPSTREAM_BODY, as the events of the
+ * model do not overlap and a call's input cannot be kept back without a limit.
+ */
+#include "llm/wire/openai_chat.h"
+
+/* ---- reading ---- */
+
+struct reader {
+    bool begun, stopped, ended;
+    bool open; /* a block, of this kind: */
+    enum chat_block_kind block;
+    int64_t call, call_max; /* index of the call that goes on, and the highest so far; -1: none */
+    struct str call_id;     /* string: of the last call */
+    bool call_waits;        /* its name has yet to come */
+    bool any_call, any_refusal;
+};
+
+/* One event of the wire, in the reading. */
+struct reading {
+    struct reader *reader;
+    struct arena *arena;
+    struct chat_events *events;
+};
+
+/* One addition makes up to four events, and three more have to have room behind the last. */
+#define ROOM 7
+
+/* Behind the finish_reason there is nothing more to be said. */
+static bool may_add(const struct reading *x)
+{
+    return !x->reader->stopped && x->events->n + ROOM <= CHAT_EVENTS_MAX;
+}
+
+static void block_end(struct reading *x)
+{
+    struct reader *r = x->reader;
+    if (r->open)
+        chat_event_add(x->events, EVENT_BLOCK_END)->block = r->block;
+    r->open = r->call_waits = false;
+    r->call = -1;
+}
+
+static struct chat_event *block_begin(struct reading *x, enum chat_block_kind kind)
+{
+    struct chat_event *e = chat_event_add(x->events, EVENT_BLOCK_BEGIN);
+    e->block = kind;
+    x->reader->open = true;
+    x->reader->block = kind;
+    return e;
+}
+
+static void delta_add(struct reading *x, struct str text)
+{
+    struct chat_event *e = chat_event_add(x->events, EVENT_DELTA);
+    e->block = x->reader->block;
+    e->text = text;
+}
+
+static int text_read(struct reading *x, enum chat_block_kind kind, struct str text)
+{
+    if (text.n == 0 || json_is_null(text) || (json_is_string(text) && text.n == 2))
+        return 0;
+    if (!json_is_string(text) || !may_add(x))
+        return E_UPSTREAM_BODY;
+    if (!x->reader->open || x->reader->block != kind) {
+        block_end(x);
+        (void)block_begin(x, kind);
+    }
+    x->reader->any_refusal = x->reader->any_refusal || kind == BLOCK_REFUSAL;
+    delta_add(x, text);
+    return 0;
+}
+
+/* A signature ends its block; `told` says that the text came in another member. */
+static int thought_read(struct reading *x, struct str thought, bool told)
+{
+    static const struct str names[] = {{"type", 4}, {"thinking", 8}, {"signature", 9}, {"data", 4}};
+    struct str value[4];
+    if (!openai_chat_members(thought, names, 4, value))
+        return E_UPSTREAM_BODY;
+    if (string_is(value[0], STR("redacted_thinking")) && json_is_string(value[3])) {
+        if (!may_add(x))
+            return E_UPSTREAM_BODY;
+        block_end(x);
+        block_begin(x, BLOCK_HIDDEN)->text = value[3];
+        block_end(x);
+        return 0;
+    }
+    int err = told ? 0 : text_read(x, BLOCK_THINKING, value[1]);
+    if (err || !json_is_string(value[2]) || value[2].n == 2)
+        return err;
+    if (!may_add(x))
+        return E_UPSTREAM_BODY;
+    if (!x->reader->open || x->reader->block != BLOCK_THINKING) {
+        block_end(x);
+        (void)block_begin(x, BLOCK_THINKING);
+    }
+    struct chat_event *e = chat_event_add(x->events, EVENT_SIGNATURE);
+    e->block = BLOCK_THINKING;
+    e->text = value[2];
+    block_end(x);
+    return 0;
+}
+
+/* ---- reading: calls ---- */
+
+/* What a delta of a call says: id and name are STR_NONE where they are empty. */
+struct call_said {
+    int64_t index; /* -1: not said */
+    struct str id, name, arguments;
+};
+
+static bool call_find(struct str call, struct call_said *ret_said)
+{
+    static const struct str names[] = {{"index", 5}, {"id", 2}, {"function", 8}};
+    static const struct str function_names[] = {{"name", 4}, {"arguments", 9}};
+    struct str value[3], function[2];
+    bool good = openai_chat_members(call, names, 3, value);
+    (void)openai_chat_members(value[2], function_names, 2, function);
+    *ret_said = (struct call_said){.index = count_of(value[0], -1), .arguments = function[1]};
+    if (json_is_string(value[1]) && value[1].n > 2)
+        ret_said->id = value[1];
+    if (json_is_string(function[0]) && function[0].n > 2)
+        ret_said->name = function[0];
+    return good && (function[1].n == 0 || json_is_string(function[1]));
+}
+
+/* Some servers number no call, or each of them 0, but give each an id and a name. */
+static bool is_new_call(const struct reader *r, const struct call_said *said)
+{
+    if (said->index > r->call_max || (said->index < 0 && r->call < 0 && said->name.n))
+        return true;
+    return said->id.n && said->name.n && !str_eq(said->id, r->call_id);
+}
+
+static int call_start(struct reading *x, const struct call_said *said)
+{
+    struct reader *r = x->reader;
+    block_end(x);
+    r->any_call = r->call_waits = true;
+    r->call = said->index >= 0 ? said->index : r->call_max + 1;
+    r->call_max = r->call > r->call_max ? r->call : r->call_max;
+    r->call_id = said->id.n ? arena_str(x->arena, said->id)
+                            : arena_printf(x->arena, "\"call_%lld\"", (long long)r->call);
+    return r->call_id.p ? 0 : E_MEMORY;
+}
+
+static int call_read(struct reading *x, struct str call)
+{
+    struct reader *r = x->reader;
+    struct call_said said;
+    if (!call_find(call, &said) || !may_add(x))
+        return E_UPSTREAM_BODY;
+    bool speaks = said.arguments.n > 2;
+    if (is_new_call(r, &said)) {
+        /* One that was never named would be lost. */
+        int err = r->call_waits ? E_UPSTREAM_BODY : call_start(x, &said);
+        if (err)
+            return err;
+    } else if (r->call < 0 || (said.index >= 0 && said.index != r->call)) {
+        return speaks ? E_UPSTREAM_BODY : 0; /* of one that has ended */
+    }
+    if (r->call_waits && said.name.n) {
+        struct chat_event *e = block_begin(x, BLOCK_CALL);
+        e->id = r->call_id;
+        e->name = said.name;
+        r->call_waits = false;
+    }
+    if (speaks && r->call_waits)
+        return E_UPSTREAM_BODY;
+    if (speaks)
+        delta_add(x, said.arguments);
+    return 0;
+}
+
+/* ---- reading: chunks ---- */
+
+enum { D_REASONING, D_REASONING_CONTENT, D_CONTENT, D_REFUSAL, D_THOUGHTS, D_CALLS, D_COUNT };
+
+/* Goes through the list that `r` is in front of. */
+static int list_read(struct reading *x, struct json_reader r, bool calls, bool told)
+{
+    int err = 0;
+    if (json_enter(&r, '['))
+        do {
+            struct str element = json_take(&r);
+            err = calls ? call_read(x, element) : thought_read(x, element, told);
+        } while (!err && json_more(&r, '['));
+    return err;
+}
+
+/* Servers that send the reasoning under two names send it twice. */
+static int delta_read(struct reading *x, struct str delta)
+{
+    static const struct str names[] = {{"reasoning", 9},        {"reasoning_content", 17},
+                                       {"content", 7},          {"refusal", 7},
+                                       {"thinking_blocks", 15}, {"tool_calls", 10}};
+    struct str value[D_COUNT + 1] = {STR_NONE};
+    struct json_reader r, at[D_COUNT + 1];
+    if (delta.n == 0)
+        return 0;
+    if (json_reader_init(&r, delta) && json_enter(&r, '{'))
+        do {
+            unsigned i = openai_chat_key_find(openai_chat_key_take(&r), names, D_COUNT);
+            at[i] = r;
+            value[i] = json_take(&r);
+        } while (json_more(&r, '{'));
+    if (!json_reader_good(&r))
+        return E_UPSTREAM_BODY;
+    struct str reasoning = value[D_REASONING_CONTENT];
+    if (!json_is_string(reasoning) && json_is_string(value[D_REASONING]))
+        reasoning = value[D_REASONING];
+    int err = text_read(x, BLOCK_THINKING, reasoning);
+    if (!err && value[D_THOUGHTS].n)
+        err = list_read(x, at[D_THOUGHTS], false, reasoning.n > 2);
+    if (!err)
+        err = text_read(x, BLOCK_TEXT, value[D_CONTENT]);
+    if (!err)
+        err = text_read(x, BLOCK_REFUSAL, value[D_REFUSAL]);
+    if (!err && value[D_CALLS].n)
+        err = list_read(x, at[D_CALLS], true, false);
+    return err;
+}
+
+static void begin(struct reading *x, const struct chat_top *top)
+{
+    if (x->reader->begun)
+        return;
+    struct chat_event *e = chat_event_add(x->events, EVENT_BEGIN);
+    x->reader->begun = true;
+    e->id = top->id;
+    e->model = top->model;
+    e->created_s = top->created_s;
+}
+
+static void stopped(struct reading *x, enum chat_stop stop)
+{
+    struct reader *r = x->reader;
+    if (r->stopped)
+        return;
+    block_end(x);
+    if (r->any_call && (stop == STOP_END || stop == STOP_UNSAID))
+        stop = STOP_CALL;
+    else if (r->any_refusal && stop == STOP_END)
+        stop = STOP_REFUSED;
+    chat_event_add(x->events, EVENT_STOPPED)->stop = stop;
+    r->stopped = true;
+}
+
+static int choice_read(struct reading *x, const struct chat_top *top)
+{
+    static const struct str names[] = {{"delta", 5}, {"finish_reason", 13}};
+    struct str value[2];
+    if (!openai_chat_members(top->choice, names, 2, value))
+        return E_UPSTREAM_BODY;
+    begin(x, top);
+    int err = delta_read(x, value[0]);
+    if (err || !json_is_string(value[1]))
+        return err;
+    if (x->reader->call_waits)
+        return E_UPSTREAM_BODY;
+    stopped(x, openai_chat_stop(value[1]));
+    return 0;
+}
+
+static void failed(struct reading *x, struct str error)
+{
+    static const struct str names[] = {{"type", 4}, {"message", 7}};
+    struct str value[2];
+    (void)openai_chat_members(error, names, 2, value);
+    struct chat_event *e = chat_event_add(x->events, EVENT_FAILED);
+    struct str text = json_is_string(error) ? error : value[1];
+    e->name = json_is_string(value[0]) ? value[0] : STR("\"server_error\"");
+    e->text = json_is_string(text) ? text : STR("\"the provider ended its answer with an error\"");
+    x->reader->ended = true;
+}
+
+static int chunk_read(struct reading *x, struct str name, struct str data)
+{
+    struct chat_top top;
+    int err = openai_chat_top_read(data, &top);
+    if (str_eq(name, STR("error")) || (!err && top.error.n)) {
+        failed(x, !err && top.error.n ? top.error : data);
+        return 0;
+    }
+    /* Servers, and what stands before them, add events of their own to keep the way open. */
+    bool ours = name.n == 0 || str_eq(name, STR("message"));
+    if (!ours && (err || !top.has_choices))
+        return 0;
+    if (!err && top.choice.n)
+        err = choice_read(x, &top);
+    if (!err && top.has_usage)
+        chat_event_add(x->events, EVENT_USAGE)->usage = top.usage;
+    return err;
+}
+
+int openai_chat_event_read(struct wire_state *state, struct str name, struct str data,
+                           struct chat_events *ret_events)
+{
+    static const struct chat_top nothing;
+    struct reader *r = state->own;
+    ret_events->n = 0;
+    data = str_trim(data);
+    if (!r) {
+        state->own = r = ARENA_NEW(state->arena, struct reader);
+        if (!r)
+            return E_MEMORY;
+        r->call = r->call_max = -1;
+    }
+    if (r->ended || data.n == 0)
+        return 0;
+    struct reading x = {.reader = r, .arena = state->arena, .events = ret_events};
+    if (!str_eq(data, STR("[DONE]")))
+        return chunk_read(&x, name, data);
+    begin(&x, &nothing);
+    stopped(&x, STOP_UNSAID);
+    (void)chat_event_add(ret_events, EVENT_END);
+    r->ended = true;
+    return 0;
+}
+
+/* ---- writing ---- */
+
+struct writer {
+    struct str id, model; /* string */
+    int64_t created_s;
+    int64_t call;    /* its index; -1 before the first */
+    bool call_empty; /* nothing of its input was written yet */
+    bool any_refusal, ended, has_usage;
+    struct tokens usage;
+};
+
+static void chunk_begin(const struct wire_state *state, struct buf *out)
+{
+    const struct writer *w = state->own;
+    frame_begin(out, STR_NONE);
+    openai_chat_head_put(out, STR("\"chat.completion.chunk\""), w->id, w->created_s, w->model);
+}
+
+/* Up to the delta, which is open. */
+static void delta_begin(const struct wire_state *state, struct buf *out)
+{
+    chunk_begin(state, out);
+    buf_str(out, STR(",\"choices\":[{\"index\":0,\"delta\":{"));
+}
+
+/* A client that asked for usage is told in each chunk that it is not there yet. */
+static void delta_end(const struct wire_state *state, struct buf *out, struct str finish_reason)
+{
+    buf_str(out, STR("},\"logprobs\":null"));
+    member_put_json(out, STR("finish_reason"), finish_reason);
+    buf_str(out, STR("}]"));
+    if (state->wants_usage)
+        buf_str(out, STR(",\"usage\":null"));
+    buf_char(out, '}');
+    frame_end(out);
+}
+
+static void delta_put(const struct wire_state *state, struct buf *out, struct str name,
+                      struct str string)
+{
+    delta_begin(state, out);
+    member_put(out, name);
+    openai_chat_string_put(out, string);
+    delta_end(state, out, STR("null"));
+}
+
+static int begin_write(struct wire_state *state, const struct chat_event *e, struct buf *out)
+{
+    struct writer *w = state->own;
+    if (e->id.n && !(w->id = arena_str(state->arena, e->id)).p)
+        return E_MEMORY;
+    if (e->model.n && !(w->model = arena_str(state->arena, e->model)).p)
+        return E_MEMORY;
+    w->created_s = e->created_s;
+    delta_begin(state, out);
+    buf_str(out, STR("\"role\":\"assistant\",\"content\":\"\",\"refusal\":null"));
+    delta_end(state, out, STR("null"));
+    return 0;
+}
+
+static void thought_write(struct wire_state *state, struct buf *out, enum chat_block_kind kind,
+                          struct str text, struct str signature)
+{
+    delta_begin(state, out);
+    member_put(out, STR("thinking_blocks"));
+    buf_char(out, '[');
+    openai_chat_thought_put(out, kind, text, signature);
+    buf_char(out, ']');
+    delta_end(state, out, STR("null"));
+}
+
+static void block_begin_write(struct wire_state *state, const struct chat_event *e, struct buf *out)
+{
+    struct writer *w = state->own;
+    if (e->block == BLOCK_HIDDEN)
+        thought_write(state, out, BLOCK_HIDDEN, e->text, STR_NONE);
+    if (e->block != BLOCK_CALL)
+        return;
+    w->call++;
+    w->call_empty = true;
+    delta_begin(state, out);
+    buf_str(out, STR("\"tool_calls\":[{\"index\":"));
+    buf_i64(out, w->call);
+    member_put(out, STR("id"));
+    openai_chat_string_put(out, e->id);
+    buf_str(out, STR(",\"type\":\"function\",\"function\":{\"name\":"));
+    openai_chat_string_put(out, e->name);
+    buf_str(out, STR(",\"arguments\":\"\"}}]"));
+    delta_end(state, out, STR("null"));
+}
+
+static void input_write(struct wire_state *state, struct str input, struct buf *out)
+{
+    struct writer *w = state->own;
+    if (input.n <= 2)
+        return;
+    w->call_empty = false;
+    delta_begin(state, out);
+    buf_str(out, STR("\"tool_calls\":[{\"index\":"));
+    buf_i64(out, w->call < 0 ? 0 : w->call);
+    buf_str(out, STR(",\"function\":{\"arguments\":"));
+    buf_str(out, input);
+    buf_str(out, STR("}}]"));
+    delta_end(state, out, STR("null"));
+}
+
+static void delta_write(struct wire_state *state, const struct chat_event *e, struct buf *out)
+{
+    struct writer *w = state->own;
+    switch (e->block) {
+    case BLOCK_TEXT:
+        delta_put(state, out, STR("content"), e->text);
+        break;
+    case BLOCK_THINKING:
+        delta_put(state, out, STR("reasoning_content"), e->text);
+        break;
+    case BLOCK_REFUSAL:
+        w->any_refusal = true;
+        delta_put(state, out, STR("refusal"), e->text);
+        break;
+    case BLOCK_CALL:
+        input_write(state, e->text, out);
+        break;
+    default:
+        break; /* clients of this wire have no place for it */
+    }
+}
+
+static void stopped_write(struct wire_state *state, enum chat_stop stop, struct buf *out)
+{
+    const struct writer *w = state->own;
+    delta_begin(state, out);
+    delta_end(state, out, openai_chat_stop_word(stop, w->call >= 0, w->any_refusal));
+}
+
+static void end_write(struct wire_state *state, struct buf *out)
+{
+    struct writer *w = state->own;
+    if (state->wants_usage && w->has_usage) {
+        chunk_begin(state, out);
+        buf_str(out, STR(",\"choices\":[],\"usage\":"));
+        openai_chat_usage_put(out, &w->usage);
+        buf_char(out, '}');
+        frame_end(out);
+    }
+    buf_str(out, STR("data: [DONE]\n\n"));
+    w->ended = true;
+}
+
+static void failed_write(struct wire_state *state, const struct chat_event *e, struct buf *out)
+{
+    struct writer *w = state->own;
+    frame_begin(out, STR_NONE);
+    buf_str(out, STR("{\"error\":{\"message\":"));
+    openai_chat_string_put(out, e->text);
+    member_put(out, STR("type"));
+    openai_chat_string_put(out, e->name);
+    buf_str(out, STR(",\"param\":null,\"code\":null}}"));
+    frame_end(out);
+    w->ended = true;
+}
+
+static int writer_make(struct wire_state *state)
+{
+    struct writer *w = ARENA_NEW(state->arena, struct writer);
+    state->own = w;
+    if (!w)
+        return E_MEMORY;
+    w->call = -1;
+    return string_make(state->arena, state->model, &w->model);
+}
+
+int openai_chat_event_write(struct wire_state *state, const struct chat_event *e, struct buf *out)
+{
+    int err = state->own ? 0 : writer_make(state);
+    struct writer *w = state->own;
+    if (err || w->ended)
+        return err;
+    switch (e->kind) {
+    case EVENT_BEGIN:
+        err = begin_write(state, e, out);
+        break;
+    case EVENT_BLOCK_BEGIN:
+        block_begin_write(state, e, out);
+        break;
+    case EVENT_DELTA:
+        delta_write(state, e, out);
+        break;
+    case EVENT_SIGNATURE:
+        thought_write(state, out, BLOCK_THINKING, STR_NONE, e->text);
+        break;
+    case EVENT_BLOCK_END: /* a call without input is called with an empty one */
+        if (e->block == BLOCK_CALL && w->call_empty)
+            input_write(state, STR("\"{}\""), out);
+        w->call_empty = false;
+        break;
+    case EVENT_USAGE:
+        w->usage = e->usage;
+        w->has_usage = true;
+        break;
+    case EVENT_STOPPED:
+        stopped_write(state, e->stop, out);
+        break;
+    case EVENT_END:
+        end_write(state, out);
+        break;
+    case EVENT_FAILED:
+        failed_write(state, e, out);
+        break;
+    }
+    return err ? err : out->failed;
+}

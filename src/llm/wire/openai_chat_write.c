@@ -1,0 +1,429 @@
+/*
+ * openai_chat_write.c: writing a request.
+ *
+ * A message of the model's may be several here: its tool results are `tool` messages, and what else
+ * stands in it, images of the results included, is a user's message behind them.
+ */
+#include "llm/wire/openai_chat.h"
+
+/* A budget of thinking tokens has no counterpart but an effort. */
+#define BUDGET_MEDIUM 4096
+#define BUDGET_HIGH   16384
+
+/* ---- pieces ---- */
+
+void openai_chat_string_put(struct buf *out, struct str string)
+{
+    buf_str(out, string.n ? string : STR("\"\""));
+}
+
+void openai_chat_others_put(struct buf *out, const struct chat_member *others)
+{
+    for (; others; others = others->next) {
+        char last = out->n ? out->p[out->n - 1] : '{';
+        if (last != '{')
+            buf_char(out, ',');
+        buf_str(out, others->name);
+        buf_char(out, ':');
+        buf_str(out, others->value);
+    }
+}
+
+static void member_put_string(struct buf *out, struct str name, struct str string)
+{
+    member_put(out, name);
+    openai_chat_string_put(out, string);
+}
+
+void openai_chat_call_put(struct buf *out, const struct chat_block *call)
+{
+    member_put_string(out, STR("id"), call->id);
+    if (call->input.n) {
+        member_put(out, STR("type"));
+        buf_str(out, STR("\"function\",\"function\":{"));
+        member_put_string(out, STR("name"), call->name);
+        member_put(out, STR("arguments"));
+        input_put_string(out, call->input);
+        buf_char(out, '}');
+    }
+    openai_chat_others_put(out, call->others);
+    buf_char(out, '}');
+}
+
+static void file_put(struct buf *out, const struct chat_media *m)
+{
+    member_put(out, STR("type"));
+    buf_str(out, STR("\"file\",\"file\":{"));
+    member_put(out, m->form == MEDIA_FILE_ID ? STR("file_id") : STR("file_data"));
+    if (m->form == MEDIA_BASE64 && m->type.n)
+        media_put_url(out, m);
+    else
+        openai_chat_string_put(out, m->data);
+    /* OpenAI refuses data without a name. */
+    if (m->name.n || m->form == MEDIA_BASE64)
+        member_put_json(out, STR("filename"), m->name.n ? m->name : STR("\"document\""));
+    buf_char(out, '}');
+}
+
+static void image_put(struct buf *out, const struct chat_media *m)
+{
+    member_put(out, STR("type"));
+    buf_str(out, STR("\"image_url\",\"image_url\":{\"url\":"));
+    media_put_url(out, m);
+    member_put_json(out, STR("detail"), m->detail);
+    buf_char(out, '}');
+}
+
+static void audio_put(struct buf *out, const struct chat_media *m)
+{
+    struct str type = m->type, format = type;
+    if (str_starts(type, STR("audio/")))
+        format = str_tail(type, 6);
+    if (str_eq(format, STR("mpeg")))
+        format = STR("mp3");
+    else if (str_eq(format, STR("x-wav")) || str_eq(format, STR("wave")))
+        format = STR("wav");
+    member_put(out, STR("type"));
+    buf_str(out, STR("\"input_audio\",\"input_audio\":{\"data\":"));
+    openai_chat_string_put(out, m->data);
+    member_put(out, STR("format"));
+    json_quote(out, format);
+    buf_char(out, '}');
+}
+
+static void part_put(struct buf *out, const struct chat_block *b)
+{
+    element_put(out);
+    if (b->kind == BLOCK_OTHER) {
+        buf_str(out, b->input);
+        return;
+    }
+    buf_char(out, '{');
+    bool text = b->kind == BLOCK_TEXT || b->media.form == MEDIA_TEXT;
+    if (text || b->kind == BLOCK_REFUSAL) {
+        struct str name = text ? STR("text") : STR("refusal");
+        member_put(out, STR("type"));
+        buf_str(out, text ? STR("\"text\"") : STR("\"refusal\""));
+        member_put_string(out, name, b->kind == BLOCK_DOCUMENT ? b->media.data : b->text);
+    } else if (b->kind == BLOCK_AUDIO) {
+        audio_put(out, &b->media);
+    } else if (b->kind == BLOCK_IMAGE && b->media.form != MEDIA_FILE_ID) {
+        image_put(out, &b->media);
+    } else {
+        file_put(out, &b->media);
+    }
+    openai_chat_others_put(out, b->others);
+    buf_char(out, '}');
+}
+
+static bool is_part(const struct chat_block *b)
+{
+    return b->kind == BLOCK_TEXT || b->kind == BLOCK_IMAGE || b->kind == BLOCK_DOCUMENT ||
+           b->kind == BLOCK_AUDIO || b->kind == BLOCK_REFUSAL || b->kind == BLOCK_OTHER;
+}
+
+static unsigned count(const struct chat_block *b, bool (*is)(const struct chat_block *))
+{
+    unsigned n = 0;
+    for (; b; b = b->next)
+        n += is(b);
+    return n;
+}
+
+static void parts_put(struct buf *out, const struct chat_block *b,
+                      bool (*is)(const struct chat_block *))
+{
+    for (; b; b = b->next)
+        if (is(b))
+            part_put(out, b);
+}
+
+/* ---- messages ---- */
+
+static void message_begin(struct buf *out, struct str role)
+{
+    element_put(out);
+    buf_str(out, STR("{\"role\":\""));
+    buf_str(out, role);
+    buf_char(out, '"');
+}
+
+static void list_put(struct buf *out, const struct chat_block *b,
+                     bool (*is)(const struct chat_block *))
+{
+    member_put(out, STR("content"));
+    buf_char(out, '[');
+    parts_put(out, b, is);
+    buf_char(out, ']');
+}
+
+static struct str first_text(const struct chat_block *b)
+{
+    while (b && b->kind != BLOCK_TEXT)
+        b = b->next;
+    return b ? b->text : STR_NONE;
+}
+
+static bool is_text(const struct chat_block *b)
+{
+    return b->kind == BLOCK_TEXT || b->media.form == MEDIA_TEXT || b->kind == BLOCK_OTHER;
+}
+
+static bool is_media(const struct chat_block *b)
+{
+    return is_part(b) && !is_text(b);
+}
+
+static bool is_result(const struct chat_block *b)
+{
+    return b->kind == BLOCK_RESULT;
+}
+
+static void result_put(struct buf *out, const struct chat_block *b)
+{
+    message_begin(out, STR("tool"));
+    member_put_string(out, STR("tool_call_id"), b->id);
+    if (b->result_is_string || count(b->result, is_text) == 0)
+        member_put_string(out, STR("content"), first_text(b->result));
+    else
+        list_put(out, b->result, is_text);
+    openai_chat_others_put(out, b->others);
+    buf_char(out, '}');
+}
+
+/* Results, and a user's message with their media and whatever else stands there. */
+static void results_put(struct buf *out, const struct chat_message *m)
+{
+    unsigned rest = count(m->blocks, is_part);
+    for (const struct chat_block *b = m->blocks; b; b = b->next)
+        if (b->kind == BLOCK_RESULT) {
+            result_put(out, b);
+            rest += count(b->result, is_media);
+        }
+    if (rest == 0)
+        return;
+    message_begin(out, STR("user"));
+    member_put(out, STR("content"));
+    buf_char(out, '[');
+    for (const struct chat_block *b = m->blocks; b; b = b->next)
+        if (b->kind == BLOCK_RESULT)
+            parts_put(out, b->result, is_media);
+    parts_put(out, m->blocks, is_part);
+    buf_char(out, ']');
+    member_put_json(out, STR("name"), m->name);
+    openai_chat_others_put(out, m->others);
+    buf_char(out, '}');
+}
+
+static bool is_refusal(const struct chat_block *b)
+{
+    return b->kind == BLOCK_REFUSAL;
+}
+
+static bool is_call(const struct chat_block *b)
+{
+    return b->kind == BLOCK_CALL;
+}
+
+/* Without a signature: what has one can only be used by the one who made it. */
+static bool is_reasoning(const struct chat_block *b)
+{
+    return b->kind == BLOCK_THINKING && b->signature.n <= 2 && b->text.n > 2;
+}
+
+static void calls_put(struct buf *out, const struct chat_block *b)
+{
+    member_put(out, STR("tool_calls"));
+    buf_char(out, '[');
+    for (; b; b = b->next)
+        if (is_call(b)) {
+            element_put(out);
+            buf_char(out, '{');
+            openai_chat_call_put(out, b);
+        }
+    buf_char(out, ']');
+}
+
+static void reasoning_put(struct buf *out, const struct chat_block *b)
+{
+    member_put(out, STR("reasoning_content"));
+    buf_char(out, '"');
+    for (; b; b = b->next)
+        if (is_reasoning(b))
+            buf_str(out, json_string_raw(b->text));
+    buf_char(out, '"');
+}
+
+static void assistant_put(struct buf *out, const struct chat_message *m)
+{
+    unsigned parts = count(m->blocks, is_part), refusals = count(m->blocks, is_refusal);
+    bool alone = refusals == 1 && (m->is_string || parts == 1);
+    if (m->is_string)
+        member_put_string(out, STR("content"), first_text(m->blocks));
+    else if (parts > alone)
+        list_put(out, m->blocks, is_part);
+    else
+        member_put_json(out, STR("content"), STR("null"));
+    for (const struct chat_block *b = alone ? m->blocks : NULL; b; b = b->next)
+        if (is_refusal(b))
+            member_put_string(out, STR("refusal"), b->text);
+    if (count(m->blocks, is_reasoning))
+        reasoning_put(out, m->blocks);
+    if (count(m->blocks, is_call))
+        calls_put(out, m->blocks);
+}
+
+static void message_put(struct buf *out, const struct chat_message *m)
+{
+    static const struct str roles[] = {[ROLE_SYSTEM] = {"system", 6},
+                                       [ROLE_DEVELOPER] = {"developer", 9},
+                                       [ROLE_USER] = {"user", 4},
+                                       [ROLE_ASSISTANT] = {"assistant", 9}};
+    if (count(m->blocks, is_result)) {
+        results_put(out, m);
+        return;
+    }
+    message_begin(out, roles[m->role]);
+    if (m->role == ROLE_ASSISTANT)
+        assistant_put(out, m);
+    else if (m->is_string)
+        member_put_string(out, STR("content"), first_text(m->blocks));
+    else
+        list_put(out, m->blocks, is_part);
+    member_put_json(out, STR("name"), m->name);
+    openai_chat_others_put(out, m->others);
+    buf_char(out, '}');
+}
+
+/* ---- tools ---- */
+
+static void tool_put(struct buf *out, const struct chat_tool *t)
+{
+    element_put(out);
+    if (t->whole.n) {
+        buf_str(out, t->whole);
+        return;
+    }
+    buf_str(out, STR("{\"type\":\"function\",\"function\":{"));
+    member_put_string(out, STR("name"), t->name);
+    member_put_json(out, STR("description"), t->description);
+    member_put_json(out, STR("parameters"), t->schema);
+    member_put_json(out, STR("strict"), t->strict);
+    openai_chat_others_put(out, t->others);
+    buf_str(out, STR("}}"));
+}
+
+static void tools_put(struct buf *out, const struct chat_request *r)
+{
+    static const struct str choices[] = {[CHOOSE_AUTO] = {"\"auto\"", 6},
+                                         [CHOOSE_NONE] = {"\"none\"", 6},
+                                         [CHOOSE_ANY] = {"\"required\"", 10}};
+    if (r->tools) {
+        member_put(out, STR("tools"));
+        buf_char(out, '[');
+        for (const struct chat_tool *t = r->tools; t; t = t->next)
+            tool_put(out, t);
+        buf_char(out, ']');
+    }
+    if (r->tool_choice == CHOOSE_NAMED) {
+        member_put(out, STR("tool_choice"));
+        buf_str(out, STR("{\"type\":\"function\",\"function\":{\"name\":"));
+        openai_chat_string_put(out, r->tool_named);
+        buf_str(out, STR("}}"));
+    } else if (r->tool_choice != CHOOSE_UNSAID) {
+        member_put_json(out, STR("tool_choice"), choices[r->tool_choice]);
+    }
+    if (r->tools_parallel.n)
+        member_put_json(out, STR("parallel_tool_calls"), r->tools_parallel);
+    else if (r->tools_serial)
+        member_put_json(out, STR("parallel_tool_calls"), STR("false"));
+}
+
+/* ---- the whole ---- */
+
+static void format_put(struct buf *out, const struct chat_request *r)
+{
+    static const struct str types[] = {[FORMAT_TEXT] = {"{\"type\":\"text\"}", 15},
+                                       [FORMAT_JSON] = {"{\"type\":\"json_object\"}", 22}};
+    if (r->format == FORMAT_UNSAID)
+        return;
+    member_put(out, STR("response_format"));
+    if (r->format != FORMAT_SCHEMA) {
+        buf_str(out, types[r->format]);
+        return;
+    }
+    buf_str(out, STR("{\"type\":\"json_schema\",\"json_schema\":{"));
+    /* A name is asked for, though others have none. */
+    member_put_json(out, STR("name"), r->schema_name.n ? r->schema_name : STR("\"answer\""));
+    member_put_json(out, STR("description"), r->schema_description);
+    member_put_json(out, STR("schema"), r->schema);
+    member_put_json(out, STR("strict"), r->schema_strict);
+    buf_str(out, STR("}}"));
+}
+
+/* With thinking as the model sees fit, nothing has to be said. */
+static void effort_put(struct buf *out, const struct chat_request *r)
+{
+    struct str effort = STR_NONE;
+    if (chat_has(r, CHAT_EFFORT))
+        return; /* among the parameters */
+    if (r->thinking == THINK_OFF)
+        effort = STR("\"none\"");
+    else if (r->thinking == THINK_BUDGET)
+        effort = r->thinking_budget < BUDGET_MEDIUM ? STR("\"low\"")
+                 : r->thinking_budget < BUDGET_HIGH ? STR("\"medium\"")
+                                                    : STR("\"high\"");
+    member_put_json(out, STR("reasoning_effort"), effort);
+}
+
+static bool has_other(const struct chat_request *r, struct str name)
+{
+    for (const struct chat_member *m = r->others; m; m = m->next)
+        if (string_is(m->name, name))
+            return true;
+    return false;
+}
+
+static void limits_put(struct buf *out, const struct chat_request *r)
+{
+    if (r->max_tokens) {
+        member_put(out, r->max_tokens_new ? STR("max_completion_tokens") : STR("max_tokens"));
+        buf_i64(out, r->max_tokens);
+    }
+    if (r->stop) {
+        member_put(out, STR("stop"));
+        buf_char(out, '[');
+        for (const struct chat_string *s = r->stop; s; s = s->next) {
+            element_put(out);
+            buf_str(out, s->text);
+        }
+        buf_char(out, ']');
+    }
+}
+
+int openai_chat_request_write(const struct chat_request *r, struct buf *out, struct fault *f)
+{
+    (void)f;
+    buf_char(out, '{');
+    member_put(out, STR("model"));
+    json_quote(out, r->model);
+    member_put(out, STR("messages"));
+    buf_char(out, '[');
+    for (const struct chat_message *m = r->messages; m; m = m->next)
+        message_put(out, m);
+    buf_char(out, ']');
+    tools_put(out, r);
+    limits_put(out, r);
+    format_put(out, r);
+    effort_put(out, r);
+    for (unsigned i = 0; i < CHAT_PARAM_COUNT; i++)
+        member_put_json(out, openai_chat_param_name(i), r->params[i]);
+    if (r->stream) {
+        member_put_json(out, STR("stream"), STR("true"));
+        if (r->wants_usage && !has_other(r, STR("stream_options")))
+            member_put_json(out, STR("stream_options"), STR("{\"include_usage\":true}"));
+    }
+    openai_chat_others_put(out, r->others);
+    buf_char(out, '}');
+    return out->failed;
+}

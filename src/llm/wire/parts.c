@@ -1,0 +1,147 @@
+#include "llm/wire/parts.h"
+
+#define COUNT_MAX 1000000000000
+
+int string_make(struct arena *a, struct str plain, struct str *ret_string)
+{
+    struct buf quoted;
+    buf_init(&quoted, plain.n * 6 + 2);
+    int err = json_quote(&quoted, plain);
+    struct str s = err ? STR_NONE : arena_str(a, buf_view(&quoted));
+    buf_fini(&quoted);
+    if (!s.p)
+        return E_MEMORY;
+    *ret_string = s;
+    return 0;
+}
+
+int input_from_string(struct arena *a, struct str string, struct str *ret_json)
+{
+    struct str plain;
+    int err = json_unquote(a, string, &plain);
+    if (err)
+        return err == E_MEMORY ? err : E_BAD_REQUEST;
+    plain = str_trim(plain);
+    struct json_reader r;
+    if (plain.n == 0) {
+        *ret_json = STR("{}");
+        return 0;
+    }
+    if (!json_reader_init(&r, plain))
+        return E_BAD_REQUEST;
+    if (json_enter(&r, '{'))
+        do {
+            (void)json_take_key(&r);
+            (void)json_take(&r);
+        } while (json_more(&r, '{'));
+    if (!json_reader_good(&r))
+        return E_BAD_REQUEST;
+    *ret_json = plain;
+    return 0;
+}
+
+/* ---- media ---- */
+
+int media_from_url(struct arena *a, struct str string, struct chat_media *m)
+{
+    struct str raw = json_string_raw(string), plain = raw;
+    if (memchr(raw.p, '\\', raw.n)) {
+        int err = json_unquote(a, string, &plain);
+        if (err)
+            return err == E_MEMORY ? err : E_BAD_REQUEST;
+    }
+    if (!str_starts_nocase(plain, STR("data:"))) {
+        m->form = MEDIA_URL;
+        m->data = string;
+        return 0;
+    }
+    ptrdiff_t comma = str_find(plain, STR(","));
+    struct str head = comma < 0 ? STR_NONE : str_of(plain.p + 5, (size_t)comma - 5);
+    struct str digits = comma < 0 ? STR_NONE : str_tail(plain, (size_t)comma + 1);
+    if (!str_ends(head, STR(";base64")) || digits.n == 0)
+        return E_BAD_REQUEST;
+    head.n -= 7;
+    m->form = MEDIA_BASE64;
+    m->type = str_cut(&head, ';'); /* without parameters */
+    return string_make(a, digits, &m->data);
+}
+
+int media_put_url(struct buf *out, const struct chat_media *m)
+{
+    if (m->form == MEDIA_URL)
+        return buf_str(out, m->data);
+    buf_str(out, STR("\"data:"));
+    buf_str(out, m->type.n ? m->type : STR("application/octet-stream"));
+    buf_str(out, STR(";base64,"));
+    buf_str(out, json_string_raw(m->data));
+    buf_char(out, '"');
+    return out->failed;
+}
+
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+int base64_put(struct buf *out, struct str bytes)
+{
+    const unsigned char *p = (const unsigned char *)bytes.p;
+    for (size_t i = 0; i < bytes.n; i += 3) {
+        size_t n = bytes.n - i < 3 ? bytes.n - i : 3;
+        unsigned v = (unsigned)p[i] << 16;
+        v |= n > 1 ? (unsigned)p[i + 1] << 8 : 0;
+        v |= n > 2 ? p[i + 2] : 0;
+        char four[4] = {base64_digits[v >> 18], base64_digits[v >> 12 & 63],
+                        n > 1 ? base64_digits[v >> 6 & 63] : '=',
+                        n > 2 ? base64_digits[v & 63] : '='};
+        buf_add(out, four, 4);
+    }
+    return out->failed;
+}
+
+int base64_read(struct arena *a, struct str digits, struct str *ret_bytes)
+{
+    char *to = arena_alloc(a, digits.n / 4 * 3 + 4);
+    if (!to)
+        return E_MEMORY;
+    unsigned v = 0, bits = 0;
+    size_t n = 0;
+    while (digits.n > 0 && digits.p[digits.n - 1] == '=')
+        digits.n--;
+    for (size_t i = 0; i < digits.n; i++) {
+        const char *at = digits.p[i] ? strchr(base64_digits, digits.p[i]) : NULL;
+        if (!at)
+            return E_BAD_REQUEST;
+        v = (v << 6 | (unsigned)(at - base64_digits)) & 0xffffff;
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            to[n++] = (char)(v >> bits & 255);
+        }
+    }
+    if (digits.n % 4 == 1)
+        return E_BAD_REQUEST;
+    *ret_bytes = str_of(to, n);
+    return 0;
+}
+
+/* ---- small things ---- */
+
+int64_t count_of(struct str json, int64_t absent)
+{
+    uint64_t n = 0;
+    return json_to_u64(json, COUNT_MAX, &n) ? (int64_t)n : absent;
+}
+
+void frame_begin(struct buf *out, struct str name)
+{
+    if (name.p) {
+        buf_str(out, STR("event: "));
+        buf_str(out, name);
+        buf_char(out, '\n');
+    }
+    buf_str(out, STR("data: "));
+}
+
+void frame_end(struct buf *out)
+{
+    buf_str(out, STR("\n\n"));
+}

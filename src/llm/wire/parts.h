@@ -1,0 +1,73 @@
+/*
+ * parts.h: pieces that the wires' readers and writers share.
+ *
+ * "string", "json" and "plain" as in llm/chat.h.
+ */
+#ifndef LLM_WIRE_PARTS_H
+#define LLM_WIRE_PARTS_H
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "llm/chat.h"
+
+/* A plain text as a string, in the arena. */
+MUSTCHECK int string_make(struct arena *a, struct str plain, struct str *ret_string);
+/* Does the string say exactly this? (`word` has no characters that need escapes.) */
+static inline bool string_is(struct str string, struct str word)
+{
+    return string.n == word.n + 2 && string.p[0] == '"' &&
+           str_eq(str_of(string.p + 1, word.n), word);
+}
+
+/*
+ * A tool call's input, which some protocols write as an object and others as a string of JSON.
+ * From a string: E_BAD_REQUEST where it is no JSON object; an empty string is {}.
+ */
+MUSTCHECK int input_from_string(struct arena *a, struct str string, struct str *ret_json);
+static inline int input_put_string(struct buf *out, struct str json)
+{
+    return json_quote(out, json);
+}
+
+/* "data:image/png;base64,AAAA" or a URL, in one string. E_BAD_REQUEST for a data URL that is not
+ * base64 or has no digits. */
+MUSTCHECK int media_from_url(struct arena *a, struct str string, struct chat_media *ret_media);
+/* The other way, as a string; for MEDIA_BASE64 and MEDIA_URL. */
+int media_put_url(struct buf *out, const struct chat_media *media);
+/* Plain bytes as base64 digits (RFC 4648 with padding), and back; for documents of plain text. */
+int base64_put(struct buf *out, struct str bytes);
+MUSTCHECK int base64_read(struct arena *a, struct str digits, struct str *ret_bytes);
+
+/* {"a":1 ,"b":2 ...: a comma where something stands before, then the name and a colon. */
+static inline void member_put(struct buf *out, struct str name)
+{
+    char last = out->n ? out->p[out->n - 1] : '{';
+    if (last != '{' && last != '[')
+        buf_char(out, ',');
+    buf_char(out, '"');
+    buf_str(out, name);
+    buf_str(out, STR("\":"));
+}
+/* The same with its value; nothing where that is not given. */
+static inline void member_put_json(struct buf *out, struct str name, struct str json)
+{
+    if (json.n == 0)
+        return;
+    member_put(out, name);
+    buf_str(out, json);
+}
+/* A comma before an element of a list, but for the first. */
+static inline void element_put(struct buf *out)
+{
+    if (out->n && out->p[out->n - 1] != '[')
+        buf_char(out, ',');
+}
+
+/* A count in JSON, 0 to 10^12, else `absent`. */
+int64_t count_of(struct str json, int64_t absent);
+
+/* "event: NAME\ndata: " ... "\n\n"; name may be STR_NONE. */
+void frame_begin(struct buf *out, struct str name);
+void frame_end(struct buf *out);
+
+#endif

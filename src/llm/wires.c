@@ -1,0 +1,40 @@
+/* wires.c: the protocols there are, and whether one can carry a request. */
+#include "base/buf.h"
+#include "llm/wire.h"
+
+const struct wire *const wires[] = {
+    &wire_openai_chat,
+    NULL,
+};
+
+static int refused(const struct wire *to, enum chat_feature feature, struct fault *f)
+{
+    const char *note = to->carries[feature].note;
+    return fault_set(f, E_UNSUPPORTED,
+                     "%s has nothing for %s%s%s; leave it out, or ask a model of "
+                     "a provider that has it (docs/providers.md)",
+                     to->name, chat_feature_text(feature), note ? ": " : "", note ? note : "");
+}
+
+int wire_check(const struct wire *to, const struct chat_request *r, struct str *ret_left_out,
+               struct fault *f)
+{
+    *ret_left_out = STR_NONE;
+    struct buf names;
+    buf_init(&names, 4096);
+    int err = 0;
+    for (unsigned i = 0; i < CHAT_FEATURE_COUNT && !err; i++) {
+        if (!chat_has(r, i))
+            continue;
+        if (to->carries[i].how == WIRE_REFUSES)
+            err = refused(to, i, f);
+        else if (to->carries[i].how == WIRE_LEAVES)
+            buf_printf(&names, "%s%s", names.n ? ", " : "", chat_feature_text(i));
+    }
+    if (!err && names.n) {
+        *ret_left_out = arena_str(r->arena, buf_view(&names));
+        err = names.failed || !ret_left_out->p ? E_MEMORY : 0;
+    }
+    buf_fini(&names);
+    return err;
+}
