@@ -6,7 +6,8 @@
 /* Tests run in the root of the repository. */
 #define FIXTURES "test/fixture/wire/gemini"
 
-/* Answers and streams as wire_world.h writes them; NULL where the case has none that can be read. */
+/* Answers and streams as wire_world.h writes them; NULL where the case has none that can be read.
+ */
 static const struct {
     const char *name, *answer, *stream;
 } cases[] = {
@@ -189,16 +190,14 @@ static const struct {
      "block end\n"
      "stop end\n"
      "end\n"},
-    {"error-in-stream",
-     NULL,
+    {"error-in-stream", NULL,
      "begin \"fYwnaZ2XAt-1xs0P\" \"gemini-2.5-flash\"\n"
      "block text\n"
      " delta \"Half\"\n"
      "usage 3+0+0 1+0\n"
      "failed \"UNAVAILABLE\" \"The model is overloaded. Please try agai"
      "n later.\"\n"},
-    {"malformed-call",
-     NULL,
+    {"malformed-call", NULL,
      "begin \"fYwnaZ2XAt-1xs0P\" \"gemini-2.5-flash\"\n"
      "block text\n"
      " delta \"I call\"\n"
@@ -265,10 +264,19 @@ static int answer_err(struct wire_world *w, const char *body, struct chat_answer
 static void what_is_no_answer_is_refused(void **state)
 {
     static const char *const bodies[] = {
-        "", "null", "[]", "{", "{}", "{\"candidates\":[]}", "{\"candidates\":{}}",
-        "{\"candidates\":[{}]", "[{\"candidates\":[{}]},{\"candidates\":[{}]}]",
-        "{\"usageMetadata\":{\"promptTokenCount\":3}}", "{\"error\":{\"code\":500}}",
-        "[{\"error\":{\"code\":500}}]", "{\"candidates\":[{}],\"error\":{\"code\":500}}",
+        "",
+        "null",
+        "[]",
+        "{",
+        "{}",
+        "{\"candidates\":[]}",
+        "{\"candidates\":{}}",
+        "{\"candidates\":[{}]",
+        "[{\"candidates\":[{}]},{\"candidates\":[{}]}]",
+        "{\"usageMetadata\":{\"promptTokenCount\":3}}",
+        "{\"error\":{\"code\":500}}",
+        "[{\"error\":{\"code\":500}}]",
+        "{\"candidates\":[{}],\"error\":{\"code\":500}}",
         "{\"candidates\":[{\"finishReason\":\"UNEXPECTED_TOOL_CALL\"}]}",
         "{\"promptFeedback\":{\"safetyRatings\":[]}}"};
     struct chat_answer a;
@@ -287,7 +295,8 @@ static void odd_answers_are_read_as_far_as_they_go(void **state)
         {"{\"candidates\":[{\"content\":{\"role\":\"model\"},\"finishReason\":\"OTHER\"}]}",
          "answer\nstop unsaid\n"},
         {"{\"candidates\":[{\"content\":{\"parts\":[7,[],{},{\"text\":9},{\"functionCall\":null},"
-         "{\"text\":\"a\"}]},\"finishReason\":\"STOP\"},{\"content\":{\"parts\":[{\"text\":\"b\"}]}}"
+         "{\"text\":\"a\"}]},\"finishReason\":\"STOP\"},{\"content\":{\"parts\":[{\"text\":\"b\"}]}"
+         "}"
          "]}",
          "answer\ntext \"a\"\nstop end\n"},
         {"{\"candidates\":[{\"\\u0063ontent\":{\"p\\u0061rts\":[{\"te\\u0078t\":\"a\"}]}}]}",
@@ -316,14 +325,14 @@ static void every_reason_has_its_meaning(void **state)
         enum chat_stop stop;
         bool broken;
     } reasons[] = {
-        {"\"STOP\"", STOP_END, false},           {"\"MAX_TOKENS\"", STOP_LENGTH, false},
-        {"\"SAFETY\"", STOP_REFUSED, false},     {"\"RECITATION\"", STOP_REFUSED, false},
-        {"\"LANGUAGE\"", STOP_REFUSED, false},   {"\"BLOCKLIST\"", STOP_REFUSED, false},
-        {"\"SPII\"", STOP_REFUSED, false},       {"\"PROHIBITED_CONTENT\"", STOP_REFUSED, false},
-        {"\"OTHER\"", STOP_UNSAID, false},       {"\"IMAGE_SAFETY\"", STOP_REFUSED, false},
-        {"\"NEW_ONE\"", STOP_UNSAID, false},     {"\"MALFORMED_FUNCTION_CALL\"", 0, true},
-        {"\"MALFORMED_RESPONSE\"", 0, true},     {"\"UNEXPECTED_TOOL_CALL\"", 0, true},
-        {"\"TOO_MANY_TOOL_CALLS\"", 0, true},    {"\"MISSING_THOUGHT_SIGNATURE\"", 0, true},
+        {"\"STOP\"", STOP_END, false},         {"\"MAX_TOKENS\"", STOP_LENGTH, false},
+        {"\"SAFETY\"", STOP_REFUSED, false},   {"\"RECITATION\"", STOP_REFUSED, false},
+        {"\"LANGUAGE\"", STOP_REFUSED, false}, {"\"BLOCKLIST\"", STOP_REFUSED, false},
+        {"\"SPII\"", STOP_REFUSED, false},     {"\"PROHIBITED_CONTENT\"", STOP_REFUSED, false},
+        {"\"OTHER\"", STOP_UNSAID, false},     {"\"IMAGE_SAFETY\"", STOP_REFUSED, false},
+        {"\"NEW_ONE\"", STOP_UNSAID, false},   {"\"MALFORMED_FUNCTION_CALL\"", 0, true},
+        {"\"MALFORMED_RESPONSE\"", 0, true},   {"\"UNEXPECTED_TOOL_CALL\"", 0, true},
+        {"\"TOO_MANY_TOOL_CALLS\"", 0, true},  {"\"MISSING_THOUGHT_SIGNATURE\"", 0, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
         struct str string = str_from(reasons[i].string);
@@ -377,8 +386,8 @@ static void an_event_that_is_no_json_breaks_the_stream(void **state)
     static const char *const broken[] = {"{", "word", "[1]", "{\"candidates\":[{]}"};
     for (size_t i = 0; i < ARRAY_LEN(broken); i++) {
         struct wire_state s = {.arena = &w->arena};
-        assert_int_equal(
-            wire_gemini.event_read(&s, STR_NONE, str_from(broken[i]), &events), E_UPSTREAM_BODY);
+        assert_int_equal(wire_gemini.event_read(&s, STR_NONE, str_from(broken[i]), &events),
+                         E_UPSTREAM_BODY);
         assert_str(event_text(w, &s, PIECE("{\"text\":\"a\"}")),
                    STR("begin\nblock text\n delta \"a\"\n"));
     }
@@ -461,8 +470,8 @@ static void paths_hold_model_and_manner(void **state)
     struct wire_world *w = *state;
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         struct str path;
-        assert_int_equal(
-            gemini_path(str_from(paths[i].model), paths[i].stream, &w->arena, &path), 0);
+        assert_int_equal(gemini_path(str_from(paths[i].model), paths[i].stream, &w->arena, &path),
+                         0);
         assert_str(path, str_from(paths[i].path));
     }
 }

@@ -102,11 +102,14 @@ static inline struct str answer_lines(struct buf *out, const struct chat_answer 
 
 static inline void event_line(struct buf *out, const struct chat_event *e)
 {
-    static const char *const names[] = {
-        [EVENT_BEGIN] = "begin",         [EVENT_BLOCK_BEGIN] = "block",
-        [EVENT_DELTA] = " delta",        [EVENT_SIGNATURE] = " signature",
-        [EVENT_BLOCK_END] = "block end", [EVENT_STOPPED] = "stop",
-        [EVENT_END] = "end",             [EVENT_FAILED] = "failed"};
+    static const char *const names[] = {[EVENT_BEGIN] = "begin",
+                                        [EVENT_BLOCK_BEGIN] = "block",
+                                        [EVENT_DELTA] = " delta",
+                                        [EVENT_SIGNATURE] = " signature",
+                                        [EVENT_BLOCK_END] = "block end",
+                                        [EVENT_STOPPED] = "stop",
+                                        [EVENT_END] = "end",
+                                        [EVENT_FAILED] = "failed"};
     if (e->kind == EVENT_USAGE) {
         line_usage(out, &e->usage);
         return;
