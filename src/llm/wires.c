@@ -4,6 +4,7 @@
 
 const struct wire *const wires[] = {
     &wire_openai_chat,
+    &wire_gemini,
     NULL,
 };
 

@@ -1,0 +1,118 @@
+/*
+ * provider_gemini.c: Google's Gemini API: where a request goes, and what its answers say.
+ */
+#include "llm/gemini.h"
+#include "llm/wire/gemini.h"
+
+/* ---- the path ---- */
+
+/* A model's name as a part of a path. Its slashes stay; what else is not unreserved is escaped. */
+static void name_put(struct buf *out, struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char ch = (unsigned char)name.p[i];
+        bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
+                     (ch >= '0' && ch <= '9') || (ch != '\0' && strchr("-._~/", ch));
+        if (plain)
+            buf_char(out, (char)ch);
+        else
+            buf_printf(out, "%%%02X", ch);
+    }
+}
+
+int gemini_path(struct str model, bool stream, struct arena *arena, struct str *ret_path)
+{
+    struct buf out;
+    buf_init(&out, model.n * 3 + 64);
+    bool whole = str_starts(model, STR("models/")) || str_starts(model, STR("tunedModels/"));
+    buf_str(&out, whole ? STR("/") : STR("/models/"));
+    name_put(&out, model);
+    buf_str(&out, stream ? STR(":streamGenerateContent?alt=sse") : STR(":generateContent"));
+    struct str path = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
+    buf_fini(&out);
+    *ret_path = path;
+    return path.p ? 0 : E_MEMORY;
+}
+
+/* ---- errors ---- */
+
+/* Gemini says 400 to a key that it does not know, and why in a detail. */
+static bool is_key_refused(yyjson_val *error)
+{
+    size_t i, n;
+    yyjson_val *detail;
+    yyjson_arr_foreach(yyjson_obj_get(error, "details"), i, n, detail)
+    {
+        if (str_eq(json_get_str(detail, "reason"), STR("API_KEY_INVALID")))
+            return true;
+    }
+    return false;
+}
+
+static void error_read(struct str text, struct openai_facts *facts)
+{
+    yyjson_val *error = json_peek(text);
+    int64_t code = json_get_i64(error, "code", 0);
+    facts->has_error = true;
+    facts->error_text = json_get_str(error, "message");
+    facts->error_status = is_key_refused(error) ? 401 : code >= 400 && code <= 599 ? (int)code : 0;
+}
+
+/* Why it could not be finished, in words where there are some. */
+static void broken_read(const struct gemini_piece *piece, struct openai_facts *facts)
+{
+    facts->has_error = true;
+    facts->error_text = json_str(json_peek(piece->finished.n ? piece->finished : piece->finish));
+}
+
+/* ---- answers ---- */
+
+static void part_count(const struct gemini_part *part, struct openai_facts *facts)
+{
+    facts->content_bytes += (int64_t)json_string_bytes(part->text);
+    if (part->kind == PART_CALL)
+        facts->content_bytes += (int64_t)(json_string_bytes(part->name) + part->args.n);
+    /* A signature alone says nothing to anybody. */
+    bool only_signs = part->kind == PART_OTHER ? part->signature.n > 0 : part->text.n == 0;
+    facts->speaks = facts->speaks || part->kind == PART_CALL || !only_signs;
+}
+
+static int facts_read(struct str body, struct openai_facts *ret_facts)
+{
+    struct gemini_piece piece;
+    int err = gemini_piece_read(body, &piece);
+    struct openai_facts facts = {.has_usage = piece.has_usage,
+                                 .has_usage_member = piece.has_usage,
+                                 .usage = piece.usage,
+                                 .has_choices = piece.has_candidate || piece.blocked.n > 0,
+                                 .any_choice = piece.has_candidate,
+                                 .only_usage = piece.has_usage && !piece.has_candidate,
+                                 .finished = piece.finish.n > 0 || piece.blocked.n > 0};
+    struct gemini_parts parts;
+    struct gemini_part part;
+    gemini_parts_init(&parts, err ? STR_NONE : piece.content);
+    while (gemini_part_next(&parts, &part))
+        part_count(&part, &facts);
+    if (!err && piece.error.n)
+        error_read(piece.error, &facts);
+    else if (!err && gemini_is_broken(piece.finish))
+        broken_read(&piece, &facts);
+    *ret_facts = facts;
+    return err;
+}
+
+int gemini_answer_facts(struct str body, struct openai_facts *ret_facts)
+{
+    int err = facts_read(body, ret_facts);
+    bool empty = !ret_facts->has_error && !ret_facts->has_choices;
+    return !err && empty ? E_UPSTREAM_BODY : err;
+}
+
+int gemini_event_facts(struct str name, struct str data, struct openai_facts *ret_facts)
+{
+    bool ours = name.n == 0 || str_eq(name, STR("message")) || str_eq(name, STR("error"));
+    if (ours && str_trim(data).n > 0)
+        return facts_read(data, ret_facts);
+    *ret_facts = (struct openai_facts){.unread = true};
+    return 0;
+}
