@@ -36,6 +36,7 @@ struct wire_state {
     void *own;        /* the wire's, made at its first call */
     struct str model; /* plain, for writers: the name to show where events bring none */
     bool wants_usage; /* for writers: the client asked for usage in its stream */
+    bool again;       /* by readers: the same event, where it is, has more; read it again */
 };
 
 struct wire {
