@@ -86,18 +86,18 @@ int bedrock_answer_facts(struct str body, struct openai_facts *ret_facts)
     struct converse_block block;
     struct openai_facts facts = {0};
     int err = converse_answer_parse(body, &answer);
-    if (!err && !answer.has_output && !answer.message.n)
+    if (!err && !answer.message.p && !answer.error.p)
         err = E_UPSTREAM_BODY;
     if (!err) {
         usage_take(answer.has_usage, &answer.usage, &facts);
-        facts.has_choices = facts.any_choice = answer.has_output;
+        facts.has_choices = facts.any_choice = answer.message.p != NULL;
         facts.finished = answer.stop.n > 0;
     }
-    converse_blocks_init(&blocks, err ? STR_NONE : answer.content);
+    converse_blocks_init(&blocks, err ? STR_NONE : answer.message);
     while (converse_block_next(&blocks, &block))
         block_count(&block, &facts);
-    if (!err && !answer.has_output)
-        error_read(answer.message, &facts);
+    if (!err && !answer.message.p)
+        error_read(answer.error, &facts);
     else if (!err && converse_is_broken(answer.stop))
         error_read(answer.stop, &facts);
     *ret_facts = facts;

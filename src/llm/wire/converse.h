@@ -60,11 +60,10 @@ bool converse_is_broken(struct str stop);
 
 /* A whole answer; what is not there is STR_NONE. All points into what was read. */
 struct converse_answer {
-    bool has_output;          /* else it is an error, or nothing of Converse's */
-    struct str content;       /* json, a list */
+    struct str message;       /* json, an object: else it is an error, or nothing of Converse's */
     struct str stop;          /* string: stopReason */
     struct str stop_sequence; /* string */
-    struct str message;       /* string: an error's words */
+    struct str error;         /* string: an error's words */
     bool has_usage;
     struct tokens usage;
 };
@@ -79,12 +78,12 @@ struct converse_block {
     struct str input;          /* json, an object: of a call */
 };
 
-/* An answer's blocks, one after the other. A text with citations is its texts. */
+/* A message's blocks, one after the other. A text with citations is its texts. */
 struct converse_blocks {
     struct json_reader reader, cited;
     bool more, more_cited;
 };
-void converse_blocks_init(struct converse_blocks *b, struct str content);
+void converse_blocks_init(struct converse_blocks *b, struct str message);
 bool converse_block_next(struct converse_blocks *b, struct converse_block *ret_block);
 
 /* ---- events ---- */

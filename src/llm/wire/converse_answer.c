@@ -93,24 +93,12 @@ bool converse_is_broken(struct str stop)
 
 /* ---- the whole ---- */
 
-static void message_read(struct json_reader *r, struct converse_answer *answer)
-{
-    if (json_enter(r, '{'))
-        do {
-            if (str_eq(converse_key_take(r), STR("content")))
-                answer->content = converse_take_if(r, '[');
-            else
-                (void)json_take(r);
-        } while (json_more(r, '{'));
-}
-
 static void output_read(struct json_reader *r, struct converse_answer *answer)
 {
     if (json_enter(r, '{'))
         do {
             if (str_eq(converse_key_take(r), STR("message"))) {
-                answer->has_output = true;
-                message_read(r, answer);
+                answer->message = converse_take_if(r, '{');
             } else {
                 (void)json_take(r);
             }
@@ -129,14 +117,14 @@ static void member_read(struct json_reader *r, struct str key, struct converse_a
     else if (str_eq(key, STR("additionalModelResponseFields")))
         answer->stop_sequence = converse_member_take(r, STR("stop_sequence"), '"');
     else if (str_eq(key, STR("message")) || str_eq(key, STR("Message")))
-        answer->message = converse_take_if(r, '"');
+        answer->error = converse_take_if(r, '"');
     else
         (void)json_take(r);
 }
 
 int converse_answer_parse(struct str body, struct converse_answer *ret_answer)
 {
-    struct converse_answer answer = {.has_output = false};
+    struct converse_answer answer = {.has_usage = false};
     struct json_reader r;
     if (json_reader_init(&r, body) && json_enter(&r, '{'))
         do
@@ -148,10 +136,23 @@ int converse_answer_parse(struct str body, struct converse_answer *ret_answer)
 
 /* ---- its blocks ---- */
 
-void converse_blocks_init(struct converse_blocks *b, struct str content)
+/* Into the list "content" of an object; false where that is empty or not there. */
+static bool content_enter(struct json_reader *r, struct str object)
+{
+    if (!object.p || !json_reader_init(r, object) || !json_enter(r, '{'))
+        return false;
+    do {
+        if (str_eq(converse_key_take(r), STR("content")))
+            return json_enter(r, '[');
+        (void)json_take(r);
+    } while (json_more(r, '{'));
+    return false;
+}
+
+void converse_blocks_init(struct converse_blocks *b, struct str message)
 {
     *b = (struct converse_blocks){.more = false};
-    b->more = content.p && json_reader_init(&b->reader, content) && json_enter(&b->reader, '[');
+    b->more = content_enter(&b->reader, message);
 }
 
 /* A call that the provider runs itself ("server_tool_use") is none of the client's. */
@@ -219,9 +220,7 @@ static void block_read(struct converse_blocks *b, struct converse_block *block)
         } else if (str_eq(key, STR("reasoningContent"))) {
             reasoning_read(r, block);
         } else if (str_eq(key, STR("citationsContent"))) {
-            struct str list = converse_member_take(r, STR("content"), '[');
-            b->more_cited = list.p && json_reader_init(&b->cited, list) &&
-                            json_enter(&b->cited, '[');
+            b->more_cited = content_enter(&b->cited, converse_take_if(r, '{'));
         } else {
             (void)json_take(r);
         }
@@ -267,7 +266,7 @@ int converse_answer_read(struct str body, struct arena *arena, struct chat_answe
 {
     struct converse_answer said;
     int err = converse_answer_parse(body, &said);
-    if (!err && (!said.has_output || converse_is_broken(said.stop)))
+    if (!err && (!said.message.p || converse_is_broken(said.stop)))
         err = E_UPSTREAM_BODY;
     if (err)
         return err;
@@ -278,7 +277,7 @@ int converse_answer_read(struct str body, struct arena *arena, struct chat_answe
     struct chat_block **end = &answer.blocks;
     struct converse_blocks blocks;
     struct converse_block block;
-    converse_blocks_init(&blocks, said.content);
+    converse_blocks_init(&blocks, said.message);
     while (!err && converse_block_next(&blocks, &block))
         err = block_add(arena, &end, &block);
     if (!err)
