@@ -479,6 +479,20 @@ static void streams_out_of_order(void **state)
                STR("block end\nstop end\nend\n"));
 }
 
+/* A block that is passed over ends as others do, also where nothing is numbered. */
+static void a_block_that_is_passed_over_ends(void **state)
+{
+    struct wire_world *w = *state;
+    struct wire_state s = {.arena = &w->arena};
+    assert_str(says(w, &s, "contentBlockStart", "{\"start\":{\"image\":{\"format\":\"png\"}}}"),
+               STR("begin\n"));
+    assert_str(says(w, &s, "contentBlockDelta", "{\"delta\":{\"text\":\"of the image\"}}"),
+               STR(""));
+    assert_str(says(w, &s, "contentBlockStop", "{}"), STR(""));
+    assert_str(says(w, &s, "contentBlockDelta", "{\"delta\":{\"text\":\"a\"}}"),
+               STR("block text\n delta \"a\"\n"));
+}
+
 static void behind_its_end_a_stream_says_nothing(void **state)
 {
     struct wire_world *w = *state;
@@ -675,6 +689,7 @@ int main(void)
         TEST(every_reason_has_its_meaning),
         TEST(an_event_that_is_no_json_breaks_the_stream),
         TEST(streams_out_of_order),
+        TEST(a_block_that_is_passed_over_ends),
         TEST(behind_its_end_a_stream_says_nothing),
         TEST(a_long_stream_takes_no_more_memory),
         TEST(paths_hold_model_and_manner),
