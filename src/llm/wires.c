@@ -5,6 +5,7 @@
 const struct wire *const wires[] = {
     &wire_openai_chat,
     &wire_gemini,
+    &wire_converse,
     NULL,
 };
 

@@ -1,0 +1,124 @@
+/*
+ * wire/converse.h: what the files of the Converse wire share.
+ *
+ * Amazon Bedrock's Converse and ConverseStream, on the provider's side only. Source of the shapes:
+ * botocore's service model of bedrock-runtime (2023-09-30), and the API's public reference.
+ * "string", "json" and "plain" as in llm/chat.h; pure functions; nothing here yields.
+ *
+ * What Bedrock refuses and no client means is mended on the way: messages of one role that follow
+ * each other become one, since roles have to take turns; texts of nothing but white space are left
+ * out, and with them a message that has nothing else; ids of calls that are longer than 64
+ * characters, or have others than Bedrock's, are replaced by their hash, the same in call and
+ * result; names of documents are made of the characters that it takes, and differ.
+ */
+#ifndef LLM_WIRE_CONVERSE_H
+#define LLM_WIRE_CONVERSE_H
+
+#include "base/json.h"
+#include "llm/chat.h"
+#include "llm/wire.h"
+
+/* The key just behind, without escapes. */
+static inline struct str converse_key_take(struct json_reader *r)
+{
+    struct str key = json_take_key(r);
+    return !r->escaped || r->failed ? key : json_plain_key(key);
+}
+
+/* ---- requests ---- */
+
+int converse_request_write(const struct chat_request *request, struct buf *out, struct fault *f);
+/* The member "system" where there is any, and "messages". */
+MUSTCHECK int converse_put_messages(const struct chat_request *request, struct buf *out,
+                                    struct fault *f);
+/* A list's element that marks what stands before it for the cache; nothing where `control` (a
+ * cache_control) is not given, or null. */
+void converse_put_cache_point(struct buf *out, struct str control);
+
+/* Documents that a request has had so far. */
+struct converse_documents {
+    unsigned n;
+    struct converse_name *names;
+};
+/* The content block of an image, a document or a sound; faults as request_write. */
+MUSTCHECK int converse_put_media(const struct chat_block *block, struct converse_documents *docs,
+                                 struct arena *arena, struct buf *out, struct fault *f);
+
+/* ---- answers and events ---- */
+
+/* A usage, which comes next; false where it has no count of its input. */
+bool converse_usage_take(struct json_reader *r, struct tokens *ret_usage);
+/* The value that comes next, where it begins so; else STR_NONE. */
+struct str converse_take_if(struct json_reader *r, char first);
+/* The same of the member `name` in the object that comes next. */
+struct str converse_member_take(struct json_reader *r, struct str name, char first);
+
+/* What a stopReason comes to; STOP_UNSAID for one that is not known. */
+enum chat_stop converse_stop(struct str stop);
+/* Is it one by which Bedrock says that the model's answer could not be read? */
+bool converse_is_broken(struct str stop);
+
+/* A whole answer; what is not there is STR_NONE. All points into what was read. */
+struct converse_answer {
+    struct str message;       /* json, an object: else it is an error, or nothing of Converse's */
+    struct str stop;          /* string: stopReason */
+    struct str stop_sequence; /* string */
+    struct str error;         /* string: an error's words */
+    bool has_usage;
+    struct tokens usage;
+};
+/* E_UPSTREAM_BODY when it is no JSON object. */
+MUSTCHECK int converse_answer_parse(struct str body, struct converse_answer *ret_answer);
+
+struct converse_block {
+    enum chat_block_kind kind; /* BLOCK_OTHER for what a chat's answer has no place for */
+    struct str text;           /* string: text, thinking, hidden data */
+    struct str signature;      /* string */
+    struct str id, name;       /* string: of a call */
+    struct str input;          /* json, an object: of a call */
+};
+
+/* A message's blocks, one after the other. A text with citations is its texts. */
+struct converse_blocks {
+    struct json_reader reader, cited;
+    bool more, more_cited;
+};
+void converse_blocks_init(struct converse_blocks *b, struct str message);
+bool converse_block_next(struct converse_blocks *b, struct converse_block *ret_block);
+
+/* ---- events ---- */
+
+enum converse_event_kind {
+    CONVERSE_UNKNOWN, /* passed over */
+    CONVERSE_MESSAGE_START,
+    CONVERSE_BLOCK_START, /* block: BLOCK_CALL with id and name, BLOCK_OTHER, or BLOCK_TEXT */
+    CONVERSE_DELTA,       /* block and text */
+    CONVERSE_BLOCK_STOP,
+    CONVERSE_MESSAGE_STOP, /* stop, stop_sequence */
+    CONVERSE_METADATA,     /* usage */
+    CONVERSE_FAILED,       /* text: the words */
+};
+
+struct converse_event {
+    enum converse_event_kind kind;
+    int64_t index; /* of the block; -1: not said */
+    enum chat_block_kind block;
+    bool is_signature;   /* of thinking, in place of its text */
+    struct str id, name; /* string */
+    struct str text;     /* string; STR_NONE where it is empty */
+    struct str stop, stop_sequence;
+    bool has_usage;
+    struct tokens usage;
+};
+/*
+ * One event: the name and the payload of a frame. Those that end in "Exception", and "error", tell
+ * that the stream failed. E_UPSTREAM_BODY when one of Converse's own is no JSON object.
+ */
+MUSTCHECK int converse_event_parse(struct str name, struct str data,
+                                   struct converse_event *ret_event);
+
+int converse_answer_read(struct str body, struct arena *arena, struct chat_answer *ret_answer);
+int converse_event_read(struct wire_state *state, struct str name, struct str data,
+                        struct chat_events *ret_events);
+
+#endif

@@ -1,0 +1,301 @@
+/*
+ * wire/converse_stream.c: ConverseStream's events.
+ *
+ * Each is a frame (http/eventstream.h) whose name says what its payload is. Texts and thinking
+ * begin with their first piece, calls with an event of their own. Blocks have numbers; they come
+ * one after the other, so a piece with another number than the open block's begins the next one.
+ * Behind the end of the message comes the usage, and then nothing.
+ */
+#include "llm/wire/converse.h"
+#include "llm/wire/parts.h"
+
+/* ---- one event ---- */
+
+static void start_read(struct json_reader *r, struct converse_event *e)
+{
+    if (!json_enter(r, '{'))
+        return;
+    do {
+        struct str key = converse_key_take(r);
+        e->block = BLOCK_OTHER;
+        if (!str_eq(key, STR("toolUse"))) {
+            (void)json_take(r);
+        } else if (json_enter(r, '{')) {
+            bool own = true;
+            do {
+                struct str name = converse_key_take(r), value = converse_take_if(r, '"');
+                if (str_eq(name, STR("toolUseId")))
+                    e->id = value;
+                else if (str_eq(name, STR("name")))
+                    e->name = value;
+                else if (str_eq(name, STR("type")))
+                    own = !string_is(value, STR("server_tool_use"));
+            } while (json_more(r, '{'));
+            e->block = own ? BLOCK_CALL : BLOCK_OTHER;
+        }
+    } while (json_more(r, '{'));
+}
+
+static void reasoning_read(struct json_reader *r, struct converse_event *e)
+{
+    if (!json_enter(r, '{'))
+        return;
+    do {
+        struct str key = converse_key_take(r), value = converse_take_if(r, '"');
+        bool hidden = str_eq(key, STR("redactedContent"));
+        bool signature = str_eq(key, STR("signature"));
+        if (!value.n || !(hidden || signature || str_eq(key, STR("text"))))
+            continue;
+        e->block = hidden ? BLOCK_HIDDEN : BLOCK_THINKING;
+        e->is_signature = signature;
+        e->text = value;
+    } while (json_more(r, '{'));
+}
+
+static void delta_read(struct json_reader *r, struct converse_event *e)
+{
+    e->block = BLOCK_OTHER;
+    if (!json_enter(r, '{'))
+        return;
+    do {
+        struct str key = converse_key_take(r);
+        if (str_eq(key, STR("text"))) {
+            e->block = BLOCK_TEXT;
+            e->text = converse_take_if(r, '"');
+        } else if (str_eq(key, STR("toolUse"))) {
+            e->block = BLOCK_CALL;
+            e->text = converse_member_take(r, STR("input"), '"');
+        } else if (str_eq(key, STR("reasoningContent"))) {
+            reasoning_read(r, e);
+        } else {
+            (void)json_take(r);
+        }
+    } while (json_more(r, '{'));
+    if (e->text.n <= 2)
+        e->text = STR_NONE;
+}
+
+static void member_read(struct json_reader *r, struct str key, struct converse_event *e)
+{
+    bool failed = e->kind == CONVERSE_FAILED;
+    if (str_eq(key, STR("contentBlockIndex")))
+        e->index = count_of(json_take(r), -1);
+    else if (e->kind == CONVERSE_BLOCK_START && str_eq(key, STR("start")))
+        start_read(r, e);
+    else if (e->kind == CONVERSE_DELTA && str_eq(key, STR("delta")))
+        delta_read(r, e);
+    else if (e->kind == CONVERSE_MESSAGE_STOP && str_eq(key, STR("stopReason")))
+        e->stop = converse_take_if(r, '"');
+    else if (e->kind == CONVERSE_MESSAGE_STOP && str_eq(key, STR("additionalModelResponseFields")))
+        e->stop_sequence = converse_member_take(r, STR("stop_sequence"), '"');
+    else if (e->kind == CONVERSE_METADATA && str_eq(key, STR("usage")))
+        e->has_usage = converse_usage_take(r, &e->usage);
+    else if (failed && (str_eq(key, STR("message")) || str_eq(key, STR("Message"))))
+        e->text = converse_take_if(r, '"');
+    else
+        (void)json_take(r);
+}
+
+static enum converse_event_kind kind_of(struct str name)
+{
+    static const struct {
+        struct str name;
+        enum converse_event_kind kind;
+    } kinds[] = {
+        {{"messageStart", 12}, CONVERSE_MESSAGE_START},
+        {{"contentBlockStart", 17}, CONVERSE_BLOCK_START},
+        {{"contentBlockDelta", 17}, CONVERSE_DELTA},
+        {{"contentBlockStop", 16}, CONVERSE_BLOCK_STOP},
+        {{"messageStop", 11}, CONVERSE_MESSAGE_STOP},
+        {{"metadata", 8}, CONVERSE_METADATA},
+        {{"error", 5}, CONVERSE_FAILED},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (str_eq(kinds[i].name, name))
+            return kinds[i].kind;
+    return str_ends(name, STR("Exception")) ? CONVERSE_FAILED : CONVERSE_UNKNOWN;
+}
+
+int converse_event_parse(struct str name, struct str data, struct converse_event *ret_event)
+{
+    struct converse_event e = {.kind = kind_of(name), .index = -1, .block = BLOCK_TEXT};
+    struct json_reader r;
+    if (e.kind == CONVERSE_UNKNOWN) {
+        *ret_event = e;
+        return 0;
+    }
+    if (json_reader_init(&r, data) && json_enter(&r, '{'))
+        do
+            member_read(&r, converse_key_take(&r), &e);
+        while (json_more(&r, '{'));
+    bool good = json_reader_good(&r);
+    if (!good) /* that it failed is known, whatever it says */
+        e.text = STR_NONE;
+    *ret_event = e;
+    return good || e.kind == CONVERSE_FAILED ? 0 : E_UPSTREAM_BODY;
+}
+
+/* ---- the stream ---- */
+
+struct stream {
+    bool begun, stopped, counted, ended;
+    bool open;  /* a block, of `kind` */
+    bool other; /* what came last begins a block that is passed over */
+    enum chat_block_kind kind;
+    int64_t index; /* of the block that is open or passed over */
+};
+
+static void block_close(struct stream *s, struct chat_events *events)
+{
+    if (s->open)
+        chat_event_add(events, EVENT_BLOCK_END)->block = s->kind;
+    s->open = s->other = false;
+}
+
+static struct chat_event *block_open(struct stream *s, enum chat_block_kind kind, int64_t index,
+                                     struct chat_events *events)
+{
+    block_close(s, events);
+    struct chat_event *e = chat_event_add(events, EVENT_BLOCK_BEGIN);
+    e->block = s->kind = kind;
+    s->index = index;
+    s->open = true;
+    return e;
+}
+
+static int start_give(struct stream *s, const struct converse_event *said,
+                      struct chat_events *events)
+{
+    if (said->block == BLOCK_TEXT)
+        return 0; /* its first piece opens it */
+    if (said->block == BLOCK_OTHER) {
+        block_close(s, events);
+        s->other = true;
+        s->index = said->index;
+        return 0;
+    }
+    if (said->id.n <= 2)
+        return E_UPSTREAM_BODY;
+    struct chat_event *e = block_open(s, BLOCK_CALL, said->index, events);
+    e->id = said->id;
+    e->name = said->name.n ? said->name : STR("\"\"");
+    return 0;
+}
+
+static int delta_give(struct stream *s, const struct converse_event *said,
+                      struct chat_events *events)
+{
+    bool here = s->open && s->kind == said->block && s->index == said->index;
+    bool passed = s->other && s->index == said->index;
+    if (!said->text.n || said->block == BLOCK_OTHER || passed)
+        return 0;
+    if (said->block == BLOCK_CALL && !here)
+        return E_UPSTREAM_BODY; /* input of a call that did not begin, or is over */
+    if (said->block == BLOCK_HIDDEN) {
+        block_open(s, BLOCK_HIDDEN, said->index, events)->text = said->text;
+        block_close(s, events);
+        return 0;
+    }
+    if (!here)
+        (void)block_open(s, said->block, said->index, events);
+    struct chat_event *e = chat_event_add(events,
+                                          said->is_signature ? EVENT_SIGNATURE : EVENT_DELTA);
+    e->block = said->block;
+    e->text = said->text;
+    return 0;
+}
+
+static void fail_give(struct stream *s, struct str name, struct str text,
+                      struct chat_events *events)
+{
+    struct chat_event *e = chat_event_add(events, EVENT_FAILED);
+    e->name = name;
+    e->text = text.n ? text : STR("\"an error without words\"");
+    s->ended = true;
+}
+
+/* The end is behind both the message's and the usage, in whichever order they come. */
+static void end_give(struct stream *s, struct chat_events *events)
+{
+    if (!s->stopped || !s->counted)
+        return;
+    chat_event_add(events, EVENT_END);
+    s->ended = true;
+}
+
+static void stop_give(struct stream *s, const struct converse_event *said,
+                      struct chat_events *events)
+{
+    if (converse_is_broken(said->stop)) {
+        fail_give(s, said->stop, STR("\"the model's answer was malformed\""), events);
+        return;
+    }
+    block_close(s, events);
+    struct chat_event *e = chat_event_add(events, EVENT_STOPPED);
+    e->stop = converse_stop(said->stop);
+    if (e->stop == STOP_SEQUENCE)
+        e->stop_sequence = said->stop_sequence;
+    s->stopped = true;
+    end_give(s, events);
+}
+
+static void metadata_give(struct stream *s, const struct converse_event *said,
+                          struct chat_events *events)
+{
+    if (said->has_usage)
+        chat_event_add(events, EVENT_USAGE)->usage = said->usage;
+    s->counted = true;
+    end_give(s, events);
+}
+
+static int event_give(struct stream *s, const struct converse_event *said,
+                      struct chat_events *events)
+{
+    if (said->kind == CONVERSE_METADATA) {
+        metadata_give(s, said, events);
+        return 0;
+    }
+    if (s->stopped)
+        return 0;
+    switch (said->kind) {
+    case CONVERSE_BLOCK_START:
+        return start_give(s, said, events);
+    case CONVERSE_DELTA:
+        return delta_give(s, said, events);
+    case CONVERSE_BLOCK_STOP:
+        if (s->index == said->index)
+            block_close(s, events);
+        return 0;
+    case CONVERSE_MESSAGE_STOP:
+        stop_give(s, said, events);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+int converse_event_read(struct wire_state *state, struct str name, struct str data,
+                        struct chat_events *ret_events)
+{
+    struct converse_event said;
+    ret_events->n = 0;
+    if (!state->own)
+        state->own = ARENA_NEW(state->arena, struct stream);
+    struct stream *s = state->own;
+    if (!s)
+        return E_MEMORY;
+    int err = s->ended ? 0 : converse_event_parse(name, data, &said);
+    if (err || s->ended || said.kind == CONVERSE_UNKNOWN)
+        return err;
+    if (said.kind == CONVERSE_FAILED) { /* once a stream, so the name may take memory */
+        struct str string;
+        err = string_make(state->arena, name, &string);
+        if (!err)
+            fail_give(s, string, said.text, ret_events);
+        return err;
+    }
+    if (!s->begun)
+        (void)chat_event_add(ret_events, EVENT_BEGIN);
+    s->begun = true;
+    return event_give(s, &said, ret_events);
+}
