@@ -45,6 +45,7 @@
     X(LOGPROBS, "log-probabilities of the tokens")                                                 \
     X(TOP_LOGPROBS, "log-probabilities of other tokens")                                           \
     X(EFFORT, "reasoning effort")                                                                  \
+    X(THINKING_DISPLAY, "how thinking is shown")                                                   \
     X(VERBOSITY, "verbosity")                                                                      \
     X(METADATA, "metadata")                                                                        \
     X(USER, "the end user's name")                                                                 \
