@@ -58,7 +58,8 @@ static const size_t kept_at[FIELDS] = {
 };
 
 #define BIT(field) ((uint32_t)1 << FIELD_##field)
-#define ANYONE     (1u << ROLE_SYSTEM | 1u << ROLE_DEVELOPER | 1u << ROLE_USER | 1u << ROLE_ASSISTANT)
+#define ROLE(role) (1u << ROLE_##role)
+#define ANYONE     (ROLE(SYSTEM) | ROLE(DEVELOPER) | ROLE(USER) | ROLE(ASSISTANT))
 
 /* The types that are understood: who may say them, what they need, and what they may have. */
 static const struct block_row {
@@ -70,20 +71,20 @@ static const struct block_row {
     {{"text", 4}, BLOCK_TEXT, ANYONE, BIT(TEXT), BIT(CACHE_CONTROL) | BIT(CITATIONS)},
     {{"tool_use", 8},
      BLOCK_CALL,
-     1u << ROLE_ASSISTANT,
+     ROLE(ASSISTANT),
      BIT(ID) | BIT(NAME) | BIT(INPUT),
      BIT(CACHE_CONTROL) | BIT(CALLER)},
     {{"tool_result", 11},
      BLOCK_RESULT,
-     1u << ROLE_USER,
+     ROLE(USER),
      BIT(TOOL_USE_ID),
      BIT(CONTENT) | BIT(IS_ERROR) | BIT(CACHE_CONTROL)},
-    {{"thinking", 8}, BLOCK_THINKING, 1u << ROLE_ASSISTANT, BIT(THINKING), BIT(SIGNATURE)},
-    {{"redacted_thinking", 17}, BLOCK_HIDDEN, 1u << ROLE_ASSISTANT, BIT(DATA), 0},
-    {{"image", 5}, BLOCK_IMAGE, 1u << ROLE_USER, BIT(SOURCE), BIT(CACHE_CONTROL)},
+    {{"thinking", 8}, BLOCK_THINKING, ROLE(ASSISTANT), BIT(THINKING), BIT(SIGNATURE)},
+    {{"redacted_thinking", 17}, BLOCK_HIDDEN, ROLE(ASSISTANT), BIT(DATA), 0},
+    {{"image", 5}, BLOCK_IMAGE, ROLE(USER), BIT(SOURCE), BIT(CACHE_CONTROL)},
     {{"document", 8},
      BLOCK_DOCUMENT,
-     1u << ROLE_USER,
+     ROLE(USER),
      BIT(SOURCE),
      BIT(TITLE) | BIT(CACHE_CONTROL) | BIT(CITATIONS)},
 };
@@ -294,7 +295,7 @@ static int content_read(struct anthropic_reader *r, bool in_result, struct chat_
     if (*is_string)
         return text_only(r, blocks);
     if (first != '[')
-        return anthropic_wrong(r, "'content' has to be a string or a list of blocks");
+        return anthropic_wrong(r, "content has to be a string or a list of blocks");
     unsigned i = 0;
     if (json_enter(&r->json, '['))
         do {

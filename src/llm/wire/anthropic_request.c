@@ -136,7 +136,8 @@ static int system_read(struct anthropic_reader *r, struct asked *asked)
         return E_MEMORY;
     m->role = ROLE_SYSTEM;
     asked->system = m;
-    struct anthropic_place before = anthropic_place_enter(r, "system", 0);
+    struct anthropic_place before = r->place;
+    r->place = (struct anthropic_place){"system"};
     int err = anthropic_content_read(r, &m->blocks, &m->is_string);
     if (!err)
         err = fit_check(r, m, STR("\"system\""));
