@@ -51,10 +51,8 @@ struct chat_tool *chat_tool_new(struct chat_request *r)
     struct chat_tool *t = ARENA_NEW(r->arena, struct chat_tool);
     if (!t)
         return NULL;
-    struct chat_tool **at = &r->tools;
-    while (*at)
-        at = &(*at)->next;
-    *at = t;
+    *(r->tools_last ? &r->tools_last->next : &r->tools) = t;
+    r->tools_last = t;
     return t;
 }
 
@@ -64,10 +62,8 @@ int chat_stop_add(struct chat_request *r, struct str string)
     if (!s)
         return E_MEMORY;
     s->text = string;
-    struct chat_string **at = &r->stop;
-    while (*at)
-        at = &(*at)->next;
-    *at = s;
+    *(r->stop_last ? &r->stop_last->next : &r->stop) = s;
+    r->stop_last = s;
     chat_uses(r, CHAT_STOP);
     return 0;
 }

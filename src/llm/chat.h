@@ -45,6 +45,7 @@
     X(LOGPROBS, "log-probabilities of the tokens")                                                 \
     X(TOP_LOGPROBS, "log-probabilities of other tokens")                                           \
     X(EFFORT, "reasoning effort")                                                                  \
+    X(THINKING_DISPLAY, "how thinking is shown")                                                   \
     X(VERBOSITY, "verbosity")                                                                      \
     X(METADATA, "metadata")                                                                        \
     X(USER, "the end user's name")                                                                 \
@@ -190,14 +191,14 @@ struct chat_request {
     uint64_t features; /* 1 << enum chat_feature, of what it makes use of */
     struct str model;  /* plain: as the provider knows it */
     struct chat_message *messages;
-    struct chat_tool *tools;
+    struct chat_tool *tools, *tools_last;
     enum chat_tool_choice tool_choice;
     struct str tool_named;     /* string */
     bool tools_serial;         /* one call at a time */
     struct str tools_parallel; /* json: true or false as it was said; STR_NONE where it was not */
     int64_t max_tokens;        /* 0: not given */
     bool max_tokens_new;       /* OpenAI's max_completion_tokens, not max_tokens */
-    struct chat_string *stop;
+    struct chat_string *stop, *stop_last;
     bool stream, wants_usage;
     enum chat_format format;
     struct str schema, schema_name, schema_description,

@@ -6,6 +6,7 @@ const struct wire *const wires[] = {
     &wire_openai_chat,
     &wire_gemini,
     &wire_converse,
+    &wire_anthropic,
     NULL,
 };
 

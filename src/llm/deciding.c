@@ -1,0 +1,122 @@
+#include "llm/deciding.h"
+
+/* It stands in headers and logs, and is looked up by its parts. */
+#define MODEL_BYTES_MAX 256
+
+/*
+ * The small letter that `s` begins with where case does not count, and its length in bytes. Go's
+ * encoding/json reads keys so, and to it the long s and the Kelvin sign are an s and a k.
+ */
+static inline size_t letter_take(struct str s, char *ret_letter)
+{
+    char c = s.p[0];
+    *ret_letter = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+    if (LIKELY((unsigned char)c < 0x80))
+        return 1;
+    bool long_s = str_starts(s, STR("\xC5\xBF")), kelvin = str_starts(s, STR("\xE2\x84\xAA"));
+    if (long_s || kelvin)
+        *ret_letter = long_s ? 's' : 'k';
+    return long_s ? 2 : kelvin ? 3 : 1;
+}
+
+static bool key_means(struct str key, struct str name)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        char letter;
+        if (at == key.n)
+            return false;
+        at += letter_take(str_of(key.p + at, key.n - at), &letter);
+        if (letter != name.p[i])
+            return false;
+    }
+    return at == key.n;
+}
+
+/* The deciding key that `key` means, also in another spelling; NULL for none. */
+static const struct deciding_row *row_find(const struct deciding_table *table, struct str key,
+                                           bool *ret_exact)
+{
+    char first = 0;
+    if (key.n > 0)
+        (void)letter_take(key, &first);
+    if (first < 'a' || first > 'z')
+        return NULL;
+    const struct deciding_row *rows = table->of[first - 'a'];
+    for (unsigned i = 0; i < DECIDING_LETTER_KEYS && rows[i].name.n > 0; i++) {
+        *ret_exact = str_eq(key, rows[i].name);
+        if (*ret_exact || key_means(key, rows[i].name))
+            return &rows[i];
+    }
+    return NULL;
+}
+
+int deciding_find(const struct json_scan *scan, const struct deciding_table *table,
+                  struct deciding_found *ret_found, struct fault *f)
+{
+    bool seen[DECIDING_MAX] = {false};
+    const struct deciding_row *odd = NULL; /* one that stands there in another spelling */
+    *ret_found = (struct deciding_found){{NULL}};
+    for (size_t i = 0; i < scan->count; i++) {
+        const struct json_member *m = &scan->member[i];
+        bool exact;
+        const struct deciding_row *row = row_find(table, m->key, &exact);
+        if (!row)
+            continue;
+        if (seen[row->key])
+            return fault_set(f, E_DUPLICATE_KEY,
+                             "'%s' stands twice in the request (case does not count); send it "
+                             "once, since the provider might read the other one",
+                             row->name.p);
+        seen[row->key] = true;
+        if (exact)
+            ret_found->at[row->key] = m;
+        else
+            odd = row;
+    }
+    if (odd)
+        return fault_set(f, E_BAD_REQUEST,
+                         "'%s' is written in another way; write it so, since some providers read "
+                         "it all the same",
+                         odd->name.p);
+    return 0;
+}
+
+int deciding_model(const struct json_member *m, struct arena *arena, struct llm_request *r,
+                   struct fault *f)
+{
+    if (!m)
+        return fault_set(f, E_BAD_REQUEST, "'model' is missing; expected the name of a model");
+    if (!json_is_string(m->value) || m->value.n == 2)
+        return fault_set(f, E_BAD_REQUEST, "'model' has to be a string that is not empty");
+    if (json_string_bytes(m->value) > MODEL_BYTES_MAX)
+        return fault_set(f, E_BAD_REQUEST, "'model' is longer than %d bytes", MODEL_BYTES_MAX);
+    int err = json_unquote(arena, m->value, &r->model);
+    if (err == E_BAD_JSON)
+        return fault_set(f, E_BAD_REQUEST, "'model' has half a surrogate pair in it");
+    for (size_t i = 0; !err && i < r->model.n; i++)
+        if ((unsigned char)r->model.p[i] < ' ' || r->model.p[i] == 127)
+            return fault_set(f, E_BAD_REQUEST, "'model' has a control character in it");
+    r->model_at = m->value_at;
+    return err;
+}
+
+int deciding_stream(const struct json_member *m, struct llm_request *r, struct fault *f)
+{
+    if (m && !json_is_bool(m->value) && !json_is_null(m->value))
+        return fault_set(f, E_BAD_REQUEST, "'stream' has to be true or false");
+    r->stream = m && json_is_true(m->value);
+    return 0;
+}
+
+int deciding_count(const struct json_member *m, unsigned least, int64_t *value, struct fault *f)
+{
+    uint64_t given = 0;
+    if (!m || json_is_null(m->value))
+        return 0;
+    if (!json_to_u64(m->value, INT32_MAX, &given) || given < least)
+        return fault_set(f, E_BAD_REQUEST, "'%.*s' has to be a whole number from %u to %d",
+                         STR_ARGS(m->key), least, INT32_MAX);
+    *value = (int64_t)given;
+    return 0;
+}

@@ -1,0 +1,47 @@
+/*
+ * deciding.h: the members of a request on which sluice or a provider acts.
+ *
+ * Were one of them there twice, the two may read different values, and a limit or a price would
+ * hold for a request that was never made. So each protocol has a table of them, and one that stands
+ * twice, or once in another spelling, is refused. Pure functions over a scan (base/json.h).
+ */
+#ifndef LLM_DECIDING_H
+#define LLM_DECIDING_H
+
+#include "base/json.h"
+#include "llm/request.h"
+
+#define DECIDING_MAX         16
+#define DECIDING_LETTERS     26
+#define DECIDING_LETTER_KEYS 4
+
+struct deciding_row {
+    struct str name;
+    unsigned key; /* the protocol's number for it, below DECIDING_MAX */
+};
+
+/* By their first letter, small; rows that are not used have an empty name. */
+struct deciding_table {
+    struct deciding_row of[DECIDING_LETTERS][DECIDING_LETTER_KEYS];
+};
+
+/* Where each of them stands in a request: NULL for those that do not. */
+struct deciding_found {
+    const struct json_member *at[DECIDING_MAX];
+};
+
+/* E_DUPLICATE_KEY, or E_BAD_REQUEST for one in another spelling. */
+MUSTCHECK int deciding_find(const struct json_scan *scan, const struct deciding_table *table,
+                            struct deciding_found *ret_found, struct fault *f);
+
+/*
+ * What a member says, noted in `r`; `m` is NULL where the request lacks it. E_BAD_REQUEST where it
+ * says something else. A count is a whole number from `least`, and null is "not given".
+ */
+MUSTCHECK int deciding_model(const struct json_member *m, struct arena *arena,
+                             struct llm_request *r, struct fault *f);
+MUSTCHECK int deciding_stream(const struct json_member *m, struct llm_request *r, struct fault *f);
+MUSTCHECK int deciding_count(const struct json_member *m, unsigned least, int64_t *value,
+                             struct fault *f);
+
+#endif

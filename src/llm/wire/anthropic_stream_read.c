@@ -1,0 +1,325 @@
+/* anthropic_stream_read.c: the events of a message that is streamed. */
+#include "llm/wire/anthropic.h"
+
+/* A stream between its events. `index` is the open block's, -1 where none is. */
+struct reading {
+    struct anthropic_usage usage; /* as said so far */
+    int64_t index;
+    enum chat_block_kind kind; /* of the open block; BLOCK_OTHER is left out */
+    bool begun, has_input, stopped, ended;
+};
+
+enum top { TOP_TYPE, TOP_INDEX, TOP_MESSAGE, TOP_BLOCK, TOP_DELTA, TOP_USAGE, TOP_ERROR, TOPS };
+
+static const struct anthropic_member top_members[TOPS] = {
+    [TOP_TYPE] = {{"type", 4}, VALUE_STRING},
+    [TOP_INDEX] = {{"index", 5}, VALUE_COUNT},
+    [TOP_MESSAGE] = {{"message", 7}, VALUE_OBJECT},
+    [TOP_BLOCK] = {{"content_block", 13}, VALUE_OBJECT},
+    [TOP_DELTA] = {{"delta", 5}, VALUE_OBJECT},
+    [TOP_USAGE] = {{"usage", 5}, VALUE_OBJECT},
+    [TOP_ERROR] = {{"error", 5}, VALUE_ANY},
+};
+
+/* What messages, blocks, deltas and errors have, between them. */
+enum inner {
+    IN_TYPE,
+    IN_ID,
+    IN_MODEL,
+    IN_NAME,
+    IN_TEXT,
+    IN_THINKING,
+    IN_SIGNATURE,
+    IN_DATA,
+    IN_INPUT,
+    IN_PARTIAL_JSON,
+    IN_STOP_REASON,
+    IN_STOP_SEQUENCE,
+    IN_STOP_DETAILS,
+    IN_USAGE,
+    IN_MESSAGE,
+    INNERS
+};
+
+static const struct anthropic_member inner_members[INNERS] = {
+    [IN_TYPE] = {{"type", 4}, VALUE_STRING},
+    [IN_ID] = {{"id", 2}, VALUE_STRING},
+    [IN_MODEL] = {{"model", 5}, VALUE_STRING},
+    [IN_NAME] = {{"name", 4}, VALUE_STRING},
+    [IN_TEXT] = {{"text", 4}, VALUE_STRING},
+    [IN_THINKING] = {{"thinking", 8}, VALUE_STRING},
+    [IN_SIGNATURE] = {{"signature", 9}, VALUE_STRING},
+    [IN_DATA] = {{"data", 4}, VALUE_STRING},
+    [IN_INPUT] = {{"input", 5}, VALUE_OBJECT},
+    [IN_PARTIAL_JSON] = {{"partial_json", 12}, VALUE_STRING},
+    [IN_STOP_REASON] = {{"stop_reason", 11}, VALUE_STRING},
+    [IN_STOP_SEQUENCE] = {{"stop_sequence", 13}, VALUE_STRING},
+    [IN_STOP_DETAILS] = {{"stop_details", 12}, VALUE_OBJECT},
+    [IN_USAGE] = {{"usage", 5}, VALUE_OBJECT},
+    [IN_MESSAGE] = {{"message", 7}, VALUE_STRING},
+};
+
+static int object_read(struct str text, const struct anthropic_member *members, unsigned n,
+                       struct str *ret_values)
+{
+    struct anthropic_reader r = {0};
+    struct str whole;
+    bool known;
+    if (!json_reader_init(&r.json, text))
+        return E_UPSTREAM_BODY;
+    int err = anthropic_object_take(&r, members, n, ret_values, &whole, &known);
+    return err || !json_reader_good(&r.json) ? E_UPSTREAM_BODY : 0;
+}
+
+static int inner_read(struct str text, struct str ret_values[INNERS])
+{
+    return object_read(text, inner_members, INNERS, ret_values);
+}
+
+static void usage_add(struct reading *s, struct str usage, struct chat_events *events)
+{
+    struct json_reader r;
+    struct tokens tokens;
+    if (!usage.n || !json_reader_init(&r, usage))
+        return;
+    anthropic_usage_read(&r, &s->usage);
+    if (anthropic_usage_tokens(&s->usage, &tokens))
+        chat_event_add(events, EVENT_USAGE)->usage = tokens;
+}
+
+static bool says_something(struct str string)
+{
+    return string.n > 2;
+}
+
+static void text_add(struct chat_events *events, enum chat_event_kind kind,
+                     enum chat_block_kind block, struct str text)
+{
+    if (!says_something(text))
+        return;
+    struct chat_event *e = chat_event_add(events, kind);
+    e->block = block;
+    e->text = text;
+}
+
+static void edge_add(struct chat_events *events, enum chat_event_kind kind,
+                     enum chat_block_kind block)
+{
+    chat_event_add(events, kind)->block = block;
+}
+
+/* A call without arguments has an input all the same, and the stream may not have said it. */
+static void block_end(struct reading *s, struct chat_events *events)
+{
+    if (s->index >= 0 && s->kind != BLOCK_OTHER) {
+        if (s->kind == BLOCK_CALL && !s->has_input)
+            text_add(events, EVENT_DELTA, BLOCK_CALL, STR("\"{}\""));
+        edge_add(events, EVENT_BLOCK_END, s->kind);
+    }
+    s->index = -1;
+}
+
+static int message_start(struct reading *s, struct str message, struct chat_events *events)
+{
+    struct str in[INNERS];
+    if (s->begun)
+        return E_UPSTREAM_BODY;
+    int err = inner_read(message, in);
+    if (err)
+        return err;
+    s->begun = true;
+    struct chat_event *e = chat_event_add(events, EVENT_BEGIN);
+    e->id = in[IN_ID];
+    e->model = in[IN_MODEL];
+    usage_add(s, in[IN_USAGE], events);
+    return 0;
+}
+
+/* ---- blocks ---- */
+
+static enum chat_block_kind kind_of(struct str type)
+{
+    return string_is(type, STR("text"))                ? BLOCK_TEXT
+           : string_is(type, STR("tool_use"))          ? BLOCK_CALL
+           : string_is(type, STR("thinking"))          ? BLOCK_THINKING
+           : string_is(type, STR("redacted_thinking")) ? BLOCK_HIDDEN
+                                                       : BLOCK_OTHER;
+}
+
+/* What a block has from its beginning. Mostly it is empty there. */
+static int contents_add(struct wire_state *state, struct reading *s, const struct str *in,
+                        struct chat_events *events)
+{
+    struct str input = in[IN_INPUT];
+    if (s->kind == BLOCK_TEXT)
+        text_add(events, EVENT_DELTA, s->kind, in[IN_TEXT]);
+    if (s->kind == BLOCK_THINKING) {
+        text_add(events, EVENT_DELTA, s->kind, in[IN_THINKING]);
+        text_add(events, EVENT_SIGNATURE, s->kind, in[IN_SIGNATURE]);
+    }
+    if (s->kind != BLOCK_CALL || input.n == 0 || str_trim(str_of(input.p + 1, input.n - 2)).n == 0)
+        return 0;
+    int err = string_make(state->arena, input, &input);
+    if (!err)
+        text_add(events, EVENT_DELTA, s->kind, input);
+    s->has_input = true;
+    return err;
+}
+
+static int block_start(struct wire_state *state, struct reading *s, const struct str *top,
+                       struct chat_events *events)
+{
+    struct str in[INNERS];
+    int err = inner_read(top[TOP_BLOCK], in);
+    if (err || top[TOP_INDEX].n == 0)
+        return E_UPSTREAM_BODY;
+    block_end(s, events);
+    s->index = count_of(top[TOP_INDEX], 0);
+    s->kind = kind_of(in[IN_TYPE]);
+    s->has_input = false;
+    if (s->kind == BLOCK_OTHER)
+        return 0;
+    bool call = s->kind == BLOCK_CALL, hidden = s->kind == BLOCK_HIDDEN;
+    if ((call && (!in[IN_ID].n || !in[IN_NAME].n)) || (hidden && !in[IN_DATA].n))
+        return E_UPSTREAM_BODY;
+    struct chat_event *e = chat_event_add(events, EVENT_BLOCK_BEGIN);
+    e->block = s->kind;
+    e->id = call ? in[IN_ID] : STR_NONE;
+    e->name = call ? in[IN_NAME] : STR_NONE;
+    e->text = hidden ? in[IN_DATA] : STR_NONE;
+    return contents_add(state, s, in, events);
+}
+
+/* Deltas of types that are not known, or not this block's, are left out. */
+static int block_delta(struct reading *s, const struct str *top, struct chat_events *events)
+{
+    static const struct {
+        struct str type;
+        enum inner text;
+        enum chat_block_kind block;
+        enum chat_event_kind event;
+    } rows[] = {
+        {{"text_delta", 10}, IN_TEXT, BLOCK_TEXT, EVENT_DELTA},
+        {{"input_json_delta", 16}, IN_PARTIAL_JSON, BLOCK_CALL, EVENT_DELTA},
+        {{"thinking_delta", 14}, IN_THINKING, BLOCK_THINKING, EVENT_DELTA},
+        {{"signature_delta", 15}, IN_SIGNATURE, BLOCK_THINKING, EVENT_SIGNATURE},
+    };
+    if (s->index < 0 || count_of(top[TOP_INDEX], -1) != s->index)
+        return E_UPSTREAM_BODY; /* of no block, or of one that others stand between */
+    if (s->kind == BLOCK_OTHER)
+        return 0;
+    struct str in[INNERS];
+    int err = inner_read(top[TOP_DELTA], in);
+    for (size_t i = 0; !err && i < ARRAY_LEN(rows); i++)
+        if (s->kind == rows[i].block && string_is(in[IN_TYPE], rows[i].type)) {
+            text_add(events, rows[i].event, s->kind, in[rows[i].text]);
+            s->has_input = s->has_input || says_something(in[rows[i].text]);
+        }
+    return err;
+}
+
+/* ---- the end ---- */
+
+static void explanation_add(struct str details, struct chat_events *events)
+{
+    struct json_reader r;
+    struct str text = STR_NONE;
+    if (details.n && json_reader_init(&r, details))
+        text = anthropic_explanation_take(&r);
+    if (!text.n)
+        return;
+    edge_add(events, EVENT_BLOCK_BEGIN, BLOCK_REFUSAL);
+    text_add(events, EVENT_DELTA, BLOCK_REFUSAL, text);
+    edge_add(events, EVENT_BLOCK_END, BLOCK_REFUSAL);
+}
+
+static int message_delta(struct reading *s, const struct str *top, struct chat_events *events)
+{
+    struct str in[INNERS] = {{0}};
+    if (top[TOP_DELTA].n && inner_read(top[TOP_DELTA], in) != 0)
+        return E_UPSTREAM_BODY;
+    block_end(s, events);
+    usage_add(s, top[TOP_USAGE], events);
+    if (s->stopped || in[IN_STOP_REASON].n == 0)
+        return 0;
+    s->stopped = true;
+    enum chat_stop stop = anthropic_stop_of(in[IN_STOP_REASON]);
+    if (stop == STOP_REFUSED)
+        explanation_add(in[IN_STOP_DETAILS], events);
+    struct chat_event *e = chat_event_add(events, EVENT_STOPPED);
+    e->stop = stop;
+    e->stop_sequence = in[IN_STOP_SEQUENCE];
+    return 0;
+}
+
+static void message_stop(struct reading *s, struct chat_events *events)
+{
+    block_end(s, events);
+    if (!s->stopped)
+        chat_event_add(events, EVENT_STOPPED);
+    chat_event_add(events, EVENT_END);
+    s->ended = true;
+}
+
+static void error_add(struct reading *s, struct str error, struct chat_events *events)
+{
+    struct str in[INNERS] = {{0}};
+    if (json_is_object(error) && inner_read(error, in) != 0)
+        in[IN_TYPE] = in[IN_MESSAGE] = STR_NONE;
+    struct chat_event *e = chat_event_add(events, EVENT_FAILED);
+    e->name = in[IN_TYPE].n ? in[IN_TYPE] : STR("\"api_error\"");
+    e->text = in[IN_MESSAGE].n        ? in[IN_MESSAGE]
+              : json_is_string(error) ? error
+                                      : STR("\"the provider broke off its answer\"");
+    s->ended = true;
+}
+
+static struct reading *reading_of(struct wire_state *state)
+{
+    if (!state->own) {
+        struct reading *s = ARENA_NEW(state->arena, struct reading);
+        if (s)
+            *s = (struct reading){.usage = ANTHROPIC_USAGE_UNSAID, .index = -1};
+        state->own = s;
+    }
+    return state->own;
+}
+
+int anthropic_stream_read(struct wire_state *state, struct str name, struct str data,
+                          struct chat_events *events)
+{
+    struct reading *s = reading_of(state);
+    struct str top[TOPS];
+    events->n = 0;
+    if (!s)
+        return E_MEMORY;
+    if (s->ended || str_trim(data).n == 0)
+        return 0;
+    int err = object_read(data, top_members, TOPS, top);
+    bool typed = !err && top[TOP_TYPE].n > 0;
+    enum anthropic_event event = anthropic_event_of(typed ? json_string_raw(top[TOP_TYPE]) : name);
+    if (event == ANTHROPIC_ERROR || str_eq(name, STR("error"))) {
+        error_add(s, err ? STR_NONE : top[TOP_ERROR], events);
+        return 0;
+    }
+    bool foreign = name.n > 0 && !str_eq(name, STR("message")) && event <= ANTHROPIC_PING;
+    if (err)
+        return foreign ? 0 : err;
+    if (event <= ANTHROPIC_PING)
+        return 0;
+    if (event == ANTHROPIC_MESSAGE_START)
+        return message_start(s, top[TOP_MESSAGE], events);
+    if (!s->begun)
+        return E_UPSTREAM_BODY;
+    if (event == ANTHROPIC_BLOCK_START)
+        return block_start(state, s, top, events);
+    if (event == ANTHROPIC_BLOCK_DELTA)
+        return block_delta(s, top, events);
+    if (event == ANTHROPIC_MESSAGE_DELTA)
+        return message_delta(s, top, events);
+    if (event == ANTHROPIC_MESSAGE_STOP)
+        message_stop(s, events);
+    else if (count_of(top[TOP_INDEX], -1) == s->index)
+        block_end(s, events);
+    return 0;
+}
