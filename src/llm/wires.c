@@ -3,6 +3,7 @@
 #include "llm/wire.h"
 
 const struct wire *const wires[] = {
+    &wire_responses,
     NULL,
 };
 
