@@ -215,6 +215,7 @@ static int ended(struct wire_state *state, const struct said *said, struct chat_
 
 static int failure(struct events *s, struct str code, struct str text, struct chat_events *ret)
 {
+    block_end(s, ret);
     struct chat_event *e = chat_event_add(ret, EVENT_FAILED);
     e->name = json_is_string(code) ? code : STR("\"server_error\"");
     e->text = json_is_string(text) ? text : STR("\"\"");
