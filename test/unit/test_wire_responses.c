@@ -406,6 +406,33 @@ static void answers_repeat_what_was_asked(void **state)
     world_end(&w);
 }
 
+/* A stream's data is one line, however the request was set. */
+static void streams_repeat_it_in_one_line(void **state)
+{
+    (void)state;
+    struct world w;
+    struct watch watch;
+    struct chat_request r;
+    struct fault f = {0};
+    world_make(&w);
+    struct str body = STR(
+        "{\"model\":\"m\",\"input\":\"Hi\",\"tools\":[{\"type\":\"function\",\"name\":"
+        "\"f\",\"parameters\":{\r\n \"type\":\n \"object\"}}]}");
+    assert_int_equal(wire_responses.request_read(body, &w.arena, &r, &f), 0);
+    struct wire_state writer = {.arena = &w.arena, .request = &r, .model = r.model};
+    PUT(.kind = EVENT_BEGIN, .id = STR("\"x\""));
+    PUT(.kind = EVENT_END);
+    watch_run(&watch, &w.arena, buf_view(&w.out));
+    assert_str(buf_view(&watch.types), STR("created\nin_progress\ncompleted\n"));
+    assert_same_json(&w.arena,
+                     member_of(&w.arena, member_of(&w.arena, watch.last, "response"), "tools"),
+                     STR("[{\"type\":\"function\",\"name\":\"f\",\"parameters\":{\"type\":"
+                         "\"object\"},\"strict\":false}]"));
+    watch_end(&watch);
+    wire_responses.state_fini(&writer);
+    world_end(&w);
+}
+
 static void answers_without_a_request_have_all_that_clients_want(void **state)
 {
     (void)state;
@@ -582,6 +609,7 @@ int main(void)
         cmocka_unit_test(a_long_stream_takes_no_more_of_the_arena),
         cmocka_unit_test(an_end_before_the_first_event_has_nothing_to_give_back),
         cmocka_unit_test(answers_repeat_what_was_asked),
+        cmocka_unit_test(streams_repeat_it_in_one_line),
         cmocka_unit_test(answers_without_a_request_have_all_that_clients_want),
         cmocka_unit_test(reasoning_comes_back),
         cmocka_unit_test(what_is_no_answer_is_refused),

@@ -77,11 +77,16 @@ static struct str kept_from(const struct stream *s, size_t at)
     return str_tail(buf_view(&s->kept), at);
 }
 
+/* What is repeated of a request may stand there in lines, and an event's data is one. */
 static void response_event(struct stream *s, struct buf *out, struct str type, const char *status)
 {
     event_begin(s, out, type);
+    size_t from = out->n;
     member_put(out, STR("response"));
     responses_put_head(out, &s->who, status);
+    for (size_t i = from; i < out->n; i++)
+        if (out->p[i] == '\n' || out->p[i] == '\r')
+            out->p[i] = ' ';
     buf_str(out, buf_view(&s->kept));
     responses_put_rest(out, &s->end);
     event_end(out);
