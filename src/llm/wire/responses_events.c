@@ -278,9 +278,15 @@ int responses_event_read(struct wire_state *state, struct str name, struct str d
             kind = &kinds[i];
     if (err || !kind)
         return err;
+    struct events before = *s;
     if (!s->begun && kind->read != created && kind->read != error_said) {
         s->begun = true;
         chat_event_add(ret_events, EVENT_BEGIN);
     }
-    return kind->read(state, &said, ret_events);
+    err = kind->read(state, &said, ret_events);
+    if (err) { /* as if it had not come */
+        *s = before;
+        ret_events->n = 0;
+    }
+    return err;
 }
