@@ -114,11 +114,12 @@ static struct str unmarked(struct arena *a, struct str text)
     return text;
 }
 
-/* What goes through a client's stream: its events are numbered and called what their type says, and
- * what ends a text repeats the deltas before it. */
+/* What goes through a client's stream: its events, items and parts are numbered, events are called
+ * what their type says, and what ends a text repeats the deltas before it. */
 struct watch {
     struct arena *arena;
     unsigned events;
+    int64_t items, parts; /* begun: of the answer, and of the newest item */
     struct buf text, types;
     struct str last; /* json: the last event */
 };
@@ -135,6 +136,19 @@ static void watch_text(struct watch *w, struct str type, yyjson_val *event)
         }
 }
 
+static void watch_numbers(struct watch *w, struct str type, yyjson_val *event)
+{
+    if (str_eq(type, STR("response.output_item.added"))) {
+        w->items++;
+        w->parts = 0;
+    }
+    w->parts += str_ends(type, STR("_part.added"));
+    if (yyjson_obj_get(event, "item") || yyjson_obj_get(event, "item_id"))
+        assert_int_equal(json_get_i64(event, "output_index", -1), w->items - 1);
+    assert_int_equal(json_get_i64(event, "content_index", w->parts - 1), w->parts - 1);
+    assert_int_equal(json_get_i64(event, "summary_index", w->parts - 1), w->parts - 1);
+}
+
 static void watch_run(struct watch *w, struct arena *a, struct str bytes)
 {
     struct sse sse;
@@ -149,6 +163,7 @@ static void watch_run(struct watch *w, struct arena *a, struct str bytes)
         struct str type = json_get_str(event, "type");
         assert_str(e.name, type);
         assert_int_equal(json_get_i64(event, "sequence_number", -1), w->events++);
+        watch_numbers(w, type, event);
         watch_text(w, type, event);
         buf_printf(&w->types, "%.*s\n", STR_ARGS(str_tail(type, sizeof("response.") - 1)));
         w->last = arena_str(a, e.data);
@@ -597,6 +612,25 @@ static void errors_are_the_protocols_own(void **state)
     world_end(&w);
 }
 
+static void an_event_that_is_refused_leaves_no_trace(void **state)
+{
+    (void)state;
+    struct str delta = STR("{\"type\":\"response.output_text.delta\",\"delta\":\"a\"}");
+    struct world w;
+    struct chat_events got;
+    world_make(&w);
+    struct wire_state reader = {.arena = &w.arena};
+    assert_int_equal(wire_responses.event_read(&reader, STR_NONE, delta, &got), 0);
+    assert_int_equal(got.n, 3); /* begin, a block, its text */
+    struct str bad = STR("{\"type\":\"response.output_item.added\",\"item\":{\"type\":"
+                         "\"function_call\"}}");
+    assert_int_equal(wire_responses.event_read(&reader, STR_NONE, bad, &got), E_UPSTREAM_BODY);
+    assert_int_equal(got.n, 0);
+    assert_int_equal(wire_responses.event_read(&reader, STR_NONE, delta, &got), 0);
+    assert_int_equal(got.n, 1); /* the block is still open */
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -615,6 +649,7 @@ int main(void)
         cmocka_unit_test(what_is_no_answer_is_refused),
         cmocka_unit_test(streams_in_another_order_are_read),
         cmocka_unit_test(what_is_no_event_is_refused),
+        cmocka_unit_test(an_event_that_is_refused_leaves_no_trace),
         cmocka_unit_test(errors_are_the_protocols_own),
     };
     return cmocka_run_group_tests_name("wire_responses", tests, NULL, NULL);

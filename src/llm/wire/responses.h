@@ -115,9 +115,9 @@ enum responses_item { ITEM_NONE, ITEM_MESSAGE, ITEM_CALL, ITEM_REASONING };
 
 struct responses_output {
     struct buf *buf;
-    struct str id; /* as of responses_who */
-    unsigned item; /* number of the open one, or of the next */
-    unsigned part; /* number of the open one in its item, or of the next */
+    struct str id;  /* as of responses_who */
+    unsigned item;  /* number of the open one, or of the next */
+    unsigned parts; /* of the open one, so far */
     enum responses_item open;
     bool hidden;          /* the open one is hidden thinking */
     struct str encrypted; /* raw: what goes into it at its end */

@@ -142,7 +142,7 @@ void responses_item_begin(struct responses_output *o, enum chat_block_kind kind,
     o->open = responses_item_of(kind);
     o->hidden = kind == BLOCK_HIDDEN;
     o->encrypted = STR_NONE;
-    o->part = 0;
+    o->parts = 0;
     element_put(out);
     o->item_at = out->n;
     buf_str(out, STR("{\"id\":"));
@@ -184,6 +184,7 @@ void responses_item_end(struct responses_output *o, const char *status)
 void responses_part_begin(struct responses_output *o, enum chat_block_kind kind)
 {
     element_put(o->buf);
+    o->parts++;
     o->part_at = o->buf->n;
     if (kind == BLOCK_REFUSAL)
         buf_str(o->buf, STR("{\"type\":\"refusal\",\"refusal\":"));
@@ -199,7 +200,6 @@ void responses_part_begin(struct responses_output *o, enum chat_block_kind kind)
 void responses_part_end(struct responses_output *o)
 {
     buf_str(o->buf, STR("\"}"));
-    o->part++;
 }
 
 /* ---- whole answers ---- */

@@ -69,7 +69,7 @@ static void part_event_begin(struct stream *s, struct buf *out, struct str type)
 {
     item_event_begin(s, out, type);
     index_put(out, s->block == BLOCK_THINKING ? STR("summary_index") : STR("content_index"),
-              s->items.part);
+              s->items.parts - 1);
 }
 
 static struct str kept_from(const struct stream *s, size_t at)
@@ -201,9 +201,7 @@ static void block_close(struct stream *s, struct buf *out)
     } else if (s->in_part) {
         text_done(s, out);
         responses_part_end(&s->items);
-        s->items.part--; /* the event is still of this one */
         part_event(s, out, block_names[s->block].part_done, STR_NONE);
-        s->items.part++;
     }
     s->in_block = s->in_part = false;
 }
