@@ -248,7 +248,7 @@ static bool only_results(const struct chat_message *m)
 int chat_settle(struct chat_request *r, struct fault *f)
 {
     const struct chat_message *calls = NULL;
-    bool others = false;
+    bool others = false, all_here = !chat_has(r, CHAT_PREVIOUS) && !chat_has(r, CHAT_CONVERSATION);
     unsigned at = 0;
     int err = 0;
     for (const struct chat_message *m = r->messages; m && !err; m = m->next, at++) {
@@ -257,7 +257,7 @@ int chat_settle(struct chat_request *r, struct fault *f)
         for (const struct chat_block *b = m->blocks; b; b = b->next)
             block_note(r, b);
         err = twice_check(m, at, f);
-        if (!err)
+        if (!err && all_here)
             err = results_check(m, calls, at, f);
         if (m->role == ROLE_ASSISTANT)
             calls = calls_of(m) ? m : NULL;

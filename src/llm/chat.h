@@ -52,7 +52,11 @@
     X(STORE, "keeping the answer at the provider")                                                 \
     X(SERVICE_TIER, "service tier")                                                                \
     X(CACHE_KEY, "prompt cache key")                                                               \
-    X(CACHE_RETENTION, "prompt cache retention")
+    X(CACHE_RETENTION, "prompt cache retention")                                                   \
+    X(REASONING_SUMMARY, "a summary of the reasoning")                                             \
+    X(INCLUDE, "more about the parts of an answer")                                                \
+    X(PREVIOUS, "an earlier answer that the provider keeps")                                       \
+    X(CONVERSATION, "a conversation that the provider keeps")
 
 /* All else that a request may make use of. */
 #define CHAT_STRUCTURE(X)                                                                          \
@@ -74,6 +78,7 @@
     X(SYSTEM_LATER, "system messages behind others")                                               \
     X(DEVELOPER, "role developer")                                                                 \
     X(MESSAGE_NAME, "a message's name")                                                            \
+    X(PHASE, "what an assistant's message is for")                                                 \
     X(PREFILL, "an assistant message at the end")                                                  \
     X(CALLS, "tool calls and their results")                                                       \
     X(RESULT_ERROR, "a tool result marked as an error")                                            \
@@ -238,8 +243,8 @@ MUSTCHECK int chat_member_add(struct chat_request *r, struct chat_member **list,
 /*
  * Notes what can be seen only in the whole: system messages by their place, an assistant's message
  * at the end, media, calls, temperature. Readers call it last. It also checks what every provider
- * refuses: E_BAD_REQUEST with the place, for a tool result without its call before it, and for two
- * calls of one message with the same id.
+ * refuses: E_BAD_REQUEST with the place, for a tool result without its call before it (where the
+ * provider does not keep what was before), and for two calls of one message with the same id.
  */
 MUSTCHECK int chat_settle(struct chat_request *r, struct fault *f);
 
@@ -264,6 +269,7 @@ struct chat_answer {
     struct str stop_sequence; /* string */
     bool has_usage;
     struct tokens usage;
+    const struct chat_request *request; /* for writers that repeat what was asked; may be NULL */
 };
 
 /*

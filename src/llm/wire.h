@@ -37,6 +37,7 @@ struct wire_state {
     struct str model; /* plain, for writers: the name to show where events bring none */
     bool wants_usage; /* for writers: the client asked for usage in its stream */
     bool again;       /* by readers: the same event, where it is, has more; read it again */
+    const struct chat_request *request; /* for writers that repeat what was asked; may be NULL */
 };
 
 struct wire {
@@ -53,6 +54,8 @@ struct wire {
                       struct chat_events *ret_events);
     /* Appends what the client gets for it, framed: nothing, one event or several. */
     int (*event_write)(struct wire_state *state, const struct chat_event *event, struct buf *out);
+    /* Gives back what a writer holds besides the arena, at every end of a stream; may be NULL. */
+    void (*state_fini)(struct wire_state *state);
     /* An error's body, and the event that tells of one in a stream, framed. `text` is plain. */
     int (*error_write)(struct buf *out, int status, const char *code, struct str text);
     int (*error_event_write)(struct buf *out, int status, const char *code, struct str text);

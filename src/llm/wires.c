@@ -7,6 +7,7 @@ const struct wire *const wires[] = {
     &wire_gemini,
     &wire_converse,
     &wire_anthropic,
+    &wire_responses,
     NULL,
 };
 

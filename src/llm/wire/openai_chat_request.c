@@ -57,6 +57,7 @@ static const struct str key_names[] = {
     {"logprobs", 8},
     {"top_logprobs", 12},
     {"reasoning_effort", 16},
+    {"thinking_display", 16},
     {"verbosity", 9},
     {"metadata", 8},
     {"user", 4},
@@ -64,6 +65,10 @@ static const struct str key_names[] = {
     {"service_tier", 12},
     {"prompt_cache_key", 16},
     {"prompt_cache_retention", 22},
+    {"reasoning_summary", 17},
+    {"include", 7},
+    {"previous_response_id", 20},
+    {"conversation", 12},
 };
 _Static_assert(ARRAY_LEN(key_names) == K_PARAMS + CHAT_PARAM_COUNT, "a name for each parameter");
 _Static_assert(ARRAY_LEN(key_names) <= KEYS_MAX, "a bit for each key");

@@ -1,0 +1,224 @@
+/* wire/responses.c: what the files of the Responses wire share, its errors, and its row. */
+#include "llm/wire/responses.h"
+
+#include "llm/openai.h"
+#include "llm/wire/parts.h"
+
+/* ---- objects with known members ---- */
+
+/* The number of the name; `n` for another. `key` is raw. */
+static size_t name_find(const struct str *names, size_t n, struct str key)
+{
+    size_t i = 0;
+    while (i < n && !string_is(names[i], key))
+        i++;
+    return i;
+}
+
+static int member_take(struct json_reader *r, const struct str *names, size_t n, struct str *value,
+                       uint64_t *seen, struct chat_request *request, struct chat_member **others)
+{
+    struct str raw = json_take_key(r), key = raw;
+    if (UNLIKELY(r->escaped) && !r->failed)
+        key = json_plain_key(raw);
+    size_t i = r->failed ? n : name_find(names, n, key);
+    struct str v = json_take(r);
+    if (r->failed)
+        return E_BAD_REQUEST;
+    if (i < n && (*seen >> i & 1)) {
+        value[0] = names[i];
+        return E_DUPLICATE_KEY;
+    }
+    if (i < n)
+        *seen |= (uint64_t)1 << i;
+    if (json_is_null(v))
+        return 0;
+    if (i < n)
+        value[i] = v;
+    else if (others)
+        return chat_member_add(request, others, str_of(raw.p - 1, raw.n + 2), v);
+    return 0;
+}
+
+int responses_take(struct json_reader *r, const struct str *names, size_t n, struct str *value,
+                   struct chat_request *request, struct chat_member **others)
+{
+    uint64_t seen = 0;
+    for (size_t i = 0; i < n; i++)
+        value[i] = STR_NONE;
+    bool object = !r->failed && r->at < r->end && *r->at == '{';
+    int err = 0;
+    if (json_enter(r, '{'))
+        do
+            err = member_take(r, names, n, value, &seen, request, others);
+        while (!err && json_more(r, '{'));
+    return object ? err : E_BAD_REQUEST;
+}
+
+int responses_peek(struct str object, const struct str *names, size_t n, struct str *value)
+{
+    struct json_reader r;
+    if (!json_reader_init(&r, object))
+        return E_BAD_REQUEST;
+    int err = responses_take(&r, names, n, value, NULL, NULL);
+    return !err && !json_reader_good(&r) ? E_BAD_REQUEST : err;
+}
+
+/* ---- strings ---- */
+
+int string_prepend(struct arena *a, struct str raw, struct str string, struct str *ret_string)
+{
+    struct str s = arena_printf(a, "\"%.*s%.*s", STR_ARGS(raw), STR_ARGS(str_tail(string, 1)));
+    if (!s.p)
+        return E_MEMORY;
+    *ret_string = s;
+    return 0;
+}
+
+int string_behind(struct arena *a, struct str raw, struct str string, struct str *ret_string)
+{
+    *ret_string = STR_NONE;
+    if (string.n < raw.n + 2 || !str_starts(str_tail(string, 1), raw))
+        return 0;
+    return string_prepend(a, STR(""), str_tail(string, raw.n), ret_string);
+}
+
+static int text_add(struct json_reader *r, struct buf *joined)
+{
+    static const struct str names[] = {RESPONSES_NAME("type"), RESPONSES_NAME("text")};
+    struct str value[ARRAY_LEN(names)];
+    int err = responses_take(r, names, ARRAY_LEN(names), value, NULL, NULL);
+    if (err || !json_is_string(value[1]))
+        return err ? err : E_BAD_REQUEST;
+    buf_str(joined, joined->n > 1 ? STR("\\n\\n") : STR(""));
+    return buf_str(joined, json_string_raw(value[1]));
+}
+
+int responses_texts(struct arena *a, struct str list, struct str *ret_string)
+{
+    struct buf joined;
+    *ret_string = STR_NONE;
+    if (!json_is_array(list))
+        return list.n == 0 ? 0 : E_BAD_REQUEST;
+    struct json_reader r = responses_list(list);
+    buf_init(&joined, list.n * 2);
+    buf_char(&joined, '"');
+    int err = 0;
+    if (json_enter(&r, '['))
+        do
+            err = text_add(&r, &joined);
+        while (!err && json_more(&r, '['));
+    if (!err && joined.n > 1) {
+        buf_char(&joined, '"');
+        *ret_string = arena_str(a, buf_view(&joined));
+        err = joined.failed || !ret_string->p ? E_MEMORY : 0;
+    }
+    buf_fini(&joined);
+    return err;
+}
+
+/* ---- errors ---- */
+
+static int error_write(struct buf *out, int status, const char *code, struct str text)
+{
+    return openai_error_write(out, status, code, text);
+}
+
+/* Without the stream's state there is no number for it; clients act on its type alone. */
+static int error_event_write(struct buf *out, int status, const char *code, struct str text)
+{
+    (void)status;
+    frame_begin(out, STR("error"));
+    buf_str(out, STR("{\"type\":\"error\",\"sequence_number\":0,\"code\":"));
+    json_quote(out, str_from(code));
+    buf_str(out, STR(",\"message\":"));
+    json_quote(out, text);
+    buf_str(out, STR(",\"param\":null}"));
+    frame_end(out);
+    return out->failed;
+}
+
+/* ---- the row ---- */
+
+#define CARRIES                                                                                    \
+    {                                                                                              \
+        WIRE_CARRIES, NULL                                                                         \
+    }
+#define CHANGES(note)                                                                              \
+    {                                                                                              \
+        WIRE_CHANGES, note                                                                         \
+    }
+#define LEAVES(note)                                                                               \
+    {                                                                                              \
+        WIRE_LEAVES, note                                                                          \
+    }
+#define REFUSES(note)                                                                              \
+    {                                                                                              \
+        WIRE_REFUSES, note                                                                         \
+    }
+
+static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
+    [CHAT_TEMPERATURE] = CARRIES,
+    [CHAT_TEMPERATURE_HIGH] = CARRIES,
+    [CHAT_TOP_P] = CARRIES,
+    [CHAT_LOGPROBS] = REFUSES("an answer that crosses protocols has no place for them"),
+    [CHAT_TOP_LOGPROBS] = REFUSES("an answer that crosses protocols has no place for them"),
+    [CHAT_EFFORT] = CARRIES,
+    [CHAT_VERBOSITY] = CARRIES,
+    [CHAT_METADATA] = LEAVES("its metadata is for answers that the provider keeps"),
+    [CHAT_USER] = CARRIES,
+    [CHAT_STORE] = CARRIES,
+    [CHAT_SERVICE_TIER] = CHANGES("OpenAI's own words for it; others are left out"),
+    [CHAT_CACHE_KEY] = CARRIES,
+    [CHAT_CACHE_RETENTION] = CARRIES,
+    [CHAT_REASONING_SUMMARY] = CARRIES,
+    [CHAT_INCLUDE] = CARRIES,
+    [CHAT_PREVIOUS] = CARRIES,
+    [CHAT_CONVERSATION] = CARRIES,
+    [CHAT_MAX_TOKENS] = CARRIES,
+    [CHAT_JSON_OBJECT] = CARRIES,
+    [CHAT_JSON_SCHEMA] = CARRIES,
+    [CHAT_THINKING_BUDGET] = CHANGES("reasoning.effort, unless one is given: low below 4096 "
+                                     "tokens, medium below 16384, else high"),
+    [CHAT_THINKING_ADAPTIVE] = CARRIES,
+    [CHAT_THINKING_OFF] = CHANGES("reasoning.effort none"),
+    [CHAT_TOOLS] = CARRIES,
+    [CHAT_TOOL_STRICT] = CARRIES,
+    [CHAT_TOOL_CHOICE] = CARRIES,
+    [CHAT_TOOLS_SERIAL] = CARRIES,
+    [CHAT_SYSTEM] = CHANGES("the first as instructions, where it is one text; the others as "
+                            "messages"),
+    [CHAT_SYSTEM_LATER] = CARRIES,
+    [CHAT_DEVELOPER] = CARRIES,
+    [CHAT_PHASE] = LEAVES("what the message says tells it"),
+    [CHAT_PREFILL] = REFUSES("its models do not go on with a message that was begun for them"),
+    [CHAT_CALLS] = CARRIES,
+    [CHAT_RESULT_ERROR] = LEAVES("the result's text says it"),
+    [CHAT_RESULT_MEDIA] = CARRIES,
+    [CHAT_IMAGE] = CARRIES,
+    [CHAT_IMAGE_URL] = CARRIES,
+    [CHAT_IMAGE_DETAIL] = CARRIES,
+    [CHAT_DOCUMENT] = CHANGES("with a name, where it has none"),
+    [CHAT_DOCUMENT_TEXT] = CHANGES("as a file of type text/plain"),
+    [CHAT_DOCUMENT_URL] = CARRIES,
+    [CHAT_FILE_ID] = REFUSES("another provider's files are not there"),
+    [CHAT_THINKING] = CHANGES("reasoning items of its own, whose signatures begin with openai: for "
+                              "clients, go back; other providers' are left out"),
+    [CHAT_THINKING_HIDDEN] = CHANGES("as earlier thinking"),
+    [CHAT_REFUSAL] = CARRIES,
+    [CHAT_CACHE_CONTROL] = LEAVES("it finds repeated prefixes by itself"),
+};
+
+const struct wire wire_responses = {
+    .name = "openai.responses",
+    .carries = carries,
+    .request_read = responses_request_read,
+    .request_write = responses_request_write,
+    .answer_read = responses_answer_read,
+    .answer_write = responses_answer_write,
+    .event_read = responses_event_read,
+    .event_write = responses_event_write,
+    .state_fini = responses_state_fini,
+    .error_write = error_write,
+    .error_event_write = error_event_write,
+};

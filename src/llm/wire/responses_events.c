@@ -1,0 +1,292 @@
+/* wire/responses_events.c: a provider's stream. */
+#include "llm/wire/parts.h"
+#include "llm/wire/responses.h"
+
+struct events {
+    bool begun, over, calls, refusal;
+    bool in_block, said; /* there was a delta in the open one */
+    enum chat_block_kind block;
+};
+
+/* What one event says: STR_NONE where it does not. */
+struct said {
+    struct str type, delta, item, response, part, code, message, arguments;
+};
+
+static int said_read(struct str data, struct said *ret_said)
+{
+    static const struct str names[] = {
+        RESPONSES_NAME("type"),     RESPONSES_NAME("delta"),     RESPONSES_NAME("item"),
+        RESPONSES_NAME("response"), RESPONSES_NAME("part"),      RESPONSES_NAME("code"),
+        RESPONSES_NAME("message"),  RESPONSES_NAME("arguments"), RESPONSES_NAME("error")};
+    static const struct str error[] = {RESPONSES_NAME("code"), RESPONSES_NAME("message")};
+    struct str value[ARRAY_LEN(names)];
+    if (responses_peek(data, names, ARRAY_LEN(names), value) != 0)
+        return E_UPSTREAM_BODY;
+    /* Some put what went wrong into an object of its own, as in an answer. */
+    if (json_is_object(value[8]) && responses_peek(value[8], error, 2, &value[5]) != 0)
+        return E_UPSTREAM_BODY;
+    *ret_said = (struct said){value[0], value[1], value[2], value[3],
+                              value[4], value[5], value[6], value[7]};
+    return 0;
+}
+
+/* ---- blocks ---- */
+
+static void block_end(struct events *s, struct chat_events *ret)
+{
+    if (s->in_block)
+        chat_event_add(ret, EVENT_BLOCK_END)->block = s->block;
+    s->in_block = false;
+}
+
+static struct chat_event *block_begin(struct events *s, struct chat_events *ret,
+                                      enum chat_block_kind kind)
+{
+    block_end(s, ret);
+    s->in_block = true;
+    s->said = false;
+    s->block = kind;
+    s->calls = s->calls || kind == BLOCK_CALL;
+    s->refusal = s->refusal || kind == BLOCK_REFUSAL;
+    struct chat_event *e = chat_event_add(ret, EVENT_BLOCK_BEGIN);
+    e->block = kind;
+    return e;
+}
+
+/* Servers leave out beginnings; only a call cannot do without. */
+static void delta(struct events *s, struct chat_events *ret, enum chat_block_kind kind,
+                  struct str text)
+{
+    if (!json_is_string(text) || (kind == BLOCK_CALL && !(s->in_block && s->block == kind)))
+        return;
+    if (!s->in_block || s->block != kind)
+        block_begin(s, ret, kind);
+    s->said = true;
+    struct chat_event *e = chat_event_add(ret, EVENT_DELTA);
+    e->block = kind;
+    e->text = text;
+}
+
+/* ---- items ---- */
+
+static int item_added(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    struct events *s = state->own;
+    struct responses_read item;
+    int err = responses_item_read(said->item, &item);
+    block_end(s, ret);
+    if (err || !string_is(item.type, STR("function_call")))
+        return err;
+    if (!item.call_id.p || !item.name.p)
+        return E_UPSTREAM_BODY;
+    struct chat_event *e = block_begin(s, ret, BLOCK_CALL);
+    e->id = item.call_id;
+    e->name = item.name;
+    return 0;
+}
+
+static int reasoning_done(struct wire_state *state, const struct responses_read *item,
+                          struct chat_events *ret)
+{
+    struct events *s = state->own;
+    struct str sealed = STR_NONE;
+    bool visible = s->in_block && s->block == BLOCK_THINKING;
+    if (item->encrypted.n > 2) {
+        int err = string_prepend(state->arena, STR(RESPONSES_OURS), item->encrypted, &sealed);
+        if (err)
+            return err;
+    }
+    if (sealed.p && visible) {
+        struct chat_event *e = chat_event_add(ret, EVENT_SIGNATURE);
+        e->block = BLOCK_THINKING;
+        e->text = sealed;
+    } else if (sealed.p) {
+        block_begin(s, ret, BLOCK_HIDDEN)->text = sealed;
+    }
+    return 0;
+}
+
+static int item_done(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    struct events *s = state->own;
+    struct responses_read item;
+    int err = responses_item_read(said->item, &item);
+    if (!err && string_is(item.type, STR("reasoning")))
+        err = reasoning_done(state, &item, ret);
+    if (!err && string_is(item.type, STR("function_call")) && !s->said)
+        delta(s, ret, BLOCK_CALL, item.arguments);
+    block_end(s, ret);
+    return err;
+}
+
+static int part_added(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    static const struct str names[] = {RESPONSES_NAME("type")};
+    struct str type;
+    if (responses_peek(said->part, names, 1, &type) != 0)
+        return E_UPSTREAM_BODY;
+    if (string_is(type, STR("output_text")))
+        block_begin(state->own, ret, BLOCK_TEXT);
+    else if (string_is(type, STR("refusal")))
+        block_begin(state->own, ret, BLOCK_REFUSAL);
+    return 0;
+}
+
+/* The message's parts only: reasoning is one block however many it has. */
+static int part_done(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    struct events *s = state->own;
+    (void)said;
+    if (s->in_block && (s->block == BLOCK_TEXT || s->block == BLOCK_REFUSAL))
+        block_end(s, ret);
+    return 0;
+}
+
+/* ---- texts ---- */
+
+static int text_delta(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    delta(state->own, ret, BLOCK_TEXT, said->delta);
+    return 0;
+}
+
+static int refusal_delta(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    delta(state->own, ret, BLOCK_REFUSAL, said->delta);
+    return 0;
+}
+
+static int call_delta(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    delta(state->own, ret, BLOCK_CALL, said->delta);
+    return 0;
+}
+
+static int thinking_delta(struct wire_state *state, const struct said *said,
+                          struct chat_events *ret)
+{
+    delta(state->own, ret, BLOCK_THINKING, said->delta);
+    return 0;
+}
+
+/* Parts of a summary stand apart, as in a whole answer. */
+static int summary_added(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    struct events *s = state->own;
+    (void)said;
+    if (s->in_block && s->block == BLOCK_THINKING && s->said)
+        delta(s, ret, BLOCK_THINKING, STR("\"\\n\\n\""));
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+static int created(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    struct events *s = state->own;
+    struct responses_object o;
+    int err = responses_object_read(said->response, &o);
+    if (err || s->begun)
+        return err;
+    struct chat_event *e = chat_event_add(ret, EVENT_BEGIN);
+    e->id = o.id;
+    e->model = o.model;
+    e->created_s = o.created_s;
+    s->begun = true;
+    return 0;
+}
+
+static int ended(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    struct events *s = state->own;
+    struct responses_object o;
+    int err = responses_object_read(said->response, &o);
+    if (err)
+        return err;
+    block_end(s, ret);
+    if (o.has_usage)
+        chat_event_add(ret, EVENT_USAGE)->usage = o.usage;
+    chat_event_add(ret, EVENT_STOPPED)->stop = responses_stop(&o, s->calls, s->refusal);
+    chat_event_add(ret, EVENT_END);
+    s->over = true;
+    return 0;
+}
+
+static int failure(struct events *s, struct str code, struct str text, struct chat_events *ret)
+{
+    block_end(s, ret);
+    struct chat_event *e = chat_event_add(ret, EVENT_FAILED);
+    e->name = json_is_string(code) ? code : STR("\"server_error\"");
+    e->text = json_is_string(text) ? text : STR("\"\"");
+    s->over = true;
+    return 0;
+}
+
+static int failed(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    struct responses_object o;
+    int err = responses_object_read(said->response, &o);
+    return err ? err : failure(state->own, o.error_code, o.error_text, ret);
+}
+
+static int error_said(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    return failure(state->own, said->code, said->message, ret);
+}
+
+static const struct kind {
+    struct str type;
+    int (*read)(struct wire_state *state, const struct said *said, struct chat_events *ret);
+} kinds[] = {
+    {RESPONSES_NAME("response.output_text.delta"), text_delta},
+    {RESPONSES_NAME("response.function_call_arguments.delta"), call_delta},
+    {RESPONSES_NAME("response.reasoning_summary_text.delta"), thinking_delta},
+    {RESPONSES_NAME("response.reasoning_text.delta"), thinking_delta},
+    {RESPONSES_NAME("response.refusal.delta"), refusal_delta},
+    {RESPONSES_NAME("response.created"), created},
+    {RESPONSES_NAME("response.in_progress"), created},
+    {RESPONSES_NAME("response.output_item.added"), item_added},
+    {RESPONSES_NAME("response.output_item.done"), item_done},
+    {RESPONSES_NAME("response.content_part.added"), part_added},
+    {RESPONSES_NAME("response.content_part.done"), part_done},
+    {RESPONSES_NAME("response.reasoning_summary_part.added"), summary_added},
+    {RESPONSES_NAME("response.completed"), ended},
+    {RESPONSES_NAME("response.incomplete"), ended},
+    {RESPONSES_NAME("response.failed"), failed},
+    {RESPONSES_NAME("error"), error_said},
+};
+
+/* The type stands in the data; an event without one is of no kind that is known. */
+int responses_event_read(struct wire_state *state, struct str name, struct str data,
+                         struct chat_events *ret_events)
+{
+    struct said said;
+    (void)name;
+    ret_events->n = 0;
+    if (!state->own)
+        state->own = ARENA_NEW(state->arena, struct events);
+    struct events *s = state->own;
+    if (!s)
+        return E_MEMORY;
+    if (s->over || str_eq(str_trim(data), STR("[DONE]")))
+        return 0;
+    int err = said_read(data, &said);
+    const struct kind *kind = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(kinds) && !kind && !err; i++)
+        if (str_eq(said.type, kinds[i].type))
+            kind = &kinds[i];
+    if (err || !kind)
+        return err;
+    struct events before = *s;
+    if (!s->begun && kind->read != created && kind->read != error_said) {
+        s->begun = true;
+        chat_event_add(ret_events, EVENT_BEGIN);
+    }
+    err = kind->read(state, &said, ret_events);
+    if (err) { /* as if it had not come */
+        *s = before;
+        ret_events->n = 0;
+    }
+    return err;
+}

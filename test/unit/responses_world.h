@@ -1,0 +1,176 @@
+/* responses_world.h: what the tests of the Responses wire share: fixtures, and answers and streams
+ * as lines of text, so that a test can say in one string all that it wants. */
+#ifndef RESPONSES_WORLD_H
+#define RESPONSES_WORLD_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base_test.h"
+#include "http/sse.h"
+#include "llm/wire.h"
+
+/* Tests run in the root of the repository. */
+#define FIXTURES "test/fixture/wire/responses"
+
+struct world {
+    struct arena arena;
+    struct buf lines, out;
+};
+
+static inline void world_make(struct world *w)
+{
+    arena_init_private(&w->arena, 8u << 20);
+    buf_init(&w->lines, 1u << 20);
+    buf_init(&w->out, 1u << 20);
+}
+
+static inline void world_end(struct world *w)
+{
+    buf_fini(&w->out);
+    buf_fini(&w->lines);
+    arena_fini(&w->arena);
+}
+
+/* STR_NONE where there is no such file. */
+static inline struct str fixture_read(struct arena *a, const char *name, const char *file_name)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s/%s", FIXTURES, name, file_name);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return STR_NONE;
+    char *text = arena_alloc(a, 131072);
+    assert_non_null(text);
+    size_t n = fread(text, 1, 131072, file);
+    assert_true(n > 0 && n < 131072);
+    assert_int_equal(fclose(file), 0);
+    return str_of(text, n);
+}
+
+static inline yyjson_val *parsed(struct arena *a, struct str text)
+{
+    yyjson_doc *doc = NULL;
+    struct fault f = {0};
+    if (json_parse(a, text, &doc, &f) != 0)
+        fail_msg("%s: %.*s", f.text, STR_ARGS(text));
+    return yyjson_doc_get_root(doc);
+}
+
+/* The order of members does not count. */
+static inline void assert_same_json(struct arena *a, struct str got, struct str want)
+{
+    if (!yyjson_equals(parsed(a, got), parsed(a, want)))
+        fail_msg("got %.*s, want %.*s", STR_ARGS(got), STR_ARGS(want));
+}
+
+static inline void line_str(struct buf *out, const char *name, struct str string)
+{
+    if (string.p)
+        buf_printf(out, " %s%.*s", name, STR_ARGS(string));
+}
+
+static inline const char *block_name(enum chat_block_kind kind)
+{
+    static const char *const names[] = {"text",   "image",    "document", "audio",   "call",
+                                        "result", "thinking", "hidden",   "refusal", "other"};
+    return names[kind];
+}
+
+static inline const char *stop_name(enum chat_stop stop)
+{
+    static const char *const names[] = {"unsaid", "end",     "length", "sequence",
+                                        "call",   "refused", "pause",  "context"};
+    return names[stop];
+}
+
+static inline void line_usage(struct buf *out, const struct tokens *t)
+{
+    assert_int_equal(t->source, TOKENS_PROVIDER);
+    buf_printf(out, "usage %lld+%lld+%lld %lld+%lld\n", (long long)t->input, (long long)t->cached,
+               (long long)t->cache_write, (long long)t->output, (long long)t->reasoning);
+}
+
+static inline void block_line(struct buf *out, const struct chat_block *b)
+{
+    buf_str(out, str_from(block_name(b->kind)));
+    line_str(out, "", b->id);
+    line_str(out, "", b->name);
+    line_str(out, "", b->text);
+    line_str(out, "", b->input);
+    line_str(out, "", b->media.data);
+    line_str(out, "signature ", b->signature);
+    buf_char(out, '\n');
+}
+
+static inline struct str answer_lines(struct buf *out, const struct chat_answer *a)
+{
+    buf_clear(out);
+    buf_str(out, STR("answer"));
+    line_str(out, "", a->id);
+    line_str(out, "", a->model);
+    buf_printf(out, " %lld\n", (long long)a->created_s);
+    for (const struct chat_block *b = a->blocks; b; b = b->next)
+        block_line(out, b);
+    if (a->has_usage)
+        line_usage(out, &a->usage);
+    buf_printf(out, "stop %s\n", stop_name(a->stop));
+    return buf_view(out);
+}
+
+/* The deltas of a block are put together. */
+static inline void event_line(struct buf *out, const struct chat_event *e)
+{
+    static const char *const names[] = {
+        [EVENT_BEGIN] = "begin",     [EVENT_BLOCK_BEGIN] = "block", [EVENT_DELTA] = " delta",
+        [EVENT_SIGNATURE] = " sign", [EVENT_BLOCK_END] = "end",     [EVENT_STOPPED] = "stop",
+        [EVENT_END] = "over",        [EVENT_FAILED] = "failed"};
+    if (e->kind == EVENT_USAGE) {
+        line_usage(out, &e->usage);
+        return;
+    }
+    size_t line = out->n ? out->n - 1 : 0;
+    while (line > 0 && out->p[line - 1] != '\n')
+        line--;
+    if (e->kind == EVENT_DELTA && str_starts(str_tail(buf_view(out), line), STR(" delta"))) {
+        out->n -= 2; /* the quote and the line's end */
+        buf_str(out, str_tail(e->text, 1));
+        buf_char(out, '\n');
+        return;
+    }
+    buf_str(out, str_from(names[e->kind]));
+    if (e->kind == EVENT_BLOCK_BEGIN)
+        buf_printf(out, " %s", block_name(e->block));
+    if (e->kind == EVENT_STOPPED)
+        buf_printf(out, " %s", stop_name(e->stop));
+    line_str(out, "", e->id);
+    line_str(out, "", e->name);
+    line_str(out, "", e->model);
+    line_str(out, "", e->text);
+    buf_char(out, '\n');
+}
+
+/* Reads a stream's bytes into lines; with `writer`, also writes what a client gets, into `client`.
+ */
+static inline void stream_run(struct arena *a, struct str bytes, struct buf *lines,
+                              struct wire_state *writer, struct buf *client)
+{
+    struct sse sse;
+    struct sse_event e;
+    struct wire_state reader = {.arena = a};
+    sse_init(&sse, 1u << 20);
+    sse_feed(&sse, bytes);
+    while (sse_next(&sse, &e) == 0 && e.raw.n > 0) {
+        struct chat_events events;
+        assert_int_equal(wire_responses.event_read(&reader, e.name, e.data, &events), 0);
+        for (unsigned i = 0; i < events.n; i++) {
+            event_line(lines, &events.at[i]);
+            if (writer)
+                assert_int_equal(wire_responses.event_write(writer, &events.at[i], client), 0);
+        }
+    }
+    sse_fini(&sse);
+}
+
+#endif
