@@ -159,7 +159,8 @@ static void base_url_check(const struct config *c, const char *listen,
         return;
     }
     struct str end = operation_of(&url);
-    if (end.n > 0 && str_find(p->path, STR("{operation}")) >= 0)
+    bool adds = p->path.n == 0 || str_find(p->path, STR("{operation}")) >= 0;
+    if (end.n > 0 && adds)
         conf_warn(doc, text, "sluice adds %.*s and the like by itself; did you mean '%.*s'?",
                   STR_ARGS(end), (int)(url.path.p + url.path.n - end.n - text->p), text->p);
 }

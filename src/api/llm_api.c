@@ -1,5 +1,6 @@
 /*
- * llm_api.c: chat completions, completions and embeddings, from the request to the last byte.
+ * llm_api.c: chats, completions and embeddings, from the request to the last byte, in whichever
+ * protocol the route speaks.
  *
  * One request is one function from top to bottom: read, resolve, run the turn, answer, bill.
  */
@@ -9,7 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/put.h"
-#include "llm/openai.h"
+#include "llm/outgoing.h"
 #include "rt/task.h"
 
 #define TAG_BYTES_MAX 256
@@ -56,6 +57,8 @@ static int own_headers(struct ask *a, struct http_headers *h, int64_t overhead_u
         err = http_headers_add_as(h, FIELD_X_SLUICE, STR("x-sluice-lane"), t->route.lane);
     if (!err)
         err = own_header(h, STR("x-sluice-cache"), STR("off"));
+    if (!err && t->call && t->call->left_out.n)
+        err = own_header(h, STR("x-sluice-left-out"), t->call->left_out);
     if (!err && whole && t->calls_n > 0 && t->cost_usd_nanos != COST_UNKNOWN)
         err = own_decimal(h, arena, STR("x-sluice-cost-usd"), t->cost_usd_nanos, 9);
     if (!err && t->target)
@@ -70,11 +73,13 @@ static struct ask *ask_of(struct llm_sink *sink)
     return CONTAINER_OF(sink, struct ask, sink);
 }
 
-/* From here on no second try is possible, so the request's bytes are not needed any more. */
+/* From here on no second try is possible, so the request's bytes are not needed any more, but where
+ * the answer repeats them. */
 static int sink_begin(struct llm_sink *sink, int status, const struct http_headers *from)
 {
     struct ask *a = ask_of(sink);
-    exchange_drop_body(a->v->x);
+    if (!a->turn.call->body_needed)
+        exchange_drop_body(a->v->x);
     struct http_headers headers;
     http_headers_init(&headers, a->v->x->arena);
     const struct turn *t = &a->turn;
@@ -163,7 +168,7 @@ static int answer_error(struct ask *a, int err)
             made = retry_headers(a, err, &headers);
         const struct fault *f = a->turn.fault.err ? &a->turn.fault : &a->v->fault;
         struct str text = str_from(f->text[0] ? f->text : err_text(err));
-        openai_error_write(&json, status, err_code(err), text);
+        (void)a->v->wire->error_write(&json, status, err_code(err), text);
         body = buf_view(&json);
     }
     if (!made)
@@ -182,9 +187,7 @@ static int stream_error(struct ask *a, int err)
     struct buf event;
     buf_init(&event, 8192);
     struct str text = str_from(a->turn.fault.text[0] ? a->turn.fault.text : err_text(err));
-    buf_str(&event, STR("data: "));
-    openai_error_write(&event, err_status(err), err_code(err), text);
-    buf_str(&event, STR("\n\n"));
+    (void)a->v->wire->error_event_write(&event, err_status(err), err_code(err), text);
     int sent = exchange_write(a->v->x, buf_view(&event));
     if (!sent)
         sent = exchange_end(a->v->x, NULL);
@@ -241,10 +244,26 @@ static void who_asks(struct ask *a)
     tags_read(&x->headers, t);
     /* What is no key of ours is the provider's own, where the configuration lets it pass. */
     if (!a->v->key)
-        t->pass_key = http_headers_value(&x->headers, FIELD_AUTHORIZATION);
+        t->pass_key = a->v->key_text;
 }
 
-static int request_take(struct ask *a, enum llm_op op)
+/* What a provider keeps is shared by all who use its key (rule 5). */
+static int state_check(const struct ask *a, struct fault *f)
+{
+    const struct route *route = &a->turn.route;
+    for (unsigned i = 0; a->request.keeps_state && i < route->n; i++) {
+        const struct provider *p = route->at[i].provider;
+        if (provider_wire(p, &a->request) == a->request.wire && !p->settings->stateful)
+            return fault_set(f, E_STATEFUL_PATH,
+                             "the request goes by what provider %.*s keeps, which all users of its "
+                             "key share; send the whole conversation, or set providers.%.*s."
+                             "stateful: on to allow it to everybody",
+                             STR_ARGS(p->name), STR_ARGS(p->name));
+    }
+    return 0;
+}
+
+static int request_take(struct ask *a)
 {
     struct visit *v = a->v;
     struct exchange *x = v->x;
@@ -256,7 +275,7 @@ static int request_take(struct ask *a, enum llm_op op)
     if (err)
         return err;
     a->turn.bytes_in = (int64_t)body.n;
-    err = openai_request_read(op, body, x->arena, &a->request, &v->fault);
+    err = wire_ask(v->wire, body, x->arena, &a->request, &v->fault);
     if (err)
         return err;
     a->turn.request = &a->request;
@@ -265,6 +284,8 @@ static int request_take(struct ask *a, enum llm_op op)
     if (!err)
         err = models_resolve(v->snapshot->models, a->request.model, x->arena, &a->turn.route,
                              &v->fault);
+    if (!err)
+        err = state_check(a, &v->fault);
     if (!err)
         err = pass_upstream(&x->headers, x->arena, false, &a->headers);
     return err;
@@ -289,7 +310,7 @@ static void turn_log(const struct ask *a, int err, int status)
            log_ms("ms", t->total_us), log_ms("overhead_ms", t->overhead_us));
 }
 
-static void ask_run(struct visit *v, enum llm_op op, const char *api)
+void api_llm(struct visit *v)
 {
     struct ask *a = arena_alloc(v->x->arena, sizeof(*a));
     if (!a) {
@@ -302,14 +323,14 @@ static void ask_run(struct visit *v, enum llm_op op, const char *api)
     a->task = task_self();
     struct turn *t = &a->turn;
     turn_begin(t, &v->gateway->house, v->x->arena, v->x->began_us);
-    t->api = api;
+    t->api = v->wire->name;
     t->runner = a->task;
     t->headers = &a->headers;
     t->chain = &v->snapshot->chain;
     t->sink = &a->sink;
     who_asks(a);
 
-    int err = request_take(a, op);
+    int err = request_take(a);
     if (!err) {
         exchange_watch_hangup(v->x, client_left, a);
         err = turn_run(t);
@@ -320,19 +341,4 @@ static void ask_run(struct visit *v, enum llm_op op, const char *api)
         err = E_CLIENT_GONE;
     turn_end(t, err, status, (int64_t)v->x->bytes_out);
     turn_log(a, err, status);
-}
-
-void api_chat(struct visit *v)
-{
-    ask_run(v, OP_CHAT, "openai.chat");
-}
-
-void api_completion(struct visit *v)
-{
-    ask_run(v, OP_COMPLETION, "openai.completion");
-}
-
-void api_embedding(struct visit *v)
-{
-    ask_run(v, OP_EMBEDDING, "openai.embedding");
 }

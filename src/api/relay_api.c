@@ -108,7 +108,7 @@ static int pass(struct passing *p, const struct provider *provider)
         .begin = relay_begin,
         .write = relay_write};
     if (provider->settings->pass_key && !v->key)
-        r->pass_key = http_headers_get(&x->headers, STR("Authorization"));
+        r->pass_key = v->key_text;
     exchange_watch_hangup(x, client_left, p);
     err = llm_relay_run(r, &v->fault);
     exchange_watch_hangup(x, NULL, NULL);

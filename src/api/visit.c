@@ -3,15 +3,15 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "guard/doors.h"
-#include "llm/openai.h"
 
 #define ERROR_BYTES_MAX 4096
 
-static struct str arena_error(struct arena *arena, int status, const char *code, struct str text)
+static struct str arena_error(const struct wire *wire, struct arena *arena, int status,
+                              const char *code, struct str text)
 {
     struct buf out;
     buf_init(&out, ERROR_BYTES_MAX);
-    openai_error_write(&out, status, code, text);
+    (void)wire->error_write(&out, status, code, text);
     struct str json = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
     buf_fini(&out);
     return json.p ? json : STR("{\"error\":{\"message\":\"out of memory\"}}");
@@ -49,7 +49,7 @@ void visit_error_with(struct visit *v, int err, const struct http_headers *more)
 {
     int status = err_status(err);
     struct str text = str_from(v->fault.err == err ? fault_text(&v->fault) : err_text(err));
-    respond(v->x, status, more, arena_error(v->x->arena, status, err_code(err), text));
+    respond(v->x, status, more, arena_error(v->wire, v->x->arena, status, err_code(err), text));
 }
 
 static void refusal_log(struct gateway *g, const struct exchange *x, int err)
@@ -59,19 +59,22 @@ static void refusal_log(struct gateway *g, const struct exchange *x, int err)
         log_s("method", str_head(x->method_text, 16)), log_s("path", str_head(x->path, 128)));
 }
 
+static const struct wire *wire_of_path(struct str path);
+
 void visit_refuse(void *arg, struct exchange *x, int err, const char *text)
 {
     struct door *door = arg;
     refusal_log(door->gateway, x, err);
     int status = x->status >= 400 ? x->status : err_status(err);
-    respond(x, status, NULL, arena_error(x->arena, status, err_code(err), str_from(text)));
+    respond(x, status, NULL,
+            arena_error(wire_of_path(x->path), x->arena, status, err_code(err), str_from(text)));
 }
 
 /* ---- who is it ---- */
 
 /* The first of these headers that is there, and once: of two keys, who is to say which one counts?
  */
-static int key_presented(struct visit *v, struct str *ret_text)
+static int key_presented(struct visit *v)
 {
     static const struct {
         enum http_field field;
@@ -80,11 +83,11 @@ static int key_presented(struct visit *v, struct str *ret_text)
                   {FIELD_API_KEY, "api-key"},
                   {FIELD_X_API_KEY, "x-api-key"}};
     const struct http_headers *h = &v->x->headers;
-    *ret_text = STR_NONE;
-    for (unsigned i = 0; i < ARRAY_LEN(places) && ret_text->n == 0; i++) {
+    v->key_text = STR_NONE;
+    for (unsigned i = 0; i < ARRAY_LEN(places) && v->key_text.n == 0; i++) {
         if (http_headers_times(h, places[i].field) > 1)
             return fault_set(&v->fault, E_BAD_REQUEST, "'%s' stands twice", places[i].name);
-        *ret_text = http_headers_value(h, places[i].field);
+        v->key_text = http_headers_value(h, places[i].field);
     }
     return 0;
 }
@@ -92,10 +95,9 @@ static int key_presented(struct visit *v, struct str *ret_text)
 static int key_take(struct visit *v)
 {
     const struct key *key = NULL;
-    struct str text;
-    int err = key_presented(v, &text);
+    int err = key_presented(v);
     if (!err)
-        err = keys_check(v->gateway->keys, text, &key, &v->fault);
+        err = keys_check(v->gateway->keys, v->key_text, &key, &v->fault);
     return err ? err : key_copy(v->x->arena, key, &v->key);
 }
 
@@ -141,20 +143,19 @@ static int needs_check(struct visit *v, enum route_needs needs)
         return fault_set(&v->fault, E_NOT_FOUND, "this listener serves /admin and /metrics only");
     if (v->snapshot->config->keys.require)
         return key_take(v);
-    struct str text;
     int err = local_door(v);
     if (!err)
-        err = key_presented(v, &text);
+        err = key_presented(v);
     if (err)
         return err;
     /* A key that is given is looked at, so that its name stands in the ledger; one that is not
      * ours belongs to the provider. */
     struct fault ignored = {0};
     const struct key *key = NULL;
-    int known = keys_check(v->gateway->keys, text, &key, &ignored);
+    int known = keys_check(v->gateway->keys, v->key_text, &key, &ignored);
     if (known == 0)
         return key_copy(v->x->arena, key, &v->key);
-    if (str_find(text, STR("sk-sluice-")) >= 0) /* ours, and no good: not theirs */
+    if (str_find(v->key_text, STR("sk-sluice-")) >= 0) /* ours, and no good: not theirs */
         return fault_set(&v->fault, known, "%s", fault_text(&ignored));
     return 0;
 }
@@ -180,16 +181,37 @@ static bool method_matches(const struct route_row *r, enum http_method m)
     return r->method == m || r->method == HTTP_OTHER || (r->method == HTTP_GET && m == HTTP_HEAD);
 }
 
-static const struct route_row *route_find(struct visit *v, bool *ret_other_method)
+/* The paths that clients' base URLs may have in front of "/v1/". */
+static struct str path_without_alias(struct str path)
+{
+    static const struct str aliases[] = {{"/openai/v1/", 11}, {"/anthropic/v1/", 14}};
+    for (unsigned i = 0; i < ARRAY_LEN(aliases); i++)
+        if (str_starts(path, aliases[i]))
+            return str_tail(path, aliases[i].n - 4);
+    return path;
+}
+
+static const struct route_row *route_find(struct str path, enum http_method method,
+                                          struct str *ret_rest, bool *ret_other_method)
 {
     for (const struct route_row *r = routes; r->path.p; r++) {
-        if (!path_matches(r, v->path, &v->rest))
+        if (!path_matches(r, path, ret_rest))
             continue;
-        if (method_matches(r, v->x->method))
+        if (method_matches(r, method))
             return r;
         *ret_other_method = true;
     }
     return NULL;
+}
+
+/* Errors are told in the protocol of the path, also where its route is not taken. */
+static const struct wire *wire_of_path(struct str path)
+{
+    struct str rest;
+    for (const struct route_row *r = routes; r->path.p; r++)
+        if (r->wire && path_matches(r, path_without_alias(path), &rest))
+            return r->wire;
+    return &wire_openai_chat;
 }
 
 static int route_missing(struct visit *v, bool other_method)
@@ -284,9 +306,10 @@ void visit_handle(void *arg, struct exchange *x)
     v->snapshot = snapshot_ref(door->gateway->now);
     v->x = x;
     v->door = door;
-    v->path = str_starts(x->path, STR("/openai/v1/")) ? str_tail(x->path, 7) : x->path;
+    v->path = path_without_alias(x->path);
     bool other_method = false;
-    const struct route_row *route = route_find(v, &other_method);
+    const struct route_row *route = route_find(v->path, x->method, &v->rest, &other_method);
+    v->wire = route && route->wire ? route->wire : wire_of_path(x->path);
     int err = route ? needs_check(v, route->needs) : route_missing(v, other_method);
     if (!err && !path_is_plain(x->path))
         err = fault_set(&v->fault, E_BAD_REQUEST,

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "guard/keys.h"
 #include "http/server.h"
+#include "llm/wire.h"
 
 struct visit {
     struct gateway *gateway;
@@ -22,6 +23,8 @@ struct visit {
     const struct door *door; /* which it came by */
     struct str path;         /* without the alias in front: "/v1/chat/completions" */
     struct str rest;         /* what a route with a star matched */
+    const struct wire *wire; /* the protocol of the route, in which errors are told, too */
+    struct str key_text;     /* what was given as a key, ours or not */
     struct fault fault;
 };
 
@@ -55,15 +58,14 @@ struct route_row {
     enum route_needs needs;
     YIELDS void (*handle)(struct visit *v);
     const char *summary;
+    const struct wire *wire; /* the protocol that is spoken there; NULL: OpenAI's */
 };
 
 /* All routes; ends with a row without a path. In routes.c. */
 extern const struct route_row routes[];
 
 /* The handlers, a file a group. */
-void api_chat(struct visit *v); /* llm_api.c */
-void api_completion(struct visit *v);
-void api_embedding(struct visit *v);
+void api_llm(struct visit *v);    /* llm_api.c */
 void api_models(struct visit *v); /* models_api.c */
 void api_model(struct visit *v);
 void api_relay(struct visit *v); /* relay_api.c */

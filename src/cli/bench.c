@@ -56,7 +56,7 @@ static void error_keep(struct bench *b, const char *what, struct str detail)
 /* Usage where the answer has it; a stream's last events do when the server sends it. */
 static void tokens_count(struct bench *b, struct str data, bool event)
 {
-    struct openai_facts facts;
+    struct llm_facts facts;
     int err = event ? openai_event_read(data, &facts) : openai_answer_read(data, &facts);
     if (err || !facts.has_usage)
         return;

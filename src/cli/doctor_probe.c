@@ -46,10 +46,9 @@ static int ask(struct doctor_probe *p, struct upool_conn *conn)
     struct arena *a = &p->doctor->arena;
     struct http_call call;
     struct http_headers headers;
-    const struct provider_settings *s = p->provider->settings;
+    struct str version = p->provider->api_version;
     struct str target = arena_printf(a, "%.*s/models%s%.*s", STR_ARGS(p->replica->path),
-                                     s->api_version.n ? "?api-version=" : "",
-                                     STR_ARGS(s->api_version));
+                                     version.n ? "?api-version=" : "", STR_ARGS(version));
     int err = provider_headers(p->provider, p->replica->endpoint, STR_NONE, NULL, false, a,
                                &headers);
     http_call_begin(&call, conn, a, &http_limits_default);
@@ -97,8 +96,9 @@ static int replicas_add(struct doctor *d, const struct provider *p)
     const struct conf_list *urls = &p->settings->base_url;
     for (unsigned i = 0; i < p->replicas_n; i++) {
         struct doctor_probe *probe = &d->probes[d->probes_n++];
-        struct str url = urls->n ? ((const struct base_url_settings *)urls->at)[i].url
-                                 : str_from(p->kind->base_url);
+        struct str url = urls->n         ? ((const struct base_url_settings *)urls->at)[i].url
+                         : p->base_url.n ? p->base_url
+                                         : str_from(p->kind->base_url);
         struct fault f;
         *probe = (struct doctor_probe){.doctor = d, .provider = p, .replica = &p->replicas[i]};
         probe->about = arena_printf(&d->arena, "%.*s, %.*s", STR_ARGS(p->name), STR_ARGS(url));

@@ -10,19 +10,23 @@
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/options.h"
-#include "llm/openai.h"
+#include "llm/crossing.h"
+#include "llm/outgoing.h"
 #include "llm/upstream.h"
+#include "llm/wire.h"
 #include "rt/loop.h"
 
 struct wish {
-    const char *config, *key;
+    const char *config, *key, *protocol;
     bool json;
 };
 
 static const struct command_option options[] = {
     {"MODEL", NULL, 0, "a name as an application would give it", false, NULL},
-    {"REQUEST.json, -", NULL, 0,
-     "a request's body (chat completions) in a file or on standard input", true, NULL},
+    {"REQUEST.json, -", NULL, 0, "a request's body in a file or on standard input", true, NULL},
+    {"--protocol", "NAME", offsetof(struct wish, protocol),
+     "what the body is written in: openai.chat (default), openai.responses or anthropic", false,
+     NULL},
     {"--config", "FILE", offsetof(struct wish, config),
      "the configuration (default: as for sluice serve)", true, NULL},
     {"--key", "KEY", offsetof(struct wish, key), "as this key", false, NULL},
@@ -38,6 +42,7 @@ struct explaining {
     struct snapshot *snapshot;
     struct arena arena;
     struct buf body;
+    const struct wire *wire; /* that the request is written in */
     struct llm_request request;
     bool has_body;
 };
@@ -56,9 +61,8 @@ static int body_read(struct explaining *x, const char *path)
     if (file != stdin)
         (void)fclose(file);
     struct fault f = {0};
-    int err = x->body.failed
-                  ? x->body.failed
-                  : openai_request_read(OP_CHAT, buf_view(&x->body), &x->arena, &x->request, &f);
+    int err = x->body.failed ? x->body.failed
+                             : wire_ask(x->wire, buf_view(&x->body), &x->arena, &x->request, &f);
     if (err) {
         fprintf(stderr, "sluice explain: %s: %s\n", path, f.err ? fault_text(&f) : err_text(err));
         return EXIT_WRONG_USE;
@@ -111,21 +115,32 @@ static int edits_text(struct explaining *x, const struct target *t, struct buf *
 {
     if (!x->has_body)
         return 0;
-    struct llm_outgoing o = {0};
-    int err = t->provider->kind->request_write(t, &x->request, &x->arena, &o);
-    if (err)
-        return err;
+    struct llm_outgoing o;
+    struct fault f = {0};
+    int err = llm_outgoing_make(t, &x->request, &x->arena, &o, &f);
+    if (err) {
+        buf_printf(out, "   %s\n", f.err ? fault_text(&f) : err_text(err));
+        llm_outgoing_fini(&o);
+        return 0;
+    }
+    if (o.crossing)
+        buf_printf(out, "   carried over to %s: %zu bytes become %zu\n", o.wire->name, x->body.n,
+                   o.body.n);
+    struct str left_out = o.crossing ? crossing_left_out(o.crossing) : STR_NONE;
+    if (left_out.n)
+        buf_printf(out, "   left out, since it has nothing for it: %.*s\n", STR_ARGS(left_out));
     buf_printf(out, "   body of %zu bytes, about %lld tokens; %s\n", x->body.n,
                (long long)tokens_of_bytes((int64_t)x->body.n),
                o.edits.n ? "changes:" : "unchanged");
     for (unsigned i = 0; i < o.edits.n; i++) {
         const struct llm_edit *e = &o.edits.at[i];
-        struct str was = str_of(x->request.body.p + e->at.from, e->at.to - e->at.from);
+        struct str was = str_of(o.body.p + e->at.from, e->at.to - e->at.from);
         buf_printf(out, "     at byte %zu: %.*s -> %.*s\n", e->at.from, STR_ARGS(str_head(was, 80)),
                    STR_ARGS(str_head(e->with, 80)));
     }
     if (o.cut_usage)
         buf_str(out, STR("     usage is asked for, and cut out of the stream again\n"));
+    llm_outgoing_fini(&o);
     return 0;
 }
 
@@ -279,7 +294,11 @@ static int run(int argc, char **argv)
         return code;
     if (words != 1)
         return options_wrong(&command_explain, "expected one model or one request");
-    struct explaining x = {0};
+    struct explaining x = {.wire = w.protocol ? wire_find(str_from(w.protocol))
+                                              : &wire_openai_chat};
+    if (!x.wire || !x.wire->ask_read)
+        return options_wrong(&command_explain,
+                             "--protocol is openai.chat, openai.responses or anthropic");
     arena_init(&x.arena, BODY_BYTES_MAX);
     buf_init(&x.body, BODY_BYTES_MAX);
     code = load_config(w.config, &x.doc);

@@ -30,7 +30,7 @@ MUSTCHECK int anthropic_request_read(struct str body, struct arena *arena,
  * A whole answer. E_UPSTREAM_BODY when it is no JSON object. Of the facts, those that are about
  * OpenAI's choices and about cutting usage out stay false and empty.
  */
-MUSTCHECK int anthropic_answer_read(struct str body, struct openai_facts *ret_facts);
+MUSTCHECK int anthropic_answer_read(struct str body, struct llm_facts *ret_facts);
 
 /*
  * One event as it stands in a stream: its name (or STR_NONE) and its data, whose `type` says the
@@ -40,8 +40,7 @@ MUSTCHECK int anthropic_answer_read(struct str body, struct openai_facts *ret_fa
  * The usage is what this event knows of it: message_start has the prompt, message_delta the
  * completion so far, and the prompt again or not. anthropic_usage_merge puts them together.
  */
-MUSTCHECK int anthropic_event_read(struct str name, struct str data,
-                                   struct openai_facts *ret_facts);
+MUSTCHECK int anthropic_event_read(struct str name, struct str data, struct llm_facts *ret_facts);
 
 /*
  * Makes `sum` the usage of a stream up to the event that knows `later`. Counts are cumulative and

@@ -171,7 +171,7 @@ int anthropic_error_status(struct str type)
 }
 
 /* `text` is an error's event or body, or only what stands in its `error`. */
-static void error_read(struct str text, struct openai_facts *facts)
+static void error_read(struct str text, struct llm_facts *facts)
 {
     yyjson_val *whole = json_peek(text), *error = yyjson_obj_get(whole, "error");
     error = error ? error : whole;
@@ -196,7 +196,7 @@ struct top {
 };
 
 /* A block of an answer, or what an event adds to a block or to the message. */
-static void block_read(struct json_reader *r, struct top *top, struct openai_facts *facts)
+static void block_read(struct json_reader *r, struct top *top, struct llm_facts *facts)
 {
     if (!json_enter(r, '{'))
         return;
@@ -228,7 +228,7 @@ static void message_read(struct json_reader *r, struct top *top)
 }
 
 static void member_read(struct json_reader *r, struct str key, struct top *top,
-                        struct openai_facts *facts)
+                        struct llm_facts *facts)
 {
     if (str_eq(key, STR("type"))) {
         top->type = json_take(r);
@@ -253,10 +253,10 @@ static void member_read(struct json_reader *r, struct str key, struct top *top,
     }
 }
 
-static int top_read(struct str text, struct top *top, struct openai_facts *facts)
+static int top_read(struct str text, struct top *top, struct llm_facts *facts)
 {
     struct json_reader r;
-    *facts = (struct openai_facts){0};
+    *facts = (struct llm_facts){0};
     *top = (struct top){.usage = ANTHROPIC_USAGE_UNSAID};
     if (json_reader_init(&r, text) && json_enter(&r, '{'))
         do {
@@ -271,10 +271,10 @@ static int top_read(struct str text, struct top *top, struct openai_facts *facts
     return json_reader_good(&r) ? 0 : E_UPSTREAM_BODY;
 }
 
-int anthropic_answer_read(struct str body, struct openai_facts *ret_facts)
+int anthropic_answer_read(struct str body, struct llm_facts *ret_facts)
 {
     struct top top;
-    struct openai_facts facts;
+    struct llm_facts facts;
     int err = top_read(body, &top, &facts);
     bool is_error = top.error.n > 0 && !json_is_null(top.error);
     if (!err && (is_error || string_is(top.type, STR("error"))))
@@ -305,13 +305,13 @@ enum anthropic_event anthropic_event_of(struct str type)
 }
 
 /* What does not speak, whatever members it has. */
-static void silence(struct openai_facts *facts)
+static void silence(struct llm_facts *facts)
 {
     facts->speaks = false;
     facts->content_bytes = 0;
 }
 
-int anthropic_event_read(struct str name, struct str data, struct openai_facts *facts)
+int anthropic_event_read(struct str name, struct str data, struct llm_facts *facts)
 {
     struct top top;
     int err = top_read(data, &top, facts);
@@ -324,12 +324,12 @@ int anthropic_event_read(struct str name, struct str data, struct openai_facts *
             return err;
     }
     if (str_eq(name, STR("error")) || event == ANTHROPIC_ERROR) {
-        *facts = (struct openai_facts){0};
+        *facts = (struct llm_facts){0};
         error_read(data, facts);
         return 0;
     }
     if (err || event <= ANTHROPIC_PING) {
-        *facts = (struct openai_facts){.unread = true};
+        *facts = (struct llm_facts){.unread = true};
         return 0;
     }
     if (event != ANTHROPIC_BLOCK_START && event != ANTHROPIC_BLOCK_DELTA)

@@ -35,12 +35,12 @@ MUSTCHECK int bedrock_frame_event(const struct eventstream_frame *frame, struct 
  * answer nor error. An answer that the model garbled (malformed_tool_use) is an error without a
  * status, as is an error's body, whose status is HTTP's.
  */
-MUSTCHECK int bedrock_answer_facts(struct str body, struct openai_facts *ret_facts);
+MUSTCHECK int bedrock_answer_facts(struct str body, struct llm_facts *ret_facts);
 
 /*
  * One event of a stream. `finished` with the message's end, `done` with the usage behind it, which
  * is the last event. What is not known is `unread`.
  */
-MUSTCHECK int bedrock_event_facts(struct str name, struct str data, struct openai_facts *ret_facts);
+MUSTCHECK int bedrock_event_facts(struct str name, struct str data, struct llm_facts *ret_facts);
 
 #endif

@@ -1,6 +1,9 @@
 #include "llm/call.h"
 
 #include "base/clock.h"
+#include "llm/crossing.h"
+#include "llm/openai.h"
+#include "llm/wire.h"
 #include "rt/task.h"
 
 #define EVENT_BYTES_MAX      (16u * 1024 * 1024)
@@ -8,6 +11,7 @@
 #define SMALL_EDIT_BYTES     1024u
 #define HELD_BACK_BYTES_MAX  (64u * 1024)
 #define STALE_US             (1000 * 1000)
+#define ERROR_WORDS_MAX      200
 
 void llm_call_init(struct llm_call *c)
 {
@@ -139,30 +143,43 @@ static int status_error(struct llm_call *c, struct fault *f)
     (void)retry_after_read(&c->answer_headers, &c->retry_after_ms);
     if (body_read(c, ERROR_BODY_BYTES_MAX, NULL) != 0)
         buf_clear(&c->body);
-    struct openai_facts facts;
+    struct llm_facts facts;
     int err = error_of_status(c->status);
-    if (c->target->provider->kind->answer_read(buf_view(&c->body), &facts) == 0 &&
-        error_of_status(facts.error_status) == E_UPSTREAM_AUTH)
+    bool read = c->out->wire->answer_facts(buf_view(&c->body), &facts) == 0 && facts.has_error;
+    if (read && error_of_status(facts.error_status) == E_UPSTREAM_AUTH)
         err = E_UPSTREAM_AUTH; /* some say 400 to a wrong key */
-    if (err != E_UPSTREAM_AUTH)
+    if (err == E_UPSTREAM_AUTH) {
+        buf_clear(&c->body); /* it may quote the key */
+        return key_fault(c, f);
+    }
+    if (!c->out->crossing)
         return fault_set(f, err, "provider %.*s answered with status %d",
                          STR_ARGS(c->target->provider->name), c->status);
-    buf_clear(&c->body); /* it may quote the key */
-    return key_fault(c, f);
+    /* The body is in a protocol that the client does not speak; its words are for everybody. */
+    fault_set(f, err, "provider %.*s answered with status %d%s%.*s",
+              STR_ARGS(c->target->provider->name), c->status,
+              read && facts.error_text.n ? ": " : "",
+              STR_ARGS(read ? str_head_utf8(facts.error_text, ERROR_WORDS_MAX) : STR("")));
+    buf_clear(&c->body);
+    return err;
 }
 
-static void facts_take(struct llm_call *c, const struct openai_facts *facts)
+static void facts_take(struct llm_call *c, const struct llm_facts *facts)
 {
     if (facts->speaks && c->first_us == 0)
         c->first_us = clock_mono_us();
     c->content_bytes += facts->content_bytes;
     c->finished |= facts->finished;
     c->done |= facts->done;
-    if (facts->has_usage)
+    if (!facts->has_usage)
+        return;
+    if (c->out->wire->usage_merge)
+        c->out->wire->usage_merge(&c->tokens, &facts->usage);
+    else
         c->tokens = facts->usage;
 }
 
-static int in_body_error(struct llm_call *c, const struct openai_facts *facts, struct fault *f)
+static int in_body_error(struct llm_call *c, const struct llm_facts *facts, struct fault *f)
 {
     int err = facts->error_status ? error_of_status(facts->error_status) : E_UPSTREAM_BUSY;
     if (err == E_UPSTREAM_AUTH)
@@ -172,17 +189,33 @@ static int in_body_error(struct llm_call *c, const struct openai_facts *facts, s
                      STR_ARGS(str_head(text, 160)));
 }
 
+/* Puts the answer as the client's protocol has it in the place of the provider's. */
+static int answer_cross(struct llm_call *c, struct fault *f)
+{
+    struct buf crossed;
+    buf_init(&crossed, (size_t)c->target->provider->settings->answer_bytes_max * 2);
+    int err = crossing_answer(c->out->crossing, buf_view(&c->body), &crossed);
+    buf_fini(&c->body);
+    c->body = crossed;
+    return err ? provider_fault(c, f, err,
+                                "its answer cannot be carried over to the client's "
+                                "protocol")
+               : 0;
+}
+
 static int whole_answer(struct llm_call *c, struct fault *f)
 {
     int err = body_read(c, (size_t)c->target->provider->settings->answer_bytes_max, f);
     if (err)
         return err;
-    struct openai_facts facts;
-    err = c->target->provider->kind->answer_read(buf_view(&c->body), &facts);
+    struct llm_facts facts;
+    err = c->out->wire->answer_facts(buf_view(&c->body), &facts);
     if (err)
         return provider_fault(c, f, err, "its answer is not the JSON object that was due");
     facts_take(c, &facts);
-    return facts.has_error ? in_body_error(c, &facts, f) : 0;
+    if (facts.has_error)
+        return in_body_error(c, &facts, f);
+    return c->out->crossing ? answer_cross(c, f) : 0;
 }
 
 /* ---- a stream ---- */
@@ -238,17 +271,28 @@ static int run_add(struct llm_call *c, struct run *run, struct str raw, struct s
     return buf_str(&c->edited, raw);
 }
 
+static int event_cross(struct llm_call *c, const struct sse_event *e, struct fault *f)
+{
+    int err = crossing_event(c->out->crossing, e->name, e->data, &c->edited);
+    return err ? provider_fault(c, f, err,
+                                "an event of its stream cannot be carried over to the "
+                                "client's protocol")
+               : 0;
+}
+
 /* One event: is it good, what does it say, and how does it go on to the client? */
 static int event_take(struct llm_call *c, struct run *run, const struct sse_event *e,
                       struct str piece, struct fault *f)
 {
-    struct openai_facts facts = {.unread = e->is_comment};
+    struct llm_facts facts = {.unread = e->is_comment};
     int err = 0;
     if (!e->is_comment)
-        err = c->target->provider->kind->event_read(e->name, e->data, &facts);
+        err = c->out->wire->event_facts(e->name, e->data, &facts);
     if (err)
         return provider_fault(c, f, err, "an event of its stream is not valid JSON");
     if (facts.unread) {
+        if (c->out->crossing && !e->is_comment)
+            return 0; /* another protocol's */
         if (!c->streamed && c->edited.n + e->raw.n > HELD_BACK_BYTES_MAX)
             return 0; /* keep-alives before the first event: enough of them are held back */
         return run_add(c, run, e->raw, piece);
@@ -261,7 +305,9 @@ static int event_take(struct llm_call *c, struct run *run, const struct sse_even
         if (err)
             return err;
     }
-    if (!c->cut_usage || facts.usage_cut.to == 0)
+    if (c->out->crossing)
+        return event_cross(c, e, f);
+    if (!c->out->cut_usage || facts.usage_cut.to == 0)
         return run_add(c, run, e->raw, piece);
     if (facts.only_usage)
         return 0;
@@ -275,13 +321,15 @@ static int event_take(struct llm_call *c, struct run *run, const struct sse_even
 static int events_take(struct llm_call *c, struct str piece, struct fault *f)
 {
     struct run run = {STR_NONE};
-    sse_feed(&c->sse, piece);
+    frames_feed(&c->frames, piece);
     int err = 0;
     while (!err) {
         struct sse_event e;
-        err = sse_next(&c->sse, &e);
+        err = frames_next(&c->frames, &e);
         if (err)
-            err = provider_fault(c, f, err, "an event of its stream is too large");
+            err = provider_fault(c, f, err,
+                                 err == E_UPSTREAM_LARGE ? "an event of its stream is too large"
+                                                         : "a frame of its stream is damaged");
         else if (e.raw.n == 0)
             break;
         else
@@ -294,7 +342,7 @@ static int events_take(struct llm_call *c, struct str piece, struct fault *f)
 
 static int stream_answer(struct llm_call *c, struct fault *f)
 {
-    sse_init(&c->sse, EVENT_BYTES_MAX);
+    frames_init(&c->frames, c->out->wire->cut, EVENT_BYTES_MAX);
     buf_init(&c->edited, EVENT_BYTES_MAX);
     int err = 0;
     while (!err && !c->done) { /* behind [DONE] comes nothing that the client could wait for */
@@ -304,12 +352,13 @@ static int stream_answer(struct llm_call *c, struct fault *f)
             break;
         err = events_take(c, piece, f);
     }
-    bool whole = c->done || (c->finished && sse_rest(&c->sse).n == 0);
+    bool whole = c->done || (c->finished && !frames_cut(&c->frames));
+    struct str rest = c->out->crossing ? STR_NONE : frames_rest(&c->frames);
     if (!err && !whole)
         err = provider_fault(c, f, E_UPSTREAM_CUT, "its stream ended before the answer did");
-    if (!err && sse_rest(&c->sse).n > 0)
-        err = c->sink->events(c->sink, sse_rest(&c->sse));
-    sse_fini(&c->sse);
+    if (!err && rest.n > 0)
+        err = c->sink->events(c->sink, rest);
+    frames_fini(&c->frames);
     return err;
 }
 
@@ -343,7 +392,21 @@ static int send_and_head(struct llm_call *c, struct fault *f)
 static bool is_stream(const struct llm_call *c)
 {
     struct str type = http_headers_value(&c->answer_headers, FIELD_CONTENT_TYPE);
-    return c->request->stream && str_starts_nocase(type, STR("text/event-stream"));
+    return c->request->stream && frames_type(c->out->wire->cut, type);
+}
+
+/* A crossing's answer has the client's form, whatever form the provider's header tells of. */
+static int type_cross(struct llm_call *c, bool stream)
+{
+    struct http_header type = {STR("Content-Type"),
+                               stream ? STR("text/event-stream") : STR("application/json"),
+                               FIELD_CONTENT_TYPE};
+    for (unsigned i = 0; i < c->answer_headers.n; i++)
+        if (c->answer_headers.at[i].field == FIELD_CONTENT_TYPE) {
+            c->answer_headers.at[i] = type;
+            return 0;
+        }
+    return http_headers_append(&c->answer_headers, type);
 }
 
 static int answer_take(struct llm_call *c, struct fault *f)
@@ -357,6 +420,9 @@ static int answer_take(struct llm_call *c, struct fault *f)
     struct str coding = http_headers_value(&c->answer_headers, FIELD_CONTENT_ENCODING);
     if (coding.n > 0 && !str_eq_nocase(coding, STR("identity")))
         return provider_fault(c, f, E_UPSTREAM_ENCODED, "it compressed its answer unasked");
+    int err = c->out->crossing ? type_cross(c, stream) : 0;
+    if (err)
+        return err;
     return stream ? stream_answer(c, f) : whole_answer(c, f);
 }
 
@@ -408,25 +474,31 @@ static void endpoint_judge(struct llm_call *c, int err)
         endpoint_failed(c->endpoint);
 }
 
-int llm_call_write(struct llm_call *c, struct llm_outgoing *ret_out)
+static int asked(struct llm_call *c, struct fault *f)
 {
-    const struct provider_kind *kind = c->target->provider->kind;
-    int err = kind->request_write(c->target, c->request, c->arena, ret_out);
-    c->cut_usage = ret_out->cut_usage;
+    int err = send_and_head(c, f);
+    err = err ? head_fault(c, err, f) : answer_take(c, f);
+    transport_of(c)->end(c);
+    endpoint_judge(c, err);
     return err;
 }
 
 int llm_call_run(struct llm_call *c, struct fault *f)
 {
+    struct llm_outgoing out;
     c->began_us = clock_mono_us();
     c->began_wall_us = clock_wall_at(c->began_us);
     int64_t outer = task_deadline(c->deadline_ms);
-    int err = send_and_head(c, f);
-    err = err ? head_fault(c, err, f) : answer_take(c, f);
-    transport_of(c)->end(c);
+    int err = llm_outgoing_make(c->target, c->request, c->arena, &out, f);
+    c->out = &out;
+    c->left_out = out.crossing ? crossing_left_out(out.crossing) : STR_NONE;
+    c->body_needed = out.crossing != NULL;
+    if (!err)
+        err = asked(c, f);
     task_deadline_restore(outer);
+    llm_outgoing_fini(&out);
+    c->out = NULL;
     c->ended_us = clock_mono_us();
     bill_make(c);
-    endpoint_judge(c, err);
     return err;
 }

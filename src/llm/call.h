@@ -17,7 +17,9 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
-#include "http/sse.h"
+#include "llm/facts.h"
+#include "llm/frames.h"
+#include "llm/outgoing.h"
 #include "llm/provider.h"
 
 /*
@@ -34,7 +36,7 @@ struct llm_call {
     const struct target *target;
     const struct llm_request *request;
     const struct http_headers *headers; /* of the client, already filtered */
-    struct str pass_key;                /* the client's own Authorization, or STR_NONE */
+    struct str pass_key;                /* what the client gave as its key, or STR_NONE */
     struct arena *arena;
     struct llm_sink *sink;
     int64_t deadline_ms; /* of all tries of this target */
@@ -59,17 +61,17 @@ struct llm_call {
     unsigned replica;          /* index, for `tried` */
     struct endpoint *endpoint; /* NULL where there is none */
 
+    struct str left_out; /* of the request, by name: the provider has nothing for it */
+    bool body_needed;    /* by the answer, too: the request's bytes have to stay */
+
     /* the transport's and the reader's own */
-    bool cut_usage; /* usage was asked for on the client's behalf */
-    struct sse sse;
-    struct buf edited; /* events with their usage cut out, or held back before the first */
+    struct llm_outgoing *out; /* what goes upstream */
+    struct frames frames;
+    struct buf edited; /* events that are not as they came, or held back before the first */
     int64_t content_bytes;
     bool finished, done; /* a finish_reason, and [DONE], were seen */
     void *own;           /* the transport's, of this send */
 };
-
-/* For transports: what goes upstream, as the kind of provider writes it. */
-MUSTCHECK int llm_call_write(struct llm_call *call, struct llm_outgoing *ret_out);
 
 void llm_call_init(struct llm_call *call);
 void llm_call_fini(struct llm_call *call);

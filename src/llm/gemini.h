@@ -26,12 +26,12 @@ MUSTCHECK int gemini_path(struct str model, bool stream, struct arena *arena, st
  * the like) is an error without a status. A refused key, which Gemini answers with status 400, has
  * error_status 401.
  */
-MUSTCHECK int gemini_answer_facts(struct str body, struct openai_facts *ret_facts);
+MUSTCHECK int gemini_answer_facts(struct str body, struct llm_facts *ret_facts);
 
 /*
  * One event of a stream. It has no last one: the answer is whole with `finished`, and the stream
  * ends when the connection does. Empty events, and those with a name of their own, are `unread`.
  */
-MUSTCHECK int gemini_event_facts(struct str name, struct str data, struct openai_facts *ret_facts);
+MUSTCHECK int gemini_event_facts(struct str name, struct str data, struct llm_facts *ret_facts);
 
 #endif

@@ -7,6 +7,7 @@
 /* The longest chain of aliases and lanes. */
 #define ALIAS_DEPTH_MAX 16
 #define TARGETS_MAX     32
+#define EFFORT          "reasoning_effort"
 
 struct named_route {
     struct str name;
@@ -28,152 +29,17 @@ struct models {
 
 /* ---- providers ---- */
 
-static int provider_urls_open(struct models *m, struct provider *p)
-{
-    const struct provider_settings *s = p->settings;
-    struct base_url_settings fallback = {.url = str_from(p->kind->base_url), .weight = 1};
-    const struct base_url_settings *urls = s->base_url.n ? s->base_url.at : &fallback;
-    unsigned n = s->base_url.n ? s->base_url.n : 1;
-    if (fallback.url.n == 0 && s->base_url.n == 0) {
-        conf_complain(m->doc, s, "kind %s needs a base_url", p->kind->name);
-        return E_CONFIG;
-    }
-    if (n > 64) {
-        conf_complain(m->doc, s, "%u base URLs; expected at most 64", n);
-        return E_CONFIG;
-    }
-    p->replicas = ARENA_ARRAY(m->arena, struct replica, n);
-    if (!p->replicas)
-        return E_MEMORY;
-    for (unsigned i = 0; i < n; i++) {
-        struct fault f = {0};
-        struct url url;
-        int err = url_parse(urls[i].url, &url, &f);
-        if (!err)
-            err = upstreams_get(m->upstreams, &url, s, &p->replicas[i].endpoint, &f);
-        if (err) {
-            conf_complain(m->doc, s->base_url.n ? &urls[i] : (const void *)s, "%s", fault_text(&f));
-            return E_CONFIG;
-        }
-        struct str listed = prices_listed(url.host);
-        p->listed = i == 0 || str_eq(listed, p->listed) ? listed : STR_NONE;
-        p->replicas[i].path = url.path;
-        p->replicas[i].weight = (unsigned)urls[i].weight;
-        p->replicas_n = i + 1;
-    }
-    return 0;
-}
-
-static int provider_key_make(struct models *m, struct provider *p)
-{
-    const struct provider_settings *s = p->settings;
-    p->key_header = s->key_header;
-    if (s->key.n == 0)
-        return 0;
-    struct str prefix = s->key_prefix;
-    if (prefix.n == 0 && str_eq_nocase(s->key_header, STR("Authorization")))
-        prefix = STR("Bearer ");
-    p->key_value = arena_printf(m->arena, "%.*s%.*s", STR_ARGS(prefix), STR_ARGS(s->key));
-    return p->key_value.p ? 0 : E_MEMORY;
-}
-
-/* A header name is a token, a value has no line ends: else one setting could write two headers. */
-static bool header_is_sane(struct str name, struct str value)
-{
-    for (size_t i = 0; i < name.n; i++)
-        if ((unsigned char)name.p[i] <= ' ' || name.p[i] == ':' || name.p[i] == 127)
-            return false;
-    for (size_t i = 0; i < value.n; i++)
-        if (((unsigned char)value.p[i] < ' ' && value.p[i] != '\t') || value.p[i] == 127)
-            return false;
-    return name.n > 0;
-}
-
-/* What a request of sluice's always has. */
-static bool header_is_ours(const struct provider *p, struct str name)
-{
-    return http_headers_count(&p->headers, name) > 0 || str_eq_nocase(name, STR("Host")) ||
-           str_eq_nocase(name, STR("Content-Type")) || str_eq_nocase(name, STR("Accept-Encoding"));
-}
-
-static int provider_headers_make(struct models *m, struct provider *p)
-{
-    const struct conf_str_map *extra = &p->settings->headers;
-    http_headers_init(&p->headers, m->arena);
-    if (!header_is_sane(p->key_header, p->key_value)) {
-        conf_complain(m->doc, p->settings,
-                      "the key or its header has a character that a header "
-                      "cannot carry (a line end?)");
-        return E_CONFIG;
-    }
-    if (p->key_value.n && http_headers_add(&p->headers, p->key_header, p->key_value) != 0)
-        return E_MEMORY;
-    for (unsigned i = 0; i < extra->n; i++) {
-        if (!header_is_sane(extra->name[i], extra->value[i])) {
-            conf_complain(m->doc, &p->settings->headers, "'%.*s' is no header",
-                          STR_ARGS(extra->name[i]));
-            return E_CONFIG;
-        }
-        if (header_is_ours(p, extra->name[i])) {
-            conf_complain(m->doc, &p->settings->headers,
-                          "'%.*s' is set by sluice itself, or stands here twice",
-                          STR_ARGS(extra->name[i]));
-            return E_CONFIG;
-        }
-        int err = http_headers_add(&p->headers, extra->name[i], extra->value[i]);
-        if (err)
-            return err;
-    }
-    return 0;
-}
-
-static int provider_compile(struct models *m, struct str name, const struct provider_settings *s,
-                            struct provider *p)
-{
-    p->name = name;
-    p->prefix = arena_join(m->arena, name, STR("/"));
-    if (!p->prefix.p)
-        return E_MEMORY;
-    p->settings = s;
-    p->timeouts = timeouts_over(&s->timeouts, &timeouts_default);
-    if (str_find(name, STR("/")) >= 0 || str_eq(name, STR("lane"))) {
-        conf_complain(m->doc, s, "a provider's name has no '/' and is not 'lane'");
-        return E_CONFIG;
-    }
-    p->kind = provider_kind_find(s->kind);
-    if (!p->kind) {
-        struct str words[16];
-        unsigned n = 0;
-        for (; provider_kinds[n] && n < ARRAY_LEN(words); n++)
-            words[n] = str_from(provider_kinds[n]->name);
-        struct str near = str_nearest(s->kind, words, n);
-        conf_complain(m->doc, &s->kind, "no kind of provider is called '%.*s'%s%.*s%s",
-                      STR_ARGS(s->kind), near.n ? "; did you mean '" : "; expected openai",
-                      STR_ARGS(near), near.n ? "'?" : " or recorded");
-        return E_CONFIG;
-    }
-    int err = provider_key_make(m, p);
-    if (!err)
-        err = provider_headers_make(m, p);
-    if (!err && p->kind->over_http)
-        err = provider_urls_open(m, p);
-    if (s->prices.n)
-        p->listed = s->prices;
-    if (!err && p->kind->open)
-        err = p->kind->open(p, m->doc);
-    return err;
-}
-
 static int providers_compile(struct models *m)
 {
     const struct conf_map *map = &m->settings->providers;
+    const struct provider_makings with = {m->arena, m->doc, m->upstreams};
     m->providers = ARENA_ARRAY(m->arena, struct provider, map->n + 1);
     if (!m->providers)
         return E_MEMORY;
     int first = 0;
     for (unsigned i = 0; i < map->n; i++) {
         const struct provider_settings *s = &((const struct provider_settings *)map->at)[i];
-        int err = provider_compile(m, map->name[i], s, &m->providers[i]);
+        int err = provider_compile(&with, map->name[i], s, &m->providers[i]);
         m->providers_n = i + 1; /* also a half-made one is closed */
         first = first ? first : err;
     }
@@ -266,9 +132,45 @@ static bool params_check(struct models *m, const void *field, struct str params)
     return true;
 }
 
+/* Finds reasoning_effort among the parameters: each protocol has its own place for it. */
+static int effort_find(struct arena *arena, struct str params, struct str *ret_rest,
+                       struct str *ret_effort)
+{
+    yyjson_doc *doc = NULL;
+    struct buf rest, effort;
+    *ret_rest = params;
+    *ret_effort = STR_NONE;
+    int err = params.n ? json_parse(arena, params, &doc, NULL) : 0;
+    if (err || !yyjson_is_str(yyjson_obj_get(yyjson_doc_get_root(doc), EFFORT)))
+        return err;
+    buf_init(&rest, params.n * 6 + 16);
+    buf_init(&effort, params.n * 6 + 16);
+    size_t i, n;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(yyjson_doc_get_root(doc), i, n, key, value)
+    {
+        if (str_eq(json_str(key), STR(EFFORT)))
+            json_value(&effort, value);
+        else
+            member_write(&rest, key, value);
+    }
+    if (rest.n)
+        buf_char(&rest, '}');
+    *ret_rest = arena_str(arena, buf_view(&rest));
+    *ret_effort = arena_str(arena, buf_view(&effort));
+    err = rest.failed || effort.failed || !ret_effort->p ? E_MEMORY : 0;
+    buf_fini(&rest);
+    buf_fini(&effort);
+    return err;
+}
+
 static int target_add(struct expansion *x, const struct provider *p, struct str model,
                       struct str params, const struct timeouts *timeouts)
 {
+    struct str effort, rest;
+    int err = effort_find(x->m->arena, params, &rest, &effort);
+    if (err)
+        return err;
     if (x->n == TARGETS_MAX) {
         conf_complain(x->m->doc, x->field, "more than %d models stand behind this name",
                       TARGETS_MAX);
@@ -278,6 +180,8 @@ static int target_add(struct expansion *x, const struct provider *p, struct str 
         (struct target){.provider = p,
                         .model = model,
                         .params = params,
+                        .params_rest = rest,
+                        .effort = effort,
                         .timeouts = timeouts_over(timeouts, &p->timeouts),
                         .price = prices_find(x->m->prices, x->m->arena, p->name, p->listed, model)};
     return 0;
@@ -290,7 +194,7 @@ static struct str effort_params(struct arena *arena, struct str effort)
 {
     struct buf out;
     buf_init(&out, effort.n * 6 + 32);
-    buf_str(&out, STR("{\"reasoning_effort\":"));
+    buf_str(&out, STR("{\"" EFFORT "\":"));
     json_quote(&out, effort);
     buf_char(&out, '}');
     struct str params = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));

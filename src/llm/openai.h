@@ -15,8 +15,8 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
+#include "llm/facts.h"
 #include "llm/request.h"
-#include "llm/tokens.h"
 
 /*
  * Reads a request. E_BAD_JSON, E_BAD_REQUEST (a member of the wrong type, model missing), or
@@ -28,33 +28,11 @@ MUSTCHECK int openai_request_read(enum llm_op op, struct str body, struct arena 
 /* The edits that ask for usage in a stream whose client did not. */
 MUSTCHECK int openai_edit_ask_usage(const struct llm_request *request, struct llm_edits *edits);
 
-/* The edits that add the members of `params` (a JSON object) which the request lacks. */
-MUSTCHECK int openai_edit_params(const struct llm_request *request, struct str params,
-                                 struct arena *arena, struct llm_edits *edits);
-
-/* What an answer, or an event of one, says. */
-struct openai_facts {
-    bool has_usage;
-    struct tokens usage;
-    int64_t content_bytes; /* of text and tool arguments, for estimates */
-    bool speaks;           /* there is content of any kind; a role alone is none */
-    bool has_error;        /* an error object in place of an answer */
-    int error_status;      /* as its code says; 0 when it says none */
-    struct str error_text; /* valid until the next read */
-    bool only_usage;       /* an event without choices: it is there for the usage alone */
-    bool has_usage_member, has_choices, any_choice;
-    struct json_span
-        usage_cut; /* the usage member with one comma; to == 0: there is none, or two */
-    bool unread;   /* an event that is not this protocol's: it goes on as it came */
-    bool finished; /* a choice has its finish_reason */
-    bool done;     /* "[DONE]" */
-};
-
 /* A whole answer. E_UPSTREAM_BODY when it is no JSON object. */
-MUSTCHECK int openai_answer_read(struct str body, struct openai_facts *ret_facts);
+MUSTCHECK int openai_answer_read(struct str body, struct llm_facts *ret_facts);
 
 /* One event's data. E_UPSTREAM_BODY when it is neither "[DONE]" nor a JSON object. */
-MUSTCHECK int openai_event_read(struct str data, struct openai_facts *ret_facts);
+MUSTCHECK int openai_event_read(struct str data, struct llm_facts *ret_facts);
 
 /*
  * The same for an event as it stands in a stream. The protocol's own have no name (or `message`,
@@ -64,7 +42,7 @@ MUSTCHECK int openai_event_read(struct str data, struct openai_facts *ret_facts)
  * name and neither choices nor usage. Only what claims to be an answer can be broken.
  */
 MUSTCHECK int openai_stream_event_read(struct str name, struct str data,
-                                       struct openai_facts *ret_facts);
+                                       struct llm_facts *ret_facts);
 
 /*
  * An event whose usage was not asked for: appends it to `out` without facts->usage_cut, which is
@@ -72,10 +50,13 @@ MUSTCHECK int openai_stream_event_read(struct str name, struct str data,
  * anew.
  */
 MUSTCHECK int openai_event_without_usage(struct str raw, struct str data,
-                                         const struct openai_facts *facts, struct buf *out);
+                                         const struct llm_facts *facts, struct buf *out);
 
 /* {"error":{"message":..., "type":..., "param":null, "code":...}} */
 int openai_error_write(struct buf *out, int status, const char *code, struct str message);
+
+/* The same as the event that tells of it in a stream. */
+int openai_error_event_write(struct buf *out, int status, const char *code, struct str message);
 
 /* "invalid_request_error" and the like, by status. */
 const char *openai_error_type(int status);

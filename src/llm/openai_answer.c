@@ -27,7 +27,7 @@ static int64_t detail_take(struct json_reader *r, struct str name)
     return count;
 }
 
-static void usage_read(struct json_reader *r, struct openai_facts *facts)
+static void usage_read(struct json_reader *r, struct llm_facts *facts)
 {
     int64_t prompt = -1, completion = 0, cached = 0, reasoning = 0;
     if (json_enter(r, '{'))
@@ -69,7 +69,7 @@ static int64_t function_bytes(struct json_reader *r)
     return bytes;
 }
 
-static void tool_call_read(struct json_reader *r, struct openai_facts *facts)
+static void tool_call_read(struct json_reader *r, struct llm_facts *facts)
 {
     if (json_enter(r, '{'))
         do {
@@ -91,7 +91,7 @@ static bool says_something(struct str value)
 
 /* A message, or what an event adds to one. Content that is not counted as text speaks, too:
  * reasoning by another name, sound, a tool call's id. */
-static void message_read(struct json_reader *r, struct openai_facts *facts)
+static void message_read(struct json_reader *r, struct llm_facts *facts)
 {
     if (!json_enter(r, '{'))
         return;
@@ -113,7 +113,7 @@ static void message_read(struct json_reader *r, struct openai_facts *facts)
     } while (json_more(r, '{'));
 }
 
-static void choice_read(struct json_reader *r, struct openai_facts *facts)
+static void choice_read(struct json_reader *r, struct llm_facts *facts)
 {
     if (!json_enter(r, '{'))
         return;
@@ -156,7 +156,7 @@ static int error_status_of(yyjson_val *said)
 
 /* What it calls itself stands in one place or another. A refused key counts wherever it stands,
  * since such an error's text may quote the key. Its words are wanted without escapes. */
-static void error_read(struct str text, struct openai_facts *facts)
+static void error_read(struct str text, struct llm_facts *facts)
 {
     static const char *const places[] = {"code", "status", "type"};
     yyjson_val *error = json_peek(text);
@@ -171,7 +171,7 @@ static void error_read(struct str text, struct openai_facts *facts)
 }
 
 /* One top-level member, whose key was just taken. */
-static void member_read(struct json_reader *r, struct str key, struct openai_facts *facts)
+static void member_read(struct json_reader *r, struct str key, struct llm_facts *facts)
 {
     if (str_eq(key, STR("choices"))) {
         facts->has_choices = true;
@@ -201,9 +201,9 @@ static struct str plain_key_take(struct json_reader *r)
  * The usage member is cut out with one comma: the one behind it, or where it is the last member the
  * one in front.
  */
-int openai_answer_read(struct str body, struct openai_facts *ret_facts)
+int openai_answer_read(struct str body, struct llm_facts *ret_facts)
 {
-    struct openai_facts facts = {0};
+    struct llm_facts facts = {0};
     struct json_reader r;
     const char *before = NULL, *before_usage = NULL; /* ends of members */
     bool usage_last = false;
@@ -232,15 +232,15 @@ int openai_answer_read(struct str body, struct openai_facts *ret_facts)
     return json_reader_good(&r) ? 0 : E_UPSTREAM_BODY;
 }
 
-int openai_event_read(struct str data, struct openai_facts *ret_facts)
+int openai_event_read(struct str data, struct llm_facts *ret_facts)
 {
     if (!str_eq(str_trim(data), STR("[DONE]")))
         return openai_answer_read(data, ret_facts);
-    *ret_facts = (struct openai_facts){.done = true};
+    *ret_facts = (struct llm_facts){.done = true};
     return 0;
 }
 
-int openai_stream_event_read(struct str name, struct str data, struct openai_facts *facts)
+int openai_stream_event_read(struct str name, struct str data, struct llm_facts *facts)
 {
     int err = openai_event_read(data, facts);
     if (str_eq(name, STR("error"))) {
@@ -252,11 +252,11 @@ int openai_stream_event_read(struct str name, struct str data, struct openai_fac
     bool chunk = !err && (facts->has_choices || facts->has_usage_member || facts->done);
     if (str_trim(data).n > 0 && (ours || chunk))
         return err;
-    *facts = (struct openai_facts){.unread = true};
+    *facts = (struct llm_facts){.unread = true};
     return 0;
 }
 
-int openai_event_without_usage(struct str raw, struct str data, const struct openai_facts *facts,
+int openai_event_without_usage(struct str raw, struct str data, const struct llm_facts *facts,
                                struct buf *out)
 {
     struct str before = str_head(data, facts->usage_cut.from);
@@ -300,4 +300,11 @@ int openai_error_write(struct buf *out, int status, const char *code, struct str
     buf_printf(out, ",\"type\":\"%s\",\"param\":null,\"code\":", openai_error_type(status));
     json_quote(out, str_from(code));
     return buf_str(out, STR("}}"));
+}
+
+int openai_error_event_write(struct buf *out, int status, const char *code, struct str message)
+{
+    buf_str(out, STR("data: "));
+    openai_error_write(out, status, code, message);
+    return buf_str(out, STR("\n\n"));
 }

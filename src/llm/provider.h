@@ -1,9 +1,9 @@
 /*
  * provider.h: those who answer, and what kinds of them there are.
  *
- * A kind of provider is a row of functions: how a request is written for it and how its answers are
- * read (pure, no I/O), and which transport carries them. A new kind is one file, one row in
- * providers.c and its fixtures. A `struct provider` is one of the configuration's, compiled.
+ * A kind of provider says which protocols it speaks (wire.h), where their requests go and how they
+ * are signed, and which transport carries them. A new kind is one file, one row in providers.c and
+ * its fixtures. A `struct provider` is one of the configuration's, compiled.
  */
 #ifndef LLM_PROVIDER_H
 #define LLM_PROVIDER_H
@@ -12,12 +12,12 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
 #include "conf/conf.h"
 #include "http/message.h"
-#include "llm/openai.h"
 #include "llm/prices.h"
 #include "llm/request.h"
 #include "llm/settings.h"
@@ -26,13 +26,7 @@
 struct llm_call;
 struct provider;
 struct target;
-
-/* What goes upstream for one request: where to, and the body as edits of the client's. */
-struct llm_outgoing {
-    struct str path; /* with query */
-    struct llm_edits edits;
-    bool cut_usage; /* usage was asked for on the client's behalf: cut it out of the answer */
-};
+struct wire;
 
 /*
  * Carries one call: HTTP, or a file of recorded answers. All but `end` may yield; errors as
@@ -46,19 +40,34 @@ struct transport {
     void (*end)(struct llm_call *call);
 };
 
+/* What a request's signature is made of; `headers` are all that are sent. */
+struct provider_signing {
+    struct str path; /* with query */
+    struct str body;
+    struct http_headers *headers; /* what is added here is sent, too */
+    struct arena *arena;
+};
+
 struct provider_kind {
     const char *name;
     const char *summary;
-    const char *base_url; /* default; NULL: has to be given, or none is needed */
+    const char *base_url;   /* default; NULL: has to be given, or none is needed */
+    const char *key_header; /* defaults of the settings of these names; NULL: as OpenAI has it */
+    const char *path;
+    const char *api_version;
     bool over_http;
     const struct transport *transport;
-    /* Once a configuration: reads what the provider needs. May be NULL. */
+    /* Ends with NULL. What is asked in one of them is passed on as it came; every other chat is
+     * carried over into the first. */
+    const struct wire *const *wires;
+    /* Once a configuration: reads what the provider needs, before its URLs. May be NULL. */
     int (*open)(struct provider *p, struct conf_doc *doc);
     void (*close)(struct provider *p);
-    int (*request_write)(const struct target *target, const struct llm_request *request,
-                         struct arena *arena, struct llm_outgoing *ret_out);
-    int (*answer_read)(struct str body, struct openai_facts *ret_facts);
-    int (*event_read)(struct str name, struct str data, struct openai_facts *ret_facts);
+    /* Where a request goes, behind the base URL; NULL: as the setting `path` says. */
+    int (*path_make)(const struct target *target, const struct wire *wire, bool stream,
+                     struct arena *arena, struct str *ret_path);
+    /* NULL: it is not signed. */
+    int (*sign)(const struct provider *p, const struct provider_signing *signing);
 };
 
 extern const struct provider_kind *const provider_kinds[]; /* ends with NULL */
@@ -79,17 +88,36 @@ struct provider {
     struct timeouts timeouts;
     unsigned replicas_n;
     struct replica *replicas;
-    struct str key_header, key_value; /* "Authorization", "Bearer ..."; value n == 0: no key */
-    struct http_headers headers;      /* the key's, where there is one, and the configuration's */
+    struct str base_url;               /* where its settings have none; n == 0: the kind's */
+    struct str key_header, key_value;  /* "Authorization", "Bearer ..."; value n == 0: no key */
+    struct str key_prefix;             /* "Bearer " */
+    struct str path, api_version;      /* settings, or the kind's */
+    bool path_is_plain;                /* "/{operation}", without a query: nearly always */
+    bool has_responses;                /* speaks OpenAI's Responses itself */
+    struct http_header default_header; /* sent where nobody says it; or empty */
+    struct arena *arena;               /* the configuration's */
+    struct http_headers headers;       /* the key's, where there is one, and the configuration's */
     struct str listed; /* its name in the shipped price list; n == 0: it is not known there */
     void *own;         /* the kind's */
 };
+
+struct provider_makings {
+    struct arena *arena;  /* the configuration's */
+    struct conf_doc *doc; /* complaints go there */
+    struct upstreams *upstreams;
+};
+/* Compiles a provider; what is wrong is complained of (E_CONFIG). A half-made one is closed, too:
+ * by its kind's close where it has something of its own. */
+MUSTCHECK int provider_compile(const struct provider_makings *with, struct str name,
+                               const struct provider_settings *settings, struct provider *p);
 
 /* A model of a provider, as one request will ask for it. */
 struct target {
     const struct provider *provider;
     struct str model;          /* the provider's name for it */
-    struct str params;         /* JSON object; n == 0 for none */
+    struct str params;         /* JSON object, in the provider's words; n == 0 for none */
+    struct str effort;         /* string of JSON: their reasoning_effort, which each protocol has */
+    struct str params_rest;    /* in another place; and the other parameters */
     struct timeouts timeouts;  /* complete: nothing in it is 0 */
     const struct price *price; /* NULL: not known */
 };
@@ -102,6 +130,17 @@ struct target {
 MUSTCHECK int provider_headers(const struct provider *p, const struct endpoint *e,
                                struct str pass_key, const struct http_headers *from, bool json,
                                struct arena *arena, struct http_headers *ret_headers);
+
+/* What the client gave as its key, as this provider takes keys: with its prefix in place of the
+ * client's "Bearer ". */
+MUSTCHECK int provider_pass_key(const struct provider *p, struct str given, struct arena *arena,
+                                struct str *ret_value);
+
+/* The path of a request as the setting `path` says it, with query. */
+MUSTCHECK int provider_path(const struct target *t, const struct wire *wire, struct arena *arena,
+                            struct str *ret_path);
+/* Appends a part of a path: everything but unreserved characters, and those in `also`, escaped. */
+void path_put(struct buf *out, struct str part, struct str also);
 
 /* The replica with the fewest calls under way for its weight, of those that are up and not in
  * `tried` (a bit each); where all are down, of all. NULL when all were tried. Equally busy ones

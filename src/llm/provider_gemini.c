@@ -2,23 +2,11 @@
  * provider_gemini.c: Google's Gemini API: where a request goes, and what its answers say.
  */
 #include "llm/gemini.h"
+#include "llm/kinds.h"
+#include "llm/provider.h"
 #include "llm/wire/gemini.h"
 
 /* ---- the path ---- */
-
-/* A model's name as a part of a path. Its slashes stay; what else is not unreserved is escaped. */
-static void name_put(struct buf *out, struct str name)
-{
-    for (size_t i = 0; i < name.n; i++) {
-        unsigned char ch = (unsigned char)name.p[i];
-        bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
-                     (ch >= '0' && ch <= '9') || (ch != '\0' && strchr("-._~/", ch));
-        if (plain)
-            buf_char(out, (char)ch);
-        else
-            buf_printf(out, "%%%02X", ch);
-    }
-}
 
 int gemini_path(struct str model, bool stream, struct arena *arena, struct str *ret_path)
 {
@@ -26,7 +14,7 @@ int gemini_path(struct str model, bool stream, struct arena *arena, struct str *
     buf_init(&out, model.n * 3 + 64);
     bool whole = str_starts(model, STR("models/")) || str_starts(model, STR("tunedModels/"));
     buf_str(&out, whole ? STR("/") : STR("/models/"));
-    name_put(&out, model);
+    path_put(&out, model, STR("/"));
     buf_str(&out, stream ? STR(":streamGenerateContent?alt=sse") : STR(":generateContent"));
     struct str path = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
     buf_fini(&out);
@@ -49,7 +37,7 @@ static bool is_key_refused(yyjson_val *error)
     return false;
 }
 
-static void error_read(struct str text, struct openai_facts *facts)
+static void error_read(struct str text, struct llm_facts *facts)
 {
     yyjson_val *error = json_peek(text);
     int64_t code = json_get_i64(error, "code", 0);
@@ -59,7 +47,7 @@ static void error_read(struct str text, struct openai_facts *facts)
 }
 
 /* Why it could not be finished, in words where there are some. */
-static void broken_read(const struct gemini_piece *piece, struct openai_facts *facts)
+static void broken_read(const struct gemini_piece *piece, struct llm_facts *facts)
 {
     facts->has_error = true;
     facts->error_text = json_str(json_peek(piece->finished.n ? piece->finished : piece->finish));
@@ -67,7 +55,7 @@ static void broken_read(const struct gemini_piece *piece, struct openai_facts *f
 
 /* ---- answers ---- */
 
-static void part_count(const struct gemini_part *part, struct openai_facts *facts)
+static void part_count(const struct gemini_part *part, struct llm_facts *facts)
 {
     facts->content_bytes += (int64_t)json_string_bytes(part->text);
     if (part->kind == PART_CALL)
@@ -77,17 +65,17 @@ static void part_count(const struct gemini_part *part, struct openai_facts *fact
     facts->speaks = facts->speaks || part->kind == PART_CALL || !only_signs;
 }
 
-static int facts_read(struct str body, struct openai_facts *ret_facts)
+static int facts_read(struct str body, struct llm_facts *ret_facts)
 {
     struct gemini_piece piece;
     int err = gemini_piece_read(body, &piece);
-    struct openai_facts facts = {.has_usage = piece.has_usage,
-                                 .has_usage_member = piece.has_usage,
-                                 .usage = piece.usage,
-                                 .has_choices = piece.has_candidate || piece.blocked.n > 0,
-                                 .any_choice = piece.has_candidate,
-                                 .only_usage = piece.has_usage && !piece.has_candidate,
-                                 .finished = piece.finish.n > 0 || piece.blocked.n > 0};
+    struct llm_facts facts = {.has_usage = piece.has_usage,
+                              .has_usage_member = piece.has_usage,
+                              .usage = piece.usage,
+                              .has_choices = piece.has_candidate || piece.blocked.n > 0,
+                              .any_choice = piece.has_candidate,
+                              .only_usage = piece.has_usage && !piece.has_candidate,
+                              .finished = piece.finish.n > 0 || piece.blocked.n > 0};
     struct gemini_parts parts;
     struct gemini_part part;
     gemini_parts_init(&parts, err ? STR_NONE : piece.content);
@@ -101,18 +89,40 @@ static int facts_read(struct str body, struct openai_facts *ret_facts)
     return err;
 }
 
-int gemini_answer_facts(struct str body, struct openai_facts *ret_facts)
+int gemini_answer_facts(struct str body, struct llm_facts *ret_facts)
 {
     int err = facts_read(body, ret_facts);
     bool empty = !ret_facts->has_error && !ret_facts->has_choices;
     return !err && empty ? E_UPSTREAM_BODY : err;
 }
 
-int gemini_event_facts(struct str name, struct str data, struct openai_facts *ret_facts)
+int gemini_event_facts(struct str name, struct str data, struct llm_facts *ret_facts)
 {
     bool ours = name.n == 0 || str_eq(name, STR("message")) || str_eq(name, STR("error"));
     if (ours && str_trim(data).n > 0)
         return facts_read(data, ret_facts);
-    *ret_facts = (struct openai_facts){.unread = true};
+    *ret_facts = (struct llm_facts){.unread = true};
     return 0;
 }
+
+/* ---- the row ---- */
+
+static int path_make(const struct target *t, const struct wire *wire, bool stream,
+                     struct arena *arena, struct str *ret_path)
+{
+    (void)wire;
+    return gemini_path(t->model, stream, arena, ret_path);
+}
+
+static const struct wire *const gemini_wires[] = {&wire_gemini, NULL};
+
+const struct provider_kind provider_gemini = {
+    .name = "gemini",
+    .summary = "Google's Gemini API",
+    .base_url = GEMINI_BASE_URL,
+    .key_header = GEMINI_KEY_HEADER,
+    .over_http = true,
+    .transport = &transport_http,
+    .wires = gemini_wires,
+    .path_make = path_make,
+};

@@ -27,6 +27,7 @@
 #include "conf/conf.h"
 #include "llm/call.h"
 #include "llm/kinds.h"
+#include "llm/wire.h"
 #include "rt/task.h"
 
 #define FILE_BYTES_MAX   (256u * 1024 * 1024)
@@ -156,9 +157,9 @@ static struct str content_text(yyjson_val *content, struct arena *arena)
     return all;
 }
 
-static struct str prompt_of(const struct llm_request *r, struct arena *arena)
+static struct str prompt_of(struct str body, enum llm_op op, struct arena *arena)
 {
-    yyjson_val *root = json_peek(r->body);
+    yyjson_val *root = json_peek(body);
     yyjson_val *messages = yyjson_obj_get(root, "messages");
     struct str found = STR_NONE;
     size_t i, n;
@@ -169,7 +170,7 @@ static struct str prompt_of(const struct llm_request *r, struct arena *arena)
             found = content_text(yyjson_obj_get(m, "content"), arena);
     }
     if (!messages) {
-        yyjson_val *prompt = yyjson_obj_get(root, r->op == OP_COMPLETION ? "prompt" : "input");
+        yyjson_val *prompt = yyjson_obj_get(root, op == OP_COMPLETION ? "prompt" : "input");
         found = content_text(prompt, arena);
     }
     return arena_str(arena, found);
@@ -350,12 +351,8 @@ static int recorded_send(struct llm_call *c, bool fresh UNUSED, struct fault *f)
     if (!p)
         return E_MEMORY;
     c->own = p;
-    struct llm_outgoing out;
-    int err = llm_call_write(c, &out);
-    if (err)
-        return err;
     c->connected_us = clock_mono_us();
-    struct str prompt = prompt_of(c->request, c->arena);
+    struct str prompt = prompt_of(c->out->body, c->request->op, c->arena);
     p->r = choose(all, c->target->model, prompt);
     if (!p->r)
         return fault_set(f, E_UPSTREAM_STATUS,
@@ -420,16 +417,8 @@ static void recorded_end(struct llm_call *c)
 const struct transport transport_recorded = {
     .send = recorded_send, .head = recorded_head, .read = recorded_read, .end = recorded_end};
 
-/* Nothing is sent, so nothing is edited; usage that the client did not ask for is cut out as of a
- * live stream. */
-static int recorded_request_write(const struct target *t UNUSED, const struct llm_request *r,
-                                  struct arena *arena UNUSED, struct llm_outgoing *out)
-{
-    out->edits.n = 0;
-    out->path = STR("");
-    out->cut_usage = r->stream && !r->wants_usage;
-    return 0;
-}
+static const struct wire *const recorded_wires[] = {&wire_openai_chat, &wire_openai_completion,
+                                                    &wire_openai_embedding, NULL};
 
 const struct provider_kind provider_recorded = {
     .name = "recorded",
@@ -437,7 +426,5 @@ const struct provider_kind provider_recorded = {
     .transport = &transport_recorded,
     .open = recorded_open,
     .close = recorded_close,
-    .request_write = recorded_request_write,
-    .answer_read = openai_answer_read,
-    .event_read = openai_stream_event_read,
+    .wires = recorded_wires,
 };

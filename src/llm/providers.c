@@ -1,10 +1,16 @@
 #include "llm/provider.h"
 
+#include "base/buf.h"
 #include "llm/kinds.h"
+#include "llm/wire.h"
 
 /* Every kind of provider, in the order in which the manual lists them. */
 const struct provider_kind *const provider_kinds[] = {
     &provider_openai,
+    &provider_anthropic,
+    &provider_gemini,
+    &provider_bedrock,
+    &provider_azure,
     &provider_recorded,
     NULL,
 };
@@ -44,7 +50,68 @@ int provider_headers(const struct provider *p, const struct endpoint *e, struct 
         if (!str_eq_nocase(f->name, passed) && !http_headers_has(&p->headers, f))
             err = http_headers_append(h, *f);
     }
+    const struct http_header *ours = &p->default_header;
+    if (!err && ours->name.n && http_headers_count(h, ours->name) == 0)
+        err = http_headers_append(h, *ours);
     return err;
+}
+
+int provider_pass_key(const struct provider *p, struct str given, struct arena *arena,
+                      struct str *ret_value)
+{
+    bool bearer = str_starts_nocase(given, STR("Bearer "));
+    struct str key = bearer ? str_trim(str_tail(given, 7)) : given;
+    *ret_value = given;
+    if (given.n == 0 || (!bearer && str_find(given, STR(" ")) >= 0))
+        return 0; /* another scheme of authorisation */
+    *ret_value = arena_join(arena, p->key_prefix, key);
+    return ret_value->p ? 0 : E_MEMORY;
+}
+
+void path_put(struct buf *out, struct str part, struct str also)
+{
+    for (size_t i = 0; i < part.n; i++) {
+        unsigned char ch = (unsigned char)part.p[i];
+        bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
+                     (ch >= '0' && ch <= '9') || ch == '-' || ch == '.' || ch == '_' || ch == '~' ||
+                     memchr(also.p, ch, also.n);
+        if (plain)
+            buf_char(out, (char)ch);
+        else
+            buf_printf(out, "%%%02X", ch);
+    }
+}
+
+int provider_path(const struct target *t, const struct wire *wire, struct arena *arena,
+                  struct str *ret_path)
+{
+    const struct provider *p = t->provider;
+    if (LIKELY(p->path_is_plain)) {
+        *ret_path = wire->path;
+        return 0;
+    }
+    struct buf out;
+    buf_init(&out, 4096);
+    struct str rest = p->path;
+    while (rest.n > 0) {
+        if (str_starts(rest, STR("{operation}"))) {
+            buf_str(&out, str_tail(wire->path, 1)); /* the setting has the slash */
+            rest = str_tail(rest, 11);
+        } else if (str_starts(rest, STR("{model}"))) {
+            path_put(&out, t->model, STR(""));
+            rest = str_tail(rest, 7);
+        } else {
+            buf_char(&out, rest.p[0]);
+            rest = str_tail(rest, 1);
+        }
+    }
+    if (p->api_version.n) {
+        buf_str(&out, STR("?api-version="));
+        path_put(&out, p->api_version, STR(""));
+    }
+    *ret_path = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
+    buf_fini(&out);
+    return ret_path->p ? 0 : E_MEMORY;
 }
 
 /* Is `a` less busy than `b`, each for its weight? */

@@ -13,7 +13,10 @@ static int relay_fault(const struct llm_relay *r, struct fault *f, int err)
 static int request_send(struct llm_relay *r, struct http_call *call, struct str path)
 {
     struct http_headers headers;
-    int err = provider_headers(r->provider, r->endpoint, r->pass_key, r->headers, false, r->arena,
+    struct str pass_key;
+    int err = provider_pass_key(r->provider, r->pass_key, r->arena, &pass_key);
+    if (!err)
+        err = provider_headers(r->provider, r->endpoint, pass_key, r->headers, false, r->arena,
                                &headers);
     if (err)
         return err;

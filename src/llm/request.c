@@ -1,9 +1,11 @@
 #include "llm/request.h"
 
+#include "base/buf.h"
+
 const struct llm_op_row llm_ops[OP_COUNT] = {
-    [OP_CHAT] = {.name = "chat", .path = "chat/completions", .streams = true},
-    [OP_COMPLETION] = {.name = "completion", .path = "completions", .streams = true},
-    [OP_EMBEDDING] = {.name = "embedding", .path = "embeddings", .streams = false},
+    [OP_CHAT] = {.name = "chat", .streams = true},
+    [OP_COMPLETION] = {.name = "completion", .streams = true},
+    [OP_EMBEDDING] = {.name = "embedding", .streams = false},
 };
 
 int llm_edit_add(struct llm_edits *edits, struct json_span at, struct str with)
@@ -15,6 +17,53 @@ int llm_edit_add(struct llm_edits *edits, struct json_span at, struct str with)
         edits->at[i] = edits->at[i - 1];
     edits->at[i] = (struct llm_edit){.at = at, .with = with};
     return 0;
+}
+
+/* Is there such a member, or the other name of the same thing? Providers refuse both together. */
+static bool is_given(const struct json_scan *scan, struct str key)
+{
+    struct str twin = str_eq(key, STR("max_tokens"))              ? STR("max_completion_tokens")
+                      : str_eq(key, STR("max_completion_tokens")) ? STR("max_tokens")
+                                                                  : key;
+    return json_scan_find(scan, key, NULL) || json_scan_find(scan, twin, NULL);
+}
+
+int llm_edit_members(struct str body, struct str params, struct arena *arena,
+                     struct llm_edits *edits)
+{
+    if (params.n == 0)
+        return 0;
+    yyjson_doc *doc = NULL;
+    int err = json_parse(arena, params, &doc, NULL);
+    if (err)
+        return err;
+    const struct json_scan *scan = NULL;
+    err = json_scan(body, &scan, NULL);
+    if (err)
+        return err;
+    struct buf text;
+    buf_init(&text, params.n * 6 + 16);
+    size_t i, n;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(yyjson_doc_get_root(doc), i, n, key, value)
+    {
+        if (is_given(scan, json_str(key)))
+            continue;
+        json_quote(&text, json_str(key));
+        buf_char(&text, ':');
+        json_value(&text, value);
+        buf_char(&text, ',');
+    }
+    bool any = text.n > 0;
+    struct str kept = text.failed ? STR_NONE : arena_str(arena, buf_view(&text));
+    buf_fini(&text);
+    if (!kept.p)
+        return any ? E_MEMORY : 0;
+    if (!any)
+        return 0;
+    size_t inside = (size_t)((const char *)memchr(body.p, '{', body.n) - body.p) + 1;
+    /* One edit for all of them, however many the configuration names. */
+    return llm_edit_add(edits, (struct json_span){inside, inside}, kept);
 }
 
 static unsigned piece_add(struct iovec *pieces, unsigned n, const char *p, size_t bytes)

@@ -23,19 +23,22 @@ enum llm_op { OP_CHAT, OP_COMPLETION, OP_EMBEDDING, OP_COUNT };
 
 struct llm_op_row {
     const char *name; /* in the ledger and in metrics: "chat" */
-    const char *path; /* behind a provider's base URL: "chat/completions" */
     bool streams;     /* may be asked for as a stream */
 };
 extern const struct llm_op_row llm_ops[OP_COUNT];
 
+struct wire;
+
 struct llm_request {
     enum llm_op op;
-    struct str body;  /* as it came */
-    struct str model; /* unescaped; in the arena */
+    const struct wire *wire; /* the protocol that it is written in */
+    struct str body;         /* as it came */
+    struct str model;        /* unescaped; in the arena */
     bool stream;
     bool wants_usage;   /* stream_options.include_usage was true */
     int64_t max_tokens; /* 0: not given */
     int64_t choices;    /* n; at least 1 */
+    bool keeps_state;   /* it goes by what the provider keeps of earlier answers */
 
     struct json_span model_at;          /* the value's bytes, quotes included */
     struct json_span stream_options_at; /* the value's bytes; from == to: absent */
@@ -58,6 +61,11 @@ struct llm_edits {
 
 /* Keeps the list sorted. E_INTERNAL when it is full. */
 MUSTCHECK int llm_edit_add(struct llm_edits *edits, struct json_span at, struct str with);
+
+/* The edit that adds the members of `params` (a JSON object) which `body`, an object with members,
+ * lacks. */
+MUSTCHECK int llm_edit_members(struct str body, struct str params, struct arena *arena,
+                               struct llm_edits *edits);
 
 /*
  * The edited body as pieces, which borrow from `body` and from the edits: at most 2 * n + 1.

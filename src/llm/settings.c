@@ -99,6 +99,32 @@ static const struct conf_table tls_conf_table = {
     .rows = tls_rows,
 };
 
+/* clang-format off */
+#define THIS struct aws_settings
+static const struct conf_row aws_rows[] = {
+    {.name = "region", ROW(CONF_STR, region), .flags = CONF_SHAPES_ANSWERS,
+     .help = "Such as `eu-central-1`."},
+    {.name = "access_key", ROW(CONF_SECRET, access_key),
+     .help = "An access key's id, as a `${NAME}` reference to the environment."},
+    {.name = "secret_key", ROW(CONF_SECRET, secret_key),
+     .help = "Its secret, as a `${NAME}` reference to the environment."},
+    {.name = "session_token", ROW(CONF_SECRET, session_token),
+     .help = "Of a key that holds for a while only."},
+    {0},
+};
+/* clang-format on */
+#undef THIS
+static const struct conf_table aws_table = {
+    .name = "aws",
+    .help = "Kind `bedrock`: where, and who asks. Requests are signed; a Bedrock API key goes "
+            "without, as the provider's `key`.",
+    .size = sizeof(struct aws_settings),
+    .rows = aws_rows,
+    .example = "aws: {region: eu-central-1, access_key: \"${AWS_ACCESS_KEY_ID}\",\n"
+               "      secret_key: \"${AWS_SECRET_ACCESS_KEY}\"}",
+};
+
+static const char *const responses_words[] = {"auto", "on", "off", "always", NULL};
 static const char *const stream_usage_words[] = {"ask", "estimate", NULL};
 
 /* clang-format off */
@@ -106,22 +132,35 @@ static const char *const stream_usage_words[] = {"ask", "estimate", NULL};
 static const struct conf_row provider_rows[] = {
     {.name = "kind", ROW(CONF_STR, kind), .fallback = "openai", .flags = CONF_SHAPES_ANSWERS,
      .help = "The protocol it speaks: `openai` (OpenAI, vLLM, llama.cpp, Ollama, Groq, Together, "
-             "OpenRouter and whatever else is compatible) or `recorded` (plays a file)."},
+             "OpenRouter and whatever else is compatible), `azure` (OpenAI's models there), "
+             "`anthropic`, `gemini`, `bedrock` or `recorded` (plays a file). Clients of OpenAI's "
+             "and Anthropic's protocols can ask all of them."},
     {.name = "base_url", ROW(CONF_LIST, base_url), .child = &base_url_table,
      .flags = CONF_SHAPES_ANSWERS,
-     .help = "Where it answers; several are replicas. Kind `openai` has OpenAI's own as default."},
+     .help = "Where it answers; several are replicas. Kinds `openai`, `anthropic`, `gemini` and "
+             "`bedrock` have their makers' as default."},
     {.name = "key", ROW(CONF_SECRET, key),
      .help = "The provider's API key, as a `${NAME}` reference to the environment."},
-    {.name = "key_header", ROW(CONF_STR, key_header), .fallback = "Authorization",
-     .help = "The header that carries the key (`api-key` for Azure)."},
+    {.name = "key_header", ROW(CONF_STR, key_header),
+     .help = "The header that carries the key. Without it: as the kind has it, such as `x-api-key` "
+             "for `anthropic`; else Authorization."},
     {.name = "key_prefix", ROW(CONF_STR, key_prefix),
      .help = "What stands before the key in that header. Without it: `Bearer ` for "
              "Authorization, nothing for another header."},
-    {.name = "path", ROW(CONF_STR, path), .fallback = "/{operation}",
+    {.name = "path", ROW(CONF_STR, path),
      .help = "What follows base_url; `{operation}` is chat/completions and the like, `{model}` "
-             "the model's name. Azure: `/openai/deployments/{model}/{operation}`."},
+             "the model's name. Without it: `/{operation}`; kind `azure` has "
+             "`/openai/deployments/{model}/{operation}`; `gemini` and `bedrock` have paths of "
+             "their own."},
     {.name = "api_version", ROW(CONF_STR, api_version),
-     .help = "Sent as `?api-version=` where given."},
+     .help = "Sent as `?api-version=` where given. Kind `azure` has one."},
+    {.name = "responses", ROW(CONF_CHOICE, responses), .fallback = "auto",
+     .choices = responses_words, .flags = CONF_SHAPES_ANSWERS,
+     .help = "Kinds `openai` and `azure`: does it answer OpenAI's /responses itself? `on` passes "
+             "them on, with the provider's own tools; `off` carries them over to chat "
+             "completions; `always` asks for every chat there, for models that answer nowhere "
+             "else. `auto`: on for OpenAI's own host."},
+    {.name = "aws", ROW(CONF_TABLE, aws), .child = &aws_table, .help = "Kind `bedrock`."},
     {.name = "headers", ROW(CONF_STR_MAP, headers),
      .help = "Further headers for every call, in place of the client's; not the key's, Host, "
              "Content-Type or Accept-Encoding. They are shown in listings: no secrets here."},

@@ -37,6 +37,15 @@ struct tls_table {
 /* How a stream's usage is had: asked for and cut out again, asked for by nobody and estimated. */
 enum stream_usage { STREAM_USAGE_ASK, STREAM_USAGE_ESTIMATE };
 
+/* How Amazon is asked. */
+struct aws_settings {
+    struct str region;
+    struct str access_key, secret_key, session_token;
+};
+
+/* Does a provider of kind openai answer /responses itself? */
+enum responses_has { RESPONSES_AUTO, RESPONSES_ON, RESPONSES_OFF, RESPONSES_ALWAYS };
+
 struct provider_settings {
     struct str kind;
     struct conf_list base_url; /* struct base_url_settings */
@@ -47,6 +56,8 @@ struct provider_settings {
     struct str api_version; /* sent as ?api-version= where given */
     struct conf_str_map headers;
     int stream_usage;
+    int responses;
+    struct aws_settings aws;
     bool pass_key;
     bool stateful;     /* may tenants use its files, batches, stored responses? */
     struct str file;   /* recorded: the answers */

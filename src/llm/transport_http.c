@@ -44,23 +44,58 @@ static int replica_take(struct llm_call *c, bool fresh, struct upool_conn **ret_
     return 0;
 }
 
+/* Of the client's headers those that any provider may see: what belongs to the client's protocol
+ * alone would be wrong where it speaks another. */
+static int headers_common(const struct http_headers *from, struct arena *arena,
+                          struct http_headers *to)
+{
+    static const struct str own[] = {
+        {"anthropic-", 10}, {"openai-", 7}, {"x-stainless-", 12}, {"user-agent", 10}};
+    int err = 0;
+    http_headers_init(to, arena);
+    for (unsigned i = 0; from && i < from->n && !err; i++) {
+        bool of_protocol = false;
+        for (unsigned k = 0; k < ARRAY_LEN(own); k++)
+            of_protocol = of_protocol || str_starts_nocase(from->at[i].name, own[k]);
+        if (!of_protocol)
+            err = http_headers_append(to, from->at[i]);
+    }
+    return err;
+}
+
+static int headers_make(struct llm_call *c, struct str path, struct http_headers *headers)
+{
+    const struct provider *p = c->target->provider;
+    struct http_headers common;
+    const struct http_headers *from = c->headers;
+    struct str pass_key = STR_NONE;
+    int err = provider_pass_key(p, c->pass_key, c->arena, &pass_key);
+    if (!err && c->out->crossing) {
+        err = headers_common(from, c->arena, &common);
+        from = &common;
+    }
+    if (!err)
+        err = provider_headers(p, c->endpoint, pass_key, from, true, c->arena, headers);
+    if (err || !p->kind->sign)
+        return err;
+    const struct provider_signing signing = {
+        .path = path, .body = c->out->body, .headers = headers, .arena = c->arena};
+    return p->kind->sign(p, &signing);
+}
+
 static int request_send(struct llm_call *c, struct http_call *http)
 {
     const struct replica *r = &c->target->provider->replicas[c->replica];
     struct http_headers headers;
-    struct llm_outgoing out;
-    int err = provider_headers(c->target->provider, c->endpoint, c->pass_key, c->headers, true,
-                               c->arena, &headers);
-    if (!err)
-        err = llm_call_write(c, &out);
-    if (err)
-        return err;
-    struct str target = arena_join(c->arena, r->path, out.path);
+    struct str target = arena_join(c->arena, r->path, c->out->path);
     if (!target.p)
         return E_MEMORY;
+    int err = headers_make(c, target, &headers);
+    if (err)
+        return err;
     struct iovec pieces[2 * LLM_EDITS_MAX + 1];
     size_t bytes = 0;
-    unsigned n = llm_edits_apply(&out.edits, c->request->body, pieces, &bytes);
+    unsigned n = llm_edits_apply(&c->out->edits, c->out->body, pieces, &bytes);
     c->sent = true;
     return http_call_send(http, STR("POST"), target, &headers, pieces, (int)n);
 }

@@ -4,7 +4,9 @@
  * A wire is a row of pure functions between bytes and the chat model (chat.h), and a table of what
  * it can carry. A crossing from one wire to another is reading with the one and writing with the
  * other, so there are no pairs, and a new wire is one file, a row in wires.c, its fixtures and its
- * fuzz target. Which wire a client speaks is its route's, which one a provider, its kind's.
+ * fuzz target. Which wire a client speaks is its route's, which ones a provider, its kind's; where
+ * both speak the same one the bytes go on as they came, and only what the house has to know is
+ * read out of them (outgoing.h, crossing.h).
  *
  * Functions return 0 or an error, write nothing of a value that is not known, and never fail on a
  * member that they do not know. Reading a request: E_BAD_JSON, E_BAD_REQUEST, E_DUPLICATE_KEY for a
@@ -16,6 +18,9 @@
 
 #include "base/buf.h"
 #include "llm/chat.h"
+#include "llm/facts.h"
+#include "llm/frames.h"
+#include "llm/request.h"
 
 /* How a wire stands to a feature. What a row leaves out is refused: nothing is lost by omission. */
 enum wire_how {
@@ -41,8 +46,29 @@ struct wire_state {
 };
 
 struct wire {
-    const char *name;                    /* "openai.chat" */
-    const struct wire_carriage *carries; /* [CHAT_FEATURE_COUNT] */
+    const char *name; /* "openai.chat" */
+
+    /* ---- where it is passed on ---- */
+
+    struct str path;       /* behind a provider's base URL: "/chat/completions" */
+    enum frames_kind cut;  /* how its streams are cut into events */
+    bool asks_usage;       /* a stream tells its usage only where stream_options asks for it */
+    const char *effort[2]; /* where a reasoning effort stands: {"output_config", "effort"} */
+    /* Also sets request->op. NULL where no client speaks it. */
+    int (*ask_read)(struct str body, struct arena *arena, struct llm_request *ret_request,
+                    struct fault *f);
+    /* E_UPSTREAM_BODY for what is not this protocol's. */
+    int (*answer_facts)(struct str body, struct llm_facts *ret_facts);
+    int (*event_facts)(struct str name, struct str data, struct llm_facts *ret_facts);
+    /* Makes `sum` the usage up to an event that knows `later`; NULL: that one is complete. */
+    void (*usage_merge)(struct tokens *sum, const struct tokens *later);
+    /* An error's body, and the event that tells of one in a stream, framed. `text` is plain. */
+    int (*error_write)(struct buf *out, int status, const char *code, struct str text);
+    int (*error_event_write)(struct buf *out, int status, const char *code, struct str text);
+
+    /* ---- where it is crossed ---- */
+
+    const struct wire_carriage *carries; /* [CHAT_FEATURE_COUNT]; NULL: what is no chat */
     /* NULL where no client speaks it. */
     int (*request_read)(struct str body, struct arena *arena, struct chat_request *ret_request,
                         struct fault *f);
@@ -56,14 +82,18 @@ struct wire {
     int (*event_write)(struct wire_state *state, const struct chat_event *event, struct buf *out);
     /* Gives back what a writer holds besides the arena, at every end of a stream; may be NULL. */
     void (*state_fini)(struct wire_state *state);
-    /* An error's body, and the event that tells of one in a stream, framed. `text` is plain. */
-    int (*error_write)(struct buf *out, int status, const char *code, struct str text);
-    int (*error_event_write)(struct buf *out, int status, const char *code, struct str text);
 };
 
 extern const struct wire wire_openai_chat, wire_anthropic, wire_responses, wire_gemini,
     wire_converse;
-extern const struct wire *const wires[]; /* ends with NULL */
+extern const struct wire wire_openai_completion, wire_openai_embedding; /* passed on alone */
+extern const struct wire *const wires[];                                /* ends with NULL */
+
+const struct wire *wire_find(struct str name); /* NULL: there is none */
+
+/* Reads what the house has to know of a request; see ask_read. */
+MUSTCHECK int wire_ask(const struct wire *wire, struct str body, struct arena *arena,
+                       struct llm_request *ret_request, struct fault *f);
 
 /*
  * May `request` be written on `to`? E_UNSUPPORTED names the first feature that it refuses, and what

@@ -3,13 +3,24 @@
 #include "llm/wire.h"
 
 const struct wire *const wires[] = {
-    &wire_openai_chat,
-    &wire_gemini,
-    &wire_converse,
-    &wire_anthropic,
-    &wire_responses,
-    NULL,
+    &wire_openai_chat, &wire_gemini, &wire_converse, &wire_anthropic, &wire_responses, NULL,
 };
+
+const struct wire *wire_find(struct str name)
+{
+    for (const struct wire *const *w = wires; *w; w++)
+        if (str_eq(str_from((*w)->name), name))
+            return *w;
+    return NULL;
+}
+
+int wire_ask(const struct wire *wire, struct str body, struct arena *arena,
+             struct llm_request *ret_request, struct fault *f)
+{
+    int err = wire->ask_read(body, arena, ret_request, f);
+    ret_request->wire = wire;
+    return err;
+}
 
 static int refused(const struct wire *to, enum chat_feature feature, struct fault *f)
 {

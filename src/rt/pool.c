@@ -2,10 +2,14 @@
 #include "rt/pool.h"
 
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "rt/internal.h"
 #include "rt/loop.h"
+
+#define STAND_BACK 5
 
 struct work {
     uv_work_t req;
@@ -39,6 +43,14 @@ int thread_start(uv_thread_t *ret_thread, size_t stack_bytes, void (*run)(void *
     int failed = uv_thread_create_ex(ret_thread, &options, run, arg);
     signals_release(&before);
     return failed ? E_IO : 0;
+}
+
+void thread_stand_back(void)
+{
+    /* On Linux this is a thread's own, and to be nicer needs no right; where it is refused all is
+     * as it was. */
+    id_t self = (id_t)gettid();
+    (void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + STAND_BACK);
 }
 
 size_t pool_outstanding(void)

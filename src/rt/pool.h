@@ -29,5 +29,8 @@ YIELDS MUSTCHECK int pool_call(struct pool_job *job);
  * (uv_thread_join). E_IO: there is none to be had. */
 MUSTCHECK int thread_start(uv_thread_t *ret_thread, size_t stack_bytes, void (*run)(void *arg),
                            void *arg);
+/* The thread that calls it stands back where it and the loop's want the same core: requests wait
+ * for the loop. It still gets a share of a core that is never idle (nice + 5: a quarter). */
+void thread_stand_back(void);
 
 #endif

@@ -174,6 +174,7 @@ static void writer_run(void *arg)
     struct ledger_writer *w = arg;
     bool stop = false;
     (void)pthread_setname_np(pthread_self(), "ledger");
+    thread_stand_back();
     for (;;) {
         struct ledger_slab *batch = batch_take(w, &stop);
         bool written = !batch || batch_write(w, batch);

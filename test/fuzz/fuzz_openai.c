@@ -39,7 +39,7 @@ static struct str applied(struct arena *a, const struct llm_edits *edits, struct
 static void check_edits(struct arena *a, const struct llm_request *r)
 {
     struct llm_edits edits = {0};
-    check(openai_edit_params(r, STR("{\"temperature\":1,\"top_k\":{}}"), a, &edits) == 0);
+    check(llm_edit_members(r->body, STR("{\"temperature\":1,\"top_k\":{}}"), a, &edits) == 0);
     if (r->stream && !r->wants_usage)
         check(openai_edit_ask_usage(r, &edits) == 0);
     check(llm_edit_add(&edits, r->model_at, STR("\"another\"")) == 0);
@@ -83,7 +83,7 @@ static void check_request(enum llm_op op, struct str body)
     arena_fini(&a);
 }
 
-static void check_facts(const struct openai_facts *facts)
+static void check_facts(const struct llm_facts *facts)
 {
     const struct tokens *t = &facts->usage;
     check(t->input >= 0 && t->cached >= 0 && t->cache_write >= 0);
@@ -126,7 +126,7 @@ static void check_cut(struct str data)
     buf_str(&raw, data);
     buf_str(&raw, STR("\n\n"));
     struct str all = buf_view(&raw), inside = str_head(str_tail(all, 6), data.n);
-    struct openai_facts facts;
+    struct llm_facts facts;
     if (openai_event_read(inside, &facts) == 0 && facts.usage_cut.to > 0) {
         check(openai_event_without_usage(all, inside, &facts, &out) == 0);
         struct str cut = buf_view(&out);
@@ -149,7 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str text = {(const char *)data, size};
     for (unsigned op = 0; op < OP_COUNT; op++)
         check_request((enum llm_op)op, text);
-    struct openai_facts facts;
+    struct llm_facts facts;
     int answer = openai_answer_read(text, &facts);
     check(answer == 0 || answer == E_UPSTREAM_BODY);
     if (answer == 0)

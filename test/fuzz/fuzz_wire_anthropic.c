@@ -102,7 +102,7 @@ static void check_tokens(const struct tokens *t)
     check(t->output >= 0 && t->reasoning >= 0);
 }
 
-static void check_facts(const struct openai_facts *facts)
+static void check_facts(const struct llm_facts *facts)
 {
     struct tokens sum = {0};
     check_tokens(&facts->usage);
@@ -119,7 +119,7 @@ static void check_facts(const struct openai_facts *facts)
 
 static void check_facts_of_event(struct str name, struct str data)
 {
-    struct openai_facts facts;
+    struct llm_facts facts;
     int err = anthropic_event_read(name, data, &facts);
     check(err == 0 || err == E_UPSTREAM_BODY);
     if (!err)
@@ -213,7 +213,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = {(const char *)data, size};
-    struct openai_facts facts;
+    struct llm_facts facts;
     struct arena a;
     struct buf out;
     arena_init(&a, 64u << 20);

@@ -48,7 +48,7 @@ static void check_answer(struct str body)
 {
     struct arena a;
     struct chat_answer answer;
-    struct openai_facts facts;
+    struct llm_facts facts;
     arena_init(&a, 64u << 20);
     int err = converse_answer_read(body, &a, &answer);
     MUST(err == 0 || err == E_UPSTREAM_BODY);
@@ -163,7 +163,7 @@ static void check_stream(struct str text)
         struct str line = str_cut(&text, '\n');
         struct str name = name_of(&line);
         struct chat_events events;
-        struct openai_facts facts;
+        struct llm_facts facts;
         bool over = w.over;
         int err = converse_event_read(&state, name, line, &events);
         MUST(err == 0 || err == E_UPSTREAM_BODY);

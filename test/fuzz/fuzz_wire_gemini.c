@@ -152,7 +152,7 @@ static bool feed(struct wire_state *state, struct watch *w, struct str data, str
         for (unsigned i = 0; !err && i < events.n; i++)
             check_event(w, &events.at[i], a);
     } while (!err && state->again);
-    struct openai_facts facts;
+    struct llm_facts facts;
     int other = gemini_event_facts(STR_NONE, data, &facts);
     check(err == 0 || other == err);
     check(facts.error_status == 0 || facts.has_error);
@@ -283,7 +283,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str text = {(const char *)data, size};
     check_streams(text);
     check_request(text);
-    struct openai_facts facts;
+    struct llm_facts facts;
     int err = gemini_answer_facts(text, &facts);
     check(err == 0 || err == E_UPSTREAM_BODY);
     return 0;

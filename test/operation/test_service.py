@@ -251,7 +251,8 @@ class Units(Service):
         allowed = set()
         for but, names in filters:
             for name in names.split():
-                allowed = allowed - known[name] if but else allowed | known[name]
+                calls = known.get(name, {name})  # a group, or one of them
+                allowed = allowed - calls if but else allowed | calls
         self.config()
         with open(self.path("sluice.yaml"), encoding="utf-8") as file:
             text = file.read()

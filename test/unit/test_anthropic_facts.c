@@ -5,18 +5,18 @@
 #include "base_test.h"
 #include "llm/anthropic.h"
 
-static struct openai_facts answer(const char *body)
+static struct llm_facts answer(const char *body)
 {
-    struct openai_facts facts;
+    struct llm_facts facts;
     memset(&facts, 0xAA, sizeof(facts));
     if (anthropic_answer_read(str_from(body), &facts) != 0)
         fail_msg("refused: %s", body);
     return facts;
 }
 
-static struct openai_facts event(const char *name, const char *data)
+static struct llm_facts event(const char *name, const char *data)
 {
-    struct openai_facts facts;
+    struct llm_facts facts;
     memset(&facts, 0xAA, sizeof(facts));
     if (anthropic_event_read(str_from(name), str_from(data), &facts) != 0)
         fail_msg("refused: %s", data);
@@ -100,7 +100,7 @@ static void bad_requests_are_refused(void **state)
 static void an_answer_says_its_usage_and_its_bytes(void **state)
 {
     (void)state;
-    struct openai_facts f = answer(
+    struct llm_facts f = answer(
         "{\"type\":\"message\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"\\u00e9\","
         "\"signature\":\"sig\"},{\"type\":\"text\",\"text\":\"abc\",\"citations\":null},"
         "{\"type\":\"tool_use\",\"id\":\"1\",\"name\":\"fn\",\"input\":{\"a\":1}}],"
@@ -125,9 +125,8 @@ static void an_answer_says_its_usage_and_its_bytes(void **state)
 static void an_error_in_place_of_an_answer(void **state)
 {
     (void)state;
-    struct openai_facts f = answer(
-        "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\","
-        "\"message\":\"bad \\\"key\\\"\"}}");
+    struct llm_facts f = answer("{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\","
+                                "\"message\":\"bad \\\"key\\\"\"}}");
     assert_true(f.has_error);
     assert_int_equal(f.error_status, 401);
     assert_str(f.error_text, STR("bad \"key\""));
@@ -136,7 +135,7 @@ static void an_error_in_place_of_an_answer(void **state)
     assert_int_equal(f.error_status, 0);
     assert_str(f.error_text, STR("plain"));
     assert_false(answer("{\"error\":null}").has_error);
-    struct openai_facts facts;
+    struct llm_facts facts;
     assert_int_equal(anthropic_answer_read(STR("[]"), &facts), E_UPSTREAM_BODY);
     assert_int_equal(anthropic_answer_read(STR("{\"content\":[{]}"), &facts), E_UPSTREAM_BODY);
 }
@@ -160,7 +159,7 @@ static void types_of_errors_go_both_ways(void **state)
 static void events_say_what_they_are(void **state)
 {
     (void)state;
-    struct openai_facts f = event("message_start", START);
+    struct llm_facts f = event("message_start", START);
     assert_tokens(&f.usage, 9, 5, 0, 1, 0);
     assert_false(f.speaks || f.finished || f.unread || f.done);
     f = event(NULL, "{\"index\":0,\"content_block\":{\"text\":\"\",\"type\":\"text\"},\"type\":"
@@ -204,11 +203,11 @@ static void what_is_not_the_protocols_own_is_unread(void **state)
                                           {NULL, "{\"a\":1}"},
                                           {"message_stop", " "}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct openai_facts f = event(rows[i][0], rows[i][1]);
+        struct llm_facts f = event(rows[i][0], rows[i][1]);
         if (!f.unread || f.done || f.has_error)
             fail_msg("%s", rows[i][1]);
     }
-    struct openai_facts f;
+    struct llm_facts f;
     assert_int_equal(anthropic_event_read(STR("message_stop"), STR("{"), &f), E_UPSTREAM_BODY);
     assert_int_equal(anthropic_event_read(STR_NONE, STR("{"), &f), E_UPSTREAM_BODY);
     assert_int_equal(anthropic_event_read(STR("message"), STR("7"), &f), E_UPSTREAM_BODY);
@@ -217,8 +216,8 @@ static void what_is_not_the_protocols_own_is_unread(void **state)
 static void an_error_event_is_one_whatever_it_looks_like(void **state)
 {
     (void)state;
-    struct openai_facts f = event("error", "{\"type\":\"error\",\"error\":{\"type\":"
-                                           "\"overloaded_error\",\"message\":\"Overloaded\"}}");
+    struct llm_facts f = event("error", "{\"type\":\"error\",\"error\":{\"type\":"
+                                        "\"overloaded_error\",\"message\":\"Overloaded\"}}");
     assert_true(f.has_error && !f.unread);
     assert_int_equal(f.error_status, 529);
     assert_str(f.error_text, STR("Overloaded"));
@@ -239,7 +238,7 @@ static void usage_of_events_is_merged(void **state)
         {"{}", "9 5 0 1 0"}};
     for (size_t i = 0; i < ARRAY_LEN(later); i++) {
         char data[300], got[100];
-        struct openai_facts f = event("message_start", START);
+        struct llm_facts f = event("message_start", START);
         sum = (struct tokens){0};
         anthropic_usage_merge(&sum, &f.usage);
         snprintf(data, sizeof(data), "{\"type\":\"message_delta\",\"usage\":%s}", later[i][0]);

@@ -10,18 +10,18 @@
 /* Tests run in the root of the repository. */
 #define FIXTURES "test/fixture/openai"
 
-static struct openai_facts answer(const char *body)
+static struct llm_facts answer(const char *body)
 {
-    struct openai_facts facts;
+    struct llm_facts facts;
     memset(&facts, 0xAA, sizeof(facts));
     if (openai_answer_read(str_from(body), &facts) != 0)
         fail_msg("refused: %s", body);
     return facts;
 }
 
-static struct openai_facts event(const char *data)
+static struct llm_facts event(const char *data)
 {
-    struct openai_facts facts;
+    struct llm_facts facts;
     memset(&facts, 0xAA, sizeof(facts));
     if (openai_event_read(str_from(data), &facts) != 0)
         fail_msg("refused: %s", data);
@@ -43,7 +43,7 @@ static void assert_tokens(const struct tokens *t, int64_t input, int64_t cached,
 static void usage_is_in_classes_that_do_not_overlap(void **state)
 {
     (void)state;
-    struct openai_facts f = answer(
+    struct llm_facts f = answer(
         "{\"choices\":[],\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":50,"
         "\"total_tokens\":150,\"prompt_tokens_details\":{\"cached_tokens\":64},"
         "\"completion_tokens_details\":{\"reasoning_tokens\":20}}}");
@@ -66,11 +66,11 @@ static void usage_without_details(void **state)
     for (size_t i = 0; i < ARRAY_LEN(details); i++) {
         snprintf(body, sizeof(body), "{\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3%s}}",
                  details[i]);
-        struct openai_facts f = answer(body);
+        struct llm_facts f = answer(body);
         assert_true(f.has_usage);
         assert_tokens(&f.usage, 7, 0, 3, 0);
     }
-    struct openai_facts f = answer("{\"usage\":{\"prompt_tokens\":8,\"total_tokens\":8}}");
+    struct llm_facts f = answer("{\"usage\":{\"prompt_tokens\":8,\"total_tokens\":8}}");
     assert_true(f.has_usage); /* embeddings have no completion */
     assert_tokens(&f.usage, 8, 0, 0, 0);
 }
@@ -78,9 +78,9 @@ static void usage_without_details(void **state)
 static void a_part_is_never_more_than_its_whole(void **state)
 {
     (void)state;
-    struct openai_facts f = answer("{\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2,"
-                                   "\"prompt_tokens_details\":{\"cached_tokens\":9},"
-                                   "\"completion_tokens_details\":{\"reasoning_tokens\":8}}}");
+    struct llm_facts f = answer("{\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2,"
+                                "\"prompt_tokens_details\":{\"cached_tokens\":9},"
+                                "\"completion_tokens_details\":{\"reasoning_tokens\":8}}}");
     assert_tokens(&f.usage, 0, 5, 0, 2);
 }
 
@@ -105,13 +105,13 @@ static void bad_numbers_are_no_usage(void **state)
     char body[200];
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         snprintf(body, sizeof(body), "{\"choices\":[],\"usage\":%s}", bad[i]);
-        struct openai_facts f = answer(body);
+        struct llm_facts f = answer(body);
         if (f.has_usage || f.only_usage || !f.has_usage_member)
             fail_msg("%s", body);
         assert_int_equal(f.usage.source, TOKENS_NONE);
     }
     assert_true(answer("{\"usage\":{\"prompt_tokens\":1000000000000}}").has_usage);
-    struct openai_facts f = answer("{\"data\":{\"usage\":{\"prompt_tokens\":1}}}");
+    struct llm_facts f = answer("{\"data\":{\"usage\":{\"prompt_tokens\":1}}}");
     assert_false(f.has_usage || f.has_usage_member); /* only the top level counts */
 }
 
@@ -182,7 +182,7 @@ static void knows_the_end(void **state)
                     .finished);
     assert_false(event("{\"choices\":[{\"delta\":{},\"finish_reason\":null}]}").finished);
     assert_false(event("{\"finish_reason\":\"stop\"}").finished);
-    struct openai_facts f = event(" [DONE]\r");
+    struct llm_facts f = event(" [DONE]\r");
     assert_true(f.done);
     assert_false(f.finished || f.has_error || f.has_usage || f.content_bytes);
     assert_false(event("{\"a\":\"[DONE]\"}").done);
@@ -205,7 +205,7 @@ static void what_is_no_object_is_refused(void **state)
     static const char *const bad[] = {
         "",           " ",    "null",  "[]",     "\"a\"",           "{",
         "{\"a\":1}}", "DONE", "[DONE", "<html>", "{\"a\":\"\xFF\"}"};
-    struct openai_facts f;
+    struct llm_facts f;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         assert_int_equal(openai_answer_read(str_from(bad[i]), &f), E_UPSTREAM_BODY);
         assert_int_equal(openai_event_read(str_from(bad[i]), &f), E_UPSTREAM_BODY);
@@ -247,7 +247,7 @@ static void reads_errors_in_every_form(void **state)
         {"{\"error\":true}", "", 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        struct openai_facts f = event(all[i].body);
+        struct llm_facts f = event(all[i].body);
         assert_true(f.has_error);
         assert_str(f.error_text, str_from(all[i].text));
         assert_int_equal(f.error_status, all[i].status);
@@ -282,7 +282,7 @@ static void only_the_protocols_own_events_have_to_be_json(void **state)
         {"error", "{\"error\":{\"message\":\"m\"}}", false, true},
         {"error", "{\"message\":\"m\",\"code\":429}", false, true},
     };
-    struct openai_facts f;
+    struct llm_facts f;
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         int err = openai_stream_event_read(str_from(all[i].name), str_from(all[i].data), &f);
         if (err || f.unread != all[i].unread || f.has_error != all[i].error)
@@ -323,7 +323,7 @@ static int cut(struct buf *out, const char *data)
     snprintf(raw, sizeof(raw), "data: %s\n\n", data);
     buf_clear(out);
     struct str all = str_from(raw), inside = str_of(raw + 6, strlen(data));
-    struct openai_facts facts;
+    struct llm_facts facts;
     int err = openai_event_read(inside, &facts);
     if (err)
         return err;
@@ -371,7 +371,7 @@ static void cuts_usage_out_of_several_lines(void **state)
         {"\n{\"usage\":{\n}}\n", "data: \ndata: {}\ndata: \n\n"},
     };
     struct buf out;
-    struct openai_facts facts;
+    struct llm_facts facts;
     buf_init(&out, 4096);
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         struct str data = str_from(all[i][0]);
@@ -409,7 +409,7 @@ static struct str fixture_text(struct arena *a, const char *name)
     return str_of(text, n);
 }
 
-static void facts_add(struct openai_facts *sum, const struct openai_facts *more)
+static void facts_add(struct llm_facts *sum, const struct llm_facts *more)
 {
     sum->content_bytes += more->content_bytes;
     sum->finished |= more->finished;
@@ -423,7 +423,7 @@ static void facts_add(struct openai_facts *sum, const struct openai_facts *more)
     }
 }
 
-static void fixture_stream(struct arena *a, yyjson_val *events, struct openai_facts *sum)
+static void fixture_stream(struct arena *a, yyjson_val *events, struct llm_facts *sum)
 {
     size_t i, n;
     yyjson_val *e;
@@ -435,7 +435,7 @@ static void fixture_stream(struct arena *a, yyjson_val *events, struct openai_fa
             buf_str(&text, json_str(e));
         else
             assert_int_equal(json_value(&text, e), 0);
-        struct openai_facts facts;
+        struct llm_facts facts;
         assert_int_equal(openai_event_read(buf_view(&text), &facts), 0);
         facts.error_text = STR_NONE;
         facts_add(sum, &facts);
@@ -479,7 +479,7 @@ static void check_fixture(const char *name)
     struct arena a;
     yyjson_doc *doc = NULL;
     struct fault fault = {0};
-    struct openai_facts got = {0};
+    struct llm_facts got = {0};
     arena_init_private(&a, 1u << 20);
     if (json_parse(&a, fixture_text(&a, name), &doc, &fault) != 0)
         fail_msg("%s: %s", name, fault.text);

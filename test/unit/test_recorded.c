@@ -6,6 +6,7 @@
 #include "api/config.h"
 #include "base/json.h"
 #include "llm/call.h"
+#include "llm/wire.h"
 #include "rt_test.h"
 
 #define CALLS_MAX 8
@@ -58,7 +59,7 @@ static void play_task(void *arg)
         struct route route;
         struct llm_call *c = ARENA_NEW(&s->arena, struct llm_call);
         buf_init(&p->stream, 1u << 20);
-        p->err = openai_request_read(OP_CHAT, str_from(s->request), &s->arena, &r, &p->fault);
+        p->err = wire_ask(&wire_openai_chat, str_from(s->request), &s->arena, &r, &p->fault);
         if (!p->err)
             p->err = models_resolve(s->models, str_from(s->model), &s->arena, &route, &p->fault);
         if (p->err)

@@ -256,7 +256,7 @@ static void frames_read(struct wire_world *w, struct str frames, size_t step)
     struct eventstream s;
     struct eventstream_frame frame;
     struct wire_state state = {.arena = &w->arena};
-    struct openai_facts facts;
+    struct llm_facts facts;
     struct buf scratch;
     buf_init(&scratch, 4096);
     buf_clear(&w->lines);
@@ -594,7 +594,7 @@ static void frames_become_events(void **state)
 static void errors_say_what_was_wrong(void **state)
 {
     struct wire_world *w = *state;
-    struct openai_facts f;
+    struct llm_facts f;
     assert_int_equal(bedrock_answer_facts(case_file(w, "error-validation", "error.json"), &f), 0);
     assert_true(f.has_error && !f.has_choices && f.error_status == 0);
     assert_true(str_starts(f.error_text, STR("The text field in the ContentBlock")));
@@ -621,7 +621,7 @@ static void exceptions_have_their_status(void **state)
         {"serviceQuotaExceededException", 429},
     };
     (void)state;
-    struct openai_facts f;
+    struct llm_facts f;
     for (size_t i = 0; i < ARRAY_LEN(exceptions); i++) {
         struct str name = str_from(exceptions[i].name);
         assert_int_equal(bedrock_event_facts(name, STR("{\"message\":\"a\\nb\"}"), &f), 0);
@@ -634,7 +634,7 @@ static void exceptions_have_their_status(void **state)
 static void answers_have_facts(void **state)
 {
     struct wire_world *w = *state;
-    struct openai_facts f;
+    struct llm_facts f;
     assert_int_equal(bedrock_answer_facts(case_file(w, "usage-cached", "answer.json"), &f), 0);
     assert_true(f.has_usage && f.finished && f.speaks && !f.has_error && !f.only_usage);
     assert_int_equal(f.content_bytes, 2);
@@ -655,7 +655,7 @@ static void answers_have_facts(void **state)
 static void events_have_facts(void **state)
 {
     (void)state;
-    struct openai_facts f;
+    struct llm_facts f;
     struct str delta = STR("contentBlockDelta");
     assert_int_equal(bedrock_event_facts(delta, STR(TEXT("0", "")), &f), 0);
     assert_true(!f.speaks && !f.finished && !f.unread && !f.done);

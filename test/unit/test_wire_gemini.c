@@ -479,7 +479,7 @@ static void paths_hold_model_and_manner(void **state)
 static void errors_say_whose_fault_it_was(void **state)
 {
     struct wire_world *w = *state;
-    struct openai_facts f;
+    struct llm_facts f;
     assert_int_equal(gemini_answer_facts(case_file(w, "error-key", "error.json"), &f), 0);
     assert_true(f.has_error && !f.has_choices);
     assert_int_equal(f.error_status, 401);
@@ -498,7 +498,7 @@ static void errors_say_whose_fault_it_was(void **state)
 static void answers_have_facts(void **state)
 {
     struct wire_world *w = *state;
-    struct openai_facts f;
+    struct llm_facts f;
     assert_int_equal(gemini_answer_facts(case_file(w, "usage-cached", "answer.json"), &f), 0);
     assert_true(f.has_usage && f.finished && f.speaks && !f.has_error && !f.only_usage);
     assert_int_equal(f.content_bytes, 2);
@@ -514,7 +514,7 @@ static void answers_have_facts(void **state)
 static void events_have_facts(void **state)
 {
     (void)state;
-    struct openai_facts f;
+    struct llm_facts f;
     assert_int_equal(gemini_event_facts(STR_NONE, STR(PIECE("{\"text\":\"\"}")), &f), 0);
     assert_true(!f.speaks && !f.finished && !f.unread);
     assert_int_equal(

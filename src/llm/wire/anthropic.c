@@ -70,6 +70,12 @@ static int error_event_write(struct buf *out, int status, const char *code, stru
 
 const struct wire wire_anthropic = {
     .name = "anthropic",
+    .path = {"/messages", 9},
+    .effort = {"output_config", "effort"},
+    .ask_read = anthropic_request_read,
+    .answer_facts = anthropic_answer_read,
+    .event_facts = anthropic_event_read,
+    .usage_merge = anthropic_usage_merge,
     .carries = carries,
     .request_read = anthropic_chat_read,
     .request_write = anthropic_chat_write,

@@ -5,6 +5,7 @@
  * What Converse has no member for goes to the model itself, in additionalModelRequestFields, as
  * the model's own protocol has it.
  */
+#include "llm/bedrock.h"
 #include "llm/wire/converse.h"
 #include "llm/wire/parts.h"
 
@@ -363,6 +364,9 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
 
 const struct wire wire_converse = {
     .name = "converse",
+    .cut = FRAMES_AWS,
+    .answer_facts = bedrock_answer_facts,
+    .event_facts = bedrock_event_facts,
     .carries = carries,
     .request_write = converse_request_write,
     .answer_read = converse_answer_read,

@@ -3,6 +3,7 @@
  *
  * The model's name and whether it is to stream stand in the path (llm/gemini.h), not in the body.
  */
+#include "llm/gemini.h"
 #include "llm/wire/gemini.h"
 #include "llm/wire/parts.h"
 
@@ -328,6 +329,8 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
 
 const struct wire wire_gemini = {
     .name = "gemini",
+    .answer_facts = gemini_answer_facts,
+    .event_facts = gemini_event_facts,
     .carries = carries,
     .request_write = gemini_request_write,
     .answer_read = gemini_answer_read,

@@ -325,16 +325,6 @@ int openai_chat_answer_write(const struct chat_answer *a, struct buf *out)
     return out->failed;
 }
 
-/* ---- errors ---- */
-
-static int error_event_write(struct buf *out, int status, const char *code, struct str text)
-{
-    frame_begin(out, STR_NONE);
-    openai_error_write(out, status, code, text);
-    frame_end(out);
-    return out->failed;
-}
-
 /* ---- the row ---- */
 
 #define CARRIED(name) [CHAT_##name] = {WIRE_CARRIES, NULL}
@@ -397,8 +387,20 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     [CHAT_CACHE_CONTROL] = {WIRE_LEAVES, "prompts are cached without being asked to"},
 };
 
+static int ask_read(struct str body, struct arena *arena, struct llm_request *ret_request,
+                    struct fault *f)
+{
+    return openai_request_read(OP_CHAT, body, arena, ret_request, f);
+}
+
 const struct wire wire_openai_chat = {
     .name = "openai.chat",
+    .path = {"/chat/completions", 17},
+    .asks_usage = true,
+    .effort = {"reasoning_effort"},
+    .ask_read = ask_read,
+    .answer_facts = openai_answer_read,
+    .event_facts = openai_stream_event_read,
     .carries = carries,
     .request_read = openai_chat_request_read,
     .request_write = openai_chat_request_write,
@@ -407,5 +409,5 @@ const struct wire wire_openai_chat = {
     .event_read = openai_chat_event_read,
     .event_write = openai_chat_event_write,
     .error_write = openai_error_write,
-    .error_event_write = error_event_write,
+    .error_event_write = openai_error_event_write,
 };

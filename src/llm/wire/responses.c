@@ -2,6 +2,7 @@
 #include "llm/wire/responses.h"
 
 #include "llm/openai.h"
+#include "llm/responses.h"
 #include "llm/wire/parts.h"
 
 /* ---- objects with known members ---- */
@@ -211,6 +212,11 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
 
 const struct wire wire_responses = {
     .name = "openai.responses",
+    .path = {"/responses", 10},
+    .effort = {"reasoning", "effort"},
+    .ask_read = responses_ask_read,
+    .answer_facts = responses_answer_facts,
+    .event_facts = responses_event_facts,
     .carries = carries,
     .request_read = responses_request_read,
     .request_write = responses_request_write,

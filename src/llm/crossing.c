@@ -1,0 +1,111 @@
+#include "llm/crossing.h"
+
+#include "base/clock.h"
+#include "llm/wire.h"
+
+struct crossing {
+    const struct wire *client, *provider;
+    struct chat_request asked;
+    struct str left_out;
+    struct wire_state in, out;
+    int64_t began_s;
+    struct chat_events events;
+};
+
+/* ---- the request ---- */
+
+/* The provider's name for the model, and what the configuration adds where the client is silent. */
+static void target_take(struct crossing *c, const struct target *t)
+{
+    struct chat_request *r = &c->asked;
+    bool silent = !chat_has(r, CHAT_EFFORT) && r->thinking == THINK_UNSAID;
+    r->model = t->model;
+    if (silent)
+        chat_param(r, CHAT_EFFORT, t->effort);
+    /* The house wants to know, whatever the client asked for. */
+    r->wants_usage = t->provider->settings->stream_usage == STREAM_USAGE_ASK;
+}
+
+int crossing_new(const struct llm_request *request, const struct target *t, const struct wire *to,
+                 struct arena *arena, struct crossing **ret_crossing, struct fault *f)
+{
+    const struct wire *from = request->wire;
+    if (!from->request_read)
+        return fault_set(f, E_UNSUPPORTED, "provider %.*s has nothing for %s",
+                         STR_ARGS(t->provider->name), from->name);
+    struct crossing *c = ARENA_NEW(arena, struct crossing);
+    if (!c)
+        return E_MEMORY;
+    c->client = from;
+    c->provider = to;
+    int err = from->request_read(request->body, arena, &c->asked, f);
+    if (err)
+        return err;
+    struct str asked_as = c->asked.model;
+    c->in = (struct wire_state){.arena = arena, .wants_usage = true};
+    c->out = (struct wire_state){.arena = arena,
+                                 .model = asked_as,
+                                 .wants_usage = c->asked.wants_usage,
+                                 .request = &c->asked};
+    c->began_s = clock_wall_us() / 1000000;
+    target_take(c, t);
+    err = wire_check(to, &c->asked, &c->left_out, f);
+    if (!err)
+        *ret_crossing = c;
+    return err;
+}
+
+void crossing_fini(struct crossing *c)
+{
+    if (!c)
+        return;
+    if (c->client->state_fini && c->out.own)
+        c->client->state_fini(&c->out);
+}
+
+struct str crossing_left_out(const struct crossing *c)
+{
+    return c->left_out;
+}
+
+int crossing_request(struct crossing *c, struct buf *out, struct fault *f)
+{
+    return c->provider->request_write(&c->asked, out, f);
+}
+
+/* ---- the answer ---- */
+
+int crossing_answer(struct crossing *c, struct str body, struct buf *out)
+{
+    struct chat_answer answer = {0};
+    int err = c->provider->answer_read(body, c->in.arena, &answer);
+    if (err)
+        return err;
+    answer.request = &c->asked;
+    answer.created_s = answer.created_s ? answer.created_s : c->began_s;
+    return c->client->answer_write(&answer, out);
+}
+
+static int events_write(struct crossing *c, struct buf *out)
+{
+    int err = 0;
+    for (unsigned i = 0; i < c->events.n && !err; i++) {
+        struct chat_event *e = &c->events.at[i];
+        if (e->kind == EVENT_BEGIN && e->created_s == 0)
+            e->created_s = c->began_s;
+        err = c->client->event_write(&c->out, e, out);
+    }
+    return err;
+}
+
+int crossing_event(struct crossing *c, struct str name, struct str data, struct buf *out)
+{
+    int err;
+    do {
+        c->events.n = 0;
+        err = c->provider->event_read(&c->in, name, data, &c->events);
+        if (!err)
+            err = events_write(c, out);
+    } while (!err && c->in.again);
+    return err;
+}

@@ -1,0 +1,33 @@
+/*
+ * facts.h: what the house has to know of an answer, or of one event of a stream, in whatever
+ * protocol: what it took, whether it is one at all, and where it ends.
+ */
+#ifndef LLM_FACTS_H
+#define LLM_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "llm/tokens.h"
+
+struct llm_facts {
+    bool has_usage;
+    struct tokens usage;   /* all that is known so far, for an event */
+    int64_t content_bytes; /* of text and tool arguments, for estimates */
+    bool speaks;           /* there is content of any kind; a role alone is none */
+    bool has_error;        /* an error object in place of an answer */
+    int error_status;      /* as its code says; 0 when it says none */
+    struct str error_text; /* valid until the next read */
+    bool unread;           /* an event that is not this protocol's: it goes on as it came */
+    bool finished;         /* the answer is whole */
+    bool done;             /* and nothing comes behind: "[DONE]", message_stop */
+    /* OpenAI's alone, for usage that is to be cut out. */
+    bool only_usage; /* an event without choices: it is there for the usage alone */
+    bool has_usage_member, has_choices, any_choice;
+    struct json_span
+        usage_cut; /* the usage member with one comma; to == 0: there is none, or two */
+};
+
+#endif

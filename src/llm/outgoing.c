@@ -1,0 +1,100 @@
+#include "llm/outgoing.h"
+
+#include "llm/crossing.h"
+#include "llm/openai.h"
+#include "llm/wire.h"
+
+/* What is written is seldom twice as large as what was read. */
+#define WRITTEN_BYTES_MIN 65536
+
+const struct wire *provider_wire(const struct provider *p, const struct llm_request *r)
+{
+    if (p->settings->responses == RESPONSES_ALWAYS && r->op == OP_CHAT)
+        return &wire_responses;
+    for (const struct wire *const *w = p->kind->wires; *w; w++)
+        if (*w == r->wire && (r->wire != &wire_responses || p->has_responses))
+            return *w;
+    return p->kind->wires[0];
+}
+
+/* ---- passed on ---- */
+
+static int model_edit(const struct target *t, const struct llm_request *r, struct arena *arena,
+                      struct llm_edits *edits)
+{
+    if (str_eq(t->model, r->model))
+        return 0;
+    struct buf quoted;
+    buf_init(&quoted, t->model.n * 6 + 16);
+    json_quote(&quoted, t->model);
+    struct str name = quoted.failed ? STR_NONE : arena_str(arena, buf_view(&quoted));
+    buf_fini(&quoted);
+    return name.p ? llm_edit_add(edits, r->model_at, name) : E_MEMORY;
+}
+
+/* The configuration's parameters, where the body lacks them; the reasoning effort as this protocol
+ * writes it. In a crossing the chat model has that already. */
+static int params_edit(const struct target *t, struct arena *arena, struct llm_outgoing *out)
+{
+    const char *const *at = out->wire->effort;
+    bool elsewhere = t->effort.n > 0 && out->wire != &wire_openai_chat;
+    struct str params = elsewhere ? t->params_rest : t->params;
+    int err = params.n ? llm_edit_members(out->body, params, arena, &out->edits) : 0;
+    if (err || !elsewhere || !at[0])
+        return err;
+    struct str object = at[1] ? arena_printf(arena, "{\"%s\":{\"%s\":%.*s}}", at[0], at[1],
+                                             STR_ARGS(t->effort))
+                              : arena_printf(arena, "{\"%s\":%.*s}", at[0], STR_ARGS(t->effort));
+    return object.p ? llm_edit_members(out->body, object, arena, &out->edits) : E_MEMORY;
+}
+
+static int passed_on(const struct target *t, const struct llm_request *r, struct arena *arena,
+                     struct llm_outgoing *out)
+{
+    out->body = r->body;
+    int err = model_edit(t, r, arena, &out->edits);
+    if (!err && t->params.n)
+        err = params_edit(t, arena, out);
+    bool ask = t->provider->settings->stream_usage == STREAM_USAGE_ASK;
+    if (!err && r->stream && !r->wants_usage && out->wire->asks_usage && ask) {
+        out->cut_usage = true;
+        err = openai_edit_ask_usage(r, &out->edits);
+    }
+    return err;
+}
+
+/* ---- carried over ---- */
+
+static int carried_over(const struct target *t, const struct llm_request *r, struct arena *arena,
+                        struct llm_outgoing *out, struct fault *f)
+{
+    int err = crossing_new(r, t, out->wire, arena, &out->crossing, f);
+    if (err)
+        return err;
+    buf_init(&out->written, r->body.n * 8 + WRITTEN_BYTES_MIN);
+    err = crossing_request(out->crossing, &out->written, f);
+    out->body = buf_view(&out->written);
+    return !err && t->params.n ? params_edit(t, arena, out) : err;
+}
+
+int llm_outgoing_make(const struct target *t, const struct llm_request *r, struct arena *arena,
+                      struct llm_outgoing *out, struct fault *f)
+{
+    out->wire = provider_wire(t->provider, r);
+    out->edits.n = 0;
+    out->cut_usage = false;
+    out->crossing = NULL;
+    buf_init(&out->written, 0);
+    int err = t->provider->kind->path_make
+                  ? t->provider->kind->path_make(t, out->wire, r->stream, arena, &out->path)
+                  : provider_path(t, out->wire, arena, &out->path);
+    if (err)
+        return err;
+    return out->wire == r->wire ? passed_on(t, r, arena, out) : carried_over(t, r, arena, out, f);
+}
+
+void llm_outgoing_fini(struct llm_outgoing *out)
+{
+    buf_fini(&out->written);
+    crossing_fini(out->crossing);
+}

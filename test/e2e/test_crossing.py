@@ -1,0 +1,348 @@
+"""Every client protocol in front of every provider's: what a client reads is what was answered.
+
+The providers play the recorded answers of test/fixture/wire; which one, the model's name says.
+"""
+
+import json
+from types import SimpleNamespace
+
+from protocols import STREAM, WHOLE, aws_frame, events_of, fixture
+from world import Provider, Sluice, chunk
+
+CONFIG = """
+listen: 127.0.0.1:@PORT@
+state: {ledger: "sqlite:@FOLDER@/ledger.db"}
+providers:
+  openai_chat: {kind: openai, base_url: "http://127.0.0.1:%d/v1", key: k-openai}
+  responses: {kind: openai, base_url: "http://127.0.0.1:%d/v1", key: k-openai, responses: always}
+  anthropic: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", key: k-anthropic}
+  gemini: {kind: gemini, base_url: "http://127.0.0.1:%d/v1beta", key: k-gemini}
+  converse:
+    kind: bedrock
+    base_url: "http://127.0.0.1:%d"
+    aws: {region: eu-central-1, access_key: AKIDEXAMPLE, secret_key: secret}
+  own: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", pass_key: on}
+lanes:
+  deep: [{is: anthropic/text, reasoning_effort: high}]
+prices:
+  anthropic/text: {input: 1, output: 10}
+"""
+
+PLAYS = ("openai_chat", "responses", "anthropic", "gemini", "converse")
+CLIENTS = {"openai_chat": "/v1/chat/completions", "anthropic": "/v1/messages",
+           "responses": "/v1/responses"}
+
+
+def model_of(head, body):
+    """Gemini and Bedrock have the model in the path."""
+    path = head.split()[1].decode()
+    if "/models/" in path:
+        return path.split("/models/")[1].split(":")[0], "streamGenerateContent" in path
+    if "/model/" in path:
+        return path.split("/")[2], path.endswith("/converse-stream")
+    asked = json.loads(body)
+    return asked["model"], bool(asked.get("stream"))
+
+
+def play(wire):
+    def answer(conn, head, body, n):
+        name, stream = model_of(head, body)
+        error = fixture(wire, name, "error.json")
+        part = error or fixture(wire, name, "stream.txt" if stream else "answer.json")
+        kind = "text/event-stream" if stream and not error else "application/json"
+        if wire == "converse" and stream and not error:
+            kind = "application/vnd.amazon.eventstream"
+            part = b"".join(aws_frame(name, data.encode()) for name, data in events_of(part))
+        status = "400 Bad Request" if error else "200 OK"
+        conn.sendall((f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n"
+                      "Transfer-Encoding: chunked\r\n\r\n").encode())
+        for at in range(0, len(part), 700):  # cut anywhere
+            conn.sendall(chunk(part[at:at + 700]))
+        conn.sendall(b"0\r\n\r\n")
+    return answer
+
+
+class Always(dict):
+    """Whatever the model is called, the same answerer."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    def get(self, key, default=None):
+        return self.answer
+
+
+def open_world():
+    providers = {}
+    for wire in PLAYS:
+        providers[wire] = Provider()
+        providers[wire].answers = Always(play(wire))
+    ports = tuple(providers[w].port for w in PLAYS) + (providers["anthropic"].port,)
+    return SimpleNamespace(providers=providers, sluice=Sluice(CONFIG % ports))
+
+
+def body_of(client, model, stream=False, **more):
+    body = {"model": model, **more}
+    if client == "responses":
+        body.setdefault("input", "hi")
+    else:
+        body.setdefault("messages", [{"role": "user", "content": "hi"}])
+    if client == "anthropic":
+        body.setdefault("max_tokens", 100)
+    if stream:
+        body["stream"] = True
+        if client == "openai_chat":
+            body["stream_options"] = {"include_usage": True}
+    return body
+
+
+def ask(w, client, model, headers=None, key=None, **more):
+    return w.sluice.request("POST", CLIENTS[client], body_of(client, model, **more), headers, key)
+
+
+def seen(w, wire):
+    head, body = w.providers[wire].seen[-1]
+    return head, json.loads(body)
+
+
+# What stands between the two: the words for an end, per client, of what a provider said.
+STOPS = {"openai_chat": ("stop", "tool_calls", "length", "content_filter"),
+         "anthropic": ("end_turn", "tool_use", "max_tokens", "refusal", "stop_sequence",
+                       "model_context_window_exceeded"),
+         "responses": ("completed", "incomplete")}
+
+
+def same(client, got, meant, place):
+    assert got["text"] + got["refusal"] == meant["text"] + meant["refusal"], (place, got, meant)
+    assert got["thinking"] == meant["thinking"], (place, got, meant)
+    cut_off = got["stop"] in ("length", "max_tokens", "incomplete")
+    if not cut_off:  # a call that was cut off has no input that every protocol can write
+        assert got["calls"] == meant["calls"], (place, got, meant)
+    assert (got["in"], got["out"]) == (meant["in"], meant["out"]), (place, got, meant)
+    assert got["stop"] in STOPS[client], (place, got)
+    if meant["calls"] and client != "responses" and not cut_off:
+        assert got["stop"] in ("tool_calls", "tool_use"), (place, got)
+
+
+GOOD = {
+    "openai_chat": ("text", "one-tool", "parallel-tools", "thinking", "length", "usage-cache"),
+    "responses": ("text", "tool", "tools-parallel", "thinking", "stop-length", "usage-cached"),
+    "anthropic": ("text", "tool-one", "tool-parallel", "thinking", "stop-length", "cache",
+                  "stop-sequence"),
+    "gemini": ("text", "tool", "tools-parallel", "thinking", "stop-length", "usage-cached",
+               "stop-safety"),
+    "converse": ("text", "tool", "tools-parallel", "thinking", "stop-length", "usage-cached",
+                 "stop-sequence"),
+}
+
+
+def crossings():
+    for client in CLIENTS:
+        for wire in PLAYS:
+            for name in GOOD[wire]:
+                yield client, wire, name
+
+
+def test_whole_answers(w):
+    tried = 0
+    for client, wire, name in crossings():
+        recorded = fixture(wire, name, "answer.json")
+        if recorded is None:
+            continue
+        a = ask(w, client, f"{wire}/{name}")
+        assert a.status == 200, (client, wire, name, a.body)
+        assert a.headers["content-type"].startswith("application/json"), a.headers
+        same(client, WHOLE[client](a.json()), WHOLE[wire](json.loads(recorded)),
+             (client, wire, name))
+        tried += 1
+    assert tried > 80, tried
+
+
+def test_streams(w):
+    tried = 0
+    for client, wire, name in crossings():
+        recorded = fixture(wire, name, "stream.txt")
+        if recorded is None:
+            continue
+        a = ask(w, client, f"{wire}/{name}", stream=True)
+        assert a.status == 200 and a.whole, (client, wire, name, a.body)
+        assert a.headers["content-type"].startswith("text/event-stream"), a.headers
+        same(client, STREAM[client](events_of(a.body)), STREAM[wire](events_of(recorded)),
+             (client, wire, name))
+        tried += 1
+    assert tried > 80, tried
+
+
+def test_same_protocol_is_untouched(w):
+    for client in CLIENTS:
+        name = GOOD[client][0]
+        a = ask(w, client, f"{client}/{name}")
+        assert a.body == fixture(client, name, "answer.json"), client
+        a = ask(w, client, f"{client}/{name}", stream=True)
+        assert a.body == fixture(client, name, "stream.txt"), (client, a.body)
+        assert seen(w, client)[1]["model"] == name
+
+
+def test_ledger_counts_every_protocol(w):
+    for client in CLIENTS:
+        for wire in PLAYS:
+            for stream in (False, True):
+                a = ask(w, client, f"{wire}/text", stream=stream)
+                meant = WHOLE[wire](json.loads(fixture(wire, "text", "answer.json")))
+                if stream:
+                    meant = STREAM[wire](events_of(fixture(wire, "text", "stream.txt")))
+                row = w.sluice.turn(a)
+                assert row["state"] == "done" and row["counted"] == "provider", (client, wire, row)
+                assert row["output"] + row["reasoning"] == meant["out"], (client, wire, row)
+
+
+def test_requests_are_carried_over(w):
+    tools = [{"type": "function", "function": {
+        "name": "look", "description": "looks", "parameters": {
+            "type": "object", "properties": {"at": {"type": "string"}}}}}]
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [
+            {"type": "text", "text": "What is this?"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0K"}}]},
+        {"role": "assistant", "content": None, "tool_calls": [
+            {"id": "call_1", "type": "function",
+             "function": {"name": "look", "arguments": '{"at": "left"}'}}]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "a cat"}]
+    for wire in ("anthropic", "gemini", "converse"):
+        a = ask(w, "openai_chat", f"{wire}/text", messages=messages, tools=tools, max_tokens=50,
+                temperature=0.5, stop=["END"])
+        assert a.status == 200, a.body
+    _, sent = seen(w, "anthropic")
+    assert sent["model"] == "text" and sent["max_tokens"] == 50 and sent["temperature"] == 0.5
+    assert json.dumps(sent["system"]).count("Be brief.") == 1 and sent["stop_sequences"] == ["END"]
+    assert sent["messages"][1]["content"][0]["input"] == {"at": "left"}, sent
+    assert sent["messages"][2]["content"][0]["tool_use_id"] == "call_1", sent
+    assert sent["tools"][0]["input_schema"]["properties"] == {"at": {"type": "string"}}
+    _, sent = seen(w, "gemini")
+    assert sent["systemInstruction"]["parts"][0]["text"] == "Be brief.", sent
+    assert sent["contents"][0]["parts"][1]["inlineData"]["data"] == "iVBORw0K", sent
+    assert sent["generationConfig"]["maxOutputTokens"] == 50, sent
+    _, sent = seen(w, "converse")
+    assert sent["inferenceConfig"]["maxTokens"] == 50, sent
+    assert sent["messages"][1]["content"][0]["toolUse"]["input"] == {"at": "left"}, sent
+
+
+def header(head, name):
+    found = [line.split(b":", 1)[1].strip().decode() for line in head.split(b"\r\n")[1:]
+             if line.split(b":", 1)[0].lower() == name]
+    return found[0] if found else None
+
+
+def test_keys_and_headers(w):
+    ask(w, "openai_chat", "anthropic/text", headers={"OpenAI-Beta": "x", "X-Mine": "y"})
+    head, _ = seen(w, "anthropic")
+    assert header(head, b"x-api-key") == "k-anthropic" and header(head, b"authorization") is None
+    assert header(head, b"anthropic-version") == "2023-06-01"
+    assert header(head, b"openai-beta") is None and header(head, b"x-mine") == "y"
+    ask(w, "anthropic", "anthropic/text", headers={"anthropic-version": "2024-01-01"})
+    assert header(seen(w, "anthropic")[0], b"anthropic-version") == "2024-01-01"
+    ask(w, "anthropic", "gemini/text", headers={"anthropic-version": "2024-01-01"})
+    head, _ = seen(w, "gemini")
+    assert header(head, b"x-goog-api-key") == "k-gemini"
+    assert header(head, b"anthropic-version") is None
+    ask(w, "anthropic", "converse/text")
+    head, _ = seen(w, "converse")
+    assert header(head, b"authorization").startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
+    assert header(head, b"x-amz-date"), head
+
+
+def test_the_clients_own_key(w):
+    ask(w, "openai_chat", "own/text", key="theirs")
+    assert header(seen(w, "anthropic")[0], b"x-api-key") == "theirs"
+    ask(w, "anthropic", "own/text", headers={"x-api-key": "theirs-2"})
+    assert header(seen(w, "anthropic")[0], b"x-api-key") == "theirs-2"
+
+
+def test_errors_are_in_the_clients_shape(w):
+    for client in CLIENTS:
+        a = ask(w, client, "nobody/knows")
+        assert a.status in (404, 503) and "error" in a.json(), a.body
+        assert (a.json().get("type") == "error") == (client == "anthropic"), a.body
+        a = ask(w, client, "converse/error-validation")
+        assert a.status == 400, (client, a.status, a.body)
+        words = json.loads(fixture("converse", "error-validation", "error.json"))["message"]
+        assert words[:60] in a.error()["message"], (a.error(), words)
+        assert (a.json().get("type") == "error") == (client == "anthropic"), a.body
+        a = w.sluice.request("POST", CLIENTS[client], b"{", key=None)
+        assert a.status == 400 and (a.json().get("type") == "error") == (client == "anthropic")
+
+
+def test_a_stream_that_fails(w):
+    for client in CLIENTS:
+        a = ask(w, client, "converse/error-in-stream", stream=True)
+        assert a.status == 200 and b"Half" in a.body, a.body
+        name, data = list(events_of(a.body))[-1]
+        told = json.loads(data)
+        words = told.get("error", told)["message"]
+        assert "unexpected error" in words, (client, told)
+        assert name == {"openai_chat": None, "anthropic": "error", "responses": "error"}[client]
+
+
+def test_a_damaged_frame(w):
+    good = b"".join(aws_frame(n, d.encode()) for n, d in
+                    events_of(fixture("converse", "text", "stream.txt")))
+    bad = good[:-1] + bytes([good[-1] ^ 1])
+    def answer(conn, head, body, n):
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n"
+                     b"Content-Length: %d\r\n\r\n" % len(bad) + bad)
+    w.providers["converse"].answers = Always(answer)
+    try:
+        a = ask(w, "openai_chat", "converse/text", stream=True)
+    finally:
+        w.providers["converse"].answers = Always(play("converse"))
+    assert b"damaged" in a.body and b"[DONE]" not in a.body, a.body
+
+
+def test_what_cannot_be_carried_is_refused(w):
+    before = len(w.providers["anthropic"].seen)
+    a = ask(w, "openai_chat", "anthropic/text", n=2)
+    assert a.status == 400 and "more than one choice" in a.error()["message"], a.body
+    a = w.sluice.request("POST", "/v1/completions", {"model": "anthropic/text", "prompt": "x"},
+                         key=None)
+    assert a.status == 400 and "openai.completion" in a.error()["message"], a.body
+    assert len(w.providers["anthropic"].seen) == before
+    a = ask(w, "openai_chat", "anthropic/text", metadata={"a": "b"})
+    assert a.status == 200 and a.headers["x-sluice-left-out"] == "metadata", a.headers
+
+
+def test_responses_that_go_by_kept_state(w):
+    for wire in ("responses", "anthropic"):
+        a = ask(w, "responses", f"{wire}/text", previous_response_id="resp_1")
+        assert a.status in (400, 403), a.body
+        assert "keeps" in a.error()["message"], a.body
+
+
+def test_effort_in_every_protocol(w):
+    a = ask(w, "openai_chat", "lane/deep")
+    assert a.status == 200, a.body
+    assert seen(w, "anthropic")[1]["output_config"] == {"effort": "high"}
+    a = ask(w, "anthropic", "lane/deep")
+    assert a.status == 200, a.body
+    assert seen(w, "anthropic")[1]["output_config"] == {"effort": "high"}
+
+
+def test_a_provider_that_answers_html(w):
+    def answer(conn, head, body, n):
+        page = b"<html>Bad Gateway</html>"
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n"
+                     % len(page) + page)
+    w.providers["gemini"].answers = Always(answer)
+    try:
+        for client in CLIENTS:
+            a = ask(w, client, "gemini/text")
+            assert a.status == 502 and "JSON" in a.error()["message"], a.body
+    finally:
+        w.providers["gemini"].answers = Always(play("gemini"))
+
+
+def test_the_alias_in_front(w):
+    a = w.sluice.request("POST", "/anthropic/v1/messages", body_of("anthropic", "anthropic/text"),
+                         key=None)
+    assert a.status == 200 and a.body == fixture("anthropic", "text", "answer.json")
