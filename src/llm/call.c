@@ -486,10 +486,10 @@ static int asked(struct llm_call *c, struct fault *f)
 int llm_call_run(struct llm_call *c, struct fault *f)
 {
     struct llm_outgoing out;
-    c->began_us = clock_mono_us();
+    int err = llm_outgoing_make(c->target, c->request, c->arena, &out, f);
+    c->began_us = clock_mono_us(); /* what was before is ours, not the provider's */
     c->began_wall_us = clock_wall_at(c->began_us);
     int64_t outer = task_deadline(c->deadline_ms);
-    int err = llm_outgoing_make(c->target, c->request, c->arena, &out, f);
     c->out = &out;
     c->left_out = out.crossing ? crossing_left_out(out.crossing) : STR_NONE;
     c->body_needed = out.crossing != NULL;

@@ -445,6 +445,18 @@ def test_reference_page_is_current(w):
     assert made.stdout == page, "run: build/sluice check --reference > docs/configuration.md"
 
 
+def test_protocols_page_is_current(w):
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    with open(os.path.join(root, "docs", "providers.md"), encoding="utf-8") as f:
+        page = f.read()
+    made = subprocess.run([SLUICE, "protocols", "--markdown"], capture_output=True, text=True)
+    assert made.stdout == page, "run: build/sluice protocols --markdown > docs/providers.md"
+    told = json.loads(subprocess.run([SLUICE, "protocols", "--json"], capture_output=True).stdout)
+    assert told["providers"]["bedrock"] == ["converse"]
+    assert told["protocols"]["anthropic"]["tools"]["how"] == "yes"
+    assert told["protocols"]["anthropic"]["more than one choice"]["how"] == "refused"
+
+
 def command(*words, folder=None, text="", **environment):
     """Any command in a folder of its own, with nothing in the environment that a test did not put
     there."""
