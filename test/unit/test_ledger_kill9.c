@@ -114,6 +114,10 @@ static int64_t allowance_us(void)
     uint64_t times = 1;
     if (slower && !str_to_u64(str_from(slower), 100, &times))
         times = 1;
+    /* On a machine that has more to do than it can, a write takes as much longer. */
+    double load = 0, cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    if (getloadavg(&load, 1) == 1 && load > cores)
+        times = times * (uint64_t)(load / cores + 1);
     return (LEDGER_FLUSH_MS + WRITE_ALLOWANCE_MS * (int64_t)times) * 1000;
 }
 
