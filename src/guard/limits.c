@@ -35,31 +35,26 @@ static struct tokens tokens_of(const struct limits_rules *rules, const struct ll
     return t;
 }
 
-/* The price at the dearest target; COST_UNKNOWN, and *ret_unpriced, where one has none. */
-static int64_t price_of(const struct turn *t, const struct tokens *tokens,
-                        const struct target **ret_unpriced)
-{
-    int64_t most = t->route.n ? 0 : COST_UNKNOWN;
-    for (unsigned i = 0; i < t->route.n; i++) {
-        int64_t cost = price_cost(t->route.at[i].price, tokens);
-        if (cost == COST_UNKNOWN) {
-            *ret_unpriced = &t->route.at[i];
-            return COST_UNKNOWN;
-        }
-        most = cost > most ? cost : most;
-    }
-    return at_most(most, CLAIM_USD_MAX);
-}
+/* What it may cost: the price at the dearest target that has one. */
+struct dearest {
+    int64_t usd_nanos;
+    bool known;                    /* all of them have one */
+    const struct target *unpriced; /* the first that has none; NULL: all have, or there are none */
+};
 
-/* The dearest of those that have a price, where the others are allowed. */
-static int64_t known_price_of(const struct turn *t, const struct tokens *tokens)
+static struct dearest dearest_of(const struct turn *t, const struct tokens *tokens)
 {
-    int64_t most = 0;
+    struct dearest d = {.known = t->route.n > 0};
     for (unsigned i = 0; i < t->route.n; i++) {
         int64_t cost = price_cost(t->route.at[i].price, tokens);
-        most = cost > most ? cost : most; /* COST_UNKNOWN is less than all */
+        if (cost == COST_UNKNOWN && d.known) {
+            d.known = false;
+            d.unpriced = &t->route.at[i];
+        }
+        d.usd_nanos = cost > d.usd_nanos ? cost : d.usd_nanos; /* COST_UNKNOWN is less than all */
     }
-    return at_most(most, CLAIM_USD_MAX);
+    d.usd_nanos = at_most(d.usd_nanos, CLAIM_USD_MAX);
+    return d;
 }
 
 /* ---- words ---- */
@@ -157,10 +152,10 @@ static int enter(struct turn_gate *gate, struct turn *t)
     if (!stay)
         return E_MEMORY;
     const struct tokens tokens = tokens_of(rules, t->request);
-    const struct target *unpriced = NULL;
+    const struct dearest dearest = dearest_of(t, &tokens);
     struct claim claim = {.name = {t->key, t->tenant},
                           .tokens = at_most(tokens.input + tokens.output, CLAIM_TOKENS_MAX),
-                          .usd_nanos = price_of(t, &tokens, &unpriced),
+                          .usd_nanos = dearest.usd_nanos,
                           .now_us = clock_mono_us(),
                           .began_wall_us = t->began_wall_us};
     claim.now_wall_us = clock_wall_at(claim.now_us);
@@ -173,13 +168,11 @@ static int enter(struct turn_gate *gate, struct turn *t)
             return err;
         bool budget = limit->meter[METER_DAY] != METER_NO_LIMIT ||
                       limit->meter[METER_MONTH] != METER_NO_LIMIT;
-        if (claim.usd_nanos == COST_UNKNOWN && budget && !rules->unpriced_allowed) {
+        if (!dearest.known && budget && !rules->unpriced_allowed) {
             l->refused.unpriced++;
-            return unpriced_fault(t, unpriced, of, claim.name[of]);
+            return unpriced_fault(t, dearest.unpriced, of, claim.name[of]);
         }
     }
-    if (claim.usd_nanos == COST_UNKNOWN)
-        claim.usd_nanos = known_price_of(t, &tokens);
     int err = l->counters->ops->take(l->counters, &claim, &stay->hold, &stay->why);
     stay->no_room = err == E_RATE_LIMITED;
     if (stay->no_room)
