@@ -2,13 +2,10 @@
  * fuzz_conf.c: any text is a configuration or a list of problems, never a crash, and what is
  * accepted can be printed and read again with the same values.
  */
+#include "../unit/conf_world.h"
+#include "fuzz.h"
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include "../unit/conf_world.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define OUT_BYTES_MAX (64u * 1024 * 1024)
 

@@ -5,24 +5,11 @@
  * checksum, the bytes are also taken as what frames are made of, with checksums that are right:
  * then every payload comes back, unless its headers are none.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "../unit/eventstream_frames.h"
+#include "fuzz.h"
 #include "http/eventstream.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #define FRAME_BYTES_MAX 4096
-
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                             \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static bool is_inside(struct str part, struct str whole)
 {

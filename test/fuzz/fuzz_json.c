@@ -6,19 +6,12 @@
  * apart with nothing but punctuation between them, a member's bytes mean what the scan says, and a
  * quoted text reads back as itself where it is UTF-8.
  */
-#include <stdlib.h>
-
 #include "base/json.h"
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "fuzz.h"
 
 static struct str span(struct str text, struct json_span at)
 {
-    check(at.from < at.to && at.to <= text.n);
+    MUST(at.from < at.to && at.to <= text.n);
     return str_of(text.p + at.from, at.to - at.from);
 }
 
@@ -26,13 +19,13 @@ static struct str span(struct str text, struct json_span at)
 static void check_between(struct str text, size_t from, size_t to, char mark)
 {
     unsigned marks = 0;
-    check(from < to && to <= text.n);
+    MUST(from < to && to <= text.n);
     for (size_t i = from; i < to; i++) {
         char c = text.p[i];
         marks += c == mark;
-        check(c == mark || c == ' ' || c == '\t' || c == '\r' || c == '\n');
+        MUST(c == mark || c == ' ' || c == '\t' || c == '\r' || c == '\n');
     }
-    check(marks == 1);
+    MUST(marks == 1);
 }
 
 /* A reader finds what yyjson finds, as deep as it goes. */
@@ -41,23 +34,23 @@ static void check_reader(struct json_reader *r, yyjson_val *want)
     bool object = yyjson_is_obj(want);
     if (!yyjson_is_ctn(want)) {
         struct str value = json_take(r);
-        check(!yyjson_is_str(want) || json_string_bytes(value) == yyjson_get_len(want));
+        MUST(!yyjson_is_str(want) || json_string_bytes(value) == yyjson_get_len(want));
         return;
     }
     yyjson_val *inner = unsafe_yyjson_get_first(want);
     bool more = json_enter(r, object ? '{' : '[');
     for (size_t left = yyjson_get_len(want); left > 0; left--) {
-        check(more);
+        MUST(more);
         if (object) {
             struct str key = json_take_key(r);
-            check(json_string_bytes(str_of(key.p - 1, key.n + 2)) == yyjson_get_len(inner));
+            MUST(json_string_bytes(str_of(key.p - 1, key.n + 2)) == yyjson_get_len(inner));
             inner = unsafe_yyjson_get_next(inner);
         }
         check_reader(r, inner);
         inner = unsafe_yyjson_get_next(inner);
         more = json_more(r, object ? '{' : '[');
     }
-    check(!more);
+    MUST(!more);
 }
 
 static void check_members(const struct json_scan *s)
@@ -67,19 +60,19 @@ static void check_members(const struct json_scan *s)
     for (size_t i = 0; i < s->count; i++) {
         const struct json_member *m = &s->member[i];
         check_between(text, before, m->member_at.from, i == 0 ? '{' : ',');
-        check(m->member_at.to == m->value_at.to && m->member_at.from < m->value_at.from);
+        MUST(m->member_at.to == m->value_at.to && m->member_at.from < m->value_at.from);
         before = m->member_at.to;
         /* Parsed on its own, a value is the one that was found. */
         yyjson_val *value = json_peek(span(text, m->value_at));
-        check(value && str_eq(m->value, span(text, m->value_at)));
+        MUST(value && str_eq(m->value, span(text, m->value_at)));
         /* The key is a string right up to its colon. */
         struct str head = str_of(text.p + m->member_at.from, m->value_at.from - m->member_at.from);
         while (head.n > 0 && head.p[head.n - 1] != ':')
             head.n--;
         value = json_peek(str_head(head, head.n - 1));
-        check(value && str_eq(json_str(value), m->key));
+        MUST(value && str_eq(json_str(value), m->key));
         const struct json_member *found = json_scan_find(s, m->key, NULL);
-        check(found && found <= m && str_eq(found->key, m->key));
+        MUST(found && found <= m && str_eq(found->key, m->key));
     }
     if (s->count > 0)
         check_between(text, before, text.n, '}');
@@ -100,16 +93,14 @@ static void check_quote(struct str text)
 {
     struct buf out;
     buf_init(&out, 6 * text.n + 2); /* the longest that it may become */
-    check(json_quote(&out, text) == 0);
+    MUST(json_quote(&out, text) == 0);
     yyjson_val *v = json_peek(buf_view(&out));
-    check(v && yyjson_is_str(v));
-    check(is_utf8(json_str(v)));
+    MUST(v && yyjson_is_str(v));
+    MUST(is_utf8(json_str(v)));
     if (is_utf8(text))
-        check(str_eq(json_str(v), text));
+        MUST(str_eq(json_str(v), text));
     buf_fini(&out);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -120,25 +111,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena a;
     arena_init(&a, 64 << 20);
     int parsed = json_parse(&a, text, &doc, &f);
-    check(parsed == 0 || (parsed == E_BAD_JSON && f.text[0]));
+    MUST(parsed == 0 || (parsed == E_BAD_JSON && f.text[0]));
     yyjson_val *peeked = json_peek(text);
-    check((peeked != NULL) == (parsed == 0));
+    MUST((peeked != NULL) == (parsed == 0));
     fault_clear(&f);
     int scanned = json_scan(text, &s, &f);
     if (scanned) {
-        check(scanned == E_BAD_JSON && f.text[0]);
+        MUST(scanned == E_BAD_JSON && f.text[0]);
         yyjson_val *root = parsed ? NULL : yyjson_doc_get_root(doc);
-        check(!yyjson_is_obj(root) || yyjson_obj_size(root) > JSON_MEMBERS_MAX);
+        MUST(!yyjson_is_obj(root) || yyjson_obj_size(root) > JSON_MEMBERS_MAX);
     } else if (parsed == 0) {
-        check(s->count == yyjson_obj_size(yyjson_doc_get_root(doc)));
+        MUST(s->count == yyjson_obj_size(yyjson_doc_get_root(doc)));
         check_members(s);
         struct json_reader r;
-        check(json_reader_init(&r, text));
+        MUST(json_reader_init(&r, text));
         check_reader(&r, yyjson_doc_get_root(doc));
-        check(json_reader_good(&r));
+        MUST(json_reader_good(&r));
     } else {
         /* Only half a surrogate pair is good JSON that yyjson does not take. */
-        check(str_find(text, STR("\\ud")) >= 0 || str_find(text, STR("\\uD")) >= 0);
+        MUST(str_find(text, STR("\\ud")) >= 0 || str_find(text, STR("\\uD")) >= 0);
     }
     check_quote(text);
     arena_fini(&a);

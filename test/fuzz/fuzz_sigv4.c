@@ -4,21 +4,8 @@
  *
  * The bytes are lines: path, query, then headers ("name:value"), whose names are made different.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "llm/sigv4.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                             \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static struct str sign(struct sigv4_request *r, struct arena *a)
 {

@@ -2,21 +2,8 @@
  * fuzz_sse.c: a stream of events, whole and in pieces, against a second reader that is simple
  * enough to be seen to be right: it has the whole text and goes line by line.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "http/sse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                             \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static void put_event(struct buf *out, struct str name, bool has_data, struct str value)
 {

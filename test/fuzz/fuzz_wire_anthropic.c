@@ -6,17 +6,8 @@
  * for it is a stream that can be read. What is noted of bytes that pass through stands where it
  * was said to stand, and adds up.
  */
-#include <stdlib.h>
-
-#include "base/json.h"
 #include "llm/anthropic.h"
-#include "llm/wire.h"
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "wire_fuzz.h"
 
 static bool is_json(struct str text)
 {
@@ -27,7 +18,7 @@ static bool is_json(struct str text)
 static struct str taken(struct arena *a, struct buf *b)
 {
     struct str s = arena_str(a, buf_view(b));
-    check(s.p != NULL);
+    MUST(s.p != NULL);
     buf_clear(b);
     return s;
 }
@@ -39,26 +30,24 @@ static void check_request(struct arena *a, struct buf *out, struct str body)
     struct chat_request r, again;
     struct fault f = {0};
     int err = wire_anthropic.request_read(body, a, &r, &f);
-    if (err) {
-        check(err == E_BAD_JSON || err == E_BAD_REQUEST || err == E_DUPLICATE_KEY);
-        check(f.err == err && f.text[0]);
+    fuzz_refusal(err, &f);
+    if (err)
         return;
-    }
-    check(r.model.n > 0 && r.messages && r.max_tokens >= 0);
+    MUST(r.model.n > 0 && r.messages && r.max_tokens >= 0);
     err = wire_anthropic.request_write(&r, out, &f);
     if (err) {
-        check(err == E_UNSUPPORTED && f.err == err);
+        MUST(err == E_UNSUPPORTED && f.err == err);
         buf_clear(out);
         return;
     }
     struct str once = taken(a, out);
-    check(is_json(once));
-    check(wire_anthropic.request_read(once, a, &again, &f) == 0);
+    MUST(is_json(once));
+    MUST(wire_anthropic.request_read(once, a, &again, &f) == 0);
     uint64_t may_come = (uint64_t)1 << CHAT_MAX_TOKENS | (uint64_t)1 << CHAT_DOCUMENT_TEXT;
-    check((again.features & ~r.features & ~may_come) == 0);
-    check(str_eq(again.model, r.model) && again.stream == r.stream);
-    check(wire_anthropic.request_write(&again, out, &f) == 0);
-    check(str_eq(taken(a, out), once));
+    MUST((again.features & ~r.features & ~may_come) == 0);
+    MUST(str_eq(again.model, r.model) && again.stream == r.stream);
+    MUST(wire_anthropic.request_write(&again, out, &f) == 0);
+    MUST(str_eq(taken(a, out), once));
 }
 
 static void check_facts_of_request(struct arena *a, struct str body)
@@ -66,14 +55,12 @@ static void check_facts_of_request(struct arena *a, struct str body)
     struct llm_request r;
     struct fault f = {0};
     int err = anthropic_request_read(body, a, &r, &f);
-    if (err) {
-        check(err == E_BAD_JSON || err == E_BAD_REQUEST || err == E_DUPLICATE_KEY);
-        check(f.err == err && f.text[0]);
+    fuzz_refusal(err, &f);
+    if (err)
         return;
-    }
-    check(r.model.n > 0 && r.choices == 1 && r.max_tokens >= 0 && r.wants_usage);
-    check(r.model_at.from < r.model_at.to && r.model_at.to <= body.n);
-    check(body.p[r.model_at.from] == '"' && body.p[r.inside_at - 1] == '{');
+    MUST(r.model.n > 0 && r.choices == 1 && r.max_tokens >= 0 && r.wants_usage);
+    MUST(r.model_at.from < r.model_at.to && r.model_at.to <= body.n);
+    MUST(body.p[r.model_at.from] == '"' && body.p[r.inside_at - 1] == '{');
 }
 
 /* ---- answers ---- */
@@ -82,97 +69,45 @@ static void check_answer(struct arena *a, struct buf *out, struct str body)
 {
     struct chat_answer answer, again;
     int err = wire_anthropic.answer_read(body, a, &answer);
-    check(err == 0 || err == E_UPSTREAM_BODY);
+    MUST(err == 0 || err == E_UPSTREAM_BODY);
     if (err)
         return;
-    check(wire_anthropic.answer_write(&answer, out) == 0);
+    MUST(wire_anthropic.answer_write(&answer, out) == 0);
     struct str once = taken(a, out);
-    check(is_json(once));
-    check(wire_anthropic.answer_read(once, a, &again) == 0);
-    check(!answer.has_usage || (again.has_usage && again.usage.input == answer.usage.input &&
-                                again.usage.output == answer.usage.output &&
-                                again.usage.reasoning == answer.usage.reasoning));
-    check(wire_anthropic.answer_write(&again, out) == 0);
-    check(str_eq(taken(a, out), once));
-}
-
-static void check_tokens(const struct tokens *t)
-{
-    check(t->input >= 0 && t->cached >= 0 && t->cache_write >= 0);
-    check(t->output >= 0 && t->reasoning >= 0);
+    MUST(is_json(once));
+    MUST(wire_anthropic.answer_read(once, a, &again) == 0);
+    MUST(!answer.has_usage || (again.has_usage && again.usage.input == answer.usage.input &&
+                               again.usage.output == answer.usage.output &&
+                               again.usage.reasoning == answer.usage.reasoning));
+    MUST(wire_anthropic.answer_write(&again, out) == 0);
+    MUST(str_eq(taken(a, out), once));
 }
 
 static void check_facts(const struct llm_facts *facts)
 {
     struct tokens sum = {0};
-    check_tokens(&facts->usage);
-    check(facts->has_usage == (facts->usage.source == TOKENS_PROVIDER));
-    check(!facts->has_usage || facts->has_usage_member);
-    check(facts->content_bytes >= 0 && facts->usage_cut.to == 0 && !facts->only_usage);
-    check(facts->error_status == 0 || (facts->error_status >= 400 && facts->error_status < 600));
-    check(facts->has_error || (facts->error_status == 0 && !facts->error_text.p));
-    check(!facts->unread || !(facts->has_error || facts->done || facts->has_usage));
+    fuzz_tokens(&facts->usage);
+    MUST(facts->has_usage == (facts->usage.source == TOKENS_PROVIDER));
+    MUST(!facts->has_usage || facts->has_usage_member);
+    MUST(facts->content_bytes >= 0 && facts->usage_cut.to == 0 && !facts->only_usage);
+    MUST(facts->error_status == 0 || (facts->error_status >= 400 && facts->error_status < 600));
+    MUST(facts->has_error || (facts->error_status == 0 && !facts->error_text.p));
+    MUST(!facts->unread || !(facts->has_error || facts->done || facts->has_usage));
     anthropic_usage_merge(&sum, &facts->usage);
-    check(tokens_prompt(&sum) == tokens_prompt(&facts->usage));
-    check(tokens_completion(&sum) == tokens_completion(&facts->usage));
+    MUST(tokens_prompt(&sum) == tokens_prompt(&facts->usage));
+    MUST(tokens_completion(&sum) == tokens_completion(&facts->usage));
 }
 
 static void check_facts_of_event(struct str name, struct str data)
 {
     struct llm_facts facts;
     int err = anthropic_event_read(name, data, &facts);
-    check(err == 0 || err == E_UPSTREAM_BODY);
+    MUST(err == 0 || err == E_UPSTREAM_BODY);
     if (!err)
         check_facts(&facts);
 }
 
 /* ---- streams ---- */
-
-/* The order that events have to keep. */
-struct order {
-    bool begun, open, stopped, ended;
-    enum chat_block_kind kind;
-};
-
-static void order_check(struct order *o, const struct chat_event *e)
-{
-    check(!o->ended);
-    check(o->begun || e->kind == EVENT_BEGIN || e->kind == EVENT_FAILED);
-    switch (e->kind) {
-    case EVENT_BEGIN:
-        check(!o->begun);
-        o->begun = true;
-        break;
-    case EVENT_BLOCK_BEGIN:
-        check(!o->open);
-        o->open = true;
-        o->kind = e->block;
-        break;
-    case EVENT_DELTA:
-    case EVENT_SIGNATURE:
-        check(o->open && o->kind == e->block && json_is_string(e->text));
-        break;
-    case EVENT_BLOCK_END:
-        check(o->open && o->kind == e->block);
-        o->open = false;
-        break;
-    case EVENT_USAGE:
-        check_tokens(&e->usage);
-        break;
-    case EVENT_STOPPED:
-        check(!o->open && !o->stopped);
-        o->stopped = true;
-        break;
-    case EVENT_END:
-        check(!o->open && o->stopped);
-        o->ended = true;
-        break;
-    case EVENT_FAILED:
-        check(json_is_string(e->name) && json_is_string(e->text));
-        o->ended = true;
-        break;
-    }
-}
 
 /* Frames of "event: NAME\ndata: JSON\n\n", as they were written; each has to be readable. */
 static void check_frames(struct wire_state *reader, struct str frames)
@@ -180,35 +115,32 @@ static void check_frames(struct wire_state *reader, struct str frames)
     while (frames.n > 0) {
         struct chat_events events;
         struct str name = str_cut(&frames, '\n'), data = str_cut(&frames, '\n');
-        check(str_starts(name, STR("event: ")) && str_starts(data, STR("data: ")));
-        check(str_cut(&frames, '\n').n == 0);
-        check(is_json(str_tail(data, 6)));
-        check(wire_anthropic.event_read(reader, str_tail(name, 7), str_tail(data, 6), &events) ==
-              0);
+        MUST(str_starts(name, STR("event: ")) && str_starts(data, STR("data: ")));
+        MUST(str_cut(&frames, '\n').n == 0);
+        MUST(is_json(str_tail(data, 6)));
+        MUST(wire_anthropic.event_read(reader, str_tail(name, 7), str_tail(data, 6), &events) == 0);
     }
 }
 
 static void check_stream(struct arena *a, struct buf *out, struct str text, struct str name)
 {
     struct wire_state reader = {.arena = a}, writer = {.arena = a}, again = {.arena = a};
-    struct order order = {.begun = false};
+    struct fuzz_watch watch = {0};
     while (text.p) {
         struct chat_events events;
         struct str data = str_cut(&text, '\n');
         int err = wire_anthropic.event_read(&reader, name, data, &events);
-        check(err == 0 || err == E_UPSTREAM_BODY);
+        MUST(err == 0 || err == E_UPSTREAM_BODY);
         if (err)
             return;
-        check(events.n < CHAT_EVENTS_MAX);
+        MUST(events.n < CHAT_EVENTS_MAX);
         for (unsigned i = 0; i < events.n; i++) {
-            order_check(&order, &events.at[i]);
-            check(wire_anthropic.event_write(&writer, &events.at[i], out) == 0);
+            fuzz_event(&watch, &events.at[i], a);
+            MUST(wire_anthropic.event_write(&writer, &events.at[i], out) == 0);
         }
         check_frames(&again, taken(a, out));
     }
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -222,7 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_facts_of_request(&a, text);
     check_answer(&a, &out, text);
     int err = anthropic_answer_read(text, &facts);
-    check(err == 0 || err == E_UPSTREAM_BODY);
+    MUST(err == 0 || err == E_UPSTREAM_BODY);
     if (!err)
         check_facts(&facts);
     static const char *const names[] = {NULL, "message_delta", "ping", "error", "new"};

@@ -8,37 +8,13 @@
  * are lines, each an event, whose first letter is its name; and they are choices, of which a chat
  * is made.
  */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "base/json.h"
 #include "llm/bedrock.h"
 #include "llm/wire/converse.h"
-
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                             \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-/* Half a surrogate pair is JSON to the reader that wires use, but not to yyjson. */
-static bool is_json(struct arena *a, struct str text)
-{
-    yyjson_doc *doc = NULL;
-    return json_parse(a, text, &doc, NULL) == 0 || str_find(text, STR("\\ud")) >= 0 ||
-           str_find(text, STR("\\uD")) >= 0;
-}
-
-static void check_string(struct arena *a, struct str string)
-{
-    MUST(!string.p || (json_is_string(string) && is_json(a, string)));
-}
+#include "wire_fuzz.h"
 
 static void check_tokens(const struct tokens *t)
 {
-    MUST(t->input >= 0 && t->cached >= 0 && t->cache_write >= 0 && t->output >= 0);
+    fuzz_tokens(t);
     MUST(t->reasoning == 0 && t->source == TOKENS_PROVIDER);
 }
 
@@ -53,17 +29,17 @@ static void check_answer(struct str body)
     int err = converse_answer_read(body, &a, &answer);
     MUST(err == 0 || err == E_UPSTREAM_BODY);
     for (const struct chat_block *b = err ? NULL : answer.blocks; b; b = b->next) {
-        check_string(&a, b->text);
-        check_string(&a, b->id);
-        check_string(&a, b->name);
-        check_string(&a, b->signature);
+        fuzz_string(&a, b->text);
+        fuzz_string(&a, b->id);
+        fuzz_string(&a, b->name);
+        fuzz_string(&a, b->signature);
         MUST(b->kind == BLOCK_TEXT || b->kind == BLOCK_THINKING || b->kind == BLOCK_HIDDEN ||
              b->kind == BLOCK_CALL);
         MUST(b->kind != BLOCK_CALL || (b->id.p && b->name.p && json_is_object(b->input)));
         MUST(b->kind != BLOCK_TEXT || b->text.n > 2);
     }
     if (!err) {
-        check_string(&a, answer.stop_sequence);
+        fuzz_string(&a, answer.stop_sequence);
         if (answer.has_usage)
             check_tokens(&answer.usage);
     }
@@ -76,61 +52,18 @@ static void check_answer(struct str body)
 
 /* ---- streams ---- */
 
-struct watch {
-    bool begun, stopped, over, open;
-    enum chat_block_kind kind;
-};
-
-static void check_inside(const struct watch *w, const struct chat_event *e)
+static void check_event(struct fuzz_watch *w, const struct chat_event *e, struct arena *a)
 {
-    MUST(w->open && e->block == w->kind && json_is_string(e->text) && e->text.n > 2);
-}
-
-static void check_event(struct watch *w, const struct chat_event *e, struct arena *a)
-{
-    MUST(!w->over && (w->begun || e->kind == EVENT_BEGIN || e->kind == EVENT_FAILED));
-    check_string(a, e->id);
-    check_string(a, e->name);
-    check_string(a, e->text);
-    check_string(a, e->stop_sequence);
-    switch (e->kind) {
-    case EVENT_BEGIN:
-        MUST(!w->begun);
-        w->begun = true;
-        break;
-    case EVENT_BLOCK_BEGIN:
-        MUST(!w->open && !w->stopped && (e->block != BLOCK_CALL || (e->id.n > 2 && e->name.p)));
+    bool inside = e->kind == EVENT_DELTA || e->kind == EVENT_SIGNATURE;
+    fuzz_event(w, e, a);
+    MUST(!inside || e->text.n > 2);
+    MUST(e->kind != EVENT_SIGNATURE || w->kind == BLOCK_THINKING);
+    if (e->kind == EVENT_BLOCK_BEGIN) {
+        MUST(e->block != BLOCK_CALL || (e->id.n > 2 && e->name.p));
         MUST(e->block != BLOCK_HIDDEN || e->text.n > 2);
-        w->open = true;
-        w->kind = e->block;
-        break;
-    case EVENT_DELTA:
-        check_inside(w, e);
-        break;
-    case EVENT_SIGNATURE:
-        check_inside(w, e);
-        MUST(w->kind == BLOCK_THINKING);
-        break;
-    case EVENT_BLOCK_END:
-        MUST(w->open && e->block == w->kind);
-        w->open = false;
-        break;
-    case EVENT_USAGE:
-        check_tokens(&e->usage);
-        break;
-    case EVENT_STOPPED:
-        MUST(!w->open && !w->stopped);
-        w->stopped = true;
-        break;
-    case EVENT_END:
-        MUST(w->stopped);
-        w->over = true;
-        break;
-    case EVENT_FAILED:
-        MUST(e->name.n >= 2 && e->text.n >= 2);
-        w->over = true;
-        break;
     }
+    if (e->kind == EVENT_USAGE)
+        check_tokens(&e->usage);
 }
 
 static struct str name_of(struct str *line)
@@ -156,7 +89,7 @@ static void check_stream(struct str text)
 {
     struct arena a, scratch;
     struct wire_state state = {.arena = &a};
-    struct watch w = {0};
+    struct fuzz_watch w = {0};
     arena_init(&a, 1u << 16); /* a stream takes little, however long it is */
     arena_init(&scratch, 256u << 20);
     while (text.n > 0) {
@@ -183,102 +116,28 @@ static void check_stream(struct str text)
 
 /* ---- requests ---- */
 
-struct choices {
-    const uint8_t *at, *end;
+/* Ids that are too long or of another provider, addresses with and without a type in them. */
+static const struct str strings[] = {
+    {"\"\"", 2},
+    {"\"a\\n\"", 5},
+    {"\" \\n\"", 5},
+    {"\"\\ud83d\\ude00\"", 14},
+    {"\"c\"", 3},
+    {"\"a__thought__QUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJD\"", 74},
+    {"\"s3://b/y.png\"", 14},
+    {"\"s3://b/y.pdf\"", 14},
+    {"\"https://x/y.png?z\"", 19},
+    {"\"a  _.pdf\"", 10},
+    {"\"high\"", 6},
+    {"\"\\ud800\"", 8},
+    {NULL, 0},
 };
-
-static unsigned choose(struct choices *c, unsigned limit)
-{
-    return c->at < c->end ? *c->at++ % limit : 0;
-}
-
-static struct str choose_string(struct choices *c)
-{
-    static const struct str strings[] = {
-        {NULL, 0},
-        {"\"\"", 2},
-        {"\"a\\n\"", 5},
-        {"\" \\n\"", 5},
-        {"\"\\ud83d\\ude00\"", 14},
-        {"\"c\"", 3},
-        {"\"a__thought__QUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJD\"", 74},
-        {"\"s3://b/y.png\"", 14},
-        {"\"s3://b/y.pdf\"", 14},
-        {"\"https://x/y.png?z\"", 19},
-        {"\"a  _.pdf\"", 10},
-        {"\"high\"", 6},
-        {"\"\\ud800\"", 8},
-    };
-    return strings[choose(c, ARRAY_LEN(strings))];
-}
-
-static struct str choose_control(struct choices *c)
-{
-    static const struct str controls[] = {{NULL, 0},
-                                          {NULL, 0},
-                                          {"null", 4},
-                                          {"{\"type\":\"ephemeral\"}", 20},
-                                          {"{\"ttl\":\"1h\",\"ttl\":5}", 20}};
-    return controls[choose(c, ARRAY_LEN(controls))];
-}
-
-static void block_make(struct choices *c, struct chat_request *r, struct chat_block **list,
-                       unsigned depth)
-{
-    static const struct str types[] = {{NULL, 0},  {"image/png", 9},   {"application/pdf", 15},
-                                       {"wav", 3}, {"image/jpeg", 10}, {"\"\\", 2}};
-    static const struct str inputs[] = {{NULL, 0}, {"{}", 2}, {"{\"a\":[1]}", 9}};
-    struct chat_block *b = chat_block_new(r->arena, list, choose(c, BLOCK_OTHER + 1));
-    MUST(b != NULL);
-    b->text = choose_string(c);
-    b->signature = choose_string(c);
-    b->id = choose_string(c);
-    b->name = choose_string(c);
-    b->input = inputs[choose(c, ARRAY_LEN(inputs))];
-    b->is_error = choose(c, 2);
-    b->cache_control = choose_control(c);
-    b->media.form = choose(c, MEDIA_TEXT + 1);
-    b->media.type = types[choose(c, ARRAY_LEN(types))];
-    b->media.data = choose_string(c);
-    b->media.name = choose_string(c);
-    if (!b->media.data.n) /* a medium has data */
-        b->media.data = STR("\"QQ==\"");
-    for (unsigned n = depth ? 0 : choose(c, 4); n > 0; n--)
-        block_make(c, r, &b->result, depth + 1);
-}
-
-static void request_make(struct choices *c, struct chat_request *r)
-{
-    static const struct str models[] = {
-        {"anthropic.claude-x", 18}, {"amazon.nova-x", 13}, {"meta.x", 6}, {"arn:x", 5}};
-    struct chat_message *last = NULL;
-    r->model = models[choose(c, ARRAY_LEN(models))];
-    for (unsigned n = choose(c, 8); n > 0; n--) {
-        last = chat_message_new(r, last, choose(c, ROLE_ASSISTANT + 1));
-        MUST(last != NULL);
-        for (unsigned m = choose(c, 5); m > 0; m--)
-            block_make(c, r, &last->blocks, 0);
-    }
-    for (unsigned n = choose(c, 3); n > 0; n--) {
-        struct chat_tool *t = chat_tool_new(r);
-        MUST(t != NULL);
-        t->name = choose_string(c);
-        t->description = choose_string(c);
-        t->cache_control = choose_control(c);
-        t->strict = choose(c, 2) ? STR("true") : STR_NONE;
-    }
-    r->tool_choice = choose(c, CHOOSE_NAMED + 1);
-    r->tool_named = choose_string(c);
-    r->tools_serial = choose(c, 2);
-    r->thinking = choose(c, THINK_ADAPTIVE + 1);
-    r->format = choose(c, FORMAT_SCHEMA + 1);
-    r->max_tokens = choose(c, 2);
-    chat_param(r, CHAT_EFFORT, choose(c, 2) ? STR("\"high\"") : choose_string(c));
-    chat_param(r, CHAT_TEMPERATURE, choose(c, 2) ? STR("1e0") : STR_NONE);
-    chat_param(r, CHAT_TOP_K, choose(c, 2) ? STR("4") : STR_NONE);
-    if (choose(c, 2))
-        MUST(chat_stop_add(r, STR("\"x\"")) == 0);
-}
+static const struct str models[] = {
+    {"anthropic.claude-x", 18}, {"amazon.nova-x", 13}, {"meta.x", 6}, {"arn:x", 5}, {NULL, 0}};
+static const struct str types[] = {{"image/png", 9}, {"application/pdf", 15},
+                                   {"wav", 3},       {"image/jpeg", 10},
+                                   {"\"\\", 2},      {NULL, 0}};
+static const struct fuzz_words words = {.models = models, .strings = strings, .types = types};
 
 static void check_id(yyjson_val *block, const char *name)
 {
@@ -323,23 +182,11 @@ static void check_body(struct arena *a, struct str body)
 
 static void check_request(struct str text)
 {
-    struct arena a;
-    struct buf out;
-    struct fault f = {0};
-    struct choices c = {(const uint8_t *)text.p, (const uint8_t *)text.p + text.n};
-    arena_init(&a, 64u << 20);
-    buf_init(&out, 16u << 20);
-    struct chat_request r = {.arena = &a};
-    request_make(&c, &r);
-    (void)!chat_settle(&r, &f); /* also what it refuses may not crash a writer */
-    fault_clear(&f);
-    int err = converse_request_write(&r, &out, &f);
-    MUST(err == 0 || err == E_UNSUPPORTED || err == E_BAD_REQUEST);
-    MUST(err == 0 ? is_json(&a, buf_view(&out)) : f.err == err && f.text[0] != '\0');
-    if (!err)
-        check_body(&a, buf_view(&out));
-    buf_fini(&out);
-    arena_fini(&a);
+    struct fuzz_room room;
+    fuzz_room_init(&room);
+    if (fuzz_written(&wire_converse, &words, text, &room))
+        check_body(&room.arena, buf_view(&room.first));
+    fuzz_room_fini(&room);
 }
 
 static void check_path(struct str model)
@@ -353,8 +200,6 @@ static void check_path(struct str model)
     MUST(str_find(name, STR("/")) < 0 && name.n >= model.n);
     arena_fini(&a);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -5,147 +5,86 @@
  * What was read can be written; what was written is JSON, can be read again, and is then written
  * the same, byte for byte. A stream is the input's lines, each an event's data.
  */
-#include <stdlib.h>
-
-#include "base/json.h"
-#include "llm/wire.h"
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "wire_fuzz.h"
 
 static const struct wire *const wire = &wire_openai_chat;
 
 static void check_json(struct str text)
 {
     const struct json_scan *scan = NULL;
-    check(json_scan(text, &scan, NULL) == 0);
+    MUST(json_scan(text, &scan, NULL) == 0);
 }
 
 static void check_request(struct str body)
 {
-    struct arena a;
+    struct fuzz_room room;
     struct chat_request r, again;
     struct fault f = {0};
-    struct buf first, second;
-    arena_init(&a, 256u << 20);
-    buf_init(&first, 64u << 20);
-    buf_init(&second, 64u << 20);
-    int err = wire->request_read(body, &a, &r, &f);
-    check(err == 0 || err == E_BAD_JSON || err == E_BAD_REQUEST || err == E_DUPLICATE_KEY);
-    check(err == 0 || (f.err == err && f.text[0]));
+    fuzz_room_init(&room);
+    int err = wire->request_read(body, &room.arena, &r, &f);
+    fuzz_refusal(err, &f);
     if (!err) {
-        check(r.model.n > 0 || r.model.p);
-        check(wire->request_write(&r, &first, &f) == 0);
-        check_json(buf_view(&first));
-        check(wire->request_read(buf_view(&first), &a, &again, &f) == 0);
-        check(wire->request_write(&again, &second, &f) == 0);
-        check(str_eq(buf_view(&first), buf_view(&second)));
+        MUST(r.model.n > 0 || r.model.p);
+        MUST(wire->request_write(&r, &room.first, &f) == 0);
+        check_json(buf_view(&room.first));
+        MUST(wire->request_read(buf_view(&room.first), &room.arena, &again, &f) == 0);
+        MUST(wire->request_write(&again, &room.second, &f) == 0);
+        MUST(str_eq(buf_view(&room.first), buf_view(&room.second)));
     }
-    buf_fini(&second);
-    buf_fini(&first);
-    arena_fini(&a);
-}
-
-static void check_tokens(const struct tokens *t)
-{
-    check(t->input >= 0 && t->cached >= 0 && t->cache_write >= 0);
-    check(t->output >= 0 && t->reasoning >= 0);
+    fuzz_room_fini(&room);
 }
 
 static void check_answer(struct str body)
 {
-    struct arena a;
+    struct fuzz_room room;
     struct chat_answer answer, again;
-    struct buf first, second;
-    arena_init(&a, 256u << 20);
-    buf_init(&first, 64u << 20);
-    buf_init(&second, 64u << 20);
-    int err = wire->answer_read(body, &a, &answer);
-    check(err == 0 || err == E_UPSTREAM_BODY);
+    fuzz_room_init(&room);
+    int err = wire->answer_read(body, &room.arena, &answer);
+    MUST(err == 0 || err == E_UPSTREAM_BODY);
     if (!err) {
-        check_tokens(&answer.usage);
-        check(wire->answer_write(&answer, &first) == 0);
-        check_json(buf_view(&first));
-        check(wire->answer_read(buf_view(&first), &a, &again) == 0);
-        check(wire->answer_write(&again, &second) == 0);
-        check(str_eq(buf_view(&first), buf_view(&second)));
+        fuzz_tokens(&answer.usage);
+        MUST(wire->answer_write(&answer, &room.first) == 0);
+        check_json(buf_view(&room.first));
+        MUST(wire->answer_read(buf_view(&room.first), &room.arena, &again) == 0);
+        MUST(wire->answer_write(&again, &room.second) == 0);
+        MUST(str_eq(buf_view(&room.first), buf_view(&room.second)));
     }
-    buf_fini(&second);
-    buf_fini(&first);
-    arena_fini(&a);
+    fuzz_room_fini(&room);
 }
 
-/* Are blocks begun and ended in turn, and nothing behind the end? */
-struct order {
-    bool begun, open, stopped, ended;
-    enum chat_block_kind block;
-};
-
-static void check_order(struct order *o, const struct chat_event *e)
+static void check_event(struct fuzz_watch *w, const struct chat_event *e, struct arena *a)
 {
-    check(!o->ended);
-    switch (e->kind) {
-    case EVENT_BEGIN:
-        check(!o->begun);
-        o->begun = true;
-        break;
-    case EVENT_BLOCK_BEGIN:
-        check(o->begun && !o->open && !o->stopped);
-        o->open = true;
-        o->block = e->block;
-        check(e->block != BLOCK_CALL || (e->id.n > 2 && e->name.n > 2));
-        break;
-    case EVENT_DELTA:
-    case EVENT_SIGNATURE:
-        check(o->open && e->block == o->block && e->text.n > 2);
-        break;
-    case EVENT_BLOCK_END:
-        check(o->open && e->block == o->block);
-        o->open = false;
-        break;
-    case EVENT_USAGE:
-        check_tokens(&e->usage);
-        break;
-    case EVENT_STOPPED:
-        check(o->begun && !o->open && !o->stopped);
-        o->stopped = true;
-        break;
-    case EVENT_END:
-        check(o->stopped);
-        o->ended = true;
-        break;
-    case EVENT_FAILED:
-        check(e->name.n >= 2 && e->text.n >= 2);
-        o->ended = true;
-        break;
-    }
+    bool inside = e->kind == EVENT_DELTA || e->kind == EVENT_SIGNATURE;
+    bool call = e->kind == EVENT_BLOCK_BEGIN && e->block == BLOCK_CALL;
+    fuzz_event(w, e, a);
+    MUST(!inside || e->text.n > 2);
+    MUST(!call || (e->id.n > 2 && e->name.n > 2));
 }
 
 /* Reads the stream whose events are the lines of `text`, less `prefix`, and writes it anew. */
 static int cross(struct str text, struct str prefix, bool wants_usage, struct buf *out)
 {
-    struct arena a;
+    struct arena a, scratch;
     arena_init(&a, 64u << 20);
+    arena_init(&scratch, 256u << 20);
     struct wire_state reader = {.arena = &a};
     struct wire_state writer = {.arena = &a, .model = STR("m"), .wants_usage = wants_usage};
     struct chat_events events;
-    struct order order = {0};
+    struct fuzz_watch watch = {0};
     int err = 0;
     while (text.p && !err) {
         struct str line = str_cut(&text, '\n');
         if (str_starts(line, prefix))
             err = wire->event_read(&reader, STR_NONE, str_tail(line, prefix.n), &events);
-        check(err == 0 || err == E_UPSTREAM_BODY);
-        check(events.n < CHAT_EVENTS_MAX);
+        MUST(err == 0 || err == E_UPSTREAM_BODY);
+        MUST(events.n < CHAT_EVENTS_MAX);
         for (unsigned i = 0; i < events.n && !err; i++) {
-            check_order(&order, &events.at[i]);
-            check(wire->event_write(&writer, &events.at[i], out) == 0);
+            check_event(&watch, &events.at[i], &scratch);
+            MUST(wire->event_write(&writer, &events.at[i], out) == 0);
         }
         events.n = 0;
     }
+    arena_fini(&scratch);
     arena_fini(&a);
     return err;
 }
@@ -154,7 +93,7 @@ static void check_frames(struct str text)
 {
     while (text.n > 0) {
         struct str line = str_cut(&text, '\n');
-        check(str_starts(line, STR("data: ")) && str_starts(text, STR("\n")));
+        MUST(str_starts(line, STR("data: ")) && str_starts(text, STR("\n")));
         text = str_tail(text, 1);
         if (!str_eq(line, STR("data: [DONE]")))
             check_json(str_tail(line, 6));
@@ -163,18 +102,14 @@ static void check_frames(struct str text)
 
 static void check_stream(struct str text, bool wants_usage)
 {
-    struct buf first, second;
-    buf_init(&first, 64u << 20);
-    buf_init(&second, 64u << 20);
-    (void)cross(text, STR_NONE, wants_usage, &first);
-    check_frames(buf_view(&first));
-    check(cross(buf_view(&first), STR("data: "), wants_usage, &second) == 0);
-    check(str_eq(buf_view(&first), buf_view(&second)));
-    buf_fini(&second);
-    buf_fini(&first);
+    struct fuzz_room room;
+    fuzz_room_init(&room);
+    (void)cross(text, STR_NONE, wants_usage, &room.first);
+    check_frames(buf_view(&room.first));
+    MUST(cross(buf_view(&room.first), STR("data: "), wants_usage, &room.second) == 0);
+    MUST(str_eq(buf_view(&room.first), buf_view(&room.second)));
+    fuzz_room_fini(&room);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

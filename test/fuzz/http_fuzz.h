@@ -5,26 +5,14 @@
 #ifndef FUZZ_HTTP_FUZZ_H
 #define FUZZ_HTTP_FUZZ_H
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "fuzz.h"
 #include "http/message.h"
 #include "net/stream.h"
 #include "rt/loop.h"
 #include "rt/task.h"
-
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                             \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Each run begins at the same moment of a virtual clock, in which waits take no time. */
 static inline void fuzz_world(void (*start)(void *arg), void *arg)

@@ -1,0 +1,217 @@
+/*
+ * wire_fuzz.h: what the targets of the wires share: the promises of llm/chat.h, and chats that are
+ * made of bytes. A target has the rest: what its protocol promises beyond that.
+ */
+#ifndef FUZZ_WIRE_FUZZ_H
+#define FUZZ_WIRE_FUZZ_H
+
+#include "base/json.h"
+#include "fuzz.h"
+#include "llm/wire.h"
+
+/* Half a surrogate pair is JSON to the reader that wires use, but not to yyjson. */
+static inline bool fuzz_is_json(struct arena *a, struct str text)
+{
+    yyjson_doc *doc = NULL;
+    return json_parse(a, text, &doc, NULL) == 0 || str_find(text, STR("\\ud")) >= 0 ||
+           str_find(text, STR("\\uD")) >= 0;
+}
+
+/* What was read as a string is one, or nothing. */
+static inline void fuzz_string(struct arena *a, struct str string)
+{
+    MUST(!string.p || (json_is_string(string) && fuzz_is_json(a, string)));
+}
+
+static inline void fuzz_tokens(const struct tokens *t)
+{
+    MUST(t->input >= 0 && t->cached >= 0 && t->cache_write >= 0);
+    MUST(t->output >= 0 && t->reasoning >= 0);
+}
+
+/* Room for what is written twice, and for what is read of it. */
+struct fuzz_room {
+    struct arena arena;
+    struct buf first, second;
+};
+static inline void fuzz_room_init(struct fuzz_room *r)
+{
+    arena_init(&r->arena, 512u << 20);
+    buf_init(&r->first, 256u << 20);
+    buf_init(&r->second, 256u << 20);
+}
+static inline void fuzz_room_fini(struct fuzz_room *r)
+{
+    buf_fini(&r->second);
+    buf_fini(&r->first);
+    arena_fini(&r->arena);
+}
+
+/* A reader's error has words, and is the client's. */
+static inline void fuzz_refusal(int err, const struct fault *f)
+{
+    MUST(err == 0 || err == E_BAD_JSON || err == E_BAD_REQUEST || err == E_DUPLICATE_KEY);
+    MUST(err == 0 || (f->err == err && f->text[0] != '\0'));
+}
+
+/* ---- the order of events ---- */
+
+struct fuzz_watch {
+    bool begun, stopped, over, open;
+    enum chat_block_kind kind;
+};
+
+/* The next event of a stream; its strings are looked at in `a`. */
+static inline void fuzz_event(struct fuzz_watch *w, const struct chat_event *e, struct arena *a)
+{
+    MUST(!w->over && (w->begun || e->kind == EVENT_BEGIN || e->kind == EVENT_FAILED));
+    fuzz_string(a, e->id);
+    fuzz_string(a, e->name);
+    fuzz_string(a, e->model);
+    fuzz_string(a, e->text);
+    fuzz_string(a, e->stop_sequence);
+    switch (e->kind) {
+    case EVENT_BEGIN:
+        MUST(!w->begun);
+        w->begun = true;
+        break;
+    case EVENT_BLOCK_BEGIN:
+        MUST(!w->open && !w->stopped);
+        w->open = true;
+        w->kind = e->block;
+        break;
+    case EVENT_DELTA:
+    case EVENT_SIGNATURE:
+        MUST(w->open && e->block == w->kind && json_is_string(e->text));
+        break;
+    case EVENT_BLOCK_END:
+        MUST(w->open && e->block == w->kind);
+        w->open = false;
+        break;
+    case EVENT_USAGE:
+        fuzz_tokens(&e->usage);
+        break;
+    case EVENT_STOPPED:
+        MUST(!w->open && !w->stopped);
+        w->stopped = true;
+        break;
+    case EVENT_END:
+        MUST(!w->open && w->stopped);
+        w->over = true;
+        break;
+    case EVENT_FAILED:
+        MUST(json_is_string(e->name) && json_is_string(e->text));
+        w->over = true;
+        break;
+    }
+}
+
+/* ---- chats made of bytes ---- */
+
+struct fuzz_choices {
+    const uint8_t *at, *end;
+};
+
+static inline unsigned fuzz_choose(struct fuzz_choices *c, unsigned limit)
+{
+    return c->at < c->end ? *c->at++ % limit : 0;
+}
+
+/* Words that mean something to a protocol; each list ends with an empty one. */
+struct fuzz_words {
+    const struct str *models, *strings, *types;
+};
+
+static inline struct str fuzz_word(struct fuzz_choices *c, const struct str *words)
+{
+    unsigned n = 0;
+    while (words[n].n > 0)
+        n++;
+    return words[fuzz_choose(c, n + 1)]; /* or nothing */
+}
+
+static inline struct str fuzz_control(struct fuzz_choices *c)
+{
+    static const struct str controls[] = {{"null", 4},
+                                          {"{\"type\":\"ephemeral\"}", 20},
+                                          {"{\"ttl\":\"1h\",\"ttl\":5}", 20},
+                                          {NULL, 0}};
+    return fuzz_choose(c, 2) ? fuzz_word(c, controls) : STR_NONE;
+}
+
+static inline void fuzz_block(struct fuzz_choices *c, const struct fuzz_words *words,
+                              struct chat_request *r, struct chat_block **list, unsigned depth)
+{
+    static const struct str inputs[] = {{"{}", 2}, {"{\"a\":[1]}", 9}, {NULL, 0}};
+    struct chat_block *b = chat_block_new(r->arena, list, fuzz_choose(c, BLOCK_OTHER + 1));
+    MUST(b != NULL);
+    b->text = fuzz_word(c, words->strings);
+    b->signature = fuzz_word(c, words->strings);
+    b->id = fuzz_word(c, words->strings);
+    b->name = fuzz_word(c, words->strings);
+    b->input = fuzz_word(c, inputs);
+    b->is_error = fuzz_choose(c, 2);
+    b->cache_control = fuzz_control(c);
+    b->media.form = fuzz_choose(c, MEDIA_TEXT + 1);
+    b->media.type = fuzz_word(c, words->types);
+    b->media.data = fuzz_word(c, words->strings);
+    b->media.name = fuzz_word(c, words->strings);
+    b->media.detail = fuzz_word(c, words->strings);
+    if (!b->media.data.n) /* a medium has data */
+        b->media.data = STR("\"QQ==\"");
+    for (unsigned n = depth ? 0 : fuzz_choose(c, 4); n > 0; n--)
+        fuzz_block(c, words, r, &b->result, depth + 1);
+}
+
+static inline void fuzz_request(struct fuzz_choices *c, const struct fuzz_words *words,
+                                struct chat_request *r)
+{
+    struct chat_message *last = NULL;
+    r->model = fuzz_word(c, words->models);
+    if (!r->model.n)
+        r->model = words->models[0];
+    for (unsigned n = fuzz_choose(c, 8); n > 0; n--) {
+        last = chat_message_new(r, last, fuzz_choose(c, ROLE_ASSISTANT + 1));
+        MUST(last != NULL);
+        for (unsigned m = fuzz_choose(c, 5); m > 0; m--)
+            fuzz_block(c, words, r, &last->blocks, 0);
+    }
+    for (unsigned n = fuzz_choose(c, 3); n > 0; n--) {
+        struct chat_tool *t = chat_tool_new(r);
+        MUST(t != NULL);
+        t->name = fuzz_word(c, words->strings);
+        t->description = fuzz_word(c, words->strings);
+        t->cache_control = fuzz_control(c);
+        t->strict = fuzz_choose(c, 2) ? STR("true") : STR_NONE;
+    }
+    r->tool_choice = fuzz_choose(c, CHOOSE_NAMED + 1);
+    r->tool_named = fuzz_word(c, words->strings);
+    r->tools_serial = fuzz_choose(c, 2);
+    r->thinking = fuzz_choose(c, THINK_ADAPTIVE + 1);
+    r->format = fuzz_choose(c, FORMAT_SCHEMA + 1);
+    r->max_tokens = fuzz_choose(c, 2);
+    chat_param(r, CHAT_EFFORT, fuzz_choose(c, 2) ? STR("\"high\"") : fuzz_word(c, words->strings));
+    chat_param(r, CHAT_TEMPERATURE, fuzz_choose(c, 2) ? STR("1e0") : STR_NONE);
+    chat_param(r, CHAT_TOP_K, fuzz_choose(c, 2) ? STR("4") : STR_NONE);
+    if (fuzz_choose(c, 2))
+        MUST(chat_stop_add(r, STR("\"x\"")) == 0);
+}
+
+/* Writes a chat that `text` makes; false where the wire refuses it, with words. */
+static inline bool fuzz_written(const struct wire *wire, const struct fuzz_words *words,
+                                struct str text, struct fuzz_room *room)
+{
+    struct fault f = {0};
+    struct fuzz_choices c = {(const uint8_t *)text.p, (const uint8_t *)text.p + text.n};
+    struct chat_request r = {.arena = &room->arena};
+    fuzz_request(&c, words, &r);
+    (void)!chat_settle(&r, &f); /* also what it refuses may not crash a writer */
+    fault_clear(&f);
+    int err = wire->request_write(&r, &room->first, &f);
+    MUST(err == 0 || err == E_UNSUPPORTED || err == E_BAD_REQUEST);
+    MUST(err == 0 ? fuzz_is_json(&room->arena, buf_view(&room->first))
+                  : f.err == err && f.text[0] != '\0');
+    return !err;
+}
+
+#endif
