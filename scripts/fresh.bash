@@ -2,6 +2,11 @@
 # Packages come from the mirror that apt here is configured with; this machine's own certificates,
 # proxies and pip and npm settings are carried over, nothing else is.
 
+# Where the project stands inside of them, and where a step may leave files.
+# shellcheck disable=SC2034
+fresh_project=/srv/sluice
+fresh_place=/srv
+
 # fresh_root SUITE ROOT LOG: makes it anew. With FRESH_CACHE=1 what debootstrap made is kept beside
 # it, and is good for a day.
 fresh_root() {
@@ -47,7 +52,7 @@ fresh_inside() {
         mount --rbind /dev "$root/dev"
         mount -t tmpfs tmpfs "$root/tmp"
         exec chroot "$root" "$@"
-    ' inside "$1" env -i HOME=/root TERM=dumb LC_ALL=C.UTF-8 CI=true \
+    ' inside "$1" env -i HOME="$fresh_place" TERM=dumb LC_ALL=C.UTF-8 CI=true \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         SLUICE_PORT="${SLUICE_PORT:-18080}" MODEL_PORT="${MODEL_PORT:-19001}" RUN_ONCE=1 \
         "${carried[@]}" bash -c "$2" </dev/null
