@@ -3,15 +3,9 @@
 #ifndef RESPONSES_WORLD_H
 #define RESPONSES_WORLD_H
 
-#include <stdio.h>
-#include <string.h>
-
-#include "base/json.h"
-#include "base_test.h"
 #include "http/sse.h"
-#include "llm/wire.h"
+#include "wire_world.h"
 
-/* Tests run in the root of the repository. */
 #define FIXTURES "test/fixture/wire/responses"
 
 struct world {
@@ -31,65 +25,6 @@ static inline void world_end(struct world *w)
     buf_fini(&w->out);
     buf_fini(&w->lines);
     arena_fini(&w->arena);
-}
-
-/* STR_NONE where there is no such file. */
-static inline struct str fixture_read(struct arena *a, const char *name, const char *file_name)
-{
-    char path[512];
-    snprintf(path, sizeof(path), "%s/%s/%s", FIXTURES, name, file_name);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return STR_NONE;
-    char *text = arena_alloc(a, 131072);
-    assert_non_null(text);
-    size_t n = fread(text, 1, 131072, file);
-    assert_true(n > 0 && n < 131072);
-    assert_int_equal(fclose(file), 0);
-    return str_of(text, n);
-}
-
-static inline yyjson_val *parsed(struct arena *a, struct str text)
-{
-    yyjson_doc *doc = NULL;
-    struct fault f = {0};
-    if (json_parse(a, text, &doc, &f) != 0)
-        fail_msg("%s: %.*s", f.text, STR_ARGS(text));
-    return yyjson_doc_get_root(doc);
-}
-
-/* The order of members does not count. */
-static inline void assert_same_json(struct arena *a, struct str got, struct str want)
-{
-    if (!yyjson_equals(parsed(a, got), parsed(a, want)))
-        fail_msg("got %.*s, want %.*s", STR_ARGS(got), STR_ARGS(want));
-}
-
-static inline void line_str(struct buf *out, const char *name, struct str string)
-{
-    if (string.p)
-        buf_printf(out, " %s%.*s", name, STR_ARGS(string));
-}
-
-static inline const char *block_name(enum chat_block_kind kind)
-{
-    static const char *const names[] = {"text",   "image",    "document", "audio",   "call",
-                                        "result", "thinking", "hidden",   "refusal", "other"};
-    return names[kind];
-}
-
-static inline const char *stop_name(enum chat_stop stop)
-{
-    static const char *const names[] = {"unsaid", "end",     "length", "sequence",
-                                        "call",   "refused", "pause",  "context"};
-    return names[stop];
-}
-
-static inline void line_usage(struct buf *out, const struct tokens *t)
-{
-    assert_int_equal(t->source, TOKENS_PROVIDER);
-    buf_printf(out, "usage %lld+%lld+%lld %lld+%lld\n", (long long)t->input, (long long)t->cached,
-               (long long)t->cache_write, (long long)t->output, (long long)t->reasoning);
 }
 
 static inline void block_line(struct buf *out, const struct chat_block *b)

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/json.h"
-#include "base_test.h"
 #include "llm/openai.h"
+#include "wire_world.h"
 
 /* Tests run in the root of the repository. */
 #define FIXTURES "test/fixture/openai"
@@ -396,17 +396,10 @@ static void cutting_tells_when_there_is_no_room(void **state)
 
 static struct str fixture_text(struct arena *a, const char *name)
 {
-    char path[512];
-    snprintf(path, sizeof(path), "%s/%s", FIXTURES, name);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        fail_msg("%s cannot be read", path);
-    char *text = arena_alloc(a, 65536);
-    assert_non_null(text);
-    size_t n = fread(text, 1, 65536, file);
-    assert_true(n > 0 && n < 65536);
-    assert_int_equal(fclose(file), 0);
-    return str_of(text, n);
+    struct str text = fixture_read(a, FIXTURES, ".", name);
+    if (!text.p)
+        fail_msg("%s cannot be read", name);
+    return text;
 }
 
 static void facts_add(struct llm_facts *sum, const struct llm_facts *more)

@@ -45,7 +45,7 @@ static void tell_string(struct telling *t, const char *name, struct str string)
 static void tell_input(struct telling *t, struct str json)
 {
     size_t n = 0;
-    char *text = yyjson_val_write(parsed(json), 0, &n);
+    char *text = yyjson_val_write(parsed(&arena, json), 0, &n);
     buf_printf(&t->text, " input=%.*s", (int)n, text);
     free(text);
 }
@@ -215,7 +215,7 @@ static struct str answer_written(const struct chat_answer *a)
 static void an_answer_is_read_field_by_field(void **state)
 {
     (void)state;
-    struct chat_answer a = answer(file_read("tool-one", "answer.json"));
+    struct chat_answer a = answer(fixture_read(&arena, FIXTURES, "tool-one", "answer.json"));
     assert_str(a.id, STR("\"msg_01FixtureAAAAAAAAAAAAAA\""));
     assert_str(a.model, STR("\"claude-sonnet-4-5-20250929\""));
     assert_str(a.blocks->text, STR("\"I look it up.\""));
@@ -225,10 +225,10 @@ static void an_answer_is_read_field_by_field(void **state)
     assert_int_equal(a.usage.input, 380);
     assert_int_equal(a.usage.output, 61);
     assert_int_equal(a.usage.source, TOKENS_PROVIDER);
-    a = answer(file_read("cache", "answer.json"));
+    a = answer(fixture_read(&arena, FIXTURES, "cache", "answer.json"));
     assert_int_equal(a.usage.cached, 188086);
     assert_int_equal(a.usage.cache_write, 2048);
-    a = answer(file_read("thinking", "answer.json"));
+    a = answer(fixture_read(&arena, FIXTURES, "thinking", "answer.json"));
     assert_int_equal(a.usage.reasoning, 280);
     assert_int_equal(a.usage.output, 20);
 }
@@ -244,12 +244,13 @@ static void every_stop_reason_is_read(void **state)
                 {"stop-pause", STOP_PAUSE},   {"stop-context", STOP_CONTEXT},
                 {"refusal", STOP_REFUSED},    {"refusal-silent", STOP_REFUSED}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct chat_answer a = answer(file_read(rows[i].folder, "answer.json"));
+        struct chat_answer a =
+            answer(fixture_read(&arena, FIXTURES, rows[i].folder, "answer.json"));
         assert_int_equal(a.stop, rows[i].stop);
     }
-    struct chat_answer a = answer(file_read("stop-sequence", "answer.json"));
+    struct chat_answer a = answer(fixture_read(&arena, FIXTURES, "stop-sequence", "answer.json"));
     assert_str(a.stop_sequence, STR("\"two\""));
-    a = answer(file_read("refusal", "answer.json"));
+    a = answer(fixture_read(&arena, FIXTURES, "refusal", "answer.json"));
     assert_int_equal(a.blocks->next->kind, BLOCK_REFUSAL);
     assert_str(a.blocks->next->text, STR("\"This could be misused.\""));
     a = answer(STR("{\"content\":[],\"stop_reason\":\"something_new\"}"));
@@ -293,19 +294,20 @@ static void answers_of_others_become_this_protocols(void **state)
     call->id = STR("\"1\"");
     call->name = STR("\"f\"");
     call->input = STR("{}");
-    assert_json(answer_written(&a),
-                STR("{\"id\":\"\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"\","
-                    "\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"\"},"
-                    "{\"type\":\"tool_use\",\"id\":\"1\",\"name\":\"f\",\"input\":{}}],"
-                    "\"stop_reason\":\"tool_use\",\"stop_sequence\":null,\"usage\":{"
-                    "\"input_tokens\":0,\"cache_creation_input_tokens\":0,"
-                    "\"cache_read_input_tokens\":0,\"output_tokens\":0}}"));
+    assert_same_json(
+        &arena, answer_written(&a),
+        STR("{\"id\":\"\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"\","
+            "\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"\"},"
+            "{\"type\":\"tool_use\",\"id\":\"1\",\"name\":\"f\",\"input\":{}}],"
+            "\"stop_reason\":\"tool_use\",\"stop_sequence\":null,\"usage\":{"
+            "\"input_tokens\":0,\"cache_creation_input_tokens\":0,"
+            "\"cache_read_input_tokens\":0,\"output_tokens\":0}}"));
     struct chat_answer no = {.stop = STOP_END};
     chat_block_new(&arena, &no.blocks, BLOCK_REFUSAL)->text = STR("\"I cannot\"");
-    yyjson_val *root = parsed(answer_written(&no));
+    yyjson_val *root = parsed(&arena, answer_written(&no));
     assert_str(json_get_str(root, "stop_reason"), STR("refusal"));
     struct chat_answer unsaid = {.stop = STOP_UNSAID};
-    root = parsed(answer_written(&unsaid));
+    root = parsed(&arena, answer_written(&unsaid));
     assert_str(json_get_str(root, "stop_reason"), STR("end_turn"));
 }
 
@@ -540,14 +542,14 @@ static void errors_have_the_documented_types(void **state)
 
 static unsigned replay_answer(const char *folder)
 {
-    struct str body = file_read(folder, "answer.json");
+    struct str body = fixture_read(&arena, FIXTURES, folder, "answer.json");
     if (!body.p)
         return 0;
     struct chat_answer a = answer(body);
     if (a.blocks && a.stop == STOP_REFUSED) {
         a.blocks->next = NULL; /* the explanation, which is another's text and not the answer's */
     }
-    yyjson_val *want = parsed(body), *got = parsed(answer_written(&a));
+    yyjson_val *want = parsed(&arena, body), *got = parsed(&arena, answer_written(&a));
     static const char *const members[] = {"id",      "type",        "role",         "model",
                                           "content", "stop_reason", "stop_sequence"};
     for (size_t i = 0; i < ARRAY_LEN(members); i++)
@@ -559,12 +561,13 @@ static unsigned replay_answer(const char *folder)
 /* A stream says what the answer beside it says, and still does when it was written anew. */
 static unsigned replay_stream(const char *folder)
 {
-    struct str stream = file_read(folder, "stream.txt");
+    struct str stream = fixture_read(&arena, FIXTURES, folder, "stream.txt");
     if (!stream.p)
         return 0;
     struct buf out;
     buf_init(&out, 1u << 16);
-    struct str said = tell_stream(stream, &out), body = file_read(folder, "answer.json");
+    struct str said = tell_stream(stream, &out),
+               body = fixture_read(&arena, FIXTURES, folder, "answer.json");
     if (body.p) {
         struct chat_answer a = answer(body);
         assert_str(said, tell_answer(&a));
@@ -578,9 +581,9 @@ static unsigned replay_stream(const char *folder)
 static void what_is_unknown_in_a_stream_is_left_out(void **state)
 {
     (void)state;
-    struct str said = tell_stream(file_read("unknown", "stream.txt"), NULL);
+    struct str said = tell_stream(fixture_read(&arena, FIXTURES, "unknown", "stream.txt"), NULL);
     assert_non_null(strstr(said.p, "\n0 text=Found.\nstop 1\n"));
-    said = tell_stream(file_read("error-stream", "stream.txt"), NULL);
+    said = tell_stream(fixture_read(&arena, FIXTURES, "error-stream", "stream.txt"), NULL);
     assert_non_null(strstr(said.p, "failed \"overloaded_error\" \"Overloaded\""));
 }
 

@@ -49,7 +49,7 @@ static void assert_rest(const struct chat_request *r, const char *want)
         yyjson_mut_obj_remove_key(yyjson_mut_doc_get_root(rest), out[i]);
     size_t n = 0;
     char *text = yyjson_mut_write(rest, 0, &n);
-    assert_json(str_of(text, n), str_from(want));
+    assert_same_json(&arena, str_of(text, n), str_from(want));
     free(text);
     yyjson_mut_doc_free(rest);
 }
@@ -57,8 +57,9 @@ static void assert_rest(const struct chat_request *r, const char *want)
 static void assert_messages(const struct chat_request *r, const char *want)
 {
     struct str all = written(r);
-    if (!yyjson_equals(yyjson_obj_get(parsed(all), "messages"),
-                       yyjson_obj_get(parsed(arena_printf(&arena, "{\"m\":%s}", want)), "m")))
+    if (!yyjson_equals(
+            yyjson_obj_get(parsed(&arena, all), "messages"),
+            yyjson_obj_get(parsed(&arena, arena_printf(&arena, "{\"m\":%s}", want)), "m")))
         fail_msg("got  %.*s\nwant %s", STR_ARGS(all), want);
 }
 
@@ -108,7 +109,7 @@ static void a_request_is_read_field_by_field(void **state)
 static void media_are_read_by_their_source(void **state)
 {
     (void)state;
-    struct chat_request r = request(file_read("document", "request.json").p);
+    struct chat_request r = request(fixture_read(&arena, FIXTURES, "document", "request.json").p);
     struct chat_block *b = r.messages->blocks;
     assert_int_equal(b->kind, BLOCK_DOCUMENT);
     assert_int_equal(b->media.form, MEDIA_BASE64);
@@ -239,8 +240,9 @@ static void a_limit_of_zero_stays_what_it_is(void **state)
                                     "\"user\",\"content\":\"Hi\"}]}");
     assert_int_equal(r.max_tokens, 0);
     assert_true(chat_has(&r, CHAT_OTHER_MEMBER) && !chat_has(&r, CHAT_MAX_TOKENS));
-    assert_json(written(&r), STR("{\"model\":\"m\",\"max_tokens\":0,\"messages\":[{\"role\":"
-                                 "\"user\",\"content\":\"Hi\"}]}"));
+    assert_same_json(&arena, written(&r),
+                     STR("{\"model\":\"m\",\"max_tokens\":0,\"messages\":[{\"role\":"
+                         "\"user\",\"content\":\"Hi\"}]}"));
 }
 
 static void keys_with_escapes_are_keys(void **state)
@@ -359,10 +361,11 @@ static void system_messages_in_front_become_blocks(void **state)
     say(&r, ROLE_SYSTEM, STR("\"\""));
     say(&r, ROLE_USER, STR("\"hi\""));
     say(&r, ROLE_DEVELOPER, STR("\"later\""));
-    assert_json(written(&r),
-                STR("{\"model\":\"m\",\"max_tokens\":4096,\"system\":[{\"type\":\"text\",\"text\":"
-                    "\"one\"},{\"type\":\"text\",\"text\":\"two\"}],\"messages\":[{\"role\":"
-                    "\"user\",\"content\":\"hi\"},{\"role\":\"system\",\"content\":\"later\"}]}"));
+    assert_same_json(
+        &arena, written(&r),
+        STR("{\"model\":\"m\",\"max_tokens\":4096,\"system\":[{\"type\":\"text\",\"text\":"
+            "\"one\"},{\"type\":\"text\",\"text\":\"two\"}],\"messages\":[{\"role\":"
+            "\"user\",\"content\":\"hi\"},{\"role\":\"system\",\"content\":\"later\"}]}"));
     r = bare();
     say(&r, ROLE_SYSTEM, STR("\"\""));
     say(&r, ROLE_USER, STR("\"hi\""));
@@ -463,13 +466,13 @@ static void what_the_protocol_demands_is_written(void **state)
     chat_tool_new(&r)->name = STR("\"f\"");
     r.tools_serial = true;
     r.tools_parallel = STR("false");
-    yyjson_val *root = parsed(written(&r));
+    yyjson_val *root = parsed(&arena, written(&r));
     assert_int_equal(json_get_i64(root, "max_tokens", 0), 14096);
     assert_rest(&r, "{\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":10000},\"tools\":["
                     "{\"name\":\"f\",\"input_schema\":{\"type\":\"object\",\"properties\":{}}}],"
                     "\"tool_choice\":{\"type\":\"auto\",\"disable_parallel_tool_use\":true}}");
     r.tool_choice = CHOOSE_NONE;
-    yyjson_val *choice = yyjson_obj_get(parsed(written(&r)), "tool_choice");
+    yyjson_val *choice = yyjson_obj_get(parsed(&arena, written(&r)), "tool_choice");
     assert_int_equal(yyjson_obj_size(choice), 1);
 }
 
@@ -529,11 +532,11 @@ static void another_providers_features_are_refused_by_name(void **state)
 
 static unsigned replay_request(const char *folder)
 {
-    struct str body = file_read(folder, "request.json");
+    struct str body = fixture_read(&arena, FIXTURES, folder, "request.json");
     if (!body.p)
         return 0;
     struct chat_request r = request(body.p);
-    assert_json(written(&r), body);
+    assert_same_json(&arena, written(&r), body);
     return 1;
 }
 

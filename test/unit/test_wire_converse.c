@@ -3,7 +3,7 @@
 #include "eventstream_frames.h"
 #include "llm/bedrock.h"
 #include "llm/wire/converse.h"
-#include "wire_world.h"
+#include "wire_lines.h"
 
 /* Tests run in the root of the repository. */
 #define FIXTURES "test/fixture/wire/converse"

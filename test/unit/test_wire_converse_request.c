@@ -1,82 +1,19 @@
 /* test_wire_converse_request.c: chats as the bodies of Converse's requests. */
 #include "llm/wire/converse.h"
-#include "wire_world.h"
 
+#define WIRE     (&wire_converse)
 #define FIXTURES "test/fixture/wire/converse"
-#define CLAUDE   "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
-#define LLAMA    "meta.llama3-1-70b-instruct-v1:0"
-#define PROFILE  "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+#include "wire_draft.h"
 
-/* ---- building chats ---- */
+#define CLAUDE  "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+#define LLAMA   "meta.llama3-1-70b-instruct-v1:0"
+#define PROFILE "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
 
-struct draft {
-    struct wire_world *w;
-    struct chat_request r;
-    struct chat_message *last;
-};
-
-static struct draft draft_make(struct wire_world *w, const char *model)
+static void named_media(struct chat_block *b, enum chat_media_form form, const char *type,
+                        const char *data, const char *name)
 {
-    return (struct draft){.w = w, .r = {.arena = &w->arena, .model = str_from(model)}};
-}
-
-static void says(struct draft *d, enum chat_role role)
-{
-    d->last = chat_message_new(&d->r, d->last, role);
-    assert_non_null(d->last);
-}
-
-static struct chat_block *block_in(struct draft *d, struct chat_block **list,
-                                   enum chat_block_kind kind)
-{
-    struct chat_block *b = chat_block_new(&d->w->arena, list, kind);
-    assert_non_null(b);
-    return b;
-}
-
-static struct chat_block *block(struct draft *d, enum chat_block_kind kind)
-{
-    return block_in(d, &d->last->blocks, kind);
-}
-
-static struct chat_block *text(struct draft *d, const char *string)
-{
-    struct chat_block *b = block(d, BLOCK_TEXT);
-    b->text = str_from(string);
-    return b;
-}
-
-static struct chat_block *call(struct draft *d, const char *id, const char *name, const char *input)
-{
-    struct chat_block *b = block(d, BLOCK_CALL);
-    b->id = str_from(id);
-    b->name = str_from(name);
-    b->input = str_from(input);
-    return b;
-}
-
-static struct chat_block *result(struct draft *d, const char *id, const char *string)
-{
-    struct chat_block *b = block(d, BLOCK_RESULT);
-    b->id = str_from(id);
-    if (string)
-        block_in(d, &b->result, BLOCK_TEXT)->text = str_from(string);
-    return b;
-}
-
-static void media(struct chat_block *b, enum chat_media_form form, const char *type,
-                  const char *data, const char *name)
-{
-    b->media = (struct chat_media){
-        .form = form, .type = str_from(type), .data = str_from(data), .name = str_from(name)};
-}
-
-static struct chat_tool *tool(struct draft *d, const char *name)
-{
-    struct chat_tool *t = chat_tool_new(&d->r);
-    assert_non_null(t);
-    t->name = str_from(name);
-    return t;
+    media(b, form, type, data);
+    b->media.name = str_from(name);
 }
 
 /* One that says hello to a model. */
@@ -86,65 +23,6 @@ static struct draft hello(struct wire_world *w, const char *model)
     says(&d, ROLE_USER);
     text(&d, "\"Hi\"");
     return d;
-}
-
-/* ---- what is written ---- */
-
-static int write_err(struct draft *d, struct fault *f)
-{
-    struct str left_out;
-    *f = (struct fault){0};
-    assert_int_equal(chat_settle(&d->r, f), 0);
-    buf_clear(&d->w->lines);
-    int err = wire_check(&wire_converse, &d->r, &left_out, f);
-    return err ? err : wire_converse.request_write(&d->r, &d->w->lines, f);
-}
-
-static yyjson_val *parsed(struct wire_world *w, struct str json)
-{
-    yyjson_doc *doc = NULL;
-    struct fault f = {0};
-    if (json_parse(&w->arena, json, &doc, &f) != 0)
-        fail_msg("%s: %.*s", fault_text(&f), STR_ARGS(json));
-    return yyjson_doc_get_root(doc);
-}
-
-static yyjson_val *written(struct draft *d)
-{
-    struct fault f;
-    if (write_err(d, &f) != 0)
-        fail_msg("refused: %s", fault_text(&f));
-    return parsed(d->w, buf_view(&d->w->lines));
-}
-
-static void assert_writes(struct draft *d, struct str want)
-{
-    if (!yyjson_equals(written(d), parsed(d->w, want)))
-        fail_msg("got %.*s, want %.*s", STR_ARGS(buf_view(&d->w->lines)), STR_ARGS(want));
-}
-
-/* The member `name` of what is written, alone; NULL: there is none. */
-static void assert_member(struct draft *d, const char *name, const char *want)
-{
-    yyjson_val *member = yyjson_obj_get(written(d), name);
-    if (want ? !yyjson_equals(member, parsed(d->w, str_from(want))) : member != NULL)
-        fail_msg("got %.*s, want in it %s", STR_ARGS(buf_view(&d->w->lines)),
-                 want ? want : "nothing");
-}
-
-static void assert_refuses(struct draft *d, int err, const char *words)
-{
-    struct fault f;
-    assert_int_equal(write_err(d, &f), err);
-    if (!strstr(f.text, words))
-        fail_msg("\"%s\" has no \"%s\"", f.text, words);
-}
-
-static void assert_fixture(struct draft *d, const char *name)
-{
-    struct str want = fixture_read(&d->w->arena, FIXTURES, name, "request.json");
-    assert_non_null(want.p);
-    assert_writes(d, want);
 }
 
 /* ---- fixtures ---- */
@@ -200,8 +78,8 @@ static void results_of_one_message(void **state)
     struct chat_block *b = result(&d, "\"toolu_2\"", "\"one\"");
     block_in(&d, &b->result, BLOCK_TEXT)->text = STR("\"\"");
     block_in(&d, &b->result, BLOCK_TEXT)->text = STR("\"two\"");
-    media(block_in(&d, &b->result, BLOCK_IMAGE), MEDIA_BASE64, "image/png", "\"iVBORw0KGgo=\"",
-          NULL);
+    named_media(block_in(&d, &b->result, BLOCK_IMAGE), MEDIA_BASE64, "image/png",
+                "\"iVBORw0KGgo=\"", NULL);
     says(&d, ROLE_USER);
     text(&d, "\"And now?\"");
     tool(&d, "\"a\"")->description = STR("\"\"");
@@ -215,9 +93,9 @@ static void images_and_sounds(void **state)
 {
     struct draft d = draft_make(*state, CLAUDE);
     says(&d, ROLE_USER);
-    media(block(&d, BLOCK_IMAGE), MEDIA_BASE64, "image/jpg", "\"/9j/4AAQ\"", NULL);
-    media(block(&d, BLOCK_IMAGE), MEDIA_URL, NULL, "\"s3:\\/\\/my-bucket\\/a.webp\"", NULL);
-    media(block(&d, BLOCK_AUDIO), MEDIA_BASE64, "wav", "\"UklGRg==\"", NULL);
+    named_media(block(&d, BLOCK_IMAGE), MEDIA_BASE64, "image/jpg", "\"/9j/4AAQ\"", NULL);
+    named_media(block(&d, BLOCK_IMAGE), MEDIA_URL, NULL, "\"s3:\\/\\/my-bucket\\/a.webp\"", NULL);
+    named_media(block(&d, BLOCK_AUDIO), MEDIA_BASE64, "wav", "\"UklGRg==\"", NULL);
     text(&d, "\"What is it?\"");
     assert_fixture(&d, "image");
 }
@@ -226,12 +104,12 @@ static void documents_have_names_that_differ(void **state)
 {
     struct draft d = draft_make(*state, CLAUDE);
     says(&d, ROLE_USER);
-    media(block(&d, BLOCK_DOCUMENT), MEDIA_BASE64, "application/pdf", "\"JVBERi0=\"",
-          "\"Q3__report\\t(final).pdf\"");
-    media(block(&d, BLOCK_DOCUMENT), MEDIA_BASE64, "application/pdf; x=y", "\"JVBERi0x\"",
-          "\"\\u00e4q3 report (final)\\u20ac.PDF\"");
-    media(block(&d, BLOCK_DOCUMENT), MEDIA_TEXT, NULL, "\"H\\u00e4,\\n\\\"x\\\"\"", NULL);
-    media(block(&d, BLOCK_DOCUMENT), MEDIA_URL, NULL, "\"s3://my-bucket/b.DOCX\"", NULL);
+    named_media(block(&d, BLOCK_DOCUMENT), MEDIA_BASE64, "application/pdf", "\"JVBERi0=\"",
+                "\"Q3__report\\t(final).pdf\"");
+    named_media(block(&d, BLOCK_DOCUMENT), MEDIA_BASE64, "application/pdf; x=y", "\"JVBERi0x\"",
+                "\"\\u00e4q3 report (final)\\u20ac.PDF\"");
+    named_media(block(&d, BLOCK_DOCUMENT), MEDIA_TEXT, NULL, "\"H\\u00e4,\\n\\\"x\\\"\"", NULL);
+    named_media(block(&d, BLOCK_DOCUMENT), MEDIA_URL, NULL, "\"s3://my-bucket/b.DOCX\"", NULL);
     text(&d, "\"Compare.\"");
     assert_fixture(&d, "document");
 }
@@ -409,7 +287,8 @@ static void media_that_bedrock_refuses(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct draft d = hello(*state, CLAUDE);
-        media(block(&d, cases[i].kind), cases[i].form, cases[i].type, cases[i].data, cases[i].name);
+        named_media(block(&d, cases[i].kind), cases[i].form, cases[i].type, cases[i].data,
+                    cases[i].name);
         assert_refuses(&d, cases[i].err, cases[i].words);
     }
 }
@@ -426,8 +305,9 @@ static void names_are_cut_and_numbered(void **state)
     memset(name + 1, 'x', 300);
     snprintf(name + 301, sizeof(name) - 301, ".csv\"");
     for (int i = 0; i < 100; i++)
-        media(block(&d, BLOCK_DOCUMENT), MEDIA_BASE64, i ? NULL : "text/csv", "\"QQ==\"", name);
-    media(block(&d, BLOCK_DOCUMENT), MEDIA_BASE64, "text/csv", "\"QQ==\"", "\"other\"");
+        named_media(block(&d, BLOCK_DOCUMENT), MEDIA_BASE64, i ? NULL : "text/csv", "\"QQ==\"",
+                    name);
+    named_media(block(&d, BLOCK_DOCUMENT), MEDIA_BASE64, "text/csv", "\"QQ==\"", "\"other\"");
     yyjson_val *content =
         yyjson_obj_get(yyjson_arr_get_first(yyjson_obj_get(written(&d), "messages")), "content");
     assert_int_equal(document_name(content, 1).n, 180);
@@ -441,7 +321,7 @@ static void only_text_in_system_messages(void **state)
 {
     struct draft d = draft_make(*state, CLAUDE);
     says(&d, ROLE_SYSTEM);
-    media(block(&d, BLOCK_IMAGE), MEDIA_BASE64, "image/png", "\"QQ==\"", NULL);
+    named_media(block(&d, BLOCK_IMAGE), MEDIA_BASE64, "image/png", "\"QQ==\"", NULL);
     assert_refuses(&d, E_UNSUPPORTED, "anything but text in a system message");
     struct draft later = hello(*state, CLAUDE);
     says(&later, ROLE_SYSTEM);
@@ -452,7 +332,7 @@ static void only_text_in_system_messages(void **state)
     call(&inside, "\"i\"", "\"f\"", "{}");
     says(&inside, ROLE_USER);
     struct chat_block *b = result(&inside, "\"i\"", NULL);
-    media(block_in(&inside, &b->result, BLOCK_AUDIO), MEDIA_BASE64, "wav", "\"QQ==\"", NULL);
+    named_media(block_in(&inside, &b->result, BLOCK_AUDIO), MEDIA_BASE64, "wav", "\"QQ==\"", NULL);
     assert_refuses(&inside, E_UNSUPPORTED, "content of this type in a tool's result");
 }
 

@@ -1,7 +1,7 @@
 /* test_wire_gemini.c: Gemini's answers, streams and errors, as chats and as a provider's facts. */
 #include "llm/gemini.h"
 #include "llm/wire/gemini.h"
-#include "wire_world.h"
+#include "wire_lines.h"
 
 /* Tests run in the root of the repository. */
 #define FIXTURES "test/fixture/wire/gemini"

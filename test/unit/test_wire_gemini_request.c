@@ -1,135 +1,9 @@
 /* test_wire_gemini_request.c: chats as the bodies of Gemini's requests. */
 #include "llm/wire/gemini.h"
-#include "wire_world.h"
 
+#define WIRE     (&wire_gemini)
 #define FIXTURES "test/fixture/wire/gemini"
-
-/* ---- building chats ---- */
-
-struct draft {
-    struct wire_world *w;
-    struct chat_request r;
-    struct chat_message *last;
-};
-
-static struct draft draft_make(struct wire_world *w, const char *model)
-{
-    return (struct draft){.w = w, .r = {.arena = &w->arena, .model = str_from(model)}};
-}
-
-static void says(struct draft *d, enum chat_role role)
-{
-    d->last = chat_message_new(&d->r, d->last, role);
-    assert_non_null(d->last);
-}
-
-static struct chat_block *block_in(struct draft *d, struct chat_block **list,
-                                   enum chat_block_kind kind)
-{
-    struct chat_block *b = chat_block_new(&d->w->arena, list, kind);
-    assert_non_null(b);
-    return b;
-}
-
-static struct chat_block *block(struct draft *d, enum chat_block_kind kind)
-{
-    return block_in(d, &d->last->blocks, kind);
-}
-
-static void text(struct draft *d, const char *string)
-{
-    block(d, BLOCK_TEXT)->text = str_from(string);
-}
-
-static void call(struct draft *d, const char *id, const char *name, const char *input)
-{
-    struct chat_block *b = block(d, BLOCK_CALL);
-    b->id = str_from(id);
-    b->name = str_from(name);
-    b->input = str_from(input);
-}
-
-/* A result with one text; give it more with block_in. */
-static struct chat_block *result(struct draft *d, const char *id, const char *string)
-{
-    struct chat_block *b = block(d, BLOCK_RESULT);
-    b->id = str_from(id);
-    if (string)
-        block_in(d, &b->result, BLOCK_TEXT)->text = str_from(string);
-    return b;
-}
-
-static void media(struct chat_block *b, enum chat_media_form form, const char *type,
-                  const char *data)
-{
-    b->media = (struct chat_media){.form = form, .type = str_from(type), .data = str_from(data)};
-}
-
-static struct chat_tool *tool(struct draft *d, const char *name)
-{
-    struct chat_tool *t = chat_tool_new(&d->r);
-    assert_non_null(t);
-    t->name = str_from(name);
-    return t;
-}
-
-/* ---- what is written ---- */
-
-static int write_err(struct draft *d, struct fault *f)
-{
-    struct str left_out;
-    *f = (struct fault){0};
-    assert_int_equal(chat_settle(&d->r, f), 0);
-    buf_clear(&d->w->lines);
-    int err = wire_check(&wire_gemini, &d->r, &left_out, f);
-    return err ? err : wire_gemini.request_write(&d->r, &d->w->lines, f);
-}
-
-static yyjson_val *parsed(struct wire_world *w, struct str json)
-{
-    yyjson_doc *doc = NULL;
-    struct fault f = {0};
-    if (json_parse(&w->arena, json, &doc, &f) != 0)
-        fail_msg("%s: %.*s", fault_text(&f), STR_ARGS(json));
-    return yyjson_doc_get_root(doc);
-}
-
-static void assert_writes(struct draft *d, struct str want)
-{
-    struct fault f;
-    if (write_err(d, &f) != 0)
-        fail_msg("refused: %s", fault_text(&f));
-    struct str got = buf_view(&d->w->lines);
-    if (!yyjson_equals(parsed(d->w, got), parsed(d->w, want)))
-        fail_msg("got %.*s, want %.*s", STR_ARGS(got), STR_ARGS(want));
-}
-
-/* The member `name` of what is written, alone. */
-static void assert_member(struct draft *d, const char *name, const char *want)
-{
-    struct fault f;
-    if (write_err(d, &f) != 0)
-        fail_msg("refused: %s", fault_text(&f));
-    struct str got = buf_view(&d->w->lines);
-    yyjson_val *member = yyjson_obj_get(parsed(d->w, got), name);
-    if (want ? !yyjson_equals(member, parsed(d->w, str_from(want))) : member != NULL)
-        fail_msg("got %.*s, want in it %s", STR_ARGS(got), want ? want : "nothing");
-}
-
-static void assert_refuses(struct draft *d, int err, const char *words)
-{
-    struct fault f;
-    assert_int_equal(write_err(d, &f), err);
-    if (!strstr(f.text, words))
-        fail_msg("\"%s\" has no \"%s\"", f.text, words);
-}
-
-static void assert_fixture(struct draft *d, const char *name)
-{
-    struct str want = fixture_read(&d->w->arena, FIXTURES, name, "request.json");
-    assert_non_null(want.p);
-    assert_writes(d, want);
-}
+#include "wire_draft.h"
 
 /* ---- fixtures ---- */
 
@@ -286,9 +160,11 @@ static void signatures_are_asked_for_from_gemini_3_on(void **state)
         struct fault f;
         (void)result(&d, rows[i].id, "\"x\"");
         assert_int_equal(write_err(&d, &f), 0);
-        yyjson_val *contents = yyjson_obj_get(parsed(d.w, buf_view(&d.w->lines)), "contents");
+        yyjson_val *contents = yyjson_obj_get(parsed(&d.w->arena, buf_view(&d.w->lines)),
+                                              "contents");
         yyjson_val *parts = yyjson_obj_get(yyjson_arr_get(contents, 1), "parts");
-        if (!yyjson_equals(yyjson_arr_get_first(parts), parsed(d.w, str_from(rows[i].part))))
+        if (!yyjson_equals(yyjson_arr_get_first(parts),
+                           parsed(&d.w->arena, str_from(rows[i].part))))
             fail_msg("%s: %.*s", rows[i].id, STR_ARGS(buf_view(&d.w->lines)));
     }
 }

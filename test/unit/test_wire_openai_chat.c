@@ -1,14 +1,9 @@
 /* test_wire_openai_chat.c: OpenAI's chat completions, to and from the chat model. */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "base/json.h"
-#include "base_test.h"
 #include "http/sse.h"
-#include "llm/wire.h"
+#include "wire_world.h"
 
 /* Tests run in the root of the repository. */
-#define FIXTURES "test/fixture/wire/openai_chat/"
+#define FIXTURES "test/fixture/wire/openai_chat"
 #define MODEL    "\"model\":\"m\","
 
 static const struct wire *const wire = &wire_openai_chat;
@@ -66,44 +61,9 @@ static struct str written(struct world *w, const struct chat_request *r)
     return arena_str(&w->arena, buf_view(&w->out));
 }
 
-static yyjson_val *parsed(struct world *w, struct str text)
-{
-    yyjson_doc *doc = NULL;
-    struct fault f = {0};
-    if (json_parse(&w->arena, text, &doc, &f) != 0)
-        fail_msg("%s: %.*s", f.text, STR_ARGS(text));
-    return yyjson_doc_get_root(doc);
-}
-
-static void assert_same(struct world *w, struct str got, struct str want)
-{
-    if (!yyjson_equals(parsed(w, got), parsed(w, want)))
-        fail_msg("got\n%.*s\nwant\n%.*s", STR_ARGS(got), STR_ARGS(want));
-}
-
-static struct str file_read(struct world *w, const char *name, const char *file)
-{
-    char path[200], bytes[16384];
-    snprintf(path, sizeof(path), FIXTURES "%s/%s", name, file);
-    FILE *f = fopen(path, "r");
-    if (!f)
-        return STR_NONE;
-    size_t n = fread(bytes, 1, sizeof(bytes), f);
-    assert_true(n < sizeof(bytes));
-    fclose(f);
-    return arena_str(&w->arena, str_of(bytes, n));
-}
-
 /* ---- streams, in short ---- */
 
 static const char kind_letters[] = "TIDACRHXFO"; /* by enum chat_block_kind, for eyes */
-
-static const char *stop_name(enum chat_stop stop)
-{
-    static const char *const names[] = {"unsaid", "end",     "length", "sequence",
-                                        "call",   "refused", "pause",  "context"};
-    return names[stop];
-}
 
 /* "begin(id) T{text text} C(id name){input} stop:call end", strings without quotes. */
 static void event_show(struct buf *to, const struct chat_event *e)
@@ -303,7 +263,7 @@ static void answer_again(struct world *w, const char *shown)
     buf_clear(&w->out);
     assert_int_equal(wire->answer_write(&w->answer, &w->out), 0);
     struct str first = arena_str(&w->arena, buf_view(&w->out));
-    (void)parsed(w, first);
+    (void)parsed(&w->arena, first);
     assert_str(answer_show(w, answer(w, first)), str_from(shown));
     buf_clear(&w->out);
     assert_int_equal(wire->answer_write(&w->answer, &w->out), 0);
@@ -316,8 +276,8 @@ static void every_fixture_is_read_and_written(void **state)
     unsigned read = 0;
     for (size_t i = 0; i < ARRAY_LEN(fixtures); i++) {
         const struct fixture *f = &fixtures[i];
-        struct str body = file_read(w, f->name, "request.json");
-        assert_true(file_read(w, f->name, "about.txt").n > 0);
+        struct str body = fixture_read(&w->arena, FIXTURES, f->name, "request.json");
+        assert_true(fixture_read(&w->arena, FIXTURES, f->name, "about.txt").n > 0);
         assert_true((body.n > 0) == (f->messages != NULL));
         if (body.n) {
             assert_str(messages_show(w, request(w, body)), str_from(f->messages));
@@ -325,14 +285,14 @@ static void every_fixture_is_read_and_written(void **state)
             request_again(w, strcmp(f->name, "thinking-blocks") ? f->messages : "u:T a:C u:R");
             read++;
         }
-        body = file_read(w, f->name, "answer.json");
+        body = fixture_read(&w->arena, FIXTURES, f->name, "answer.json");
         assert_true((body.n > 0) == (f->answer != NULL));
         if (body.n) {
             assert_str(answer_show(w, answer(w, body)), str_from(f->answer));
             answer_again(w, f->answer);
             read++;
         }
-        body = file_read(w, f->name, "stream.txt");
+        body = fixture_read(&w->arena, FIXTURES, f->name, "stream.txt");
         assert_true((body.n > 0) == (f->stream != NULL));
         if (body.n) {
             assert_str(cross_stream(w, body), str_from(f->stream));
@@ -344,7 +304,7 @@ static void every_fixture_is_read_and_written(void **state)
     }
     assert_int_equal(read, 36);
     struct chat_answer a;
-    struct str error = file_read(w, "rate-limit", "error.json");
+    struct str error = fixture_read(&w->arena, FIXTURES, "rate-limit", "error.json");
     assert_int_equal(wire->answer_read(error, &w->arena, &a), E_UPSTREAM_BODY);
 }
 
@@ -353,7 +313,7 @@ static void every_fixture_is_read_and_written(void **state)
 static void a_request_field_by_field(void **state)
 {
     struct world *w = *state;
-    struct chat_request *r = request(w, file_read(w, "text", "request.json"));
+    struct chat_request *r = request(w, fixture_read(&w->arena, FIXTURES, "text", "request.json"));
     assert_str(r->model, STR("gpt-5-mini"));
     assert_true(r->stream && r->wants_usage && r->max_tokens_new);
     assert_int_equal(r->max_tokens, 200);
@@ -364,7 +324,7 @@ static void a_request_field_by_field(void **state)
     assert_false(chat_has(r, CHAT_FREQUENCY_PENALTY) || chat_has(r, CHAT_CHOICES));
     assert_false(chat_has(r, CHAT_TEMPERATURE_HIGH) || chat_has(r, CHAT_OTHER_MEMBER));
 
-    r = request(w, file_read(w, "formats", "request.json"));
+    r = request(w, fixture_read(&w->arena, FIXTURES, "formats", "request.json"));
     assert_int_equal(r->format, FORMAT_SCHEMA);
     assert_str(r->schema_name, STR("\"city\""));
     assert_str(r->schema_strict, STR("true"));
@@ -376,7 +336,7 @@ static void a_request_field_by_field(void **state)
     assert_false(r->messages->is_string);
     assert_true(r->messages->next->is_string);
 
-    r = request(w, file_read(w, "one-tool", "request.json"));
+    r = request(w, fixture_read(&w->arena, FIXTURES, "one-tool", "request.json"));
     assert_str(r->tools->name, STR("\"weather\""));
     assert_str(r->tools->strict, STR("true"));
     assert_true(json_is_object(r->tools->schema) && r->tools->description.n);
@@ -388,7 +348,8 @@ static void a_request_field_by_field(void **state)
 static void tools_messages_are_results(void **state)
 {
     struct world *w = *state;
-    struct chat_request *r = request(w, file_read(w, "parallel-tools", "request.json"));
+    struct chat_request *r =
+        request(w, fixture_read(&w->arena, FIXTURES, "parallel-tools", "request.json"));
     assert_int_equal(r->tool_choice, CHOOSE_NAMED);
     assert_str(r->tool_named, STR("\"weather\""));
     struct chat_block *call = r->messages->next->blocks->next;
@@ -417,7 +378,7 @@ static void tools_messages_are_results(void **state)
 static void media_are_understood(void **state)
 {
     struct world *w = *state;
-    struct chat_request *r = request(w, file_read(w, "image", "request.json"));
+    struct chat_request *r = request(w, fixture_read(&w->arena, FIXTURES, "image", "request.json"));
     struct chat_block *b = r->messages->blocks->next;
     assert_int_equal(b->media.form, MEDIA_BASE64);
     assert_str(b->media.type, STR("image/png"));
@@ -426,7 +387,7 @@ static void media_are_understood(void **state)
     assert_int_equal(b->next->media.form, MEDIA_URL);
     assert_true(chat_has(r, CHAT_IMAGE) && chat_has(r, CHAT_IMAGE_URL));
 
-    r = request(w, file_read(w, "files-and-sound", "request.json"));
+    r = request(w, fixture_read(&w->arena, FIXTURES, "files-and-sound", "request.json"));
     b = r->messages->blocks;
     assert_str(b->media.type, STR("application/pdf"));
     assert_str(b->media.name, STR("\"a.pdf\""));
@@ -445,7 +406,8 @@ static void media_are_understood(void **state)
 static void thinking_of_a_client(void **state)
 {
     struct world *w = *state;
-    struct chat_request *r = request(w, file_read(w, "thinking-blocks", "request.json"));
+    struct chat_request *r =
+        request(w, fixture_read(&w->arena, FIXTURES, "thinking-blocks", "request.json"));
     struct chat_block *b = r->messages->next->blocks;
     assert_str(b->text, STR("\"Look first.\""));
     assert_str(b->signature, STR("\"EqoBCkgIARAB\""));
@@ -463,7 +425,8 @@ static void thinking_of_a_client(void **state)
 static void others_are_noted(void **state)
 {
     struct world *w = *state;
-    struct chat_request *r = request(w, file_read(w, "not-carried", "request.json"));
+    struct chat_request *r =
+        request(w, fixture_read(&w->arena, FIXTURES, "not-carried", "request.json"));
     static const enum chat_feature has[] = {
         CHAT_CHOICES,      CHAT_LOGPROBS, CHAT_TOP_LOGPROBS,     CHAT_OTHER_BLOCK,
         CHAT_OTHER_MEMBER, CHAT_TOP_K,    CHAT_TOOL_OF_PROVIDER, CHAT_USER};
@@ -471,8 +434,8 @@ static void others_are_noted(void **state)
         assert_true(chat_has(r, has[i]));
     assert_int_equal(r->tool_choice, CHOOSE_UNSAID);
     assert_int_equal(r->thinking, THINK_UNSAID);
-    assert_same(
-        w, written(w, r),
+    assert_same_json(
+        &w->arena, written(w, r),
         STR("{\"model\":\"gpt-5-mini\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},"
             "{\"role\":\"assistant\",\"content\":null,\"audio\":{\"id\":\"audio_1\"}},"
             "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Hm\","
@@ -534,8 +497,8 @@ static void same_again(void **state)
     static const char *const cases[] = {"parallel-tools", "tool-error",      "image",
                                         "thinking",       "files-and-sound", "formats"};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct str body = file_read(w, cases[i], "request.json");
-        assert_same(w, written(w, request(w, body)), body);
+        struct str body = fixture_read(&w->arena, FIXTURES, cases[i], "request.json");
+        assert_same_json(&w->arena, written(w, request(w, body)), body);
     }
     static const char *const bodies[] = {
         "\"messages\":[]",
@@ -559,7 +522,7 @@ static void same_again(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         struct str body = arena_printf(&w->arena, "{" MODEL "%s}", bodies[i]);
-        assert_same(w, written(w, request(w, body)), body);
+        assert_same_json(&w->arena, written(w, request(w, body)), body);
     }
 }
 
@@ -614,8 +577,8 @@ static void what_changes(void **state)
          "\"content\":\"b\"}]"},
     };
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
-        assert_same(w, written(w, chat(w, pairs[i][0])),
-                    arena_printf(&w->arena, "{" MODEL "%s}", pairs[i][1]));
+        assert_same_json(&w->arena, written(w, chat(w, pairs[i][0])),
+                         arena_printf(&w->arena, "{" MODEL "%s}", pairs[i][1]));
 }
 
 static void bad_requests(void **state)
@@ -768,8 +731,8 @@ static void what_other_protocols_have(void **state)
     struct str left_out;
     assert_int_equal(wire_check(wire, &r, &left_out, &w->fault), 0);
     assert_str(left_out, STR("a tool result marked as an error"));
-    assert_same(
-        w, written(w, &r),
+    assert_same_json(
+        &w->arena, written(w, &r),
         STR("{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":"
             "\"text\",\"text\":\"a\"},{\"type\":\"text\",\"text\":\"b\"}],"
             "\"reasoning_content\":\"u\",\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\","
@@ -804,7 +767,8 @@ static void what_is_refused_by_name(void **state)
 static void an_answer_field_by_field(void **state)
 {
     struct world *w = *state;
-    struct chat_answer *a = answer(w, file_read(w, "parallel-tools", "answer.json"));
+    struct chat_answer *a =
+        answer(w, fixture_read(&w->arena, FIXTURES, "parallel-tools", "answer.json"));
     assert_str(a->id, STR("\"chatcmpl-0001\""));
     assert_str(a->model, STR("\"gpt-5-mini-2025-08-07\""));
     assert_int_equal(a->created_s, 1764000000);
@@ -812,9 +776,9 @@ static void an_answer_field_by_field(void **state)
     assert_str(a->blocks->next->id, STR("\"call_a\""));
     assert_str(a->blocks->next->input, STR("{\"place\":\"Oslo\"}"));
     assert_int_equal(a->usage.source, TOKENS_PROVIDER);
-    a = answer(w, file_read(w, "loose-server", "answer.json"));
+    a = answer(w, fixture_read(&w->arena, FIXTURES, "loose-server", "answer.json"));
     assert_str(a->blocks->id, STR("\"call_0\""));
-    assert_same(w, a->blocks->input, STR("{\"place\": \"Oslo\"}"));
+    assert_same_json(&w->arena, a->blocks->input, STR("{\"place\": \"Oslo\"}"));
     assert_str(a->blocks->next->id, STR("\"call_1\""));
     assert_str(a->blocks->next->input, STR("{}"));
 }
@@ -1096,7 +1060,7 @@ static void events_in_any_order(void **state)
             struct str line = str_cut(&rest, '\n');
             assert_true(str_starts(line, STR("data: ")) && str_starts(rest, STR("\n")));
             if (!str_eq(line, STR("data: [DONE]")))
-                (void)parsed(w, str_tail(line, 6));
+                (void)parsed(&w->arena, str_tail(line, 6));
             rest = str_tail(rest, 1);
         }
     }

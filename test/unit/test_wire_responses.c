@@ -76,13 +76,13 @@ static void fixtures_are_read_as_answers(void **state)
         struct world w;
         struct chat_answer answer;
         world_make(&w);
-        struct str body = fixture_read(&w.arena, cases[i].name, "answer.json");
+        struct str body = fixture_read(&w.arena, FIXTURES, cases[i].name, "answer.json");
         assert_int_equal(body.p != NULL, cases[i].answer != NULL);
         if (body.p) {
             assert_int_equal(wire_responses.answer_read(body, &w.arena, &answer), 0);
             assert_str(answer_lines(&w.lines, &answer), str_from(cases[i].answer));
         }
-        assert_true(fixture_read(&w.arena, cases[i].name, "about.txt").n > 0);
+        assert_true(fixture_read(&w.arena, FIXTURES, cases[i].name, "about.txt").n > 0);
         world_end(&w);
     }
 }
@@ -93,7 +93,7 @@ static void fixtures_are_read_as_streams(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct world w;
         world_make(&w);
-        struct str bytes = fixture_read(&w.arena, cases[i].name, "stream.txt");
+        struct str bytes = fixture_read(&w.arena, FIXTURES, cases[i].name, "stream.txt");
         assert_non_null(bytes.p);
         stream_run(&w.arena, bytes, &w.lines, NULL, NULL);
         assert_str(buf_view(&w.lines), str_from(cases[i].stream));
@@ -194,7 +194,7 @@ static void answers_that_were_written_say_the_same(void **state)
         struct world w;
         struct chat_answer answer;
         world_make(&w);
-        struct str body = fixture_read(&w.arena, cases[i].name, "answer.json");
+        struct str body = fixture_read(&w.arena, FIXTURES, cases[i].name, "answer.json");
         if (body.p) {
             assert_int_equal(wire_responses.answer_read(body, &w.arena, &answer), 0);
             assert_int_equal(wire_responses.answer_write(&answer, &w.out), 0);
@@ -210,13 +210,14 @@ static void check_written_stream(struct world *w, const char *name, struct str w
 {
     struct wire_state writer = {.arena = &w->arena};
     struct watch watch;
-    stream_run(&w->arena, fixture_read(&w->arena, name, "stream.txt"), &w->lines, &writer, &w->out);
+    stream_run(&w->arena, fixture_read(&w->arena, FIXTURES, name, "stream.txt"), &w->lines, &writer,
+               &w->out);
     watch_run(&watch, &w->arena, buf_view(&w->out));
     assert_true(str_starts(buf_view(&watch.types), STR("created\nin_progress\n")));
     buf_clear(&w->lines);
     stream_run(&w->arena, buf_view(&w->out), &w->lines, NULL, NULL);
     assert_str(unmarked(&w->arena, buf_view(&w->lines)), unmarked(&w->arena, want));
-    struct str body = fixture_read(&w->arena, name, "answer.json");
+    struct str body = fixture_read(&w->arena, FIXTURES, name, "answer.json");
     if (body.p) {
         struct chat_answer answer;
         assert_int_equal(watch.text.n, 0);
@@ -532,9 +533,10 @@ static void what_is_no_answer_is_refused(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++)
         if (wire_responses.answer_read(str_from(bodies[i]), &w.arena, &answer) != E_UPSTREAM_BODY)
             fail_msg("%s", bodies[i]);
-    assert_int_equal(wire_responses.answer_read(fixture_read(&w.arena, "failed", "error.json"),
-                                                &w.arena, &answer),
-                     E_UPSTREAM_BODY);
+    assert_int_equal(
+        wire_responses.answer_read(fixture_read(&w.arena, FIXTURES, "failed", "error.json"),
+                                   &w.arena, &answer),
+        E_UPSTREAM_BODY);
     struct str odd = STR("{\"output\":[{\"type\":\"image_generation_call\"},{\"type\":\"message\","
                          "\"content\":[{\"type\":\"else\"}]}],\"created_at\":3.5,\"usage\":"
                          "{\"input_tokens\":5,\"input_tokens_details\":{\"cached_tokens\":9,"

@@ -405,8 +405,9 @@ static void fixtures_say_the_same_when_they_are_written(void **state)
         struct chat_request r;
         struct str left_out;
         world_make(&w);
-        struct str body = e->d_name[0] != '.' ? fixture_read(&w.arena, e->d_name, "request.json")
-                                              : STR_NONE;
+        struct str body = e->d_name[0] != '.'
+                              ? fixture_read(&w.arena, FIXTURES, e->d_name, "request.json")
+                              : STR_NONE;
         if (body.p) {
             if (wire_responses.request_read(body, &w.arena, &r, &f) != 0 ||
                 wire_check(&wire_responses, &r, &left_out, &f) != 0 ||

@@ -3,14 +3,9 @@
 #define WIRE_ANTHROPIC_WORLD_H
 
 #include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-#include "base/json.h"
-#include "base_test.h"
-#include "llm/wire.h"
+#include "wire_world.h"
 
-/* Tests run in the root of the repository. */
 #define FIXTURES "test/fixture/wire/anthropic"
 
 static struct arena arena;
@@ -41,34 +36,6 @@ static inline struct str kept(struct buf *b, int err)
     return s;
 }
 
-static inline yyjson_val *parsed(struct str text)
-{
-    yyjson_doc *doc = NULL;
-    if (json_parse(&arena, text, &doc, &fault) != 0)
-        fail_msg("no JSON: %s: %.*s", fault_text(&fault), STR_ARGS(text));
-    return yyjson_doc_get_root(doc);
-}
-
-static inline void assert_json(struct str got, struct str want)
-{
-    if (!yyjson_equals(parsed(got), parsed(want)))
-        fail_msg("got  %.*s\nwant %.*s", STR_ARGS(got), STR_ARGS(want));
-}
-
-static inline struct str file_read(const char *folder, const char *name)
-{
-    struct str path = arena_printf(&arena, "%s/%s/%s", FIXTURES, folder, name);
-    FILE *file = fopen(path.p, "rb");
-    if (!file)
-        return STR_NONE;
-    char *p = arena_alloc(&arena, 100000);
-    assert_non_null(p);
-    size_t n = fread(p, 1, 99999, file);
-    fclose(file);
-    p[n] = 0;
-    return str_of(p, n);
-}
-
 /* Calls `replay` for each folder of the fixtures, with memory of its own; the sum of what it says.
  */
 static inline unsigned replay_all(void **state, unsigned (*replay)(const char *folder))
@@ -81,7 +48,7 @@ static inline unsigned replay_all(void **state, unsigned (*replay)(const char *f
             continue;
         (void)teardown(state);
         (void)setup(state);
-        assert_true(file_read(entry->d_name, "about.txt").n > 20);
+        assert_true(fixture_read(&arena, FIXTURES, entry->d_name, "about.txt").n > 20);
         sum += replay(entry->d_name);
     }
     closedir(dir);

@@ -1,5 +1,5 @@
-/* wire_world.h: what the tests of a wire that only providers speak share: fixtures, and answers and
- * streams as lines of text, so that a test can say in one string all that it wants. */
+/* wire_world.h: what the tests of all wires share: fixtures, JSON, and the words in which answers
+ * and streams are told as lines of text. Tests run in the root of the repository. */
 #ifndef WIRE_WORLD_H
 #define WIRE_WORLD_H
 
@@ -8,33 +8,9 @@
 
 #include "base/json.h"
 #include "base_test.h"
-#include "http/sse.h"
 #include "llm/wire.h"
 
-struct wire_world {
-    struct arena arena;
-    struct buf lines;
-};
-
-static inline int wire_world_make(void **state)
-{
-    struct wire_world *w = test_calloc(1, sizeof(*w));
-    arena_init(&w->arena, 1u << 20);
-    buf_init(&w->lines, 1u << 20);
-    *state = w;
-    return 0;
-}
-
-static inline int wire_world_end(void **state)
-{
-    struct wire_world *w = *state;
-    buf_fini(&w->lines);
-    arena_fini(&w->arena);
-    test_free(w);
-    return 0;
-}
-
-/* STR_NONE where there is no such file. */
+/* FOLDER/NAME/FILE, with a zero behind it; STR_NONE where there is no such file. */
 static inline struct str fixture_read(struct arena *a, const char *folder, const char *name,
                                       const char *file_name)
 {
@@ -43,12 +19,30 @@ static inline struct str fixture_read(struct arena *a, const char *folder, const
     FILE *file = fopen(path, "re");
     if (!file)
         return STR_NONE;
-    char *text = arena_alloc(a, 65536);
-    assert_non_null(text);
-    size_t n = fread(text, 1, 65536, file);
-    assert_true(n > 0 && n < 65536);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    size_t n = (size_t)ftell(file);
+    rewind(file);
+    char *text = arena_alloc(a, n + 1);
+    assert_true(text && n > 0 && fread(text, 1, n, file) == n);
     assert_int_equal(fclose(file), 0);
+    text[n] = 0;
     return str_of(text, n);
+}
+
+static inline yyjson_val *parsed(struct arena *a, struct str text)
+{
+    yyjson_doc *doc = NULL;
+    struct fault f = {0};
+    if (json_parse(a, text, &doc, &f) != 0)
+        fail_msg("%s: %.*s", fault_text(&f), STR_ARGS(text));
+    return yyjson_doc_get_root(doc);
+}
+
+/* The order of members does not count. */
+static inline void assert_same_json(struct arena *a, struct str got, struct str want)
+{
+    if (!yyjson_equals(parsed(a, got), parsed(a, want)))
+        fail_msg("got  %.*s\nwant %.*s", STR_ARGS(got), STR_ARGS(want));
 }
 
 static inline void line_str(struct buf *out, const char *name, struct str string)
@@ -76,84 +70,6 @@ static inline void line_usage(struct buf *out, const struct tokens *t)
     assert_int_equal(t->source, TOKENS_PROVIDER);
     buf_printf(out, "usage %lld+%lld+%lld %lld+%lld\n", (long long)t->input, (long long)t->cached,
                (long long)t->cache_write, (long long)t->output, (long long)t->reasoning);
-}
-
-static inline struct str answer_lines(struct buf *out, const struct chat_answer *a)
-{
-    buf_clear(out);
-    buf_str(out, STR("answer"));
-    line_str(out, "id ", a->id);
-    line_str(out, "model ", a->model);
-    buf_char(out, '\n');
-    for (const struct chat_block *b = a->blocks; b; b = b->next) {
-        buf_str(out, str_from(block_name(b->kind)));
-        line_str(out, "", b->text);
-        line_str(out, "", b->id);
-        line_str(out, "", b->name);
-        line_str(out, "", b->input);
-        line_str(out, "signature ", b->signature);
-        buf_char(out, '\n');
-    }
-    if (a->has_usage)
-        line_usage(out, &a->usage);
-    buf_printf(out, "stop %s\n", stop_name(a->stop));
-    return buf_view(out);
-}
-
-static inline void event_line(struct buf *out, const struct chat_event *e)
-{
-    static const char *const names[] = {[EVENT_BEGIN] = "begin",
-                                        [EVENT_BLOCK_BEGIN] = "block",
-                                        [EVENT_DELTA] = " delta",
-                                        [EVENT_SIGNATURE] = " signature",
-                                        [EVENT_BLOCK_END] = "block end",
-                                        [EVENT_STOPPED] = "stop",
-                                        [EVENT_END] = "end",
-                                        [EVENT_FAILED] = "failed"};
-    if (e->kind == EVENT_USAGE) {
-        line_usage(out, &e->usage);
-        return;
-    }
-    buf_str(out, str_from(names[e->kind]));
-    if (e->kind == EVENT_BLOCK_BEGIN)
-        buf_printf(out, " %s", block_name(e->block));
-    if (e->kind == EVENT_STOPPED)
-        buf_printf(out, " %s", stop_name(e->stop));
-    line_str(out, "", e->id);
-    line_str(out, "", e->name);
-    line_str(out, "", e->model);
-    line_str(out, "", e->text);
-    buf_char(out, '\n');
-}
-
-/* What an event of the wire comes to, all of it, behind what stands there. */
-static inline int event_lines(const struct wire *wire, struct wire_state *state, struct str name,
-                              struct str data, struct buf *out)
-{
-    int err = 0;
-    do {
-        struct chat_events events;
-        err = wire->event_read(state, name, data, &events);
-        for (unsigned i = 0; !err && i < events.n; i++)
-            event_line(out, &events.at[i]);
-    } while (!err && state->again);
-    return err;
-}
-
-static inline struct str stream_lines(const struct wire *wire, struct arena *a, struct str bytes,
-                                      struct buf *out)
-{
-    struct sse sse;
-    struct sse_event e;
-    struct wire_state state = {.arena = a};
-    buf_clear(out);
-    sse_init(&sse, 1u << 20);
-    sse_feed(&sse, bytes);
-    while (sse_next(&sse, &e) == 0 && e.raw.n > 0)
-        if (!e.is_comment)
-            assert_int_equal(event_lines(wire, &state, e.name, e.data, out), 0);
-    sse_fini(&sse);
-    return buf_view(out);
 }
 
 #endif
