@@ -33,9 +33,7 @@ int anthropic_key_take(struct anthropic_reader *r, const struct anthropic_member
     struct str key = json_take_key(&r->json);
     if (r->json.failed)
         return E_BAD_JSON;
-    *ret_name = str_of(key.p - 1, key.n + 2);
-    if (UNLIKELY(r->json.escaped))
-        key = json_plain_key(key);
+    *ret_name = r->json.key;
     unsigned i = 0;
     while (i < n && !str_eq(members[i].name, key))
         i++;
@@ -146,10 +144,7 @@ struct str anthropic_type_ahead(const struct anthropic_reader *r)
     struct json_reader ahead = r->json;
     if (!ahead.failed && *ahead.at == '{' && json_enter(&ahead, '{'))
         do {
-            struct str key = json_take_key(&ahead);
-            if (UNLIKELY(ahead.escaped) && !ahead.failed)
-                key = json_plain_key(key);
-            if (str_eq(key, STR("type")))
+            if (str_eq(json_take_key(&ahead), STR("type")))
                 return json_take(&ahead);
             (void)json_take(&ahead);
         } while (json_more(&ahead, '{'));

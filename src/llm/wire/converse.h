@@ -18,13 +18,6 @@
 #include "llm/chat.h"
 #include "llm/wire.h"
 
-/* The key just behind, without escapes. */
-static inline struct str converse_key_take(struct json_reader *r)
-{
-    struct str key = json_take_key(r);
-    return !r->escaped || r->failed ? key : json_plain_key(key);
-}
-
 /* ---- requests ---- */
 
 int converse_request_write(const struct chat_request *request, struct buf *out, struct fault *f);

@@ -11,7 +11,7 @@ bool converse_usage_take(struct json_reader *r, struct tokens *ret_usage)
     int64_t input = -1, cached = 0, written = 0, output = 0;
     if (json_enter(r, '{'))
         do {
-            struct str key = converse_key_take(r), value = json_take(r);
+            struct str key = json_take_key(r), value = json_take(r);
             if (str_eq(key, STR("inputTokens")))
                 input = count_of(value, -1);
             else if (str_eq(key, STR("outputTokens")))
@@ -42,7 +42,7 @@ struct str converse_member_take(struct json_reader *r, struct str name, char fir
     struct str found = STR_NONE;
     if (json_enter(r, '{'))
         do {
-            if (str_eq(converse_key_take(r), name))
+            if (str_eq(json_take_key(r), name))
                 found = converse_take_if(r, first);
             else
                 (void)json_take(r);
@@ -97,7 +97,7 @@ static void output_read(struct json_reader *r, struct converse_answer *answer)
 {
     if (json_enter(r, '{'))
         do {
-            if (str_eq(converse_key_take(r), STR("message"))) {
+            if (str_eq(json_take_key(r), STR("message"))) {
                 answer->message = converse_take_if(r, '{');
             } else {
                 (void)json_take(r);
@@ -128,7 +128,7 @@ int converse_answer_parse(struct str body, struct converse_answer *ret_answer)
     struct json_reader r;
     if (json_reader_init(&r, body) && json_enter(&r, '{'))
         do
-            member_read(&r, converse_key_take(&r), &answer);
+            member_read(&r, json_take_key(&r), &answer);
         while (json_more(&r, '{'));
     *ret_answer = answer;
     return json_reader_good(&r) ? 0 : E_UPSTREAM_BODY;
@@ -142,7 +142,7 @@ static bool content_enter(struct json_reader *r, struct str object)
     if (!object.p || !json_reader_init(r, object) || !json_enter(r, '{'))
         return false;
     do {
-        if (str_eq(converse_key_take(r), STR("content")))
+        if (str_eq(json_take_key(r), STR("content")))
             return json_enter(r, '[');
         (void)json_take(r);
     } while (json_more(r, '{'));
@@ -163,7 +163,7 @@ static void call_read(struct json_reader *r, struct converse_block *block)
     block->input = STR("{}");
     if (json_enter(r, '{'))
         do {
-            struct str key = converse_key_take(r), value = json_take(r);
+            struct str key = json_take_key(r), value = json_take(r);
             if (str_eq(key, STR("toolUseId")) && json_is_string(value))
                 block->id = value;
             else if (str_eq(key, STR("name")) && json_is_string(value))
@@ -181,7 +181,7 @@ static void thinking_read(struct json_reader *r, struct converse_block *block)
     block->kind = BLOCK_THINKING;
     if (json_enter(r, '{'))
         do {
-            struct str key = converse_key_take(r), value = converse_take_if(r, '"');
+            struct str key = json_take_key(r), value = converse_take_if(r, '"');
             if (str_eq(key, STR("text")))
                 block->text = value;
             else if (str_eq(key, STR("signature")) && value.n > 2)
@@ -193,7 +193,7 @@ static void reasoning_read(struct json_reader *r, struct converse_block *block)
 {
     if (json_enter(r, '{'))
         do {
-            struct str key = converse_key_take(r);
+            struct str key = json_take_key(r);
             if (str_eq(key, STR("reasoningText"))) {
                 thinking_read(r, block);
             } else if (str_eq(key, STR("redactedContent"))) {
@@ -211,7 +211,7 @@ static void block_read(struct converse_blocks *b, struct converse_block *block)
     if (!json_enter(r, '{'))
         return;
     do {
-        struct str key = converse_key_take(r);
+        struct str key = json_take_key(r);
         if (str_eq(key, STR("text"))) {
             block->text = converse_take_if(r, '"');
             block->kind = block->text.n ? BLOCK_TEXT : BLOCK_OTHER;

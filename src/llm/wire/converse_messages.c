@@ -80,7 +80,7 @@ void converse_put_cache_point(struct buf *out, struct str control)
         return;
     if (json_reader_init(&r, control) && json_enter(&r, '{'))
         do {
-            bool is_ttl = str_eq(converse_key_take(&r), STR("ttl"));
+            bool is_ttl = str_eq(json_take_key(&r), STR("ttl"));
             struct str value = json_take(&r);
             if (is_ttl && json_is_string(value))
                 ttl = value;

@@ -16,14 +16,14 @@ static void start_read(struct json_reader *r, struct converse_event *e)
     if (!json_enter(r, '{'))
         return;
     do {
-        struct str key = converse_key_take(r);
+        struct str key = json_take_key(r);
         e->block = BLOCK_OTHER;
         if (!str_eq(key, STR("toolUse"))) {
             (void)json_take(r);
         } else if (json_enter(r, '{')) {
             bool own = true;
             do {
-                struct str name = converse_key_take(r), value = converse_take_if(r, '"');
+                struct str name = json_take_key(r), value = converse_take_if(r, '"');
                 if (str_eq(name, STR("toolUseId")))
                     e->id = value;
                 else if (str_eq(name, STR("name")))
@@ -41,7 +41,7 @@ static void reasoning_read(struct json_reader *r, struct converse_event *e)
     if (!json_enter(r, '{'))
         return;
     do {
-        struct str key = converse_key_take(r), value = converse_take_if(r, '"');
+        struct str key = json_take_key(r), value = converse_take_if(r, '"');
         bool hidden = str_eq(key, STR("redactedContent"));
         bool signature = str_eq(key, STR("signature"));
         if (!value.n || !(hidden || signature || str_eq(key, STR("text"))))
@@ -58,7 +58,7 @@ static void delta_read(struct json_reader *r, struct converse_event *e)
     if (!json_enter(r, '{'))
         return;
     do {
-        struct str key = converse_key_take(r);
+        struct str key = json_take_key(r);
         if (str_eq(key, STR("text"))) {
             e->block = BLOCK_TEXT;
             e->text = converse_take_if(r, '"');
@@ -126,7 +126,7 @@ int converse_event_parse(struct str name, struct str data, struct converse_event
     }
     if (json_reader_init(&r, data) && json_enter(&r, '{'))
         do
-            member_read(&r, converse_key_take(&r), &e);
+            member_read(&r, json_take_key(&r), &e);
         while (json_more(&r, '{'));
     bool good = json_reader_good(&r);
     if (!good) /* that it failed is known, whatever it says */

@@ -9,7 +9,7 @@ static void usage_read(struct json_reader *r, struct gemini_piece *piece)
     int64_t prompt = -1, cached = 0, tools = 0, output = 0, thoughts = 0;
     if (json_enter(r, '{'))
         do {
-            struct str key = gemini_key_take(r), value = json_take(r);
+            struct str key = json_take_key(r), value = json_take(r);
             if (str_eq(key, STR("promptTokenCount")))
                 prompt = count_of(value, -1);
             else if (str_eq(key, STR("cachedContentTokenCount")))
@@ -44,7 +44,7 @@ static void candidate_read(struct json_reader *r, struct gemini_piece *piece)
     piece->has_candidate = true;
     if (json_enter(r, '{'))
         do {
-            struct str key = gemini_key_take(r);
+            struct str key = json_take_key(r);
             if (str_eq(key, STR("content")))
                 piece->content = take_if(r, '{');
             else if (str_eq(key, STR("finishReason")))
@@ -69,7 +69,7 @@ static void feedback_read(struct json_reader *r, struct gemini_piece *piece)
 {
     if (json_enter(r, '{'))
         do {
-            if (str_eq(gemini_key_take(r), STR("blockReason")))
+            if (str_eq(json_take_key(r), STR("blockReason")))
                 piece->blocked = take_if(r, '"');
             else
                 (void)json_take(r);
@@ -103,7 +103,7 @@ int gemini_piece_read(struct str body, struct gemini_piece *ret_piece)
         body = str_of(body.p + 1, body.n - 2);
     if (json_reader_init(&r, body) && json_enter(&r, '{'))
         do
-            member_read(&r, gemini_key_take(&r), &piece);
+            member_read(&r, json_take_key(&r), &piece);
         while (json_more(&r, '{'));
     *ret_piece = piece;
     return json_reader_good(&r) ? 0 : E_UPSTREAM_BODY;
@@ -117,7 +117,7 @@ void gemini_parts_init(struct gemini_parts *p, struct str content)
     if (!content.p || !json_reader_init(&p->reader, content) || !json_enter(&p->reader, '{'))
         return;
     do {
-        if (str_eq(gemini_key_take(&p->reader), STR("parts"))) {
+        if (str_eq(json_take_key(&p->reader), STR("parts"))) {
             p->more = json_enter(&p->reader, '[');
             return;
         }
@@ -133,7 +133,7 @@ static void call_read(struct str call, struct gemini_part *part)
     part->args = STR("{}");
     if (json_reader_init(&r, call) && json_enter(&r, '{'))
         do {
-            struct str key = gemini_key_take(&r), value = json_take(&r);
+            struct str key = json_take_key(&r), value = json_take(&r);
             if (str_eq(key, STR("id")) && json_is_string(value) && value.n > 2)
                 part->id = value;
             else if (str_eq(key, STR("name")) && json_is_string(value))
@@ -152,7 +152,7 @@ bool gemini_part_next(struct gemini_parts *p, struct gemini_part *ret_part)
         return false;
     if (json_enter(r, '{'))
         do {
-            struct str key = gemini_key_take(r), value = json_take(r);
+            struct str key = json_take_key(r), value = json_take(r);
             if (str_eq(key, STR("functionCall")) && json_is_object(value)) {
                 call_read(value, &part);
             } else if (str_eq(key, STR("text")) && json_is_string(value)) {

@@ -147,7 +147,7 @@ static struct str string_in(struct str object, struct str key)
     struct str found = STR_NONE;
     if (json_reader_init(&r, object) && json_enter(&r, '{'))
         do {
-            bool is = str_eq(gemini_key_take(&r), key);
+            bool is = str_eq(json_take_key(&r), key);
             struct str value = json_take(&r);
             if (is && json_is_string(value))
                 found = value;

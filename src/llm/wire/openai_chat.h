@@ -52,8 +52,6 @@ MUSTCHECK int reading_object(struct chat_reading *x, const char *what, const str
 bool openai_chat_members(struct str object, const struct str *names, unsigned n,
                          struct str *ret_values);
 
-/* The key that comes next, without escapes; valid until the next such key. */
-struct str openai_chat_key_take(struct json_reader *r);
 /* A key's place among the names; n for others. */
 unsigned openai_chat_key_find(struct str key, const struct str *names, unsigned n);
 

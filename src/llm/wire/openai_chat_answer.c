@@ -134,7 +134,7 @@ int openai_chat_top_read(struct str body, struct chat_top *ret_top)
     struct json_reader r;
     if (json_reader_init(&r, body) && json_enter(&r, '{'))
         do {
-            unsigned at = openai_chat_key_find(openai_chat_key_take(&r), names, ARRAY_LEN(names));
+            unsigned at = openai_chat_key_find(json_take_key(&r), names, ARRAY_LEN(names));
             top.has_choices = top.has_choices || at == 5;
             value[at] = at == 5 ? choice_take(&r) : json_take(&r);
         } while (json_more(&r, '{'));

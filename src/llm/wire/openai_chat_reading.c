@@ -21,12 +21,6 @@ int reading_fault(struct chat_reading *x, int err, const char *fmt, ...)
     return fault_set(x->fault, err, "%s%s", place, text);
 }
 
-struct str openai_chat_key_take(struct json_reader *r)
-{
-    struct str key = json_take_key(r);
-    return LIKELY(!r->escaped) || r->failed ? key : json_plain_key(key);
-}
-
 unsigned openai_chat_key_find(struct str key, const struct str *names, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
@@ -40,9 +34,7 @@ int reading_key(struct chat_reading *x, struct chat_keys *keys, unsigned *ret_ke
     struct str key = json_take_key(&x->json);
     if (x->json.failed)
         return E_BAD_JSON;
-    keys->name = str_of(key.p - 1, key.n + 2);
-    if (x->json.escaped)
-        key = json_plain_key(key);
+    keys->name = x->json.key;
     unsigned at = openai_chat_key_find(key, keys->names, keys->n);
     if (at < keys->n && (keys->seen >> at & 1) != 0 && !x->lenient)
         return reading_fault(x, E_DUPLICATE_KEY,
@@ -85,7 +77,7 @@ bool openai_chat_members(struct str object, const struct str *names, unsigned n,
         ret_values[i] = STR_NONE;
     if (json_reader_init(&r, object) && json_enter(&r, '{'))
         do {
-            unsigned at = openai_chat_key_find(openai_chat_key_take(&r), names, n);
+            unsigned at = openai_chat_key_find(json_take_key(&r), names, n);
             struct str value = json_take(&r);
             if (at < n)
                 ret_values[at] = json_is_null(value) ? STR_NONE : value;

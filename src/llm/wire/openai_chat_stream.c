@@ -206,7 +206,7 @@ static int delta_read(struct reading *x, struct str delta)
         return 0;
     if (json_reader_init(&r, delta) && json_enter(&r, '{'))
         do {
-            unsigned i = openai_chat_key_find(openai_chat_key_take(&r), names, D_COUNT);
+            unsigned i = openai_chat_key_find(json_take_key(&r), names, D_COUNT);
             at[i] = r;
             value[i] = json_take(&r);
         } while (json_more(&r, '{'));

@@ -18,11 +18,8 @@ static size_t name_find(const struct str *names, size_t n, struct str key)
 static int member_take(struct json_reader *r, const struct str *names, size_t n, struct str *value,
                        uint64_t *seen, struct chat_request *request, struct chat_member **others)
 {
-    struct str raw = json_take_key(r), key = raw;
-    if (UNLIKELY(r->escaped) && !r->failed)
-        key = json_plain_key(raw);
-    size_t i = r->failed ? n : name_find(names, n, key);
-    struct str v = json_take(r);
+    size_t i = name_find(names, n, json_take_key(r));
+    struct str name = r->key, v = json_take(r);
     if (r->failed)
         return E_BAD_REQUEST;
     if (i < n && (*seen >> i & 1)) {
@@ -36,7 +33,7 @@ static int member_take(struct json_reader *r, const struct str *names, size_t n,
     if (i < n)
         value[i] = v;
     else if (others)
-        return chat_member_add(request, others, str_of(raw.p - 1, raw.n + 2), v);
+        return chat_member_add(request, others, name, v);
     return 0;
 }
 
