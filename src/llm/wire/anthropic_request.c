@@ -421,18 +421,6 @@ static int top_read(struct anthropic_reader *r, struct asked *asked, unsigned wh
     return err;
 }
 
-/* Twice where there is a system prompt: once for faults, whose places do not count it, and once for
- * what is noted of the whole. */
-static int settle(struct chat_request *q, struct chat_message *system, struct fault *f)
-{
-    int err = chat_settle(q, f);
-    if (err || !system)
-        return err;
-    system->next = q->messages;
-    q->messages = system;
-    return chat_settle(q, f);
-}
-
 static int body_read(struct anthropic_reader *r)
 {
     struct asked asked = {.others = &r->request->others};
@@ -452,7 +440,12 @@ static int body_read(struct anthropic_reader *r)
         err = anthropic_wrong(r, "'model' is missing; expected the name of a model");
     if (!err && !r->request->messages)
         err = anthropic_wrong(r, "'messages' has to be a list with at least one message");
-    return err ? err : settle(r->request, asked.system, r->fault);
+    if (!err && asked.system) {
+        asked.system->next = r->request->messages;
+        r->request->messages = asked.system;
+        r->request->system_apart = true;
+    }
+    return err ? err : chat_settle(r->request, r->fault);
 }
 
 int anthropic_chat_read(struct str body, struct arena *arena, struct chat_request *ret_request,
