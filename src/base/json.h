@@ -117,6 +117,12 @@ static inline struct str json_string_raw(struct str value)
 }
 /* Bytes of a string's text once unescaped; 0 for what is no string. */
 size_t json_string_bytes(struct str value);
+/* A list or an object that holds nothing. */
+static inline bool json_is_empty(struct str value)
+{
+    return (json_is_array(value) || json_is_object(value)) &&
+           str_trim(json_string_raw(value)).n == 0;
+}
 /* A string's text, in the arena. E_BAD_JSON for half a surrogate pair, or E_MEMORY. */
 MUSTCHECK int json_unquote(struct arena *a, struct str value, struct str *ret_text);
 

@@ -66,6 +66,11 @@ void chat_blocks_join(struct chat_block **list, struct chat_block *more)
     LIST_ADD(list, more);
 }
 
+void chat_members_join(struct chat_member **list, struct chat_member *more)
+{
+    LIST_ADD(list, more);
+}
+
 struct chat_tool *chat_tool_new(struct chat_request *r)
 {
     struct chat_tool *t = ARENA_NEW(r->arena, struct chat_tool);
@@ -240,9 +245,8 @@ static int twice_check(const struct calls *calls, unsigned at, struct fault *f)
 {
     for (size_t i = 1; i < calls->n; i++)
         if (id_order(&calls->ids[i - 1], &calls->ids[i]) == 0)
-            return fault_set(f, E_BAD_REQUEST,
-                             "messages.%u: two tool calls have the same id, %.*s", at,
-                             STR_ARGS(str_head(calls->ids[i], 80)));
+            return fault_set(f, E_BAD_REQUEST, "messages.%u: two tool calls have the same id, %.*s",
+                             at, STR_ARGS(str_head(calls->ids[i], 80)));
     return 0;
 }
 

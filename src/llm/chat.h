@@ -115,8 +115,8 @@ const char *chat_feature_text(enum chat_feature f);
 
 /*
  * Lists keep their order, and end with NULL. The first of a list remembers its last, so that adding
- * one takes no walk however long the list is; who takes an element out of a list by hand sets `last`
- * of its first to NULL.
+ * one takes no walk however long the list is; who takes an element out of a list by hand sets
+ * `last` of its first to NULL.
  */
 
 /* A member that sluice does not know, of the protocol that the request came in. */
@@ -234,8 +234,8 @@ static inline bool chat_has(const struct chat_request *r, enum chat_feature f)
 void chat_param(struct chat_request *r, enum chat_feature param, struct str json);
 
 /*
- * Each makes a cleared element at the end of a list, in the arena; NULL when that is full. A message
- * goes behind `after`, which is the last one, or NULL.
+ * Each makes a cleared element at the end of a list, in the arena; NULL when that is full. A
+ * message goes behind `after`, which is the last one, or NULL.
  */
 struct chat_message *chat_message_new(struct chat_request *r, struct chat_message *after,
                                       enum chat_role role);
@@ -243,6 +243,7 @@ struct chat_block *chat_block_new(struct arena *a, struct chat_block **list,
                                   enum chat_block_kind kind);
 /* Puts all of `more` behind what *list has. */
 void chat_blocks_join(struct chat_block **list, struct chat_block *more);
+void chat_members_join(struct chat_member **list, struct chat_member *more);
 struct chat_tool *chat_tool_new(struct chat_request *r);
 MUSTCHECK int chat_stop_add(struct chat_request *r, struct str string);
 /* Also notes CHAT_OTHER_MEMBER. */

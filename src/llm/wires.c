@@ -3,12 +3,7 @@
 #include "llm/wire.h"
 
 const struct wire *const wires[] = {
-    &wire_openai_chat,
-    &wire_gemini,
-    &wire_converse,
-    &wire_anthropic,
-    &wire_responses,
-    NULL,
+    &wire_openai_chat, &wire_gemini, &wire_converse, &wire_anthropic, &wire_responses, NULL,
 };
 
 static int refused(const struct wire *to, enum chat_feature feature, struct fault *f)

@@ -61,8 +61,7 @@ static void calls_and_results_belong_together(void **state)
     struct chat_request r = calls(&a, 100);
     block(&r, r.messages->next, BLOCK_CALL, 57);
     assert_int_equal(chat_settle(&r, &f), E_BAD_REQUEST);
-    assert_string_equal(f.text,
-                        "messages.1: two tool calls have the same id, \"call_57\"");
+    assert_string_equal(f.text, "messages.1: two tool calls have the same id, \"call_57\"");
 
     r = calls(&a, 100);
     block(&r, r.messages->next->next, BLOCK_RESULT, 100);

@@ -6,34 +6,7 @@
  */
 #include "llm/wire/openai_chat.h"
 
-/* A budget of thinking tokens has no counterpart but an effort. */
-#define BUDGET_MEDIUM 4096
-#define BUDGET_HIGH   16384
-
 /* ---- pieces ---- */
-
-void openai_chat_string_put(struct buf *out, struct str string)
-{
-    buf_str(out, string.n ? string : STR("\"\""));
-}
-
-void openai_chat_others_put(struct buf *out, const struct chat_member *others)
-{
-    for (; others; others = others->next) {
-        char last = out->n ? out->p[out->n - 1] : '{';
-        if (last != '{')
-            buf_char(out, ',');
-        buf_str(out, others->name);
-        buf_char(out, ':');
-        buf_str(out, others->value);
-    }
-}
-
-static void member_put_string(struct buf *out, struct str name, struct str string)
-{
-    member_put(out, name);
-    openai_chat_string_put(out, string);
-}
 
 void openai_chat_call_put(struct buf *out, const struct chat_block *call)
 {
@@ -46,7 +19,7 @@ void openai_chat_call_put(struct buf *out, const struct chat_block *call)
         input_put_string(out, call->input);
         buf_char(out, '}');
     }
-    openai_chat_others_put(out, call->others);
+    members_put(out, call->others);
     buf_char(out, '}');
 }
 
@@ -58,7 +31,7 @@ static void file_put(struct buf *out, const struct chat_media *m)
     if (m->form == MEDIA_BASE64 && m->type.n)
         media_put_url(out, m);
     else
-        openai_chat_string_put(out, m->data);
+        string_put(out, m->data);
     /* OpenAI refuses data without a name. */
     if (m->name.n || m->form == MEDIA_BASE64)
         member_put_json(out, STR("filename"), m->name.n ? m->name : STR("\"document\""));
@@ -85,7 +58,7 @@ static void audio_put(struct buf *out, const struct chat_media *m)
         format = STR("wav");
     member_put(out, STR("type"));
     buf_str(out, STR("\"input_audio\",\"input_audio\":{\"data\":"));
-    openai_chat_string_put(out, m->data);
+    string_put(out, m->data);
     member_put(out, STR("format"));
     json_quote(out, format);
     buf_char(out, '}');
@@ -112,7 +85,7 @@ static void part_put(struct buf *out, const struct chat_block *b)
     } else {
         file_put(out, &b->media);
     }
-    openai_chat_others_put(out, b->others);
+    members_put(out, b->others);
     buf_char(out, '}');
 }
 
@@ -187,7 +160,7 @@ static void result_put(struct buf *out, const struct chat_block *b)
         member_put_string(out, STR("content"), first_text(b->result));
     else
         list_put(out, b->result, is_text);
-    openai_chat_others_put(out, b->others);
+    members_put(out, b->others);
     buf_char(out, '}');
 }
 
@@ -211,7 +184,7 @@ static void results_put(struct buf *out, const struct chat_message *m)
     parts_put(out, m->blocks, is_part);
     buf_char(out, ']');
     member_put_json(out, STR("name"), m->name);
-    openai_chat_others_put(out, m->others);
+    members_put(out, m->others);
     buf_char(out, '}');
 }
 
@@ -291,7 +264,7 @@ static void message_put(struct buf *out, const struct chat_message *m)
     else
         list_put(out, m->blocks, is_part);
     member_put_json(out, STR("name"), m->name);
-    openai_chat_others_put(out, m->others);
+    members_put(out, m->others);
     buf_char(out, '}');
 }
 
@@ -309,7 +282,7 @@ static void tool_put(struct buf *out, const struct chat_tool *t)
     member_put_json(out, STR("description"), t->description);
     member_put_json(out, STR("parameters"), t->schema);
     member_put_json(out, STR("strict"), t->strict);
-    openai_chat_others_put(out, t->others);
+    members_put(out, t->others);
     buf_str(out, STR("}}"));
 }
 
@@ -328,7 +301,7 @@ static void tools_put(struct buf *out, const struct chat_request *r)
     if (r->tool_choice == CHOOSE_NAMED) {
         member_put(out, STR("tool_choice"));
         buf_str(out, STR("{\"type\":\"function\",\"function\":{\"name\":"));
-        openai_chat_string_put(out, r->tool_named);
+        string_put(out, r->tool_named);
         buf_str(out, STR("}}"));
     } else if (r->tool_choice != CHOOSE_UNSAID) {
         member_put_json(out, STR("tool_choice"), choices[r->tool_choice]);
@@ -364,41 +337,16 @@ static void format_put(struct buf *out, const struct chat_request *r)
 /* With thinking as the model sees fit, nothing has to be said. */
 static void effort_put(struct buf *out, const struct chat_request *r)
 {
-    struct str effort = STR_NONE;
-    if (chat_has(r, CHAT_EFFORT))
-        return; /* among the parameters */
-    if (r->thinking == THINK_OFF)
-        effort = STR("\"none\"");
-    else if (r->thinking == THINK_BUDGET)
-        effort = r->thinking_budget < BUDGET_MEDIUM ? STR("\"low\"")
-                 : r->thinking_budget < BUDGET_HIGH ? STR("\"medium\"")
-                                                    : STR("\"high\"");
-    member_put_json(out, STR("reasoning_effort"), effort);
-}
-
-static bool has_other(const struct chat_request *r, struct str name)
-{
-    for (const struct chat_member *m = r->others; m; m = m->next)
-        if (string_is(m->name, name))
-            return true;
-    return false;
+    if (!chat_has(r, CHAT_EFFORT)) /* else it is among the parameters */
+        member_put_json(out, STR("reasoning_effort"), effort_of_thinking(r));
 }
 
 static void limits_put(struct buf *out, const struct chat_request *r)
 {
-    if (r->max_tokens) {
-        member_put(out, r->max_tokens_new ? STR("max_completion_tokens") : STR("max_tokens"));
-        buf_i64(out, r->max_tokens);
-    }
-    if (r->stop) {
-        member_put(out, STR("stop"));
-        buf_char(out, '[');
-        for (const struct chat_string *s = r->stop; s; s = s->next) {
-            element_put(out);
-            buf_str(out, s->text);
-        }
-        buf_char(out, ']');
-    }
+    if (r->max_tokens)
+        member_put_i64(out, r->max_tokens_new ? STR("max_completion_tokens") : STR("max_tokens"),
+                       r->max_tokens);
+    member_put_strings(out, STR("stop"), r->stop);
 }
 
 int openai_chat_request_write(const struct chat_request *r, struct buf *out, struct fault *f)
@@ -416,14 +364,13 @@ int openai_chat_request_write(const struct chat_request *r, struct buf *out, str
     limits_put(out, r);
     format_put(out, r);
     effort_put(out, r);
-    for (unsigned i = 0; i < CHAT_PARAM_COUNT; i++)
-        member_put_json(out, openai_chat_param_name(i), r->params[i]);
+    params_put(out, r, openai_chat_params, OPENAI_CHAT_PARAMS);
     if (r->stream) {
         member_put_json(out, STR("stream"), STR("true"));
-        if (r->wants_usage && !has_other(r, STR("stream_options")))
+        if (r->wants_usage && !members_have(r->others, STR("stream_options")))
             member_put_json(out, STR("stream_options"), STR("{\"include_usage\":true}"));
     }
-    openai_chat_others_put(out, r->others);
+    members_put(out, r->others);
     buf_char(out, '}');
     return out->failed;
 }

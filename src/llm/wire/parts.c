@@ -123,6 +123,74 @@ int base64_read(struct arena *a, struct str digits, struct str *ret_bytes)
     return 0;
 }
 
+/* ---- lists ---- */
+
+void member_put_strings(struct buf *out, struct str name, const struct chat_string *list)
+{
+    if (!list)
+        return;
+    member_put(out, name);
+    buf_char(out, '[');
+    for (; list; list = list->next) {
+        element_put(out);
+        buf_str(out, list->text);
+    }
+    buf_char(out, ']');
+}
+
+void members_put(struct buf *out, const struct chat_member *members)
+{
+    for (; members; members = members->next)
+        member_put_json(out, json_string_raw(members->name), members->value);
+}
+
+bool members_have(const struct chat_member *m, struct str name)
+{
+    while (m && !string_is(m->name, name))
+        m = m->next;
+    return m != NULL;
+}
+
+bool blocks_have(const struct chat_block *b, enum chat_block_kind kind)
+{
+    while (b && b->kind != kind)
+        b = b->next;
+    return b != NULL;
+}
+
+/* ---- what OpenAI's two protocols have in common ---- */
+
+static int64_t part_of(int64_t whole, struct str details, struct str name)
+{
+    int64_t n = count_of(member_peek(details, name, VALUE_COUNT), 0);
+    return n < whole ? n : whole;
+}
+
+struct tokens tokens_of_parts(int64_t prompt, struct str prompt_details, int64_t completion,
+                              struct str completion_details)
+{
+    int64_t cached = part_of(prompt, prompt_details, STR("cached_tokens"));
+    int64_t written = part_of(prompt - cached, prompt_details, STR("cache_write_tokens"));
+    int64_t reasoning = part_of(completion, completion_details, STR("reasoning_tokens"));
+    return (struct tokens){.input = prompt - cached - written,
+                           .cached = cached,
+                           .cache_write = written,
+                           .output = completion - reasoning,
+                           .reasoning = reasoning,
+                           .source = TOKENS_PROVIDER};
+}
+
+struct str effort_of_thinking(const struct chat_request *r)
+{
+    if (r->thinking == THINK_OFF)
+        return STR("\"none\"");
+    if (r->thinking != THINK_BUDGET)
+        return STR_NONE;
+    return r->thinking_budget < 4096    ? STR("\"low\"")
+           : r->thinking_budget < 16384 ? STR("\"medium\"")
+                                        : STR("\"high\"");
+}
+
 /* ---- small things ---- */
 
 int64_t count_of(struct str json, int64_t absent)

@@ -2,64 +2,6 @@
 #include "llm/wire/responses.h"
 
 #include "llm/openai.h"
-#include "llm/wire/parts.h"
-
-/* ---- objects with known members ---- */
-
-/* The number of the name; `n` for another. `key` is raw. */
-static size_t name_find(const struct str *names, size_t n, struct str key)
-{
-    size_t i = 0;
-    while (i < n && !string_is(names[i], key))
-        i++;
-    return i;
-}
-
-static int member_take(struct json_reader *r, const struct str *names, size_t n, struct str *value,
-                       uint64_t *seen, struct chat_request *request, struct chat_member **others)
-{
-    size_t i = name_find(names, n, json_take_key(r));
-    struct str name = r->key, v = json_take(r);
-    if (r->failed)
-        return E_BAD_REQUEST;
-    if (i < n && (*seen >> i & 1)) {
-        value[0] = names[i];
-        return E_DUPLICATE_KEY;
-    }
-    if (i < n)
-        *seen |= (uint64_t)1 << i;
-    if (json_is_null(v))
-        return 0;
-    if (i < n)
-        value[i] = v;
-    else if (others)
-        return chat_member_add(request, others, name, v);
-    return 0;
-}
-
-int responses_take(struct json_reader *r, const struct str *names, size_t n, struct str *value,
-                   struct chat_request *request, struct chat_member **others)
-{
-    uint64_t seen = 0;
-    for (size_t i = 0; i < n; i++)
-        value[i] = STR_NONE;
-    bool object = !r->failed && r->at < r->end && *r->at == '{';
-    int err = 0;
-    if (json_enter(r, '{'))
-        do
-            err = member_take(r, names, n, value, &seen, request, others);
-        while (!err && json_more(r, '{'));
-    return object ? err : E_BAD_REQUEST;
-}
-
-int responses_peek(struct str object, const struct str *names, size_t n, struct str *value)
-{
-    struct json_reader r;
-    if (!json_reader_init(&r, object))
-        return E_BAD_REQUEST;
-    int err = responses_take(&r, names, n, value, NULL, NULL);
-    return !err && !json_reader_good(&r) ? E_BAD_REQUEST : err;
-}
 
 /* ---- strings ---- */
 
@@ -82,13 +24,11 @@ int string_behind(struct arena *a, struct str raw, struct str string, struct str
 
 static int text_add(struct json_reader *r, struct buf *joined)
 {
-    static const struct str names[] = {RESPONSES_NAME("type"), RESPONSES_NAME("text")};
-    struct str value[ARRAY_LEN(names)];
-    int err = responses_take(r, names, ARRAY_LEN(names), value, NULL, NULL);
-    if (err || !json_is_string(value[1]))
-        return err ? err : E_BAD_REQUEST;
+    struct str text = member_take(r, STR("text"), VALUE_STRING);
+    if (!text.p)
+        return E_BAD_REQUEST;
     buf_str(joined, joined->n > 1 ? STR("\\n\\n") : STR(""));
-    return buf_str(joined, json_string_raw(value[1]));
+    return buf_str(joined, json_string_raw(text));
 }
 
 int responses_texts(struct arena *a, struct str list, struct str *ret_string)
@@ -97,7 +37,7 @@ int responses_texts(struct arena *a, struct str list, struct str *ret_string)
     *ret_string = STR_NONE;
     if (!json_is_array(list))
         return list.n == 0 ? 0 : E_BAD_REQUEST;
-    struct json_reader r = responses_list(list);
+    struct json_reader r = json_list_reader(list);
     buf_init(&joined, list.n * 2);
     buf_char(&joined, '"');
     int err = 0;
