@@ -74,20 +74,11 @@ static void id_put(struct buf *out, struct str string)
 
 void converse_put_cache_point(struct buf *out, struct str control)
 {
-    struct json_reader r;
-    struct str ttl = STR_NONE;
     if (!json_is_object(control))
         return;
-    if (json_reader_init(&r, control) && json_enter(&r, '{'))
-        do {
-            bool is_ttl = str_eq(json_take_key(&r), STR("ttl"));
-            struct str value = json_take(&r);
-            if (is_ttl && json_is_string(value))
-                ttl = value;
-        } while (json_more(&r, '{'));
     element_put(out);
     buf_str(out, STR("{\"cachePoint\":{\"type\":\"default\""));
-    member_put_json(out, STR("ttl"), ttl);
+    member_put_json(out, STR("ttl"), member_peek(control, STR("ttl"), VALUE_STRING));
     buf_str(out, STR("}}"));
 }
 

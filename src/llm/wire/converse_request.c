@@ -57,25 +57,16 @@ static int not_for_model(const struct chat_request *r, enum chat_feature feature
 
 static void inference_put(const struct chat_request *r, struct buf *out)
 {
+    static const struct param params[] = {PARAM(TEMPERATURE, "temperature", NUMBER),
+                                          PARAM(TOP_P, "topP", NUMBER)};
     size_t before = out->n;
     member_put(out, STR("inferenceConfig"));
     buf_char(out, '{');
     size_t empty = out->n;
-    if (r->max_tokens > 0) {
-        member_put(out, STR("maxTokens"));
-        buf_i64(out, r->max_tokens);
-    }
-    member_put_json(out, STR("temperature"), r->params[CHAT_TEMPERATURE]);
-    member_put_json(out, STR("topP"), r->params[CHAT_TOP_P]);
-    if (r->stop) {
-        member_put(out, STR("stopSequences"));
-        buf_char(out, '[');
-        for (const struct chat_string *s = r->stop; s; s = s->next) {
-            element_put(out);
-            buf_str(out, s->text);
-        }
-        buf_char(out, ']');
-    }
+    if (r->max_tokens > 0)
+        member_put_i64(out, STR("maxTokens"), r->max_tokens);
+    params_put(out, r, params, ARRAY_LEN(params));
+    member_put_strings(out, STR("stopSequences"), r->stop);
     if (out->n == empty)
         out->n = before;
     else
@@ -166,12 +157,9 @@ static int additional_put(const struct chat_request *r, struct buf *out, struct 
 
 static bool is_effort(struct str string)
 {
-    static const struct str words[] = {
-        {"low", 3}, {"medium", 6}, {"high", 4}, {"xhigh", 5}, {"max", 3}};
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (string_is(string, words[i]))
-            return true;
-    return false;
+    static const struct str words[] = {WORD("low"), WORD("medium"), WORD("high"), WORD("xhigh"),
+                                       WORD("max")};
+    return word_find(words, ARRAY_LEN(words), string) < ARRAY_LEN(words);
 }
 
 /* The schema is a string of JSON there. */

@@ -40,13 +40,7 @@ static struct str type_of_url(struct str string)
     static const struct {
         struct str ending, type;
     } types[] = {
-#define TYPE(ending, type)                                                                         \
-    {                                                                                              \
-        {ending, sizeof(ending) - 1},                                                              \
-        {                                                                                          \
-            type, sizeof(type) - 1                                                                 \
-        }                                                                                          \
-    }
+#define TYPE(ending, type) {NAME(ending), NAME(type)}
         TYPE(".png", "image/png"),   TYPE(".jpg", "image/jpeg"),      TYPE(".jpeg", "image/jpeg"),
         TYPE(".webp", "image/webp"), TYPE(".heic", "image/heic"),     TYPE(".heif", "image/heif"),
         TYPE(".gif", "image/gif"),   TYPE(".pdf", "application/pdf"), TYPE(".txt", "text/plain"),

@@ -8,7 +8,7 @@
 
 bool gemini_is_old(struct str model)
 {
-    static const struct str heads[] = {{"models/", 7}, {"gemini-", 7}};
+    static const struct str heads[] = {NAME("models/"), NAME("gemini-")};
     for (size_t i = 0; i < ARRAY_LEN(heads); i++)
         if (str_starts(model, heads[i]))
             model = str_tail(model, heads[i].n);
@@ -29,10 +29,7 @@ static const struct effort {
 } efforts[] = {
 #define EFFORT(word, budget, level)                                                                \
     {                                                                                              \
-        {word, sizeof(word) - 1}, budget,                                                          \
-        {                                                                                          \
-            level, sizeof(level) - 1                                                               \
-        }                                                                                          \
+        NAME(word), budget, NAME(level)                                                            \
     }
     EFFORT("none", 0, "low"),      EFFORT("minimal", 1024, "minimal"),
     EFFORT("low", 1024, "low"),    EFFORT("medium", 8192, "medium"),
@@ -95,19 +92,6 @@ static int thinking_put(const struct chat_request *r, struct buf *out, struct fa
 
 /* ---- generationConfig ---- */
 
-static void stop_put(const struct chat_request *r, struct buf *out)
-{
-    if (!r->stop)
-        return;
-    member_put(out, STR("stopSequences"));
-    buf_char(out, '[');
-    for (const struct chat_string *s = r->stop; s; s = s->next) {
-        element_put(out);
-        buf_str(out, s->text);
-    }
-    buf_char(out, ']');
-}
-
 static void format_put(const struct chat_request *r, struct buf *out)
 {
     if (r->format == FORMAT_JSON || r->format == FORMAT_SCHEMA)
@@ -148,28 +132,22 @@ static void detail_put(const struct chat_request *r, struct buf *out)
 
 static int config_put(const struct chat_request *r, struct buf *out, struct fault *f)
 {
-    static const struct {
-        enum chat_feature param;
-        struct str name;
-    } params[] = {
-        {CHAT_TEMPERATURE, {"temperature", 11}},
-        {CHAT_TOP_P, {"topP", 4}},
-        {CHAT_TOP_K, {"topK", 4}},
-        {CHAT_SEED, {"seed", 4}},
-        {CHAT_FREQUENCY_PENALTY, {"frequencyPenalty", 16}},
-        {CHAT_PRESENCE_PENALTY, {"presencePenalty", 15}},
+    static const struct param params[] = {
+        PARAM(TEMPERATURE, "temperature", NUMBER),
+        PARAM(TOP_P, "topP", NUMBER),
+        PARAM(TOP_K, "topK", NUMBER),
+        PARAM(SEED, "seed", NUMBER),
+        PARAM(FREQUENCY_PENALTY, "frequencyPenalty", NUMBER),
+        PARAM(PRESENCE_PENALTY, "presencePenalty", NUMBER),
     };
     size_t before = out->n;
     member_put(out, STR("generationConfig"));
     buf_char(out, '{');
     size_t empty = out->n;
-    for (size_t i = 0; i < ARRAY_LEN(params); i++)
-        member_put_json(out, params[i].name, r->params[params[i].param]);
-    if (r->max_tokens > 0) {
-        member_put(out, STR("maxOutputTokens"));
-        buf_i64(out, r->max_tokens);
-    }
-    stop_put(r, out);
+    params_put(out, r, params, ARRAY_LEN(params));
+    if (r->max_tokens > 0)
+        member_put_i64(out, STR("maxOutputTokens"), r->max_tokens);
+    member_put_strings(out, STR("stopSequences"), r->stop);
     format_put(r, out);
     detail_put(r, out);
     int err = thinking_put(r, out, f);
@@ -210,11 +188,11 @@ static bool any_strict(const struct chat_request *r)
 /* VALIDATED is AUTO with inputs that keep to the schemas, which ANY's do anyway. */
 static void choice_put(const struct chat_request *r, struct buf *out)
 {
-    static const struct str modes[] = {[CHOOSE_UNSAID] = {"AUTO", 4},
-                                       [CHOOSE_AUTO] = {"AUTO", 4},
-                                       [CHOOSE_NONE] = {"NONE", 4},
-                                       [CHOOSE_ANY] = {"ANY", 3},
-                                       [CHOOSE_NAMED] = {"ANY", 3}};
+    static const struct str modes[] = {[CHOOSE_UNSAID] = NAME("AUTO"),
+                                       [CHOOSE_AUTO] = NAME("AUTO"),
+                                       [CHOOSE_NONE] = NAME("NONE"),
+                                       [CHOOSE_ANY] = NAME("ANY"),
+                                       [CHOOSE_NAMED] = NAME("ANY")};
     enum chat_tool_choice choice = r->tool_choice;
     bool strict = any_strict(r) && (choice == CHOOSE_UNSAID || choice == CHOOSE_AUTO);
     if (choice == CHOOSE_UNSAID && !strict)

@@ -48,11 +48,11 @@ enum chat_stop openai_chat_stop(struct str reason)
     static const struct {
         struct str word;
         enum chat_stop stop;
-    } words[] = {{{"stop", 4}, STOP_END},
-                 {{"length", 6}, STOP_LENGTH},
-                 {{"tool_calls", 10}, STOP_CALL},
-                 {{"function_call", 13}, STOP_CALL},
-                 {{"content_filter", 14}, STOP_REFUSED}};
+    } words[] = {{NAME("stop"), STOP_END},
+                 {NAME("length"), STOP_LENGTH},
+                 {NAME("tool_calls"), STOP_CALL},
+                 {NAME("function_call"), STOP_CALL},
+                 {NAME("content_filter"), STOP_REFUSED}};
     for (unsigned i = 0; i < ARRAY_LEN(words); i++)
         if (string_is(reason, words[i].word))
             return words[i].stop;

@@ -78,11 +78,11 @@ static int role_find(struct reading *r, struct str role, enum chat_role *ret_rol
     static const struct {
         struct str word;
         enum chat_role role;
-    } roles[] = {{{"user", 4}, ROLE_USER},
-                 {{"assistant", 9}, ROLE_ASSISTANT},
-                 {{"tool", 4}, ROLE_USER},
-                 {{"system", 6}, ROLE_SYSTEM},
-                 {{"developer", 9}, ROLE_DEVELOPER}};
+    } roles[] = {{NAME("user"), ROLE_USER},
+                 {NAME("assistant"), ROLE_ASSISTANT},
+                 {NAME("tool"), ROLE_USER},
+                 {NAME("system"), ROLE_SYSTEM},
+                 {NAME("developer"), ROLE_DEVELOPER}};
     for (unsigned i = 0; i < ARRAY_LEN(roles); i++)
         if (string_is(role, roles[i].word)) {
             *ret_role = roles[i].role;

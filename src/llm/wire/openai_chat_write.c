@@ -248,10 +248,10 @@ static void assistant_put(struct buf *out, const struct chat_message *m)
 
 static void message_put(struct buf *out, const struct chat_message *m)
 {
-    static const struct str roles[] = {[ROLE_SYSTEM] = {"system", 6},
-                                       [ROLE_DEVELOPER] = {"developer", 9},
-                                       [ROLE_USER] = {"user", 4},
-                                       [ROLE_ASSISTANT] = {"assistant", 9}};
+    static const struct str roles[] = {[ROLE_SYSTEM] = NAME("system"),
+                                       [ROLE_DEVELOPER] = NAME("developer"),
+                                       [ROLE_USER] = NAME("user"),
+                                       [ROLE_ASSISTANT] = NAME("assistant")};
     if (count(m->blocks, is_result)) {
         results_put(out, m);
         return;
@@ -288,9 +288,9 @@ static void tool_put(struct buf *out, const struct chat_tool *t)
 
 static void tools_put(struct buf *out, const struct chat_request *r)
 {
-    static const struct str choices[] = {[CHOOSE_AUTO] = {"\"auto\"", 6},
-                                         [CHOOSE_NONE] = {"\"none\"", 6},
-                                         [CHOOSE_ANY] = {"\"required\"", 10}};
+    static const struct str choices[] = {[CHOOSE_AUTO] = NAME("\"auto\""),
+                                         [CHOOSE_NONE] = NAME("\"none\""),
+                                         [CHOOSE_ANY] = NAME("\"required\"")};
     if (r->tools) {
         member_put(out, STR("tools"));
         buf_char(out, '[');
@@ -316,8 +316,8 @@ static void tools_put(struct buf *out, const struct chat_request *r)
 
 static void format_put(struct buf *out, const struct chat_request *r)
 {
-    static const struct str types[] = {[FORMAT_TEXT] = {"{\"type\":\"text\"}", 15},
-                                       [FORMAT_JSON] = {"{\"type\":\"json_object\"}", 22}};
+    static const struct str types[] = {[FORMAT_TEXT] = NAME("{\"type\":\"text\"}"),
+                                       [FORMAT_JSON] = NAME("{\"type\":\"json_object\"}")};
     if (r->format == FORMAT_UNSAID)
         return;
     member_put(out, STR("response_format"));

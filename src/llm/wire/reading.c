@@ -339,3 +339,11 @@ struct str member_take(struct json_reader *r, struct str name, enum value_kind k
     members_take(r, &m, 1, &value);
     return value;
 }
+
+bool list_enter(struct json_reader *r, struct str list)
+{
+    if (!json_is_array(list))
+        return false;
+    *r = json_list_reader(list);
+    return json_enter(r, '[');
+}

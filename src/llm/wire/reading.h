@@ -172,6 +172,9 @@ bool members_peek_once(struct str object, const struct member *members, unsigned
 bool members_each(struct json_reader *r, const struct member *members, unsigned n,
                   struct str *ret_values,
                   void (*take)(struct json_reader *r, unsigned which, void *to), void *to);
+/* Into a list that was taken, to take its elements while json_more; false where it is empty, or
+ * STR_NONE. */
+bool list_enter(struct json_reader *r, struct str list);
 /* One of them. */
 struct str member_peek(struct str object, struct str name, enum value_kind kind);
 struct str member_take(struct json_reader *r, struct str name, enum value_kind kind);

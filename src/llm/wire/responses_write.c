@@ -294,10 +294,7 @@ static bool is_tier(struct str tier)
 {
     static const struct str words[] = {WORD("auto"), WORD("default"), WORD("flex"), WORD("scale"),
                                        WORD("priority")};
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (str_eq(tier, words[i]))
-            return true;
-    return false;
+    return word_find(words, ARRAY_LEN(words), tier) < ARRAY_LEN(words);
 }
 
 static void members_write(const struct chat_request *r, struct buf *out)
