@@ -30,6 +30,27 @@ struct wire_carriage {
     const char *note; /* for the documentation and for faults; may be NULL */
 };
 
+/* Rows of a wire's table. */
+#define CARRIES(feature)          [CHAT_##feature] = {WIRE_CARRIES, NULL}
+#define CARRIES_AS(feature, note) [CHAT_##feature] = {WIRE_CARRIES, note}
+#define CHANGES(feature, note)    [CHAT_##feature] = {WIRE_CHANGES, note}
+#define LEAVES(feature, note)     [CHAT_##feature] = {WIRE_LEAVES, note}
+#define REFUSES(feature, note)    [CHAT_##feature] = {WIRE_REFUSES, note}
+
+/* The same in several tables: what OpenAI's Responses alone has, */
+#define WITHOUT_RESPONSES                                                                          \
+    LEAVES(REASONING_SUMMARY, "what thinking there is, it shows or not by itself"),                \
+        LEAVES(INCLUDE, "its answers have no more parts to be asked for"),                         \
+        LEAVES(PHASE, "what the message says tells it"),                                           \
+        REFUSES(PREVIOUS, "it keeps no answers; send the whole conversation"),                     \
+        REFUSES(CONVERSATION, "it keeps no conversations; send the whole conversation")
+/* what Anthropic alone has, */
+#define WITHOUT_ANTHROPIC                                                                          \
+    LEAVES(THINKING_DISPLAY, "what thinking there is, it shows or not by itself")
+/* and what does not reach the model. */
+#define WITHOUT_HOUSEKEEPING                                                                       \
+    LEAVES(METADATA, NULL), LEAVES(USER, NULL), LEAVES(STORE, NULL), LEAVES(SERVICE_TIER, NULL)
+
 /* A stream's reader or writer between its calls. Zero it to begin. */
 struct wire_state {
     struct arena *arena;

@@ -224,84 +224,59 @@ int gemini_request_write(const struct chat_request *request, struct buf *out, st
 
 /* ---- the row ---- */
 
-#define CARRIES                                                                                    \
-    {                                                                                              \
-        WIRE_CARRIES, NULL                                                                         \
-    }
-#define CHANGES(note)                                                                              \
-    {                                                                                              \
-        WIRE_CHANGES, note                                                                         \
-    }
-#define LEAVES                                                                                     \
-    {                                                                                              \
-        WIRE_LEAVES, NULL                                                                          \
-    }
-#define LEAVES_SINCE(note)                                                                         \
-    {                                                                                              \
-        WIRE_LEAVES, note                                                                          \
-    }
-#define REFUSES_SINCE(note)                                                                        \
-    {                                                                                              \
-        WIRE_REFUSES, note                                                                         \
-    }
-
 static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
-    [CHAT_TEMPERATURE] = CARRIES,
-    [CHAT_TEMPERATURE_HIGH] = CARRIES,
-    [CHAT_TOP_P] = CARRIES,
-    [CHAT_TOP_K] = CARRIES,
-    [CHAT_SEED] = CARRIES,
-    [CHAT_FREQUENCY_PENALTY] = CARRIES,
-    [CHAT_PRESENCE_PENALTY] = CARRIES,
-    [CHAT_EFFORT] = CHANGES(
-        "thinkingLevel: xhigh and max are high, none is low, since it cannot be "
-        "switched off; Gemini 2.5: thinkingBudget of 0 (none), 1024 (minimal, "
-        "low), 8192 (medium), 24576 (high and over); a budget given beside it "
-        "goes first"),
-    [CHAT_METADATA] = LEAVES,
-    [CHAT_USER] = LEAVES,
-    [CHAT_STORE] = LEAVES,
-    [CHAT_SERVICE_TIER] = LEAVES,
-    [CHAT_CACHE_KEY] = LEAVES_SINCE("Gemini finds repeated prefixes by itself"),
-    [CHAT_CACHE_RETENTION] = LEAVES_SINCE("Gemini finds repeated prefixes by itself"),
-    [CHAT_CACHE_CONTROL] = LEAVES_SINCE("Gemini finds repeated prefixes by itself"),
-    [CHAT_MAX_TOKENS] = CARRIES,
-    [CHAT_STOP] = CARRIES,
-    [CHAT_JSON_OBJECT] = CARRIES,
-    [CHAT_JSON_SCHEMA] = CHANGES("responseJsonSchema: without the schema's name and description, "
-                                 "and always kept to"),
-    [CHAT_THINKING_BUDGET] = CARRIES,
-    [CHAT_THINKING_ADAPTIVE] = CARRIES,
-    [CHAT_THINKING_OFF] = CHANGES(
-        "thinkingBudget 0 up to Gemini 2.5; later models cannot switch it "
-        "off and get thinkingLevel low"),
-    [CHAT_TOOLS] = CARRIES,
-    [CHAT_TOOL_STRICT] = CHANGES("mode VALIDATED, which holds for all tools of the request"),
-    [CHAT_TOOL_CHOICE] = CARRIES,
-    [CHAT_TOOLS_SERIAL] = REFUSES_SINCE("it cannot be told to make one call at a time"),
-    [CHAT_SYSTEM] = CARRIES,
-    [CHAT_SYSTEM_LATER] = REFUSES_SINCE("its systemInstruction stands in front of all messages"),
-    [CHAT_DEVELOPER] = CHANGES("as a system message"),
-    [CHAT_CALLS] = CHANGES("a call's thought signature travels in its id, behind __thought__; "
-                           "messages of one role that follow each other become one; calls that "
-                           "another provider's model made go to Gemini 3 and later with the "
-                           "signature that Google's documentation has for them"),
-    [CHAT_RESULT_ERROR] = CARRIES,
-    [CHAT_RESULT_MEDIA] = CHANGES("within the result; up to Gemini 2.5 behind it"),
-    [CHAT_IMAGE] = CARRIES,
-    [CHAT_IMAGE_URL] = CHANGES("fileData, with the media type that the URL's ending says"),
-    [CHAT_IMAGE_DETAIL] = CHANGES(
-        "mediaResolution, one for the whole request: high where one image "
-        "asks for it, low where all do"),
-    [CHAT_DOCUMENT] = CHANGES("without its name"),
-    [CHAT_DOCUMENT_TEXT] = CHANGES("as a file of type text/plain, without its name"),
-    [CHAT_DOCUMENT_URL] = CHANGES("fileData, with the media type that the URL's ending says"),
-    [CHAT_FILE_ID] = REFUSES_SINCE("another provider's files are not there"),
-    [CHAT_AUDIO] = CARRIES,
-    [CHAT_THINKING] = CHANGES("as parts marked as thoughts; Gemini's own signatures, which begin "
-                              "with gemini: for clients, go back, other providers' are left out"),
-    [CHAT_THINKING_HIDDEN] = LEAVES_SINCE("only the provider that encrypted it can read it"),
-    [CHAT_REFUSAL] = CHANGES("as text"),
+    CARRIES(TEMPERATURE),
+    CARRIES(TEMPERATURE_HIGH),
+    CARRIES(TOP_P),
+    CARRIES(TOP_K),
+    CARRIES(SEED),
+    CARRIES(FREQUENCY_PENALTY),
+    CARRIES(PRESENCE_PENALTY),
+    CHANGES(EFFORT, "thinkingLevel: xhigh and max are high, none is low, since it cannot be "
+                    "switched off; Gemini 2.5: thinkingBudget of 0 (none), 1024 (minimal, "
+                    "low), 8192 (medium), 24576 (high and over); a budget given beside it "
+                    "goes first"),
+    WITHOUT_HOUSEKEEPING,
+    LEAVES(CACHE_KEY, "Gemini finds repeated prefixes by itself"),
+    LEAVES(CACHE_RETENTION, "Gemini finds repeated prefixes by itself"),
+    LEAVES(CACHE_CONTROL, "Gemini finds repeated prefixes by itself"),
+    CARRIES(MAX_TOKENS),
+    CARRIES(STOP),
+    CARRIES(JSON_OBJECT),
+    CHANGES(JSON_SCHEMA, "responseJsonSchema: without the schema's name and description, "
+                         "and always kept to"),
+    CARRIES(THINKING_BUDGET),
+    CARRIES(THINKING_ADAPTIVE),
+    CHANGES(THINKING_OFF, "thinkingBudget 0 up to Gemini 2.5; later models cannot switch it "
+                          "off and get thinkingLevel low"),
+    CARRIES(TOOLS),
+    CHANGES(TOOL_STRICT, "mode VALIDATED, which holds for all tools of the request"),
+    CARRIES(TOOL_CHOICE),
+    REFUSES(TOOLS_SERIAL, "it cannot be told to make one call at a time"),
+    CARRIES(SYSTEM),
+    REFUSES(SYSTEM_LATER, "its systemInstruction stands in front of all messages"),
+    CHANGES(DEVELOPER, "as a system message"),
+    CHANGES(CALLS, "a call's thought signature travels in its id, behind __thought__; "
+                   "messages of one role that follow each other become one; calls that "
+                   "another provider's model made go to Gemini 3 and later with the "
+                   "signature that Google's documentation has for them"),
+    CARRIES(RESULT_ERROR),
+    CHANGES(RESULT_MEDIA, "within the result; up to Gemini 2.5 behind it"),
+    CARRIES(IMAGE),
+    CHANGES(IMAGE_URL, "fileData, with the media type that the URL's ending says"),
+    CHANGES(IMAGE_DETAIL, "mediaResolution, one for the whole request: high where one image "
+                          "asks for it, low where all do"),
+    CHANGES(DOCUMENT, "without its name"),
+    CHANGES(DOCUMENT_TEXT, "as a file of type text/plain, without its name"),
+    CHANGES(DOCUMENT_URL, "fileData, with the media type that the URL's ending says"),
+    REFUSES(FILE_ID, "another provider's files are not there"),
+    CARRIES(AUDIO),
+    CHANGES(THINKING, "as parts marked as thoughts; Gemini's own signatures, which begin "
+                      "with gemini: for clients, go back, other providers' are left out"),
+    LEAVES(THINKING_HIDDEN, "only the provider that encrypted it can read it"),
+    CHANGES(REFUSAL, "as text"),
+    WITHOUT_ANTHROPIC,
+    WITHOUT_RESPONSES,
 };
 
 const struct wire wire_gemini = {

@@ -77,73 +77,57 @@ static int error_event_write(struct buf *out, int status, const char *code, stru
 
 /* ---- the row ---- */
 
-#define CARRIES                                                                                    \
-    {                                                                                              \
-        WIRE_CARRIES, NULL                                                                         \
-    }
-#define CHANGES(note)                                                                              \
-    {                                                                                              \
-        WIRE_CHANGES, note                                                                         \
-    }
-#define LEAVES(note)                                                                               \
-    {                                                                                              \
-        WIRE_LEAVES, note                                                                          \
-    }
-#define REFUSES(note)                                                                              \
-    {                                                                                              \
-        WIRE_REFUSES, note                                                                         \
-    }
-
 static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
-    [CHAT_TEMPERATURE] = CARRIES,
-    [CHAT_TEMPERATURE_HIGH] = CARRIES,
-    [CHAT_TOP_P] = CARRIES,
-    [CHAT_LOGPROBS] = REFUSES("an answer that crosses protocols has no place for them"),
-    [CHAT_TOP_LOGPROBS] = REFUSES("an answer that crosses protocols has no place for them"),
-    [CHAT_EFFORT] = CARRIES,
-    [CHAT_VERBOSITY] = CARRIES,
-    [CHAT_METADATA] = LEAVES("its metadata is for answers that the provider keeps"),
-    [CHAT_USER] = CARRIES,
-    [CHAT_STORE] = CARRIES,
-    [CHAT_SERVICE_TIER] = CHANGES("OpenAI's own words for it; others are left out"),
-    [CHAT_CACHE_KEY] = CARRIES,
-    [CHAT_CACHE_RETENTION] = CARRIES,
-    [CHAT_REASONING_SUMMARY] = CARRIES,
-    [CHAT_INCLUDE] = CARRIES,
-    [CHAT_PREVIOUS] = CARRIES,
-    [CHAT_CONVERSATION] = CARRIES,
-    [CHAT_MAX_TOKENS] = CARRIES,
-    [CHAT_JSON_OBJECT] = CARRIES,
-    [CHAT_JSON_SCHEMA] = CARRIES,
-    [CHAT_THINKING_BUDGET] = CHANGES("reasoning.effort, unless one is given: low below 4096 "
-                                     "tokens, medium below 16384, else high"),
-    [CHAT_THINKING_ADAPTIVE] = CARRIES,
-    [CHAT_THINKING_OFF] = CHANGES("reasoning.effort none"),
-    [CHAT_TOOLS] = CARRIES,
-    [CHAT_TOOL_STRICT] = CARRIES,
-    [CHAT_TOOL_CHOICE] = CARRIES,
-    [CHAT_TOOLS_SERIAL] = CARRIES,
-    [CHAT_SYSTEM] = CHANGES("the first as instructions, where it is one text; the others as "
-                            "messages"),
-    [CHAT_SYSTEM_LATER] = CARRIES,
-    [CHAT_DEVELOPER] = CARRIES,
-    [CHAT_PHASE] = LEAVES("what the message says tells it"),
-    [CHAT_PREFILL] = REFUSES("its models do not go on with a message that was begun for them"),
-    [CHAT_CALLS] = CARRIES,
-    [CHAT_RESULT_ERROR] = LEAVES("the result's text says it"),
-    [CHAT_RESULT_MEDIA] = CARRIES,
-    [CHAT_IMAGE] = CARRIES,
-    [CHAT_IMAGE_URL] = CARRIES,
-    [CHAT_IMAGE_DETAIL] = CARRIES,
-    [CHAT_DOCUMENT] = CHANGES("with a name, where it has none"),
-    [CHAT_DOCUMENT_TEXT] = CHANGES("as a file of type text/plain"),
-    [CHAT_DOCUMENT_URL] = CARRIES,
-    [CHAT_FILE_ID] = REFUSES("another provider's files are not there"),
-    [CHAT_THINKING] = CHANGES("reasoning items of its own, whose signatures begin with openai: for "
-                              "clients, go back; other providers' are left out"),
-    [CHAT_THINKING_HIDDEN] = CHANGES("as earlier thinking"),
-    [CHAT_REFUSAL] = CARRIES,
-    [CHAT_CACHE_CONTROL] = LEAVES("it finds repeated prefixes by itself"),
+    CARRIES(TEMPERATURE),
+    CARRIES(TEMPERATURE_HIGH),
+    CARRIES(TOP_P),
+    REFUSES(LOGPROBS, "an answer that crosses protocols has no place for them"),
+    REFUSES(TOP_LOGPROBS, "an answer that crosses protocols has no place for them"),
+    CARRIES(EFFORT),
+    CARRIES(VERBOSITY),
+    LEAVES(METADATA, "its metadata is for answers that the provider keeps"),
+    CARRIES(USER),
+    CARRIES(STORE),
+    CHANGES(SERVICE_TIER, "OpenAI's own words for it; others are left out"),
+    CARRIES(CACHE_KEY),
+    CARRIES(CACHE_RETENTION),
+    CARRIES(REASONING_SUMMARY),
+    CARRIES(INCLUDE),
+    CARRIES(PREVIOUS),
+    CARRIES(CONVERSATION),
+    CARRIES(MAX_TOKENS),
+    CARRIES(JSON_OBJECT),
+    CARRIES(JSON_SCHEMA),
+    CHANGES(THINKING_BUDGET, "reasoning.effort, unless one is given: low below 4096 "
+                             "tokens, medium below 16384, else high"),
+    CARRIES(THINKING_ADAPTIVE),
+    CHANGES(THINKING_OFF, "reasoning.effort none"),
+    CARRIES(TOOLS),
+    CARRIES(TOOL_STRICT),
+    CARRIES(TOOL_CHOICE),
+    CARRIES(TOOLS_SERIAL),
+    CHANGES(SYSTEM, "the first as instructions, where it is one text; the others as "
+                    "messages"),
+    CARRIES(SYSTEM_LATER),
+    CARRIES(DEVELOPER),
+    LEAVES(PHASE, "what the message says tells it"),
+    REFUSES(PREFILL, "its models do not go on with a message that was begun for them"),
+    CARRIES(CALLS),
+    LEAVES(RESULT_ERROR, "the result's text says it"),
+    CARRIES(RESULT_MEDIA),
+    CARRIES(IMAGE),
+    CARRIES(IMAGE_URL),
+    CARRIES(IMAGE_DETAIL),
+    CHANGES(DOCUMENT, "with a name, where it has none"),
+    CHANGES(DOCUMENT_TEXT, "as a file of type text/plain"),
+    CARRIES(DOCUMENT_URL),
+    REFUSES(FILE_ID, "another provider's files are not there"),
+    CHANGES(THINKING, "reasoning items of its own, whose signatures begin with openai: for "
+                      "clients, go back; other providers' are left out"),
+    CHANGES(THINKING_HIDDEN, "as earlier thinking"),
+    CARRIES(REFUSAL),
+    LEAVES(CACHE_CONTROL, "it finds repeated prefixes by itself"),
+    WITHOUT_ANTHROPIC,
 };
 
 const struct wire wire_responses = {
