@@ -40,8 +40,8 @@ struct anthropic_writer {
 /*
  * Appends the blocks that count, as a list or (put) into one that is open. In a request those do
  * not count that a provider refuses though nothing is lost without them: empty texts, and thinking
- * that has no signature. *count is how many there were. E_UNSUPPORTED for media that the protocol
- * has no form for.
+ * that has no signature of its own. *count is how many there were. E_UNSUPPORTED for media that the
+ * protocol has no form for.
  */
 MUSTCHECK int anthropic_blocks_write(const struct anthropic_writer *w,
                                      const struct chat_block *blocks, unsigned *ret_count);

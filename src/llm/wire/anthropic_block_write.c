@@ -8,12 +8,17 @@ static bool is_empty(struct str string)
 
 static bool counts(const struct anthropic_writer *w, const struct chat_block *b)
 {
+    bool request = w->arena != NULL;
+    struct str seal;
     switch (b->kind) {
     case BLOCK_TEXT:
     case BLOCK_REFUSAL:
         return !is_empty(b->text);
     case BLOCK_THINKING:
-        return !is_empty(b->signature) || (!w->arena && !is_empty(b->text));
+        return request ? thinking_seal(b, STR(MAKER_ANTHROPIC), &seal) == SEAL_OWN
+                       : !is_empty(b->signature) || !is_empty(b->text);
+    case BLOCK_HIDDEN:
+        return !request || thinking_seal(b, STR(MAKER_ANTHROPIC), &seal) != SEAL_FOREIGN;
     case BLOCK_AUDIO:
         return false;
     default:

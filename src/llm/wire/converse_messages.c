@@ -167,14 +167,16 @@ static void thinking_put(struct buf *out, const struct chat_block *b)
 /* Has it anything that Bedrock takes? */
 static bool says_something(const struct chat_block *b)
 {
+    struct str own;
     switch (b->kind) {
     case BLOCK_TEXT:
     case BLOCK_REFUSAL:
         return !is_blank(b->text);
     case BLOCK_THINKING:
-        return b->text.n > 2 || b->signature.n > 2;
-    case BLOCK_HIDDEN:
-        return b->text.n > 2;
+    case BLOCK_HIDDEN: {
+        enum seal seal = thinking_seal(b, STR(MAKER_ANTHROPIC), &own);
+        return seal == SEAL_OWN || (seal == SEAL_NONE && b->text.n > 2);
+    }
     default:
         return true;
     }

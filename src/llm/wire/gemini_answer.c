@@ -226,7 +226,7 @@ int gemini_put_id(struct buf *out, const struct gemini_part *call, struct str an
 
 int gemini_put_signature(struct buf *out, struct str signature)
 {
-    buf_str(out, STR("\"gemini:"));
+    buf_str(out, STR("\"" MAKER_GEMINI));
     buf_str(out, json_string_raw(signature));
     buf_char(out, '"');
     return out->failed;

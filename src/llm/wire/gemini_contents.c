@@ -263,11 +263,11 @@ static int result_put(struct contents *c, const struct chat_block *r)
 
 /* ---- messages ---- */
 
-/* Another provider's signature is left out; without anything of its own there is nothing to put. */
+/* Another provider's seal is left out; without anything of its own there is nothing to put. */
 static void thinking_put(struct buf *out, const struct chat_block *b)
 {
-    struct str signature = b->signature.n ? json_string_raw(b->signature) : STR_NONE;
-    bool own = str_starts(signature, STR("gemini:")), says = b->text.n > 2;
+    struct str seal;
+    bool own = thinking_seal(b, STR(MAKER_GEMINI), &seal) == SEAL_OWN, says = b->text.n > 2;
     if (!own && !says)
         return;
     text_put(out, b->text);
@@ -276,7 +276,7 @@ static void thinking_put(struct buf *out, const struct chat_block *b)
         buf_str(out, STR(",\"thought\":true"));
     if (own) {
         buf_str(out, STR(",\"thoughtSignature\":\""));
-        buf_str(out, str_tail(signature, 7));
+        buf_str(out, seal);
         buf_char(out, '"');
     }
     buf_char(out, '}');

@@ -201,7 +201,9 @@ static bool is_call(const struct chat_block *b)
 /* Without a signature: what has one can only be used by the one who made it. */
 static bool is_reasoning(const struct chat_block *b)
 {
-    return b->kind == BLOCK_THINKING && b->signature.n <= 2 && b->text.n > 2;
+    struct str own;
+    return b->kind == BLOCK_THINKING && b->text.n > 2 &&
+           thinking_seal(b, STR(MAKER_OPENAI), &own) == SEAL_NONE;
 }
 
 static void calls_put(struct buf *out, const struct chat_block *b)

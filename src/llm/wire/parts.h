@@ -99,6 +99,19 @@ struct tokens tokens_of_parts(int64_t prompt, struct str prompt_details, int64_t
 /* What OpenAI's efforts make of a budget, and of thinking switched off; STR_NONE for the rest. */
 struct str effort_of_thinking(const struct chat_request *r);
 
+/*
+ * Thinking that is sealed, by a signature or by being encrypted, can be used by its maker alone.
+ * Between clients and providers the seal has its maker's name in front; Anthropic's, which are the
+ * same on Bedrock, have none, and are base64, where no colon is. Every writer of requests asks this
+ * before it writes thinking, and no seal goes to a provider that it is not of.
+ */
+#define MAKER_ANTHROPIC ""
+#define MAKER_GEMINI    "gemini:"
+#define MAKER_OPENAI    "openai:"
+enum seal { SEAL_NONE, SEAL_OWN, SEAL_FOREIGN };
+/* Of a thinking or hidden block. *ret_seal is what is the maker's own of it, without quotes. */
+enum seal thinking_seal(const struct chat_block *b, struct str maker, struct str *ret_seal);
+
 /* "event: NAME\ndata: " ... "\n\n"; name may be STR_NONE. */
 void frame_begin(struct buf *out, struct str name);
 void frame_end(struct buf *out);

@@ -22,7 +22,6 @@
 #include "llm/wire/parts.h"
 
 #define RESPONSES_HIDDEN "hidden:"
-#define RESPONSES_OURS   "openai:"
 
 /*
  * The texts of a list of {"type", "text"}, with an empty line between them, as a string; STR_NONE

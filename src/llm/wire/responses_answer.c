@@ -155,7 +155,7 @@ static int reasoning_add(struct answering *a, const struct responses_read *item)
     if (!err && !text.p)
         err = responses_texts(a->arena, item->summary, &text);
     if (!err && item->encrypted.n > 2)
-        err = string_prepend(a->arena, STR(RESPONSES_OURS), item->encrypted, &sealed);
+        err = string_prepend(a->arena, STR(MAKER_OPENAI), item->encrypted, &sealed);
     if (err || (!text.p && !sealed.p))
         return err == E_MEMORY ? err : err ? E_UPSTREAM_BODY : 0;
     struct chat_block *b = block_add(a, text.p ? BLOCK_THINKING : BLOCK_HIDDEN);

@@ -92,7 +92,7 @@ static int reasoning_done(struct wire_state *state, const struct responses_read 
     struct str sealed = STR_NONE;
     bool visible = s->in_block && s->block == BLOCK_THINKING;
     if (item->encrypted.n > 2) {
-        int err = string_prepend(state->arena, STR(RESPONSES_OURS), item->encrypted, &sealed);
+        int err = string_prepend(state->arena, STR(MAKER_OPENAI), item->encrypted, &sealed);
         if (err)
             return err;
     }

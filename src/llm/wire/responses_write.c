@@ -108,25 +108,24 @@ static int result_put(const struct chat_request *r, const struct chat_block *b, 
 }
 
 /* Only the provider's own reasoning: another's is nothing to it. */
-static int reasoning_put(const struct chat_request *r, const struct chat_block *b, struct buf *out)
+static void reasoning_put(const struct chat_block *b, struct buf *out)
 {
-    bool hidden = b->kind == BLOCK_HIDDEN;
-    struct str encrypted;
-    int err = string_behind(r->arena, STR(RESPONSES_OURS), hidden ? b->text : b->signature,
-                            &encrypted);
-    if (err || !encrypted.p)
-        return err;
+    struct str seal;
+    if (thinking_seal(b, STR(MAKER_OPENAI), &seal) != SEAL_OWN)
+        return;
     item_begin(out, STR("\"reasoning\""));
     member_put(out, STR("summary"));
     buf_char(out, '[');
-    if (!hidden && b->text.n > 2) {
+    if (b->kind == BLOCK_THINKING && b->text.n > 2) {
         buf_str(out, STR("{\"type\":\"summary_text\",\"text\":"));
         buf_str(out, b->text);
         buf_char(out, '}');
     }
     buf_char(out, ']');
-    member_put_json(out, STR("encrypted_content"), encrypted);
-    return buf_char(out, '}');
+    member_put(out, STR("encrypted_content"));
+    buf_char(out, '"');
+    buf_str(out, seal);
+    buf_str(out, STR("\"}"));
 }
 
 static void message_begin(const struct chat_message *m, struct buf *out)
@@ -166,7 +165,7 @@ static int message_put(const struct chat_request *r, const struct chat_message *
         else if (b->kind == BLOCK_RESULT)
             err = result_put(r, b, out);
         else if (b->kind == BLOCK_THINKING || b->kind == BLOCK_HIDDEN)
-            err = reasoning_put(r, b, out);
+            reasoning_put(b, out);
     }
     if (open)
         buf_str(out, STR("]}"));
