@@ -51,10 +51,14 @@ struct wire_carriage {
 #define WITHOUT_HOUSEKEEPING                                                                       \
     LEAVES(METADATA, NULL), LEAVES(USER, NULL), LEAVES(STORE, NULL), LEAVES(SERVICE_TIER, NULL)
 
-/* A stream's reader or writer between its calls. Zero it to begin. */
+/*
+ * A stream's reader or writer between its calls. Zero it to begin. What a wire makes at its first
+ * call lies in the arena, and so needs no end of its own; only a writer that has to keep what
+ * grows, in a buf, has state_fini, which is called at every end of the stream.
+ */
 struct wire_state {
     struct arena *arena;
-    void *own;        /* the wire's, made at its first call */
+    void *own;        /* the wire's, in the arena, made at its first call */
     struct str model; /* plain, for writers: the name to show where events bring none */
     bool wants_usage; /* for writers: the client asked for usage in its stream */
     bool again;       /* by readers: the same event, where it is, has more; read it again */
@@ -75,7 +79,8 @@ struct wire {
                       struct chat_events *ret_events);
     /* Appends what the client gets for it, framed: nothing, one event or several. */
     int (*event_write)(struct wire_state *state, const struct chat_event *event, struct buf *out);
-    /* Gives back what a writer holds besides the arena, at every end of a stream; may be NULL. */
+    /* Gives back what a writer holds on the heap; NULL where that is nothing. A state that was
+     * never used, or was given back, holds nothing. */
     void (*state_fini)(struct wire_state *state);
     /* An error's body, and the event that tells of one in a stream, framed. `text` is plain. */
     int (*error_write)(struct buf *out, int status, const char *code, struct str text);

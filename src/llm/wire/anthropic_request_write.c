@@ -5,7 +5,7 @@
  * only be a message. */
 static bool in_front(const struct chat_message *m)
 {
-    return m && (m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER) && !m->others;
+    return m && message_is_system(m) && !m->others;
 }
 
 /* Content that is one text and nothing besides is written as a string, as it mostly came. */

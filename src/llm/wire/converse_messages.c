@@ -233,11 +233,6 @@ static int block_put(struct messages *m, enum chat_role role, const struct chat_
 
 /* ---- the whole ---- */
 
-static bool is_system(const struct chat_message *m)
-{
-    return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
-}
-
 static int system_block_put(struct messages *m, const struct chat_block *b)
 {
     if (b->kind != BLOCK_TEXT)
@@ -259,7 +254,7 @@ static int system_put(struct messages *m, const struct chat_message **ret_rest)
     member_put(m->out, STR("system"));
     buf_char(m->out, '[');
     size_t empty = m->out->n;
-    for (; at && is_system(at) && !err; at = at->next)
+    for (; at && message_is_system(at) && !err; at = at->next)
         for (const struct chat_block *b = at->blocks; b && !err; b = b->next)
             err = system_block_put(m, b);
     if (m->out->n == empty)
@@ -274,7 +269,7 @@ static int message_put(struct messages *m, const struct chat_message *message)
 {
     int err = 0;
     for (const struct chat_block *b = message->blocks; b && !err; b = b->next)
-        if (is_system(message) && b->kind != BLOCK_TEXT)
+        if (message_is_system(message) && b->kind != BLOCK_TEXT)
             err = unsupported(m, "anything but text in a system message");
         else
             err = block_put(m, message->role, b);

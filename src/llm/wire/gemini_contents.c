@@ -15,8 +15,9 @@ struct contents {
     const struct chat_request *request;
     struct buf *out;
     struct fault *f;
-    const struct chat_message *calls; /* the last message with tool calls */
-    bool old;                         /* gemini_is_old */
+    const struct chat_message *calls;  /* the last message with tool calls */
+    const struct chat_block *answered; /* of these, the one whose result came last; or NULL */
+    bool old;                          /* gemini_is_old */
 };
 
 static int unsupported(struct contents *c, const char *what)
@@ -192,12 +193,26 @@ static bool any_signature(const struct chat_message *m)
 
 /* ---- results ---- */
 
-static struct str name_of_call(const struct contents *c, struct str id)
+static const struct chat_block *call_find(const struct chat_block *from,
+                                          const struct chat_block *to, struct str id)
 {
-    for (const struct chat_block *b = c->calls ? c->calls->blocks : NULL; b; b = b->next)
-        if (b->kind == BLOCK_CALL && str_eq(b->id, id))
-            return b->name;
-    return STR("\"\"");
+    for (; from && from != to; from = from->next)
+        if (from->kind == BLOCK_CALL && str_eq(from->id, id))
+            return from;
+    return NULL;
+}
+
+/* Results mostly come in the order of their calls, so the one behind the last is looked at first.
+ */
+static struct str name_of_call(struct contents *c, struct str id)
+{
+    const struct chat_block *all = c->calls ? c->calls->blocks : NULL;
+    const struct chat_block *next = c->answered ? c->answered->next : NULL;
+    const struct chat_block *call = call_find(next, NULL, id);
+    if (!call)
+        call = call_find(all, next, id);
+    c->answered = call ? call : c->answered;
+    return call ? call->name : STR("\"\"");
 }
 
 /* One text is a string, several are a list of them. */
@@ -317,15 +332,11 @@ static int message_put(struct contents *c, const struct chat_message *m)
         err = block_put(c, b, unsigned_first);
         if (b->kind == BLOCK_CALL) {
             c->calls = m;
+            c->answered = NULL;
             unsigned_first = false;
         }
     }
     return err;
-}
-
-static bool is_system(const struct chat_message *m)
-{
-    return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
 }
 
 /* The system messages in front, a part each; *ret_rest is what follows them. */
@@ -333,12 +344,12 @@ static int system_put(struct contents *c, const struct chat_message **ret_rest)
 {
     const struct chat_message *m = c->request->messages;
     *ret_rest = m;
-    if (!m || !is_system(m))
+    if (!m || !message_is_system(m))
         return 0;
     int err = 0;
     member_put(c->out, STR("systemInstruction"));
     buf_str(c->out, STR("{\"parts\":["));
-    for (; m && is_system(m) && !err; m = m->next)
+    for (; m && message_is_system(m) && !err; m = m->next)
         for (const struct chat_block *b = m->blocks; b && !err; b = b->next)
             if (b->kind == BLOCK_TEXT)
                 text_put(c->out, b->text);
@@ -359,7 +370,7 @@ static int content_put(struct contents *c, const struct chat_message *m,
     buf_str(c->out,
             model ? STR("{\"role\":\"model\",\"parts\":[") : STR("{\"role\":\"user\",\"parts\":["));
     size_t empty = c->out->n;
-    for (; m && !err && !is_system(m) && (m->role == ROLE_ASSISTANT) == model; m = m->next)
+    for (; m && !err && !message_is_system(m) && (m->role == ROLE_ASSISTANT) == model; m = m->next)
         err = message_put(c, m);
     if (c->out->n == empty) /* Gemini refuses a content without parts */
         text_put(c->out, STR_NONE);
@@ -376,7 +387,7 @@ int gemini_put_contents(const struct chat_request *request, struct buf *out, str
     int err = system_put(&c, &m);
     member_put(out, STR("contents"));
     buf_char(out, '[');
-    while (m && !err && !is_system(m))
+    while (m && !err && !message_is_system(m))
         err = content_put(&c, m, &m);
     buf_char(out, ']');
     if (!err && m)

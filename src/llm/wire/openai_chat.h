@@ -64,8 +64,8 @@ void openai_chat_head_put(struct buf *out, struct str object, struct str id, int
 void openai_chat_usage_put(struct buf *out, const struct tokens *usage);
 /* The word for it, with its quotes. */
 struct str openai_chat_stop_word(enum chat_stop stop, bool calls, bool refusal);
-/* {"id":..., "type":"function", "function":{...}}, without the opening brace. */
-void openai_chat_call_put(struct buf *out, const struct chat_block *call);
+/* The member `tool_calls`. */
+void openai_chat_calls_put(struct buf *out, const struct chat_block *blocks);
 /* Thinking or its hidden form, as an element of `thinking_blocks`. */
 void openai_chat_thought_put(struct buf *out, enum chat_block_kind kind, struct str text,
                              struct str signature);

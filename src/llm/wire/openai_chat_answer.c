@@ -232,19 +232,6 @@ static void thoughts_put(struct buf *out, const struct chat_block *blocks)
     buf_char(out, ']');
 }
 
-static void calls_put(struct buf *out, const struct chat_block *b)
-{
-    member_put(out, STR("tool_calls"));
-    buf_char(out, '[');
-    for (; b; b = b->next)
-        if (b->kind == BLOCK_CALL) {
-            element_put(out);
-            buf_char(out, '{');
-            openai_chat_call_put(out, b);
-        }
-    buf_char(out, ']');
-}
-
 static void message_put(struct buf *out, const struct chat_block *blocks)
 {
     bool calls = blocks_have(blocks, BLOCK_CALL), refusal = has_text(blocks, BLOCK_REFUSAL);
@@ -264,7 +251,7 @@ static void message_put(struct buf *out, const struct chat_block *blocks)
     }
     thoughts_put(out, blocks);
     if (calls)
-        calls_put(out, blocks);
+        openai_chat_calls_put(out, blocks);
     buf_char(out, '}');
 }
 

@@ -8,8 +8,9 @@
 
 /* ---- pieces ---- */
 
-void openai_chat_call_put(struct buf *out, const struct chat_block *call)
+static void call_put(struct buf *out, const struct chat_block *call)
 {
+    buf_char(out, '{');
     member_put_string(out, STR("id"), call->id);
     if (call->input.n) {
         member_put(out, STR("type"));
@@ -21,6 +22,18 @@ void openai_chat_call_put(struct buf *out, const struct chat_block *call)
     }
     members_put(out, call->others);
     buf_char(out, '}');
+}
+
+void openai_chat_calls_put(struct buf *out, const struct chat_block *b)
+{
+    member_put(out, STR("tool_calls"));
+    buf_char(out, '[');
+    for (; b; b = b->next)
+        if (b->kind == BLOCK_CALL) {
+            element_put(out);
+            call_put(out, b);
+        }
+    buf_char(out, ']');
 }
 
 static void file_put(struct buf *out, const struct chat_media *m)
@@ -147,11 +160,6 @@ static bool is_media(const struct chat_block *b)
     return is_part(b) && !is_text(b);
 }
 
-static bool is_result(const struct chat_block *b)
-{
-    return b->kind == BLOCK_RESULT;
-}
-
 static void result_put(struct buf *out, const struct chat_block *b)
 {
     message_begin(out, STR("tool"));
@@ -193,30 +201,12 @@ static bool is_refusal(const struct chat_block *b)
     return b->kind == BLOCK_REFUSAL;
 }
 
-static bool is_call(const struct chat_block *b)
-{
-    return b->kind == BLOCK_CALL;
-}
-
 /* Without a signature: what has one can only be used by the one who made it. */
 static bool is_reasoning(const struct chat_block *b)
 {
     struct str own;
     return b->kind == BLOCK_THINKING && b->text.n > 2 &&
            thinking_seal(b, STR(MAKER_OPENAI), &own) == SEAL_NONE;
-}
-
-static void calls_put(struct buf *out, const struct chat_block *b)
-{
-    member_put(out, STR("tool_calls"));
-    buf_char(out, '[');
-    for (; b; b = b->next)
-        if (is_call(b)) {
-            element_put(out);
-            buf_char(out, '{');
-            openai_chat_call_put(out, b);
-        }
-    buf_char(out, ']');
 }
 
 static void reasoning_put(struct buf *out, const struct chat_block *b)
@@ -244,8 +234,8 @@ static void assistant_put(struct buf *out, const struct chat_message *m)
             member_put_string(out, STR("refusal"), b->text);
     if (count(m->blocks, is_reasoning))
         reasoning_put(out, m->blocks);
-    if (count(m->blocks, is_call))
-        calls_put(out, m->blocks);
+    if (blocks_have(m->blocks, BLOCK_CALL))
+        openai_chat_calls_put(out, m->blocks);
 }
 
 static void message_put(struct buf *out, const struct chat_message *m)
@@ -254,7 +244,7 @@ static void message_put(struct buf *out, const struct chat_message *m)
                                        [ROLE_DEVELOPER] = NAME("developer"),
                                        [ROLE_USER] = NAME("user"),
                                        [ROLE_ASSISTANT] = NAME("assistant")};
-    if (count(m->blocks, is_result)) {
+    if (blocks_have(m->blocks, BLOCK_RESULT)) {
         results_put(out, m);
         return;
     }

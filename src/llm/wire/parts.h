@@ -87,6 +87,10 @@ static inline void element_put(struct buf *out)
 /* A count in JSON, 0 to 10^12, else `absent`. */
 int64_t count_of(struct str json, int64_t absent);
 
+static inline bool message_is_system(const struct chat_message *m)
+{
+    return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
+}
 bool blocks_have(const struct chat_block *blocks, enum chat_block_kind kind);
 
 /*

@@ -23,6 +23,7 @@ struct stream {
     enum chat_stop stop;
 };
 
+/* Both bufs are on the heap: they grow with the answer, and an arena would keep each size. */
 void responses_state_fini(struct wire_state *state)
 {
     struct stream *s = state->own;
@@ -30,6 +31,7 @@ void responses_state_fini(struct wire_state *state)
         return;
     buf_fini(&s->kept);
     buf_fini(&s->signature);
+    state->own = NULL;
 }
 
 /* ---- framing ---- */
