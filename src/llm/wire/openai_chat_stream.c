@@ -185,9 +185,9 @@ enum { D_REASONING, D_REASONING_CONTENT, D_CONTENT, D_REFUSAL, D_THOUGHTS, D_CAL
 /* Goes through a list that was taken. */
 static int list_read(struct chunk *x, struct str list, bool calls, bool told)
 {
-    struct json_reader r = json_list_reader(list);
+    struct json_reader r;
     int err = 0;
-    if (json_enter(&r, '['))
+    if (list_enter(&r, list))
         do {
             struct str element = json_take(&r);
             err = calls ? call_read(x, element) : thought_read(x, element, told);

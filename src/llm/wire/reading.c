@@ -77,6 +77,12 @@ bool reading_inside(const struct reading *r, struct str value, struct reading *r
     return json_is_object(value) && json_reader_init(&ret_inside->json, value);
 }
 
+/* Of a list's own bytes, in front of its bracket. */
+static struct json_reader json_list_reader(struct str list)
+{
+    return (struct json_reader){.at = list.p, .end = list.p + list.n - 1};
+}
+
 struct reading reading_of_list(const struct reading *r, struct str list)
 {
     struct reading in = *r;

@@ -91,13 +91,8 @@ void reading_leave(struct reading *r);
 /* The reading of a value that was taken; false where it is no object. */
 MUSTCHECK bool reading_inside(const struct reading *r, struct str value,
                               struct reading *ret_inside);
-/* The same for a list; enter it with reading_list. */
+/* The same for a list, which it has to be; take it with reading_list. */
 struct reading reading_of_list(const struct reading *r, struct str list);
-/* Of a list's own bytes, which were taken before: enter it with '['. */
-static inline struct json_reader json_list_reader(struct str list)
-{
-    return (struct json_reader){.at = list.p, .end = list.p + list.n - 1};
-}
 
 /* The value that comes next begins with this byte. */
 static inline bool reading_next_is(const struct reading *r, char first)
@@ -130,7 +125,7 @@ struct object {
 
     struct str whole; /* as it stood; STR_NONE for null */
     bool more;        /* it has members that are not known */
-    uint64_t seen;    /* 1 << place, the parameters behind the members */
+    uint64_t seen;    /* 1 << place, the parameters behind the members; 64 at most */
 };
 #define OBJECT(table, vals)                                                                        \
     {                                                                                              \

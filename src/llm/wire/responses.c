@@ -37,11 +37,11 @@ int responses_texts(struct arena *a, struct str list, struct str *ret_string)
     *ret_string = STR_NONE;
     if (!json_is_array(list))
         return list.n == 0 ? 0 : E_BAD_REQUEST;
-    struct json_reader r = json_list_reader(list);
+    struct json_reader r;
     buf_init(&joined, list.n * 2);
     buf_char(&joined, '"');
     int err = 0;
-    if (json_enter(&r, '['))
+    if (list_enter(&r, list))
         do
             err = text_add(&r, &joined);
         while (!err && json_more(&r, '['));

@@ -125,9 +125,9 @@ static int list_each(struct answering *a, struct str list,
 {
     if (!json_is_array(list))
         return E_UPSTREAM_BODY;
-    struct json_reader r = json_list_reader(list);
+    struct json_reader r;
     int err = 0;
-    if (json_enter(&r, '['))
+    if (list_enter(&r, list))
         do
             err = add(a, json_take(&r));
         while (!err && json_more(&r, '['));
