@@ -37,6 +37,8 @@ void chat_param(struct chat_request *r, enum chat_feature param, struct str json
         while ((*(list))->last->next)                                                              \
             (*(list))->last = (*(list))->last->next;                                               \
         (*(list))->last->next = (more);                                                            \
+        if (more)                                                                                  \
+            (*(list))->last = (more);                                                              \
     } while (0)
 
 struct chat_message *chat_message_new(struct chat_request *r, struct chat_message *after,

@@ -345,11 +345,15 @@ static void results_find_their_calls_in_any_order(void **state)
     says(&d, ROLE_ASSISTANT);
     for (unsigned i = 0; i < 3; i++)
         call(&d, ids[i], names[i], "{}");
+    (void)block(&d, BLOCK_CALL); /* without a name; it and its result are JSON, too */
     says(&d, ROLE_USER);
     for (unsigned i = 0; i < ARRAY_LEN(order); i++)
         result(&d, ids[order[i]], "\"x\"");
+    (void)block(&d, BLOCK_RESULT);
     struct fault f;
     assert_int_equal(write_err(&d, &f), 0);
+    yyjson_doc *doc;
+    assert_int_equal(json_parse(&d.w->arena, buf_view(&d.w->lines), &doc, &f), 0);
     struct str rest = buf_view(&d.w->lines);
     for (unsigned i = 0; i < ARRAY_LEN(order); i++) {
         struct str want = arena_printf(&d.w->arena, "{\"functionResponse\":{\"id\":%s,\"name\":%s,",

@@ -219,6 +219,29 @@ static void what_is_no_base64_is_refused(void **state)
     assert_int_equal(base64_read(&arena, STR("AA\0A"), &bytes), E_BAD_REQUEST);
 }
 
+/* Digits and types come out as they went in, be they what they like. */
+static void media_keep_their_bytes(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"\"data:image/png;base64,QUJD\"",
+                                       "\"data:image/png;base64,QU\x7f\xc3\xbc/+\"",
+                                       "\"https://example.org/\x7f\\u0041\""};
+    struct buf out;
+    buf_init(&out, 8192);
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        struct chat_media m = {.form = MEDIA_NONE};
+        assert_int_equal(media_from_url(&arena, str_from(urls[i]), &m), 0);
+        buf_clear(&out);
+        assert_int_equal(media_put_url(&out, &m), 0);
+        assert_str(buf_view(&out), str_from(urls[i]));
+    }
+    struct chat_media m = {.form = MEDIA_NONE};
+    assert_int_equal(media_from_url(&arena, STR("\"data:a\\/b;base64,Q\\u0041\""), &m), 0);
+    assert_str(m.data, STR("\"QA\""));
+    assert_str(m.type, STR("a/b"));
+    buf_fini(&out);
+}
+
 /* ---- thinking ---- */
 
 static struct str request_with(const struct wire *wire, enum chat_block_kind kind, struct str text,
@@ -300,6 +323,7 @@ int main(void)
         cmocka_unit_test(parameters_are_those_of_the_wire),
         cmocka_unit_test(base64_goes_there_and_back),
         cmocka_unit_test(what_is_no_base64_is_refused),
+        cmocka_unit_test(media_keep_their_bytes),
         cmocka_unit_test(seals_go_to_their_makers_alone),
         cmocka_unit_test(foreign_thinking_is_left_out_whole),
     };

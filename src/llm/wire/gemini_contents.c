@@ -170,7 +170,7 @@ static void call_put(struct contents *c, const struct chat_block *b, bool unsign
     element_put(out);
     buf_str(out, STR("{\"functionCall\":{"));
     id_put(out, id);
-    member_put_json(out, STR("name"), b->name);
+    member_put_string(out, STR("name"), b->name);
     member_put_json(out, STR("args"), b->input.n ? b->input : STR("{}"));
     buf_char(out, '}');
     if (signature.n)
@@ -259,9 +259,9 @@ static int result_put(struct contents *c, const struct chat_block *r)
     element_put(out);
     buf_str(out, STR("{\"functionResponse\":{"));
     id_put(out, id);
-    member_put_json(out, STR("name"), name_of_call(c, r->id));
-    buf_str(out,
-            r->is_error ? STR(",\"response\":{\"error\":") : STR(",\"response\":{\"output\":"));
+    member_put_string(out, STR("name"), name_of_call(c, r->id));
+    member_put(out, STR("response"));
+    buf_str(out, r->is_error ? STR("{\"error\":") : STR("{\"output\":"));
     result_texts_put(out, r->result);
     buf_char(out, '}');
     int err = 0;

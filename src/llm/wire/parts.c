@@ -66,7 +66,10 @@ int media_from_url(struct arena *a, struct str string, struct chat_media *m)
     head.n -= 7;
     m->form = MEDIA_BASE64;
     m->type = str_cut(&head, ';'); /* without parameters */
-    return string_make(a, digits, &m->data);
+    if (plain.p != raw.p)          /* there were escapes */
+        return string_make(a, digits, &m->data);
+    m->data = arena_printf(a, "\"%.*s\"", STR_ARGS(digits));
+    return m->data.p ? 0 : E_MEMORY;
 }
 
 int media_put_url(struct buf *out, const struct chat_media *m)

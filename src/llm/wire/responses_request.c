@@ -63,20 +63,19 @@ static int object_read(struct reading *r, struct str value, const char *name,
                        const struct member *of, unsigned n, struct str *ret_values)
 {
     struct object o = {.members = of, .n = n, .values = ret_values};
-    struct reading in = *r;
-    o.others = &r->request->others;
-    o.name = name;
-    o.wrong = "expected an object";
+    struct reading in;
     for (unsigned i = 0; i < n; i++)
         ret_values[i] = STR_NONE;
     if (!value.p)
         return 0;
-    if (!reading_inside(r, value, &in)) {
-        reading_enter(&in, name, -1);
-        in.json.failed = false;
-        return reading_wrong(&in, "%s", o.wrong);
-    }
-    return reading_object(&in, &o);
+    o.others = &r->request->others;
+    o.name = name;
+    if (reading_inside(r, value, &in))
+        return reading_object(&in, &o);
+    reading_enter(r, name, -1);
+    int err = reading_wrong(r, "expected an object");
+    reading_leave(r);
+    return err;
 }
 
 /* ---- tools ---- */
