@@ -18,8 +18,8 @@ bool openai_chat_usage(struct str usage, struct tokens *ret_tokens)
     struct str value[ARRAY_LEN(members)];
     if (!members_peek(usage, members, ARRAY_LEN(members), value) || !value[PROMPT].n)
         return false;
-    *ret_tokens = tokens_of_parts(count_of(value[PROMPT], 0), value[PROMPT_DETAILS],
-                                  count_of(value[COMPLETION], 0), value[COMPLETION_DETAILS]);
+    tokens_of_parts(count_of(value[PROMPT], 0), value[PROMPT_DETAILS],
+                    count_of(value[COMPLETION], 0), value[COMPLETION_DETAILS], ret_tokens);
     return true;
 }
 

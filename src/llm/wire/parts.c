@@ -185,18 +185,18 @@ static int64_t part_of(int64_t whole, struct str details, struct str name)
     return n < whole ? n : whole;
 }
 
-struct tokens tokens_of_parts(int64_t prompt, struct str prompt_details, int64_t completion,
-                              struct str completion_details)
+void tokens_of_parts(int64_t prompt, struct str prompt_details, int64_t completion,
+                     struct str completion_details, struct tokens *ret_tokens)
 {
     int64_t cached = part_of(prompt, prompt_details, STR("cached_tokens"));
     int64_t written = part_of(prompt - cached, prompt_details, STR("cache_write_tokens"));
     int64_t reasoning = part_of(completion, completion_details, STR("reasoning_tokens"));
-    return (struct tokens){.input = prompt - cached - written,
-                           .cached = cached,
-                           .cache_write = written,
-                           .output = completion - reasoning,
-                           .reasoning = reasoning,
-                           .source = TOKENS_PROVIDER};
+    *ret_tokens = (struct tokens){.input = prompt - cached - written,
+                                  .cached = cached,
+                                  .cache_write = written,
+                                  .output = completion - reasoning,
+                                  .reasoning = reasoning,
+                                  .source = TOKENS_PROVIDER};
 }
 
 struct str effort_of_thinking(const struct chat_request *r)

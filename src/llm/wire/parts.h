@@ -98,8 +98,8 @@ bool blocks_have(const struct chat_block *blocks, enum chat_block_kind kind);
  * reasoning_tokens of the completion. Some servers report more of a part than of the whole; the
  * whole is what is billed.
  */
-struct tokens tokens_of_parts(int64_t prompt, struct str prompt_details, int64_t completion,
-                              struct str completion_details);
+void tokens_of_parts(int64_t prompt, struct str prompt_details, int64_t completion,
+                     struct str completion_details, struct tokens *ret_tokens);
 /* What OpenAI's efforts make of a budget, and of thinking switched off; STR_NONE for the rest. */
 struct str effort_of_thinking(const struct chat_request *r);
 

@@ -12,8 +12,8 @@ static bool usage_read(struct str usage, struct tokens *ret_usage)
     struct str value[ARRAY_LEN(of)];
     if (!members_peek(usage, of, ARRAY_LEN(of), value) || !value[INPUT].p)
         return false;
-    *ret_usage = tokens_of_parts(count_of(value[INPUT], 0), value[INPUT_DETAILS],
-                                 count_of(value[OUTPUT], 0), value[OUTPUT_DETAILS]);
+    tokens_of_parts(count_of(value[INPUT], 0), value[INPUT_DETAILS], count_of(value[OUTPUT], 0),
+                    value[OUTPUT_DETAILS], ret_usage);
     return true;
 }
 
