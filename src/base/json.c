@@ -172,33 +172,44 @@ int64_t json_get_i64(yyjson_val *object, const char *key, int64_t absent)
 
 /* ---- what json_scan.c asks of yyjson ---- */
 
-/* Keys that had escapes, one behind the other; together they are shorter than their text. */
-static struct {
+/* Keys that had escapes, one behind the other. */
+static struct keys {
     struct area area;
     size_t used;
-} keys;
+} scan_keys, reader_key;
 
 void json_keys_forget(void)
 {
-    keys.used = 0;
+    scan_keys.used = 0;
 }
 
 /* The text's own struct stays untouched: half a surrogate pair is no key that anybody knows. */
-int json_key_unescape(size_t text_bytes, struct str *key)
+static int key_unescape(struct keys *keys, size_t text_bytes, struct str *key)
 {
     yyjson_doc *doc;
     struct str quoted = str_of(key->p - 1, key->n + 2);
-    if (keys.used == 0 && !area_fit(&keys.area, text_bytes))
+    if (keys->used == 0 && !area_fit(&keys->area, text_bytes))
         return E_MEMORY;
     int err = scratch_read(&scan_scratch, quoted, &doc, NULL);
     if (err)
         return err == E_BAD_JSON ? 0 : err;
     struct str plain = json_str(yyjson_doc_get_root(doc));
-    char *kept = keys.area.p + keys.used;
+    char *kept = keys->area.p + keys->used;
     memcpy(kept, plain.p, plain.n);
-    keys.used += plain.n;
+    keys->used += plain.n;
     *key = str_of(kept, plain.n);
     return 0;
+}
+
+int json_key_unescape(size_t text_bytes, struct str *key)
+{
+    return key_unescape(&scan_keys, text_bytes, key);
+}
+
+int json_key_unescape_alone(struct str *key)
+{
+    reader_key.used = 0;
+    return key_unescape(&reader_key, key->n, key);
 }
 
 int json_size_fault(struct str text, struct fault *f)
@@ -243,5 +254,5 @@ yyjson_val *json_peek(struct str text)
 size_t json_scratch_bytes(void)
 {
     return scan_scratch.text.cap + scan_scratch.values.cap + peek_scratch.text.cap +
-           peek_scratch.values.cap + keys.area.cap;
+           peek_scratch.values.cap + scan_keys.area.cap + reader_key.area.cap;
 }

@@ -117,6 +117,12 @@ static inline struct str json_string_raw(struct str value)
 }
 /* Bytes of a string's text once unescaped; 0 for what is no string. */
 size_t json_string_bytes(struct str value);
+/* A list or an object that holds nothing. */
+static inline bool json_is_empty(struct str value)
+{
+    return (json_is_array(value) || json_is_object(value)) &&
+           str_trim(json_string_raw(value)).n == 0;
+}
 /* A string's text, in the arena. E_BAD_JSON for half a surrogate pair, or E_MEMORY. */
 MUSTCHECK int json_unquote(struct arena *a, struct str value, struct str *ret_text);
 
@@ -136,17 +142,17 @@ struct json_reader {
     const char *at, *end;
     unsigned depth;
     bool failed;
-    bool escaped; /* the key taken last has escapes, which it is given with */
+    struct str key; /* the one taken last as it stands, a string */
 };
 /* False, and failed, where the text is no object. */
 bool json_reader_init(struct json_reader *r, struct str text);
 /* Steps into the object ('{') or array ('[') that comes next. False where it is empty, or where
  * something else stands there, and then it is behind that. */
 bool json_enter(struct json_reader *r, char bracket);
+/* A key's text. One with escapes means what they say, and stands in scratch memory until the next
+ * such key; scans do not disturb it. */
 struct str json_take_key(struct json_reader *r);
 struct str json_take(struct json_reader *r); /* a value's own bytes */
-/* What a key with escapes means, in scratch memory until the next such key or scan. */
-struct str json_plain_key(struct str key);
 /* Behind a value: true where another follows, else it is behind the container. */
 bool json_more(struct json_reader *r, char bracket);
 static inline bool json_reader_good(const struct json_reader *r)

@@ -24,6 +24,8 @@ int json_object_fault(struct str text, struct fault *f);
  * json_keys_forget. `text_bytes`: of the whole text that is scanned. 0 or E_MEMORY.
  */
 MUSTCHECK int json_key_unescape(size_t text_bytes, struct str *key);
+/* The same in memory that stays until the next such call. */
+MUSTCHECK int json_key_unescape_alone(struct str *key);
 void json_keys_forget(void);
 
 #endif

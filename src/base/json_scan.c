@@ -354,15 +354,30 @@ bool json_enter(struct json_reader *r, char bracket)
     return *r->at != bracket + 2 || json_more(r, bracket);
 }
 
-struct str json_take_key(struct json_reader *r)
+/* The key as it stands between its quotes. */
+static struct str raw_key_take(struct json_reader *r, bool *ret_escaped)
 {
     struct str key = STR_NONE;
-    r->escaped = false;
-    const char *value = r->failed ? NULL : key_end(r->at, r->end, &key, &r->escaped);
-    if (!value)
+    *ret_escaped = false;
+    const char *value = r->failed ? NULL : key_end(r->at, r->end, &key, ret_escaped);
+    if (UNLIKELY(!value)) {
         reader_fail(r);
-    else
-        r->at = value;
+        r->key = STR_NONE;
+        *ret_escaped = false;
+        return STR_NONE;
+    }
+    r->at = value;
+    r->key = str_of(key.p - 1, key.n + 2);
+    return key;
+}
+
+struct str json_take_key(struct json_reader *r)
+{
+    bool escaped;
+    struct str key = raw_key_take(r, &escaped);
+    /* Without memory it stays as it is written, and is no key that anybody knows. */
+    if (UNLIKELY(escaped))
+        (void)!json_key_unescape_alone(&key);
     return key;
 }
 
@@ -396,14 +411,6 @@ bool json_more(struct json_reader *r, char bracket)
     return false;
 }
 
-struct str json_plain_key(struct str key)
-{
-    json_keys_forget();
-    /* Without memory it stays as it is written, and is no key that anybody knows. */
-    (void)!json_key_unescape(key.n, &key);
-    return key;
-}
-
 /* ---- scanning ---- */
 
 /* The members of the object that `r` is at the beginning of. */
@@ -418,8 +425,8 @@ static int members_read(struct json_scan *s, struct json_reader *r)
         if (s->count == JSON_MEMBERS_MAX)
             return E_TOO_LARGE;
         m->member_at.from = (size_t)(r->at - base);
-        m->key = json_take_key(r);
-        bool escaped = r->escaped;
+        bool escaped;
+        m->key = raw_key_take(r, &escaped);
         m->value_at.from = (size_t)(r->at - base);
         m->value = json_take(r);
         m->value_at.to = m->member_at.to = (size_t)(r->at - base);

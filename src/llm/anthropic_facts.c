@@ -261,8 +261,6 @@ static int top_read(struct str text, struct top *top, struct llm_facts *facts)
     if (json_reader_init(&r, text) && json_enter(&r, '{'))
         do {
             struct str key = json_take_key(&r);
-            if (UNLIKELY(r.escaped) && !r.failed)
-                key = json_plain_key(key);
             member_read(&r, key, top, facts);
         } while (json_more(&r, '{'));
     facts->has_usage = anthropic_usage_tokens(&top->usage, &facts->usage);

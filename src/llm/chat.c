@@ -1,6 +1,8 @@
 /* chat.c: putting chats together, and what shows only in the whole of one. */
 #include "llm/chat.h"
 
+#include <stdlib.h>
+
 #include "base/json.h"
 
 static const char *const feature_texts[CHAT_FEATURE_COUNT] = {
@@ -22,6 +24,23 @@ void chat_param(struct chat_request *r, enum chat_feature param, struct str json
     chat_uses(r, param);
 }
 
+/* What the first remembers may have got more behind it by a join, so the rest of the way is walked.
+ */
+#define LIST_ADD(list, more)                                                                       \
+    do {                                                                                           \
+        if (!*(list)) {                                                                            \
+            *(list) = (more);                                                                      \
+            break;                                                                                 \
+        }                                                                                          \
+        if (!(*(list))->last)                                                                      \
+            (*(list))->last = *(list);                                                             \
+        while ((*(list))->last->next)                                                              \
+            (*(list))->last = (*(list))->last->next;                                               \
+        (*(list))->last->next = (more);                                                            \
+        if (more)                                                                                  \
+            (*(list))->last = (more);                                                              \
+    } while (0)
+
 struct chat_message *chat_message_new(struct chat_request *r, struct chat_message *after,
                                       enum chat_role role)
 {
@@ -40,19 +59,25 @@ struct chat_block *chat_block_new(struct arena *a, struct chat_block **list,
     if (!b)
         return NULL;
     b->kind = kind;
-    while (*list)
-        list = &(*list)->next;
-    *list = b;
+    LIST_ADD(list, b);
     return b;
+}
+
+void chat_blocks_join(struct chat_block **list, struct chat_block *more)
+{
+    LIST_ADD(list, more);
+}
+
+void chat_members_join(struct chat_member **list, struct chat_member *more)
+{
+    LIST_ADD(list, more);
 }
 
 struct chat_tool *chat_tool_new(struct chat_request *r)
 {
     struct chat_tool *t = ARENA_NEW(r->arena, struct chat_tool);
-    if (!t)
-        return NULL;
-    *(r->tools_last ? &r->tools_last->next : &r->tools) = t;
-    r->tools_last = t;
+    if (t)
+        LIST_ADD(&r->tools, t);
     return t;
 }
 
@@ -62,8 +87,7 @@ int chat_stop_add(struct chat_request *r, struct str string)
     if (!s)
         return E_MEMORY;
     s->text = string;
-    *(r->stop_last ? &r->stop_last->next : &r->stop) = s;
-    r->stop_last = s;
+    LIST_ADD(&r->stop, s);
     chat_uses(r, CHAT_STOP);
     return 0;
 }
@@ -75,9 +99,7 @@ int chat_member_add(struct chat_request *r, struct chat_member **list, struct st
     if (!m)
         return E_MEMORY;
     *m = (struct chat_member){.name = name, .value = json};
-    while (*list)
-        list = &(*list)->next;
-    *list = m;
+    LIST_ADD(list, m);
     chat_uses(r, CHAT_OTHER_MEMBER);
     return 0;
 }
@@ -185,39 +207,58 @@ static void form_note(struct chat_request *r)
         chat_uses(r, CHAT_TEMPERATURE_HIGH);
 }
 
-static bool calls_of(const struct chat_message *m)
+/* ---- calls and their results ---- */
+
+/* The ids of a message's calls, in order, so that none is looked for among all of them. */
+struct calls {
+    struct str *ids;
+    size_t n;
+};
+
+static int id_order(const void *a, const void *b)
 {
+    const struct str *x = a, *y = b;
+    if (x->n != y->n)
+        return x->n < y->n ? -1 : 1;
+    return x->n ? memcmp(x->p, y->p, x->n) : 0;
+}
+
+/* Without any, *ret_calls is empty. */
+static int calls_find(struct arena *a, const struct chat_message *m, struct calls *ret_calls)
+{
+    size_t n = 0;
+    *ret_calls = (struct calls){NULL, 0};
+    for (const struct chat_block *b = m->blocks; b; b = b->next)
+        n += b->kind == BLOCK_CALL;
+    if (n == 0)
+        return 0;
+    struct str *ids = arena_alloc(a, n * sizeof(*ids));
+    if (!ids)
+        return E_MEMORY;
+    *ret_calls = (struct calls){ids, n};
     for (const struct chat_block *b = m->blocks; b; b = b->next)
         if (b->kind == BLOCK_CALL)
-            return true;
-    return false;
-}
-
-static bool has_call(const struct chat_message *m, struct str id)
-{
-    for (const struct chat_block *b = m->blocks; b; b = b->next)
-        if (b->kind == BLOCK_CALL && str_eq(b->id, id))
-            return true;
-    return false;
-}
-
-static int twice_check(const struct chat_message *m, unsigned at, struct fault *f)
-{
-    for (const struct chat_block *b = m->blocks; b; b = b->next)
-        for (const struct chat_block *c = b->next; b->kind == BLOCK_CALL && c; c = c->next)
-            if (c->kind == BLOCK_CALL && str_eq(b->id, c->id))
-                return fault_set(f, E_BAD_REQUEST,
-                                 "messages.%u: two tool calls have the same id, %.*s", at,
-                                 STR_ARGS(str_head(b->id, 80)));
+            *ids++ = b->id;
+    qsort(ret_calls->ids, n, sizeof(*ids), id_order);
     return 0;
 }
 
-/* `calls` is the nearest message before with tool calls; NULL when a person spoke since. */
-static int results_check(const struct chat_message *m, const struct chat_message *calls,
-                         unsigned at, struct fault *f)
+static int twice_check(const struct calls *calls, unsigned at, struct fault *f)
+{
+    for (size_t i = 1; i < calls->n; i++)
+        if (id_order(&calls->ids[i - 1], &calls->ids[i]) == 0)
+            return fault_set(f, E_BAD_REQUEST, "messages.%u: two tool calls have the same id, %.*s",
+                             at, STR_ARGS(str_head(calls->ids[i], 80)));
+    return 0;
+}
+
+/* `calls` are those of the nearest message before that has any; none when a person spoke since. */
+static int results_check(const struct chat_message *m, const struct calls *calls, unsigned at,
+                         struct fault *f)
 {
     for (const struct chat_block *b = m->blocks; b; b = b->next)
-        if (b->kind == BLOCK_RESULT && !(calls && has_call(calls, b->id)))
+        if (b->kind == BLOCK_RESULT &&
+            !(calls->n && bsearch(&b->id, calls->ids, calls->n, sizeof(*calls->ids), id_order)))
             return fault_set(f, E_BAD_REQUEST,
                              "messages.%u: a tool result for the call %.*s, which the assistant's "
                              "message before it does not make",
@@ -247,22 +288,25 @@ static bool only_results(const struct chat_message *m)
 
 int chat_settle(struct chat_request *r, struct fault *f)
 {
-    const struct chat_message *calls = NULL;
+    struct calls calls = {NULL, 0};
     bool others = false, all_here = !chat_has(r, CHAT_PREVIOUS) && !chat_has(r, CHAT_CONVERSATION);
-    unsigned at = 0;
+    unsigned at = r->system_apart ? -1u : 0;
     int err = 0;
     for (const struct chat_message *m = r->messages; m && !err; m = m->next, at++) {
+        struct calls own;
         role_note(r, m, others);
         others = others || m->role == ROLE_USER || m->role == ROLE_ASSISTANT;
         for (const struct chat_block *b = m->blocks; b; b = b->next)
             block_note(r, b);
-        err = twice_check(m, at, f);
+        err = calls_find(r->arena, m, &own);
+        if (!err)
+            err = twice_check(&own, at, f);
         if (!err && all_here)
-            err = results_check(m, calls, at, f);
+            err = results_check(m, &calls, at, f);
         if (m->role == ROLE_ASSISTANT)
-            calls = calls_of(m) ? m : NULL;
+            calls = own;
         else if (!only_results(m))
-            calls = NULL;
+            calls.n = 0;
     }
     tools_note(r);
     form_note(r);

@@ -113,9 +113,15 @@ const char *chat_feature_text(enum chat_feature f);
 
 /* ---- what is asked ---- */
 
+/*
+ * Lists keep their order, and end with NULL. The first of a list remembers its last, so that adding
+ * one takes no walk however long the list is; who takes an element out of a list by hand sets
+ * `last` of its first to NULL.
+ */
+
 /* A member that sluice does not know, of the protocol that the request came in. */
 struct chat_member {
-    struct chat_member *next;
+    struct chat_member *next, *last;
     struct str name;  /* string */
     struct str value; /* json */
 };
@@ -144,7 +150,7 @@ struct chat_media {
 };
 
 struct chat_block {
-    struct chat_block *next;
+    struct chat_block *next, *last;
     enum chat_block_kind kind;
     struct str text;      /* string: text, thinking, refusal, hidden data */
     struct str signature; /* string: thinking */
@@ -172,7 +178,7 @@ struct chat_message {
 };
 
 struct chat_tool {
-    struct chat_tool *next;
+    struct chat_tool *next, *last;
     struct str name, description; /* string */
     struct str schema;            /* json, an object */
     struct str strict;            /* json, true or false */
@@ -187,7 +193,7 @@ enum chat_thinking { THINK_UNSAID, THINK_OFF, THINK_BUDGET, THINK_ADAPTIVE };
 
 /* A string in a list of them. */
 struct chat_string {
-    struct chat_string *next;
+    struct chat_string *next, *last;
     struct str text; /* string */
 };
 
@@ -196,14 +202,15 @@ struct chat_request {
     uint64_t features; /* 1 << enum chat_feature, of what it makes use of */
     struct str model;  /* plain: as the provider knows it */
     struct chat_message *messages;
-    struct chat_tool *tools, *tools_last;
+    bool system_apart; /* the first stood outside of the list, so places in it do not count it */
+    struct chat_tool *tools;
     enum chat_tool_choice tool_choice;
     struct str tool_named;     /* string */
     bool tools_serial;         /* one call at a time */
     struct str tools_parallel; /* json: true or false as it was said; STR_NONE where it was not */
     int64_t max_tokens;        /* 0: not given */
     bool max_tokens_new;       /* OpenAI's max_completion_tokens, not max_tokens */
-    struct chat_string *stop, *stop_last;
+    struct chat_string *stop;
     bool stream, wants_usage;
     enum chat_format format;
     struct str schema, schema_name, schema_description,
@@ -227,13 +234,16 @@ static inline bool chat_has(const struct chat_request *r, enum chat_feature f)
 void chat_param(struct chat_request *r, enum chat_feature param, struct str json);
 
 /*
- * Lists keep their order. Each makes a cleared element at the end of *list, in the arena; NULL when
- * that is full. (The lists are short but for messages, for which `after` is the last one, or NULL.)
+ * Each makes a cleared element at the end of a list, in the arena; NULL when that is full. A
+ * message goes behind `after`, which is the last one, or NULL.
  */
 struct chat_message *chat_message_new(struct chat_request *r, struct chat_message *after,
                                       enum chat_role role);
 struct chat_block *chat_block_new(struct arena *a, struct chat_block **list,
                                   enum chat_block_kind kind);
+/* Puts all of `more` behind what *list has. */
+void chat_blocks_join(struct chat_block **list, struct chat_block *more);
+void chat_members_join(struct chat_member **list, struct chat_member *more);
 struct chat_tool *chat_tool_new(struct chat_request *r);
 MUSTCHECK int chat_stop_add(struct chat_request *r, struct str string);
 /* Also notes CHAT_OTHER_MEMBER. */

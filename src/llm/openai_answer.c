@@ -191,12 +191,6 @@ static void member_read(struct json_reader *r, struct str key, struct llm_facts 
     }
 }
 
-static struct str plain_key_take(struct json_reader *r)
-{
-    struct str key = json_take_key(r);
-    return LIKELY(!r->escaped) || r->failed ? key : json_plain_key(key);
-}
-
 /*
  * The usage member is cut out with one comma: the one behind it, or where it is the last member the
  * one in front.
@@ -210,7 +204,7 @@ int openai_answer_read(struct str body, struct llm_facts *ret_facts)
     if (json_reader_init(&r, body) && json_enter(&r, '{'))
         do {
             size_t from = (size_t)(r.at - body.p);
-            struct str key = plain_key_take(&r);
+            struct str key = json_take_key(&r);
             bool usage = str_eq(key, STR("usage"));
             if (usage_last)
                 facts.usage_cut.to = from;

@@ -35,10 +35,35 @@ struct wire_carriage {
     const char *note; /* for the documentation and for faults; may be NULL */
 };
 
-/* A stream's reader or writer between its calls. Zero it to begin. */
+/* Rows of a wire's table. */
+#define CARRIES(feature)          [CHAT_##feature] = {WIRE_CARRIES, NULL}
+#define CARRIES_AS(feature, note) [CHAT_##feature] = {WIRE_CARRIES, note}
+#define CHANGES(feature, note)    [CHAT_##feature] = {WIRE_CHANGES, note}
+#define LEAVES(feature, note)     [CHAT_##feature] = {WIRE_LEAVES, note}
+#define REFUSES(feature, note)    [CHAT_##feature] = {WIRE_REFUSES, note}
+
+/* The same in several tables: what OpenAI's Responses alone has, */
+#define WITHOUT_RESPONSES                                                                          \
+    LEAVES(REASONING_SUMMARY, "what thinking there is, it shows or not by itself"),                \
+        LEAVES(INCLUDE, "its answers have no more parts to be asked for"),                         \
+        LEAVES(PHASE, "what the message says tells it"),                                           \
+        REFUSES(PREVIOUS, "it keeps no answers; send the whole conversation"),                     \
+        REFUSES(CONVERSATION, "it keeps no conversations; send the whole conversation")
+/* what Anthropic alone has, */
+#define WITHOUT_ANTHROPIC                                                                          \
+    LEAVES(THINKING_DISPLAY, "what thinking there is, it shows or not by itself")
+/* and what does not reach the model. */
+#define WITHOUT_HOUSEKEEPING                                                                       \
+    LEAVES(METADATA, NULL), LEAVES(USER, NULL), LEAVES(STORE, NULL), LEAVES(SERVICE_TIER, NULL)
+
+/*
+ * A stream's reader or writer between its calls. Zero it to begin. What a wire makes at its first
+ * call lies in the arena, and so needs no end of its own; only a writer that has to keep what
+ * grows, in a buf, has state_fini, which is called at every end of the stream.
+ */
 struct wire_state {
     struct arena *arena;
-    void *own;        /* the wire's, made at its first call */
+    void *own;        /* the wire's, in the arena, made at its first call */
     struct str model; /* plain, for writers: the name to show where events bring none */
     bool wants_usage; /* for writers: the client asked for usage in its stream */
     bool again;       /* by readers: the same event, where it is, has more; read it again */
@@ -80,7 +105,8 @@ struct wire {
                       struct chat_events *ret_events);
     /* Appends what the client gets for it, framed: nothing, one event or several. */
     int (*event_write)(struct wire_state *state, const struct chat_event *event, struct buf *out);
-    /* Gives back what a writer holds besides the arena, at every end of a stream; may be NULL. */
+    /* Gives back what a writer holds on the heap; NULL where that is nothing. A state that was
+     * never used, or was given back, holds nothing. */
     void (*state_fini)(struct wire_state *state);
 };
 

@@ -42,8 +42,8 @@ static void check_reader(struct json_reader *r, yyjson_val *want)
     for (size_t left = yyjson_get_len(want); left > 0; left--) {
         MUST(more);
         if (object) {
-            struct str key = json_take_key(r);
-            MUST(json_string_bytes(str_of(key.p - 1, key.n + 2)) == yyjson_get_len(inner));
+            (void)json_take_key(r);
+            MUST(json_string_bytes(r->key) == yyjson_get_len(inner));
             inner = unsafe_yyjson_get_next(inner);
         }
         check_reader(r, inner);

@@ -211,6 +211,35 @@ static void another_providers_signature_stays_here(void **state)
 
 /* ---- tools and settings ---- */
 
+/* In whatever order they come, and however often. */
+static void results_find_their_calls_in_any_order(void **state)
+{
+    struct draft d = draft_make(*state, "gemini-2.5-pro");
+    static const char *const ids[] = {"\"1\"", "\"2\"", "\"3\""};
+    static const char *const names[] = {"\"a\"", "\"b\"", "\"c\""};
+    static const unsigned order[] = {2, 0, 1, 1};
+    says(&d, ROLE_ASSISTANT);
+    for (unsigned i = 0; i < 3; i++)
+        call(&d, ids[i], names[i], "{}");
+    (void)block(&d, BLOCK_CALL); /* without a name; it and its result are JSON, too */
+    says(&d, ROLE_USER);
+    for (unsigned i = 0; i < ARRAY_LEN(order); i++)
+        result(&d, ids[order[i]], "\"x\"");
+    (void)block(&d, BLOCK_RESULT);
+    struct fault f;
+    assert_int_equal(write_err(&d, &f), 0);
+    yyjson_doc *doc;
+    assert_int_equal(json_parse(&d.w->arena, buf_view(&d.w->lines), &doc, &f), 0);
+    struct str rest = buf_view(&d.w->lines);
+    for (unsigned i = 0; i < ARRAY_LEN(order); i++) {
+        struct str want = arena_printf(&d.w->arena, "{\"functionResponse\":{\"id\":%s,\"name\":%s,",
+                                       ids[order[i]], names[order[i]]);
+        ptrdiff_t at = str_find(rest, want);
+        assert_true(at >= 0);
+        rest = str_tail(rest, (size_t)at + 1);
+    }
+}
+
 static void a_choice_of_tools_is_a_mode(void **state)
 {
     static const struct {
@@ -389,6 +418,7 @@ int main(void)
         TEST(signatures_are_asked_for_from_gemini_3_on),
         TEST(media_of_a_result_stand_in_it_or_behind_it),
         TEST(another_providers_signature_stays_here),
+        TEST(results_find_their_calls_in_any_order),
         TEST(a_choice_of_tools_is_a_mode),
         TEST(parameters_have_their_names),
         TEST(thinking_is_a_budget_or_a_level),

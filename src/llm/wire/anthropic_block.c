@@ -1,6 +1,4 @@
 /* anthropic_block.c: reading content: blocks of requests and of answers. */
-#include <stddef.h>
-
 #include "llm/wire/anthropic.h"
 
 enum field {
@@ -23,38 +21,23 @@ enum field {
     FIELDS
 };
 
-static const struct anthropic_member fields[FIELDS] = {
-    [FIELD_TYPE] = {{"type", 4}, VALUE_STRING},
-    [FIELD_TEXT] = {{"text", 4}, VALUE_STRING},
-    [FIELD_THINKING] = {{"thinking", 8}, VALUE_STRING},
-    [FIELD_SIGNATURE] = {{"signature", 9}, VALUE_STRING},
-    [FIELD_DATA] = {{"data", 4}, VALUE_STRING},
-    [FIELD_ID] = {{"id", 2}, VALUE_STRING},
-    [FIELD_TOOL_USE_ID] = {{"tool_use_id", 11}, VALUE_STRING},
-    [FIELD_NAME] = {{"name", 4}, VALUE_STRING},
-    [FIELD_INPUT] = {{"input", 5}, VALUE_OBJECT},
-    [FIELD_TITLE] = {{"title", 5}, VALUE_STRING},
-    [FIELD_CACHE_CONTROL] = {{"cache_control", 13}, VALUE_OBJECT},
-    [FIELD_CITATIONS] = {{"citations", 9}, VALUE_ANY},
-    [FIELD_IS_ERROR] = {{"is_error", 8}, VALUE_BOOL},
-    [FIELD_SOURCE] = {{"source", 6}, VALUE_ANY},
-    [FIELD_CONTENT] = {{"content", 7}, VALUE_ANY},
-    [FIELD_CALLER] = {{"caller", 6}, VALUE_ANY},
-};
-
-/* Where a value is kept as it stands. */
-static const size_t kept_at[FIELDS] = {
-    [FIELD_TEXT] = offsetof(struct chat_block, text),
-    [FIELD_THINKING] = offsetof(struct chat_block, text),
-    [FIELD_SIGNATURE] = offsetof(struct chat_block, signature),
-    [FIELD_DATA] = offsetof(struct chat_block, text),
-    [FIELD_ID] = offsetof(struct chat_block, id),
-    [FIELD_TOOL_USE_ID] = offsetof(struct chat_block, id),
-    [FIELD_NAME] = offsetof(struct chat_block, name),
-    [FIELD_INPUT] = offsetof(struct chat_block, input),
-    [FIELD_TITLE] = offsetof(struct chat_block, media.name),
-    [FIELD_CACHE_CONTROL] = offsetof(struct chat_block, cache_control),
-    [FIELD_CITATIONS] = offsetof(struct chat_block, citations),
+static const struct member fields[FIELDS] = {
+    [FIELD_TYPE] = MEMBER("type", STRING),
+    [FIELD_TEXT] = MEMBER("text", STRING),
+    [FIELD_THINKING] = MEMBER("thinking", STRING),
+    [FIELD_SIGNATURE] = MEMBER("signature", STRING),
+    [FIELD_DATA] = MEMBER("data", STRING),
+    [FIELD_ID] = MEMBER("id", STRING),
+    [FIELD_TOOL_USE_ID] = MEMBER("tool_use_id", STRING),
+    [FIELD_NAME] = MEMBER("name", STRING),
+    [FIELD_INPUT] = MEMBER("input", OBJECT),
+    [FIELD_TITLE] = MEMBER("title", STRING),
+    [FIELD_CACHE_CONTROL] = MEMBER("cache_control", OBJECT),
+    [FIELD_CITATIONS] = MEMBER("citations", ANY),
+    [FIELD_IS_ERROR] = MEMBER("is_error", BOOL),
+    [FIELD_SOURCE] = MEMBER("source", TAKEN),
+    [FIELD_CONTENT] = MEMBER("content", TAKEN),
+    [FIELD_CALLER] = MEMBER("caller", ANY),
 };
 
 #define BIT(field) ((uint32_t)1 << FIELD_##field)
@@ -68,24 +51,15 @@ static const struct block_row {
     unsigned roles;
     uint32_t needs, may_have;
 } block_rows[] = {
-    {{"text", 4}, BLOCK_TEXT, ANYONE, BIT(TEXT), BIT(CACHE_CONTROL) | BIT(CITATIONS)},
-    {{"tool_use", 8},
-     BLOCK_CALL,
-     ROLE(ASSISTANT),
-     BIT(ID) | BIT(NAME) | BIT(INPUT),
+    {NAME("text"), BLOCK_TEXT, ANYONE, BIT(TEXT), BIT(CACHE_CONTROL) | BIT(CITATIONS)},
+    {NAME("tool_use"), BLOCK_CALL, ROLE(ASSISTANT), BIT(ID) | BIT(NAME) | BIT(INPUT),
      BIT(CACHE_CONTROL) | BIT(CALLER)},
-    {{"tool_result", 11},
-     BLOCK_RESULT,
-     ROLE(USER),
-     BIT(TOOL_USE_ID),
+    {NAME("tool_result"), BLOCK_RESULT, ROLE(USER), BIT(TOOL_USE_ID),
      BIT(CONTENT) | BIT(IS_ERROR) | BIT(CACHE_CONTROL)},
-    {{"thinking", 8}, BLOCK_THINKING, ROLE(ASSISTANT), BIT(THINKING), BIT(SIGNATURE)},
-    {{"redacted_thinking", 17}, BLOCK_HIDDEN, ROLE(ASSISTANT), BIT(DATA), 0},
-    {{"image", 5}, BLOCK_IMAGE, ROLE(USER), BIT(SOURCE), BIT(CACHE_CONTROL)},
-    {{"document", 8},
-     BLOCK_DOCUMENT,
-     ROLE(USER),
-     BIT(SOURCE),
+    {NAME("thinking"), BLOCK_THINKING, ROLE(ASSISTANT), BIT(THINKING), BIT(SIGNATURE)},
+    {NAME("redacted_thinking"), BLOCK_HIDDEN, ROLE(ASSISTANT), BIT(DATA), 0},
+    {NAME("image"), BLOCK_IMAGE, ROLE(USER), BIT(SOURCE), BIT(CACHE_CONTROL)},
+    {NAME("document"), BLOCK_DOCUMENT, ROLE(USER), BIT(SOURCE),
      BIT(TITLE) | BIT(CACHE_CONTROL) | BIT(CITATIONS)},
 };
 
@@ -128,140 +102,123 @@ enum source_member {
     SOURCES
 };
 
-static const struct anthropic_member source_members[SOURCES] = {
-    [SOURCE_TYPE] = {{"type", 4}, VALUE_STRING},
-    [SOURCE_MEDIA_TYPE] = {{"media_type", 10}, VALUE_STRING},
-    [SOURCE_DATA] = {{"data", 4}, VALUE_STRING},
-    [SOURCE_URL] = {{"url", 3}, VALUE_STRING},
-    [SOURCE_FILE] = {{"file_id", 7}, VALUE_STRING},
+static const struct member source_members[SOURCES] = {
+    [SOURCE_TYPE] = MEMBER("type", STRING),    [SOURCE_MEDIA_TYPE] = MEMBER("media_type", STRING),
+    [SOURCE_DATA] = MEMBER("data", STRING),    [SOURCE_URL] = MEMBER("url", STRING),
+    [SOURCE_FILE] = MEMBER("file_id", STRING),
 };
 
 /* Leaves the form MEDIA_NONE where the source is of a kind that is not known. */
-static int source_read(struct anthropic_reader *r, struct chat_block *b)
+static int source_read(struct reading *r, struct chat_block *b)
 {
     static const struct {
         struct str type;
         enum chat_media_form form;
         enum source_member data;
         bool typed;
-    } rows[] = {{{"base64", 6}, MEDIA_BASE64, SOURCE_DATA, true},
-                {{"url", 3}, MEDIA_URL, SOURCE_URL, false},
-                {{"file", 4}, MEDIA_FILE_ID, SOURCE_FILE, false},
-                {{"text", 4}, MEDIA_TEXT, SOURCE_DATA, true}};
-    struct str v[SOURCES], whole;
-    bool known;
-    int err = anthropic_object_take(r, source_members, SOURCES, v, &whole, &known);
+    } rows[] = {{NAME("base64"), MEDIA_BASE64, SOURCE_DATA, true},
+                {NAME("url"), MEDIA_URL, SOURCE_URL, false},
+                {NAME("file"), MEDIA_FILE_ID, SOURCE_FILE, false},
+                {NAME("text"), MEDIA_TEXT, SOURCE_DATA, true}};
+    struct str v[SOURCES];
+    struct object o = OBJECT(source_members, v);
+    int err = reading_object(r, &o);
     if (err)
         return err;
     if (v[SOURCE_TYPE].n == 0)
-        return anthropic_wrong(r, "'source' needs a 'type'");
-    for (size_t i = 0; known && i < ARRAY_LEN(rows); i++) {
+        return reading_wrong(r, "'source' needs a 'type'");
+    for (size_t i = 0; !o.more && i < ARRAY_LEN(rows); i++) {
         if (!string_is(v[SOURCE_TYPE], rows[i].type) ||
             (rows[i].form == MEDIA_TEXT && b->kind != BLOCK_DOCUMENT))
             continue;
         struct str data = v[rows[i].data];
         if (data.n == 0 || (rows[i].typed && v[SOURCE_MEDIA_TYPE].n == 0))
-            return anthropic_wrong(r, "'source' of type '%s' needs '%s'%s", rows[i].type.p,
-                                   source_members[rows[i].data].name.p,
-                                   rows[i].typed ? " and 'media_type'" : "");
+            return reading_wrong(r, "'source' of type '%s' needs '%s'%s", rows[i].type.p,
+                                 source_members[rows[i].data].name.p,
+                                 rows[i].typed ? " and 'media_type'" : "");
         b->media.form = rows[i].form;
         b->media.data = data;
         if (rows[i].typed)
             err = json_unquote(r->arena, v[SOURCE_MEDIA_TYPE], &b->media.type);
-        return err == E_BAD_JSON ? anthropic_wrong(r, "'media_type' is no text") : err;
+        return err == E_BAD_JSON ? reading_wrong(r, "'media_type' is no text") : err;
     }
     return 0;
 }
 
 /* Who called a tool: the model itself is what a call without a caller says, too. */
-static int caller_read(struct anthropic_reader *r, struct chat_member ***others, struct str name)
+static int caller_keep(struct reading *r, struct str caller, struct chat_block *b)
 {
-    static const struct anthropic_member members[] = {{{"type", 4}, VALUE_STRING}};
-    struct json_reader before = r->json;
-    struct str type, whole;
-    bool known;
-    int err = anthropic_object_take(r, members, 1, &type, &whole, &known);
-    if (err || whole.n == 0 || (known && string_is(type, STR("direct"))))
+    static const struct member members[] = {MEMBER("type", STRING)};
+    struct str type;
+    struct object o = OBJECT(members, &type);
+    struct reading in;
+    int err = reading_inside(r, caller, &in) ? reading_object(&in, &o) : 0;
+    if (err || (o.whole.n && !o.more && string_is(type, STR("direct"))))
         return err;
-    r->json = before;
-    return anthropic_other_take(r, others, name);
+    return reading_keep(r, &b->others, STR("\"caller\""), caller);
 }
 
-static int text_only(struct anthropic_reader *r, struct chat_block **blocks)
+/* What the members of this type of block say. An empty signature is as good as none. */
+static int fields_keep(struct reading *r, struct chat_block *b, const struct str *v)
 {
-    struct str text = json_take(&r->json);
-    if (r->json.failed)
-        return E_BAD_JSON;
-    if (text.n == 2)
-        return 0;
-    struct chat_block *b = chat_block_new(r->arena, blocks, BLOCK_TEXT);
-    if (!b)
-        return E_MEMORY;
-    b->text = text;
-    return 0;
+    b->text = v[FIELD_TEXT].n       ? v[FIELD_TEXT]
+              : v[FIELD_THINKING].n ? v[FIELD_THINKING]
+                                    : v[FIELD_DATA];
+    b->signature = v[FIELD_SIGNATURE].n > 2 ? v[FIELD_SIGNATURE] : STR_NONE;
+    b->id = v[FIELD_ID].n ? v[FIELD_ID] : v[FIELD_TOOL_USE_ID];
+    b->name = v[FIELD_NAME];
+    b->input = v[FIELD_INPUT];
+    b->media.name = v[FIELD_TITLE];
+    b->cache_control = v[FIELD_CACHE_CONTROL];
+    b->citations = v[FIELD_CITATIONS];
+    b->is_error = json_is_true(v[FIELD_IS_ERROR]);
+    return caller_keep(r, v[FIELD_CALLER], b);
 }
 
-/* Keeps a value, of which one byte string is as good as none: an empty signature. */
-static void value_keep(struct chat_block *b, unsigned which, struct str value)
-{
-    if (which == FIELD_IS_ERROR)
-        b->is_error = json_is_true(value);
-    else if (kept_at[which] && !(which == FIELD_SIGNATURE && value.n == 2))
-        *(struct str *)((char *)b + kept_at[which]) = value;
-}
-
-static int content_read(struct anthropic_reader *r, bool in_result, struct chat_block **blocks,
+static int content_read(struct reading *r, bool in_result, struct chat_block **blocks,
                         bool *is_string);
 
-/* The value of a field that this type of block has; *ret_given where it is not null. */
-static int field_read(struct anthropic_reader *r, struct chat_block *b, unsigned which,
-                      struct chat_member ***others, struct str name, bool *ret_given)
+struct known {
+    struct chat_block *block;
+    struct str *value;
+};
+
+static int field_take(struct reading *r, unsigned which, void *to)
 {
-    struct str value = STR_NONE;
-    int err = 0;
-    *ret_given = !anthropic_null_ahead(r);
-    if (which == FIELD_CONTENT && *ret_given)
-        err = content_read(r, true, &b->result, &b->result_is_string);
-    else if (which == FIELD_SOURCE)
-        err = source_read(r, b);
-    else if (which == FIELD_CALLER)
-        err = caller_read(r, others, name);
-    else
-        err = anthropic_value_take(r, &fields[which], &value);
-    if (!err && value.n > 0)
-        value_keep(b, which, value);
+    struct known *k = to;
+    const char *from = r->json.at;
+    if (reading_next_is(r, 'n'))
+        return reading_take(r, &k->value[which]);
+    int err = which == FIELD_SOURCE
+                  ? source_read(r, k->block)
+                  : content_read(r, true, &k->block->result, &k->block->result_is_string);
+    k->value[which] = str_of(from, (size_t)(r->json.at - from));
     return err;
 }
 
-static int block_known_read(struct anthropic_reader *r, const struct block_row *row,
-                            struct chat_block *b)
+static int block_known_read(struct reading *r, const struct block_row *row, struct chat_block *b)
 {
-    const char *from = r->json.at;
-    uint32_t seen = 0, given = 0, has = row->needs | row->may_have | BIT(TYPE);
-    struct chat_member **others = &b->others;
-    int err = 0;
-    if (json_enter(&r->json, '{'))
-        do {
-            unsigned which;
-            struct str name;
-            bool is_given = false;
-            err = anthropic_key_take(r, fields, FIELDS, &seen, &which, &name);
-            if (!err && which != ANTHROPIC_OTHER_MEMBER && (has >> which & 1))
-                err = field_read(r, b, which, &others, name, &is_given);
-            else if (!err)
-                err = anthropic_other_take(r, &others, name);
-            if (is_given)
-                given |= (uint32_t)1 << which;
-        } while (!err && json_more(&r->json, '{'));
+    struct str value[FIELDS];
+    struct known known = {b, value};
+    struct object o = OBJECT(fields, value);
+    o.take = field_take;
+    o.to = &known;
+    o.others = &b->others;
+    o.foreign = (uint64_t) ~(row->needs | row->may_have | BIT(TYPE));
+    int err = reading_object(r, &o);
     for (unsigned i = 0; !err && i < FIELDS; i++)
-        if (row->needs & ~given & (uint32_t)1 << i)
-            err = anthropic_wrong(r, "a block of type '%s' needs '%s'", row->type.p,
-                                  fields[i].name.p);
-    bool unknown_source = (row->needs & BIT(SOURCE)) && b->media.form == MEDIA_NONE;
-    if (!err && unknown_source)
-        *b = (struct chat_block){.kind = BLOCK_OTHER,
-                                 .input = str_of(from, (size_t)(r->json.at - from))};
-    return err;
+        if ((row->needs >> i & 1) && value[i].n == 0)
+            err = reading_wrong(r, "a block of type '%s' needs '%s'", row->type.p,
+                                fields[i].name.p);
+    if (err)
+        return err;
+    if ((row->needs & BIT(SOURCE)) && b->media.form == MEDIA_NONE) { /* of a kind not known */
+        b->kind = BLOCK_OTHER;
+        b->input = o.whole;
+        b->others = NULL;
+        return 0;
+    }
+    return fields_keep(r, b, value);
 }
 
 static bool may_be_in_result(enum chat_block_kind kind)
@@ -269,47 +226,48 @@ static bool may_be_in_result(enum chat_block_kind kind)
     return kind == BLOCK_TEXT || kind == BLOCK_IMAGE || kind == BLOCK_DOCUMENT;
 }
 
-static int block_read(struct anthropic_reader *r, bool in_result, struct chat_block **at)
+/* A list of blocks in the reading. */
+struct content {
+    struct chat_block **blocks;
+    bool in_result;
+};
+
+static int block_take(struct reading *r, void *to)
 {
-    struct str type = anthropic_type_ahead(r);
+    struct content *c = to;
+    struct str type = reading_ahead(r, STR("type"));
     if (!json_is_string(type))
-        return anthropic_wrong(r, "a block has to be an object with a 'type'");
+        return reading_wrong(r, "a block has to be an object with a 'type'");
     const struct block_row *row = row_of_type(type);
-    if (row && in_result && !may_be_in_result(row->kind))
-        return anthropic_wrong(r, "a tool result cannot have a block of type '%s'", row->type.p);
-    struct chat_block *b = chat_block_new(r->arena, at, row ? row->kind : BLOCK_OTHER);
+    if (row && c->in_result && !may_be_in_result(row->kind))
+        return reading_wrong(r, "a tool result cannot have a block of type '%s'", row->type.p);
+    struct chat_block *b = chat_block_new(r->arena, c->blocks, row ? row->kind : BLOCK_OTHER);
     if (!b)
         return E_MEMORY;
-    if (row)
-        return block_known_read(r, row, b);
-    b->input = json_take(&r->json);
-    return r->json.failed ? E_BAD_JSON : 0;
+    return row ? block_known_read(r, row, b) : reading_take(r, &b->input);
 }
 
-static int content_read(struct anthropic_reader *r, bool in_result, struct chat_block **blocks,
+static int content_read(struct reading *r, bool in_result, struct chat_block **blocks,
                         bool *is_string)
 {
-    int err = 0;
-    char first = r->json.failed ? 0 : *r->json.at;
-    *is_string = first == '"';
-    if (*is_string)
-        return text_only(r, blocks);
-    if (first != '[')
-        return anthropic_wrong(r, "content has to be a string or a list of blocks");
-    unsigned i = 0;
-    if (json_enter(&r->json, '['))
-        do {
-            struct anthropic_place before = anthropic_place_enter(r, "content", i++);
-            err = block_read(r, in_result, blocks);
-            r->place = before;
-            if (!err)
-                blocks = &(*blocks)->next;
-        } while (!err && json_more(&r->json, '['));
-    return err;
+    struct content content = {blocks, in_result};
+    struct str text;
+    *is_string = reading_next_is(r, '"');
+    if (reading_next_is(r, '['))
+        return reading_list(r, "content", block_take, &content);
+    if (!*is_string)
+        return reading_wrong(r, "content has to be a string or a list of blocks");
+    int err = reading_take(r, &text);
+    if (err || text.n == 2)
+        return err;
+    struct chat_block *b = chat_block_new(r->arena, blocks, BLOCK_TEXT);
+    if (!b)
+        return E_MEMORY;
+    b->text = text;
+    return 0;
 }
 
-int anthropic_content_read(struct anthropic_reader *r, struct chat_block **ret_blocks,
-                           bool *ret_is_string)
+int anthropic_content_read(struct reading *r, struct chat_block **ret_blocks, bool *ret_is_string)
 {
     return content_read(r, false, ret_blocks, ret_is_string);
 }

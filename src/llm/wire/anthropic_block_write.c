@@ -1,12 +1,6 @@
 /* anthropic_block_write.c: writing content: blocks of requests and of answers. */
 #include "llm/wire/anthropic.h"
 
-void anthropic_others_write(struct buf *out, const struct chat_member *others)
-{
-    for (; others; others = others->next)
-        member_put_json(out, json_string_raw(others->name), others->value);
-}
-
 static bool is_empty(struct str string)
 {
     return string.n <= 2;
@@ -14,12 +8,17 @@ static bool is_empty(struct str string)
 
 static bool counts(const struct anthropic_writer *w, const struct chat_block *b)
 {
+    bool request = w->arena != NULL;
+    struct str seal;
     switch (b->kind) {
     case BLOCK_TEXT:
     case BLOCK_REFUSAL:
         return !is_empty(b->text);
     case BLOCK_THINKING:
-        return !is_empty(b->signature) || (!w->arena && !is_empty(b->text));
+        return request ? thinking_seal(b, STR(MAKER_ANTHROPIC), &seal) == SEAL_OWN
+                       : !is_empty(b->signature) || !is_empty(b->text);
+    case BLOCK_HIDDEN:
+        return !request || thinking_seal(b, STR(MAKER_ANTHROPIC), &seal) != SEAL_FOREIGN;
     case BLOCK_AUDIO:
         return false;
     default:
@@ -127,9 +126,8 @@ static int result_write(const struct anthropic_writer *w, const struct chat_bloc
 
 static int call_write(const struct anthropic_writer *w, const struct chat_block *b)
 {
-    struct str none = STR("\"\"");
-    member_put_json(w->out, STR("id"), b->id.n ? b->id : none);
-    member_put_json(w->out, STR("name"), b->name.n ? b->name : none);
+    member_put_string(w->out, STR("id"), b->id);
+    member_put_string(w->out, STR("name"), b->name);
     member_put_json(w->out, STR("input"), b->input.n ? b->input : STR("{}"));
     return 0;
 }
@@ -143,8 +141,8 @@ static int inside_write(const struct anthropic_writer *w, const struct chat_bloc
         member_put_json(w->out, STR("citations"), b->citations);
         break;
     case BLOCK_THINKING:
-        member_put_json(w->out, STR("thinking"), b->text.n ? b->text : STR("\"\""));
-        member_put_json(w->out, STR("signature"), b->signature.n ? b->signature : STR("\"\""));
+        member_put_string(w->out, STR("thinking"), b->text);
+        member_put_string(w->out, STR("signature"), b->signature);
         break;
     case BLOCK_HIDDEN:
         member_put_json(w->out, STR("data"), b->text);
@@ -171,7 +169,7 @@ static int block_write(const struct anthropic_writer *w, const struct chat_block
     buf_printf(w->out, "{\"type\":\"%s\"", type);
     int err = inside_write(w, b);
     member_put_json(w->out, STR("cache_control"), b->cache_control);
-    anthropic_others_write(w->out, b->others);
+    members_put(w->out, b->others);
     buf_char(w->out, '}');
     return err;
 }

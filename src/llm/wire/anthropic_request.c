@@ -1,16 +1,13 @@
 /* anthropic_request.c: reading a request for a message. */
 #include "llm/wire/anthropic.h"
 
-enum top {
+enum {
     TOP_MODEL,
     TOP_MESSAGES,
     TOP_SYSTEM,
     TOP_MAX_TOKENS,
     TOP_STREAM,
     TOP_STOP,
-    TOP_TEMPERATURE,
-    TOP_TOP_P,
-    TOP_TOP_K,
     TOP_SERVICE_TIER,
     TOP_TOOLS,
     TOP_TOOL_CHOICE,
@@ -19,248 +16,196 @@ enum top {
     TOP_METADATA,
     TOPS
 };
-
-static const struct anthropic_member top_members[TOPS] = {
-    [TOP_MODEL] = {{"model", 5}, VALUE_STRING},
-    [TOP_MESSAGES] = {{"messages", 8}, VALUE_LIST},
-    [TOP_SYSTEM] = {{"system", 6}, VALUE_ANY},
-    [TOP_MAX_TOKENS] = {{"max_tokens", 10}, VALUE_COUNT},
-    [TOP_STREAM] = {{"stream", 6}, VALUE_BOOL},
-    [TOP_STOP] = {{"stop_sequences", 14}, VALUE_LIST},
-    [TOP_TEMPERATURE] = {{"temperature", 11}, VALUE_NUMBER},
-    [TOP_TOP_P] = {{"top_p", 5}, VALUE_NUMBER},
-    [TOP_TOP_K] = {{"top_k", 5}, VALUE_NUMBER},
-    [TOP_SERVICE_TIER] = {{"service_tier", 12}, VALUE_STRING},
-    [TOP_TOOLS] = {{"tools", 5}, VALUE_LIST},
-    [TOP_TOOL_CHOICE] = {{"tool_choice", 11}, VALUE_OBJECT},
-    [TOP_THINKING] = {{"thinking", 8}, VALUE_OBJECT},
-    [TOP_OUTPUT_CONFIG] = {{"output_config", 13}, VALUE_OBJECT},
-    [TOP_METADATA] = {{"metadata", 8}, VALUE_OBJECT},
+static const struct member top_members[TOPS] = {
+    [TOP_MODEL] = MEMBER("model", ANY),
+    [TOP_MESSAGES] = MEMBER("messages", TAKEN),
+    [TOP_SYSTEM] = MEMBER("system", TAKEN),
+    [TOP_MAX_TOKENS] = MEMBER("max_tokens", COUNT),
+    [TOP_STREAM] = MEMBER("stream", BOOL),
+    [TOP_STOP] = MEMBER("stop_sequences", TAKEN),
+    [TOP_SERVICE_TIER] = MEMBER("service_tier", STRING),
+    [TOP_TOOLS] = MEMBER("tools", TAKEN),
+    [TOP_TOOL_CHOICE] = MEMBER("tool_choice", ANY),
+    [TOP_THINKING] = MEMBER("thinking", ANY),
+    [TOP_OUTPUT_CONFIG] = MEMBER("output_config", ANY),
+    [TOP_METADATA] = MEMBER("metadata", ANY),
 };
 
 /* What is put together at the end. */
 struct asked {
     struct chat_message *last;   /* of the messages */
     struct chat_message *system; /* from outside of them */
-    struct chat_member **others;
 };
-
-/* Steps into the list that comes next, as json_enter does; null is an empty one. */
-static bool list_enter(struct anthropic_reader *r, const struct anthropic_member *member, int *err)
-{
-    char first = r->json.failed ? 0 : *r->json.at;
-    if (first != '[' && first != 'n')
-        *err = anthropic_wrong(r, "'%s' has to be a list", member->name.p);
-    return !*err && json_enter(&r->json, '[');
-}
 
 /* ---- messages ---- */
 
-static int role_of(struct anthropic_reader *r, struct str role, enum chat_role *ret_role)
+static const char role_wrong[] = "'role' has to be \"user\", \"assistant\" or \"system\"";
+
+static int role_of(struct reading *r, struct str role, enum chat_role *ret_role)
 {
     static const struct {
         struct str word;
         enum chat_role role;
-    } rows[] = {
-        {{"user", 4}, ROLE_USER}, {{"assistant", 9}, ROLE_ASSISTANT}, {{"system", 6}, ROLE_SYSTEM}};
+    } rows[] = {{NAME("user"), ROLE_USER},
+                {NAME("assistant"), ROLE_ASSISTANT},
+                {NAME("system"), ROLE_SYSTEM}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (string_is(role, rows[i].word)) {
             *ret_role = rows[i].role;
             return 0;
         }
-    return anthropic_wrong(r, "'role' has to be \"user\", \"assistant\" or \"system\"");
+    return reading_wrong(r, "%s", role_wrong);
 }
 
-static int fit_check(struct anthropic_reader *r, const struct chat_message *m, struct str role)
+static int fit_check(struct reading *r, const struct chat_message *m, struct str role)
 {
     for (const struct chat_block *b = m->blocks; b; b = b->next)
         if (!anthropic_block_fits(b->kind, m->role))
-            return anthropic_wrong(r, "a message of role %.*s cannot have a block of type '%s'",
-                                   STR_ARGS(role), anthropic_block_name(b->kind));
+            return reading_wrong(r, "a message of role %.*s cannot have a block of type '%s'",
+                                 STR_ARGS(role), anthropic_block_name(b->kind));
     return 0;
 }
 
-static int message_read(struct anthropic_reader *r, struct chat_message *m)
+static int content_take(struct reading *r, unsigned which, void *to)
 {
-    enum { ROLE, CONTENT, MEMBERS };
-    static const struct anthropic_member members[MEMBERS] = {
-        [ROLE] = {{"role", 4}, VALUE_STRING}, [CONTENT] = {{"content", 7}, VALUE_ANY}};
-    struct chat_member **others = &m->others;
-    struct str role = STR_NONE;
-    uint32_t seen = 0;
-    int err = 0;
-    if (json_enter(&r->json, '{'))
-        do {
-            unsigned which;
-            struct str name;
-            err = anthropic_key_take(r, members, MEMBERS, &seen, &which, &name);
-            if (!err && which == ROLE)
-                err = anthropic_value_take(r, &members[ROLE], &role);
-            else if (!err && which == CONTENT)
-                err = anthropic_content_read(r, &m->blocks, &m->is_string);
-            else if (!err)
-                err = anthropic_other_take(r, &others, name);
-        } while (!err && json_more(&r->json, '{'));
+    struct chat_message *m = to;
+    (void)which;
+    return anthropic_content_read(r, &m->blocks, &m->is_string);
+}
+
+static int message_take(struct reading *r, void *to)
+{
+    enum { ROLE, CONTENT };
+    static const struct member members[] = {MEMBER("role", STRING), MEMBER("content", TAKEN)};
+    struct str value[ARRAY_LEN(members)];
+    struct object o = OBJECT(members, value);
+    struct asked *asked = to;
+    struct chat_message *m = chat_message_new(r->request, asked->last, ROLE_USER);
+    if (!m)
+        return E_MEMORY;
+    asked->last = m;
+    o.take = content_take;
+    o.to = m;
+    o.others = &m->others;
+    o.wrong = role_wrong;
+    int err = reading_object(r, &o);
     if (!err)
-        err = role_of(r, role, &m->role);
-    if (!err && !(seen >> CONTENT & 1))
-        err = anthropic_wrong(r, "'content' is missing");
-    return err ? err : fit_check(r, m, role);
+        err = role_of(r, value[ROLE], &m->role);
+    if (!err && !(o.seen >> CONTENT & 1))
+        err = reading_wrong(r, "'content' is missing");
+    return err ? err : fit_check(r, m, value[ROLE]);
 }
 
-static int messages_read(struct anthropic_reader *r, struct asked *asked)
+static int system_take(struct reading *r, struct asked *asked)
 {
-    unsigned i = 0;
-    int err = 0;
-    if (list_enter(r, &top_members[TOP_MESSAGES], &err))
-        do {
-            struct chat_message *m = chat_message_new(r->request, asked->last, ROLE_USER);
-            if (!m)
-                return E_MEMORY;
-            asked->last = m;
-            struct anthropic_place before = anthropic_place_enter(r, "messages", i++);
-            err = message_read(r, m);
-            r->place = before;
-        } while (!err && json_more(&r->json, '['));
-    return err;
-}
-
-static int system_read(struct anthropic_reader *r, struct asked *asked)
-{
-    if (anthropic_null_ahead(r)) {
-        (void)json_take(&r->json);
-        return 0;
-    }
+    if (reading_next_is(r, 'n'))
+        return reading_take(r, &(struct str){0});
     struct chat_message *m = ARENA_NEW(r->arena, struct chat_message);
     if (!m)
         return E_MEMORY;
     m->role = ROLE_SYSTEM;
     asked->system = m;
-    struct anthropic_place before = r->place;
-    r->place = (struct anthropic_place){"system"};
+    reading_enter(r, "system", -1);
     int err = anthropic_content_read(r, &m->blocks, &m->is_string);
     if (!err)
         err = fit_check(r, m, STR("\"system\""));
-    r->place = before;
+    reading_leave(r);
     return err;
 }
 
 /* ---- tools ---- */
 
-static int tool_custom_read(struct anthropic_reader *r, struct chat_tool *t)
+static int tool_custom_read(struct reading *r, struct chat_tool *t)
 {
-    enum { TYPE, NAME, DESCRIPTION, SCHEMA, STRICT, CACHE_CONTROL, MEMBERS };
-    static const struct anthropic_member members[MEMBERS] = {
-        [TYPE] = {{"type", 4}, VALUE_STRING},
-        [NAME] = {{"name", 4}, VALUE_STRING},
-        [DESCRIPTION] = {{"description", 11}, VALUE_STRING},
-        [SCHEMA] = {{"input_schema", 12}, VALUE_OBJECT},
-        [STRICT] = {{"strict", 6}, VALUE_BOOL},
-        [CACHE_CONTROL] = {{"cache_control", 13}, VALUE_OBJECT},
-    };
-    struct str type;
-    struct str *const values[MEMBERS] = {&type,      &t->name,   &t->description,
-                                         &t->schema, &t->strict, &t->cache_control};
-    struct chat_member **others = &t->others;
-    uint32_t seen = 0;
-    int err = 0;
-    if (json_enter(&r->json, '{'))
-        do {
-            unsigned which;
-            struct str name;
-            err = anthropic_key_take(r, members, MEMBERS, &seen, &which, &name);
-            if (!err && which != ANTHROPIC_OTHER_MEMBER)
-                err = anthropic_value_take(r, &members[which], values[which]);
-            else if (!err)
-                err = anthropic_other_take(r, &others, name);
-        } while (!err && json_more(&r->json, '{'));
-    if (!err && (t->name.n == 0 || t->schema.n == 0))
-        err = anthropic_wrong(r, "a tool needs 'name' and 'input_schema'");
-    return err;
+    enum { TYPE, NAMED, DESCRIPTION, SCHEMA, STRICT, CACHE_CONTROL };
+    static const struct member members[] = {
+        MEMBER("type", STRING),         MEMBER("name", STRING), MEMBER("description", STRING),
+        MEMBER("input_schema", OBJECT), MEMBER("strict", BOOL), MEMBER("cache_control", OBJECT)};
+    struct str value[ARRAY_LEN(members)];
+    struct object o = OBJECT(members, value);
+    o.others = &t->others;
+    int err = reading_object(r, &o);
+    if (err)
+        return err;
+    t->name = value[NAMED];
+    t->description = value[DESCRIPTION];
+    t->schema = value[SCHEMA];
+    t->strict = value[STRICT];
+    t->cache_control = value[CACHE_CONTROL];
+    return t->name.n && t->schema.n ? 0
+                                    : reading_wrong(r, "a tool needs 'name' and 'input_schema'");
 }
 
-static int tool_read(struct anthropic_reader *r)
+static int tool_take(struct reading *r, void *to)
 {
-    if (!r->json.failed && *r->json.at != '{')
-        return anthropic_wrong(r, "a tool has to be an object");
-    struct str type = anthropic_type_ahead(r);
+    (void)to;
+    if (!reading_next_is(r, '{'))
+        return reading_wrong(r, "a tool has to be an object");
+    struct str type = reading_ahead(r, STR("type"));
     struct chat_tool *t = chat_tool_new(r->request);
     if (!t)
         return E_MEMORY;
     if (type.n == 0 || json_is_null(type) || string_is(type, STR("custom")))
         return tool_custom_read(r, t);
-    if (!json_is_string(type))
-        return anthropic_wrong(r, "'type' has to be a string");
-    t->whole = json_take(&r->json);
-    return r->json.failed ? E_BAD_JSON : 0;
-}
-
-static int tools_read(struct anthropic_reader *r)
-{
-    unsigned i = 0;
-    int err = 0;
-    if (list_enter(r, &top_members[TOP_TOOLS], &err))
-        do {
-            struct anthropic_place before = anthropic_place_enter(r, "tools", i++);
-            err = tool_read(r);
-            r->place = before;
-        } while (!err && json_more(&r->json, '['));
-    return err;
+    int err = reading_wants(r, type, "type", VALUE_STRING);
+    return err ? err : reading_take(r, &t->whole);
 }
 
 /* ---- small objects: those that are not wholly understood are other members, as they stood ---- */
 
-static int choice_read(struct anthropic_reader *r, bool *ret_known)
+/* The values of one; *ret_known is false where it has other members. */
+static int object_read(struct reading *r, struct str value, struct object *o, bool *ret_known)
 {
-    enum { TYPE, NAME, SERIAL, MEMBERS };
-    static const struct anthropic_member members[MEMBERS] = {
-        [TYPE] = {{"type", 4}, VALUE_STRING},
-        [NAME] = {{"name", 4}, VALUE_STRING},
-        [SERIAL] = {{"disable_parallel_tool_use", 25}, VALUE_BOOL},
-    };
-    static const struct {
-        struct str word;
-        enum chat_tool_choice choice;
-    } rows[] = {{{"auto", 4}, CHOOSE_AUTO},
-                {{"any", 3}, CHOOSE_ANY},
-                {{"none", 4}, CHOOSE_NONE},
-                {{"tool", 4}, CHOOSE_NAMED}};
+    struct reading in;
+    if (!reading_inside(r, value, &in))
+        return reading_wrong(r, "an object is expected");
+    int err = reading_object(&in, o);
+    *ret_known = !o->more;
+    return err;
+}
+
+static int choice_read(struct reading *r, struct str value, bool *ret_known)
+{
+    enum { TYPE, NAMED, SERIAL };
+    static const struct member members[] = {MEMBER("type", STRING), MEMBER("name", STRING),
+                                            MEMBER("disable_parallel_tool_use", BOOL)};
+    static const struct str words[] = {[CHOOSE_UNSAID] = NAME(""),
+                                       [CHOOSE_AUTO] = WORD("auto"),
+                                       [CHOOSE_NONE] = WORD("none"),
+                                       [CHOOSE_ANY] = WORD("any"),
+                                       [CHOOSE_NAMED] = WORD("tool")};
     struct chat_request *q = r->request;
-    struct str v[MEMBERS], whole;
-    int err = anthropic_object_take(r, members, MEMBERS, v, &whole, ret_known);
-    if (err || whole.n == 0)
+    struct str v[ARRAY_LEN(members)];
+    struct object o = OBJECT(members, v);
+    int err = object_read(r, value, &o, ret_known);
+    if (err)
         return err;
-    size_t i = 0;
-    while (i < ARRAY_LEN(rows) && !string_is(v[TYPE], rows[i].word))
-        i++;
-    enum chat_tool_choice choice = i < ARRAY_LEN(rows) ? rows[i].choice : CHOOSE_UNSAID;
-    if (choice == CHOOSE_NAMED && v[NAME].n == 0)
-        return anthropic_wrong(r, "'tool_choice' of type 'tool' needs 'name'");
-    *ret_known = *ret_known && choice != CHOOSE_UNSAID &&
-                 (v[NAME].n == 0 || choice == CHOOSE_NAMED) &&
+    size_t choice = v[TYPE].n ? word_find(words, ARRAY_LEN(words), v[TYPE]) : ARRAY_LEN(words);
+    if (choice == CHOOSE_NAMED && v[NAMED].n == 0)
+        return reading_wrong(r, "'tool_choice' of type 'tool' needs 'name'");
+    *ret_known = *ret_known && choice < ARRAY_LEN(words) &&
+                 (v[NAMED].n == 0 || choice == CHOOSE_NAMED) &&
                  (v[SERIAL].n == 0 || choice != CHOOSE_NONE);
     if (!*ret_known)
         return 0;
     q->tool_choice = choice;
-    q->tool_named = v[NAME];
+    q->tool_named = v[NAMED];
     q->tools_serial = json_is_true(v[SERIAL]);
     if (v[SERIAL].n > 0)
         q->tools_parallel = q->tools_serial ? STR("false") : STR("true");
     return 0;
 }
 
-static int thinking_read(struct anthropic_reader *r, bool *ret_known)
+static int thinking_read(struct reading *r, struct str value, bool *ret_known)
 {
-    enum { TYPE, BUDGET, DISPLAY, MEMBERS };
-    static const struct anthropic_member members[MEMBERS] = {
-        [TYPE] = {{"type", 4}, VALUE_STRING},
-        [BUDGET] = {{"budget_tokens", 13}, VALUE_COUNT},
-        [DISPLAY] = {{"display", 7}, VALUE_STRING},
-    };
+    enum { TYPE, BUDGET, DISPLAY };
+    static const struct member members[] = {MEMBER("type", STRING), MEMBER("budget_tokens", COUNT),
+                                            MEMBER("display", STRING)};
     struct chat_request *q = r->request;
-    struct str v[MEMBERS], whole;
-    int err = anthropic_object_take(r, members, MEMBERS, v, &whole, ret_known);
-    if (err || whole.n == 0 || !*ret_known)
+    struct str v[ARRAY_LEN(members)];
+    struct object o = OBJECT(members, v);
+    int err = object_read(r, value, &o, ret_known);
+    if (err || !*ret_known)
         return err;
     bool budget = string_is(v[TYPE], STR("enabled"));
     if (budget)
@@ -270,7 +215,7 @@ static int thinking_read(struct anthropic_reader *r, bool *ret_known)
     else if (string_is(v[TYPE], STR("disabled")))
         q->thinking = THINK_OFF;
     if (budget && v[BUDGET].n == 0)
-        return anthropic_wrong(r, "'thinking' of type 'enabled' needs 'budget_tokens'");
+        return reading_wrong(r, "'thinking' of type 'enabled' needs 'budget_tokens'");
     *ret_known = q->thinking != THINK_UNSAID && budget == (v[BUDGET].n > 0);
     if (!*ret_known) {
         q->thinking = THINK_UNSAID;
@@ -281,22 +226,19 @@ static int thinking_read(struct anthropic_reader *r, bool *ret_known)
     return 0;
 }
 
-static int output_config_read(struct anthropic_reader *r, bool *ret_known)
+static int output_config_read(struct reading *r, struct str value, bool *ret_known)
 {
-    enum { EFFORT, FORMAT, MEMBERS };
-    static const struct anthropic_member members[MEMBERS] = {
-        [EFFORT] = {{"effort", 6}, VALUE_STRING}, [FORMAT] = {{"format", 6}, VALUE_OBJECT}};
-    enum { TYPE, SCHEMA, FORMAT_MEMBERS };
-    static const struct anthropic_member format_members[FORMAT_MEMBERS] = {
-        [TYPE] = {{"type", 4}, VALUE_STRING}, [SCHEMA] = {{"schema", 6}, VALUE_OBJECT}};
-    struct str v[MEMBERS], w[FORMAT_MEMBERS], whole;
-    int err = anthropic_object_take(r, members, MEMBERS, v, &whole, ret_known);
+    enum { EFFORT, FORMAT };
+    static const struct member members[] = {MEMBER("effort", STRING), MEMBER("format", OBJECT)};
+    enum { TYPE, SCHEMA };
+    static const struct member of_format[] = {MEMBER("type", STRING), MEMBER("schema", OBJECT)};
+    struct str v[ARRAY_LEN(members)], w[ARRAY_LEN(of_format)];
+    struct object o = OBJECT(members, v), format = OBJECT(of_format, w);
+    int err = object_read(r, value, &o, ret_known);
     if (err || !*ret_known)
         return err;
     if (v[FORMAT].n > 0) {
-        struct anthropic_reader in = *r;
-        (void)json_reader_init(&in.json, v[FORMAT]);
-        err = anthropic_object_take(&in, format_members, FORMAT_MEMBERS, w, &whole, ret_known);
+        err = object_read(r, v[FORMAT], &format, ret_known);
         if (!err && (!string_is(w[TYPE], STR("json_schema")) || w[SCHEMA].n == 0))
             *ret_known = false;
         if (err || !*ret_known)
@@ -308,164 +250,118 @@ static int output_config_read(struct anthropic_reader *r, bool *ret_known)
     return 0;
 }
 
-static int metadata_read(struct anthropic_reader *r, bool *ret_known)
+static int metadata_read(struct reading *r, struct str value, bool *ret_known)
 {
-    static const struct anthropic_member members[] = {{{"user_id", 7}, VALUE_STRING}};
-    struct str user, whole;
-    int err = anthropic_object_take(r, members, 1, &user, &whole, ret_known);
+    static const struct member members[] = {MEMBER("user_id", STRING)};
+    struct str user;
+    struct object o = OBJECT(members, &user);
+    int err = object_read(r, value, &o, ret_known);
     if (!err && *ret_known)
         chat_param(r->request, CHAT_USER, user);
     return err;
 }
 
-/* ---- the whole ---- */
-
-static int stop_read(struct anthropic_reader *r)
+static int objects_read(struct reading *r, const struct str *value)
 {
+    static const struct {
+        unsigned member;
+        int (*read)(struct reading *r, struct str value, bool *ret_known);
+    } rows[] = {{TOP_TOOL_CHOICE, choice_read},
+                {TOP_THINKING, thinking_read},
+                {TOP_OUTPUT_CONFIG, output_config_read},
+                {TOP_METADATA, metadata_read}};
+    static const struct str names[TOPS] = {[TOP_TOOL_CHOICE] = WORD("tool_choice"),
+                                           [TOP_THINKING] = WORD("thinking"),
+                                           [TOP_OUTPUT_CONFIG] = WORD("output_config"),
+                                           [TOP_METADATA] = WORD("metadata")};
     int err = 0;
-    if (list_enter(r, &top_members[TOP_STOP], &err))
-        do {
-            struct str s = json_take(&r->json);
-            if (!json_is_string(s))
-                return anthropic_wrong(r, "'stop_sequences' has to be a list of strings");
-            err = chat_stop_add(r->request, s);
-        } while (!err && json_more(&r->json, '['));
+    for (size_t i = 0; i < ARRAY_LEN(rows) && !err; i++) {
+        unsigned m = rows[i].member;
+        bool known = true;
+        if (value[m].n)
+            err = rows[i].read(r, value[m], &known);
+        if (!err && !known)
+            err = reading_keep(r, &r->request->others, names[m], value[m]);
+    }
     return err;
 }
 
-static int model_take(struct anthropic_reader *r, struct str model)
+/* ---- the whole ---- */
+
+static int stop_take(struct reading *r, void *to)
 {
-    if (model.n <= 2)
-        return anthropic_wrong(r, "'model' has to be a string that is not empty");
-    int err = json_unquote(r->arena, model, &r->request->model);
-    return err == E_BAD_JSON ? anthropic_wrong(r, "'model' has half a surrogate pair in it") : err;
+    struct str value;
+    (void)to;
+    int err = reading_take(r, &value);
+    if (!err && !json_is_string(value))
+        return reading_wrong(r, "'stop_sequences' has to be a list of strings");
+    return err ? err : chat_stop_add(r->request, value);
+}
+
+static int list_take(struct reading *r, unsigned which, void *to)
+{
+    switch (which) {
+    case TOP_MESSAGES:
+        return reading_list(r, "messages", message_take, to);
+    case TOP_SYSTEM:
+        return system_take(r, to);
+    case TOP_TOOLS:
+        return reading_list(r, "tools", tool_take, NULL);
+    default:
+        return reading_list(r, "stop_sequences", stop_take, NULL);
+    }
 }
 
 /* A limit of 0 asks for nothing but filling the provider's cache, which is this protocol's alone.
  */
-static int max_tokens_take(struct anthropic_reader *r, struct asked *asked, struct str count,
-                           struct str name)
+static int max_tokens_read(struct reading *r, struct str count)
 {
     int64_t n = count_of(count, 0);
     if (n > INT32_MAX)
-        return anthropic_wrong(r, "'max_tokens' has to be at most %d", INT32_MAX);
+        return reading_wrong(r, "'max_tokens' has to be at most %d", INT32_MAX);
     r->request->max_tokens = n;
-    if (n > 0 || count.n == 0)
-        return 0;
-    int err = chat_member_add(r->request, asked->others, name, count);
-    if (!err)
-        asked->others = &(*asked->others)->next;
-    return err;
+    return n > 0 ? 0 : reading_keep(r, &r->request->others, STR("\"max_tokens\""), count);
 }
 
-static int value_read(struct anthropic_reader *r, struct asked *asked, unsigned which,
-                      struct str name)
+static int body_read(struct reading *r, struct str body)
 {
-    static const enum chat_feature params[TOPS] = {
-        [TOP_TEMPERATURE] = CHAT_TEMPERATURE,
-        [TOP_TOP_P] = CHAT_TOP_P,
-        [TOP_TOP_K] = CHAT_TOP_K,
-        [TOP_SERVICE_TIER] = CHAT_SERVICE_TIER,
-    };
-    struct str value;
-    int err = anthropic_value_take(r, &top_members[which], &value);
+    struct asked asked = {.last = NULL};
+    struct chat_request *q = r->request;
+    struct str value[TOPS];
+    struct object o = OBJECT(top_members, value);
+    o.take = list_take;
+    o.to = &asked;
+    o.others = &q->others;
+    o.params = anthropic_sampling;
+    o.params_n = ARRAY_LEN(anthropic_sampling);
+    int err = json_reader_init(&r->json, body) ? reading_object(r, &o) : E_BAD_JSON;
+    err = reading_end(r, err, body);
+    if (!err)
+        err = max_tokens_read(r, value[TOP_MAX_TOKENS]);
+    if (!err)
+        err = objects_read(r, value);
+    if (!err)
+        err = reading_model(r, value[TOP_MODEL]);
+    if (!err && !q->messages)
+        err = reading_wrong(r, "'messages' has to be a list with at least one message");
     if (err)
         return err;
-    if (which == TOP_MODEL)
-        return model_take(r, value);
-    if (which == TOP_MAX_TOKENS)
-        return max_tokens_take(r, asked, value, name);
-    if (which == TOP_STREAM)
-        r->request->stream = json_is_true(value);
-    else
-        chat_param(r->request, params[which], value);
-    return 0;
-}
-
-static int top_read(struct anthropic_reader *r, struct asked *asked, unsigned which,
-                    struct str name)
-{
-    struct json_reader before = r->json;
-    bool known = true;
-    int err = 0;
-    switch (which) {
-    case TOP_MESSAGES:
-        return messages_read(r, asked);
-    case TOP_SYSTEM:
-        return system_read(r, asked);
-    case TOP_TOOLS:
-        return tools_read(r);
-    case TOP_STOP:
-        return stop_read(r);
-    case TOP_TOOL_CHOICE:
-        err = choice_read(r, &known);
-        break;
-    case TOP_THINKING:
-        err = thinking_read(r, &known);
-        break;
-    case TOP_OUTPUT_CONFIG:
-        err = output_config_read(r, &known);
-        break;
-    case TOP_METADATA:
-        err = metadata_read(r, &known);
-        break;
-    case ANTHROPIC_OTHER_MEMBER:
-        return anthropic_other_take(r, &asked->others, name);
-    default:
-        return value_read(r, asked, which, name);
+    q->stream = json_is_true(value[TOP_STREAM]);
+    chat_param(q, CHAT_SERVICE_TIER, value[TOP_SERVICE_TIER]);
+    if (asked.system) {
+        asked.system->next = q->messages;
+        q->messages = asked.system;
+        q->system_apart = true;
     }
-    if (!err && !known) {
-        r->json = before;
-        err = anthropic_other_take(r, &asked->others, name);
-    }
-    return err;
-}
-
-/* Twice where there is a system prompt: once for faults, whose places do not count it, and once for
- * what is noted of the whole. */
-static int settle(struct chat_request *q, struct chat_message *system, struct fault *f)
-{
-    int err = chat_settle(q, f);
-    if (err || !system)
-        return err;
-    system->next = q->messages;
-    q->messages = system;
-    return chat_settle(q, f);
-}
-
-static int body_read(struct anthropic_reader *r)
-{
-    struct asked asked = {.others = &r->request->others};
-    uint32_t seen = 0;
-    int err = 0;
-    if (json_enter(&r->json, '{'))
-        do {
-            unsigned which;
-            struct str name;
-            err = anthropic_key_take(r, top_members, TOPS, &seen, &which, &name);
-            if (!err)
-                err = top_read(r, &asked, which, name);
-        } while (!err && json_more(&r->json, '{'));
-    if (!err && !json_reader_good(&r->json))
-        err = E_BAD_JSON;
-    if (!err && !r->request->model.p)
-        err = anthropic_wrong(r, "'model' is missing; expected the name of a model");
-    if (!err && !r->request->messages)
-        err = anthropic_wrong(r, "'messages' has to be a list with at least one message");
-    return err ? err : settle(r->request, asked.system, r->fault);
+    return chat_settle(q, r->fault);
 }
 
 int anthropic_chat_read(struct str body, struct arena *arena, struct chat_request *ret_request,
                         struct fault *f)
 {
     struct chat_request request = {.arena = arena, .wants_usage = true};
-    struct anthropic_reader r = {.arena = arena, .request = &request, .fault = f};
-    const struct json_scan *scan;
-    int err = json_reader_init(&r.json, body) ? body_read(&r) : E_BAD_JSON;
-    if (err == E_BAD_JSON) { /* a scan finds the words for it */
-        err = json_scan(body, &scan, f);
-        err = err ? err : fault_set(f, E_BAD_JSON, "the body is not valid JSON");
-    }
+    struct reading r = {.arena = arena, .request = &request, .fault = f};
+    int err = body_read(&r, body);
     if (!err)
         *ret_request = request;
     return err;

@@ -5,7 +5,7 @@
  * only be a message. */
 static bool in_front(const struct chat_message *m)
 {
-    return m && (m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER) && !m->others;
+    return m && message_is_system(m) && !m->others;
 }
 
 /* Content that is one text and nothing besides is written as a string, as it mostly came. */
@@ -38,20 +38,12 @@ static int system_write(struct anthropic_writer *w, const struct chat_message **
     return err;
 }
 
-static bool has_results(const struct chat_message *m)
-{
-    for (const struct chat_block *b = m->blocks; b; b = b->next)
-        if (b->kind == BLOCK_RESULT)
-            return true;
-    return false;
-}
-
 /* The results of a message's calls have to stand in one message, and first in it. Other protocols
  * have a message for each, and what the user says next in another. */
 static bool joins(const struct chat_message *m, const struct chat_message *next)
 {
-    return next && m->role == ROLE_USER && next->role == ROLE_USER && has_results(m) &&
-           !m->others && !next->others;
+    return next && m->role == ROLE_USER && next->role == ROLE_USER &&
+           blocks_have(m->blocks, BLOCK_RESULT) && !m->others && !next->others;
 }
 
 static struct str role_word(enum chat_role role)
@@ -99,7 +91,7 @@ static int message_write(struct anthropic_writer *w, const struct chat_message *
             err = err ? err : empty_write(w, *m);
         }
     }
-    anthropic_others_write(w->out, first->others);
+    members_put(w->out, first->others);
     buf_char(w->out, '}');
     *m = (*m)->next;
     w->message++;
@@ -133,7 +125,7 @@ static void tool_write(struct buf *out, const struct chat_tool *t)
                     t->schema.n ? t->schema : STR("{\"type\":\"object\",\"properties\":{}}"));
     member_put_json(out, STR("strict"), t->strict);
     member_put_json(out, STR("cache_control"), t->cache_control);
-    anthropic_others_write(out, t->others);
+    members_put(out, t->others);
     buf_char(out, '}');
 }
 
@@ -173,22 +165,12 @@ static void tools_write(struct buf *out, const struct chat_request *r)
 
 /* ---- the rest ---- */
 
-/* Has the list a member of this name? */
-static bool has_other(const struct chat_request *r, struct str name)
-{
-    for (const struct chat_member *m = r->others; m; m = m->next)
-        if (string_is(m->name, name))
-            return true;
-    return false;
-}
-
 static void max_tokens_write(struct buf *out, const struct chat_request *r)
 {
-    if (has_other(r, STR("max_tokens")))
+    if (members_have(r->others, STR("max_tokens")))
         return;
     int64_t absent = ANTHROPIC_MAX_TOKENS_DEFAULT + r->thinking_budget;
-    member_put(out, STR("max_tokens"));
-    buf_i64(out, r->max_tokens > 0 ? r->max_tokens : absent);
+    member_put_i64(out, STR("max_tokens"), r->max_tokens > 0 ? r->max_tokens : absent);
 }
 
 static void thinking_write(struct buf *out, const struct chat_request *r)
@@ -230,25 +212,10 @@ static void output_config_write(struct buf *out, const struct chat_request *r)
     buf_char(out, '}');
 }
 
-static void stop_write(struct buf *out, const struct chat_request *r)
-{
-    if (!r->stop)
-        return;
-    member_put(out, STR("stop_sequences"));
-    buf_char(out, '[');
-    for (const struct chat_string *s = r->stop; s; s = s->next) {
-        element_put(out);
-        buf_str(out, s->text);
-    }
-    buf_char(out, ']');
-}
-
 static void params_write(struct buf *out, const struct chat_request *r)
 {
     struct str tier = r->params[CHAT_SERVICE_TIER], user = r->params[CHAT_USER];
-    member_put_json(out, STR("temperature"), r->params[CHAT_TEMPERATURE]);
-    member_put_json(out, STR("top_p"), r->params[CHAT_TOP_P]);
-    member_put_json(out, STR("top_k"), r->params[CHAT_TOP_K]);
+    params_put(out, r, anthropic_sampling, ARRAY_LEN(anthropic_sampling));
     if (string_is(tier, STR("auto")) || string_is(tier, STR("standard_only")))
         member_put_json(out, STR("service_tier"), tier);
     if (user.n) {
@@ -271,9 +238,9 @@ int anthropic_chat_write(const struct chat_request *r, struct buf *out, struct f
     tools_write(out, r);
     thinking_write(out, r);
     output_config_write(out, r);
-    stop_write(out, r);
+    member_put_strings(out, STR("stop_sequences"), r->stop);
     params_write(out, r);
-    anthropic_others_write(out, r->others);
+    members_put(out, r->others);
     buf_char(out, '}');
     return err ? err : out->failed;
 }

@@ -2,7 +2,7 @@
 #include "llm/wire/anthropic.h"
 
 /* A stream between its events. `index` is the open block's, -1 where none is. */
-struct reading {
+struct stream {
     struct anthropic_usage usage; /* as said so far */
     int64_t index;
     enum chat_block_kind kind; /* of the open block; BLOCK_OTHER is left out */
@@ -11,14 +11,11 @@ struct reading {
 
 enum top { TOP_TYPE, TOP_INDEX, TOP_MESSAGE, TOP_BLOCK, TOP_DELTA, TOP_USAGE, TOP_ERROR, TOPS };
 
-static const struct anthropic_member top_members[TOPS] = {
-    [TOP_TYPE] = {{"type", 4}, VALUE_STRING},
-    [TOP_INDEX] = {{"index", 5}, VALUE_COUNT},
-    [TOP_MESSAGE] = {{"message", 7}, VALUE_OBJECT},
-    [TOP_BLOCK] = {{"content_block", 13}, VALUE_OBJECT},
-    [TOP_DELTA] = {{"delta", 5}, VALUE_OBJECT},
-    [TOP_USAGE] = {{"usage", 5}, VALUE_OBJECT},
-    [TOP_ERROR] = {{"error", 5}, VALUE_ANY},
+static const struct member top_members[TOPS] = {
+    [TOP_TYPE] = MEMBER("type", STRING),       [TOP_INDEX] = MEMBER("index", COUNT),
+    [TOP_MESSAGE] = MEMBER("message", OBJECT), [TOP_BLOCK] = MEMBER("content_block", OBJECT),
+    [TOP_DELTA] = MEMBER("delta", OBJECT),     [TOP_USAGE] = MEMBER("usage", OBJECT),
+    [TOP_ERROR] = MEMBER("error", ANY),
 };
 
 /* What messages, blocks, deltas and errors have, between them. */
@@ -41,33 +38,32 @@ enum inner {
     INNERS
 };
 
-static const struct anthropic_member inner_members[INNERS] = {
-    [IN_TYPE] = {{"type", 4}, VALUE_STRING},
-    [IN_ID] = {{"id", 2}, VALUE_STRING},
-    [IN_MODEL] = {{"model", 5}, VALUE_STRING},
-    [IN_NAME] = {{"name", 4}, VALUE_STRING},
-    [IN_TEXT] = {{"text", 4}, VALUE_STRING},
-    [IN_THINKING] = {{"thinking", 8}, VALUE_STRING},
-    [IN_SIGNATURE] = {{"signature", 9}, VALUE_STRING},
-    [IN_DATA] = {{"data", 4}, VALUE_STRING},
-    [IN_INPUT] = {{"input", 5}, VALUE_OBJECT},
-    [IN_PARTIAL_JSON] = {{"partial_json", 12}, VALUE_STRING},
-    [IN_STOP_REASON] = {{"stop_reason", 11}, VALUE_STRING},
-    [IN_STOP_SEQUENCE] = {{"stop_sequence", 13}, VALUE_STRING},
-    [IN_STOP_DETAILS] = {{"stop_details", 12}, VALUE_OBJECT},
-    [IN_USAGE] = {{"usage", 5}, VALUE_OBJECT},
-    [IN_MESSAGE] = {{"message", 7}, VALUE_STRING},
+static const struct member inner_members[INNERS] = {
+    [IN_TYPE] = MEMBER("type", STRING),
+    [IN_ID] = MEMBER("id", STRING),
+    [IN_MODEL] = MEMBER("model", STRING),
+    [IN_NAME] = MEMBER("name", STRING),
+    [IN_TEXT] = MEMBER("text", STRING),
+    [IN_THINKING] = MEMBER("thinking", STRING),
+    [IN_SIGNATURE] = MEMBER("signature", STRING),
+    [IN_DATA] = MEMBER("data", STRING),
+    [IN_INPUT] = MEMBER("input", OBJECT),
+    [IN_PARTIAL_JSON] = MEMBER("partial_json", STRING),
+    [IN_STOP_REASON] = MEMBER("stop_reason", STRING),
+    [IN_STOP_SEQUENCE] = MEMBER("stop_sequence", STRING),
+    [IN_STOP_DETAILS] = MEMBER("stop_details", OBJECT),
+    [IN_USAGE] = MEMBER("usage", OBJECT),
+    [IN_MESSAGE] = MEMBER("message", STRING),
 };
 
-static int object_read(struct str text, const struct anthropic_member *members, unsigned n,
+static int object_read(struct str text, const struct member *members, unsigned n,
                        struct str *ret_values)
 {
-    struct anthropic_reader r = {0};
-    struct str whole;
-    bool known;
+    struct reading r = {.request = NULL};
+    struct object o = {.members = members, .n = n, .values = ret_values};
     if (!json_reader_init(&r.json, text))
         return E_UPSTREAM_BODY;
-    int err = anthropic_object_take(&r, members, n, ret_values, &whole, &known);
+    int err = reading_object(&r, &o);
     return err || !json_reader_good(&r.json) ? E_UPSTREAM_BODY : 0;
 }
 
@@ -76,7 +72,7 @@ static int inner_read(struct str text, struct str ret_values[INNERS])
     return object_read(text, inner_members, INNERS, ret_values);
 }
 
-static void usage_add(struct reading *s, struct str usage, struct chat_events *events)
+static void usage_add(struct stream *s, struct str usage, struct chat_events *events)
 {
     struct json_reader r;
     struct tokens tokens;
@@ -109,7 +105,7 @@ static void edge_add(struct chat_events *events, enum chat_event_kind kind,
 }
 
 /* A call without arguments has an input all the same, and the stream may not have said it. */
-static void block_end(struct reading *s, struct chat_events *events)
+static void block_end(struct stream *s, struct chat_events *events)
 {
     if (s->index >= 0 && s->kind != BLOCK_OTHER) {
         if (s->kind == BLOCK_CALL && !s->has_input)
@@ -119,7 +115,7 @@ static void block_end(struct reading *s, struct chat_events *events)
     s->index = -1;
 }
 
-static int message_start(struct reading *s, struct str message, struct chat_events *events)
+static int message_start(struct stream *s, struct str message, struct chat_events *events)
 {
     struct str in[INNERS];
     if (s->begun)
@@ -147,7 +143,7 @@ static enum chat_block_kind kind_of(struct str type)
 }
 
 /* What a block has from its beginning. Mostly it is empty there. */
-static int contents_add(struct wire_state *state, struct reading *s, const struct str *in,
+static int contents_add(struct wire_state *state, struct stream *s, const struct str *in,
                         struct chat_events *events)
 {
     struct str input = in[IN_INPUT];
@@ -157,7 +153,7 @@ static int contents_add(struct wire_state *state, struct reading *s, const struc
         text_add(events, EVENT_DELTA, s->kind, in[IN_THINKING]);
         text_add(events, EVENT_SIGNATURE, s->kind, in[IN_SIGNATURE]);
     }
-    if (s->kind != BLOCK_CALL || input.n == 0 || str_trim(str_of(input.p + 1, input.n - 2)).n == 0)
+    if (s->kind != BLOCK_CALL || input.n == 0 || json_is_empty(input))
         return 0;
     int err = string_make(state->arena, input, &input);
     if (!err)
@@ -166,7 +162,7 @@ static int contents_add(struct wire_state *state, struct reading *s, const struc
     return err;
 }
 
-static int block_start(struct wire_state *state, struct reading *s, const struct str *top,
+static int block_start(struct wire_state *state, struct stream *s, const struct str *top,
                        struct chat_events *events)
 {
     struct str in[INNERS];
@@ -191,7 +187,7 @@ static int block_start(struct wire_state *state, struct reading *s, const struct
 }
 
 /* Deltas of types that are not known, or not this block's, are left out. */
-static int block_delta(struct reading *s, const struct str *top, struct chat_events *events)
+static int block_delta(struct stream *s, const struct str *top, struct chat_events *events)
 {
     static const struct {
         struct str type;
@@ -199,10 +195,10 @@ static int block_delta(struct reading *s, const struct str *top, struct chat_eve
         enum chat_block_kind block;
         enum chat_event_kind event;
     } rows[] = {
-        {{"text_delta", 10}, IN_TEXT, BLOCK_TEXT, EVENT_DELTA},
-        {{"input_json_delta", 16}, IN_PARTIAL_JSON, BLOCK_CALL, EVENT_DELTA},
-        {{"thinking_delta", 14}, IN_THINKING, BLOCK_THINKING, EVENT_DELTA},
-        {{"signature_delta", 15}, IN_SIGNATURE, BLOCK_THINKING, EVENT_SIGNATURE},
+        {NAME("text_delta"), IN_TEXT, BLOCK_TEXT, EVENT_DELTA},
+        {NAME("input_json_delta"), IN_PARTIAL_JSON, BLOCK_CALL, EVENT_DELTA},
+        {NAME("thinking_delta"), IN_THINKING, BLOCK_THINKING, EVENT_DELTA},
+        {NAME("signature_delta"), IN_SIGNATURE, BLOCK_THINKING, EVENT_SIGNATURE},
     };
     if (s->index < 0 || count_of(top[TOP_INDEX], -1) != s->index)
         return E_UPSTREAM_BODY; /* of no block, or of one that others stand between */
@@ -222,10 +218,7 @@ static int block_delta(struct reading *s, const struct str *top, struct chat_eve
 
 static void explanation_add(struct str details, struct chat_events *events)
 {
-    struct json_reader r;
-    struct str text = STR_NONE;
-    if (details.n && json_reader_init(&r, details))
-        text = anthropic_explanation_take(&r);
+    struct str text = anthropic_explanation(details);
     if (!text.n)
         return;
     edge_add(events, EVENT_BLOCK_BEGIN, BLOCK_REFUSAL);
@@ -233,7 +226,7 @@ static void explanation_add(struct str details, struct chat_events *events)
     edge_add(events, EVENT_BLOCK_END, BLOCK_REFUSAL);
 }
 
-static int message_delta(struct reading *s, const struct str *top, struct chat_events *events)
+static int message_delta(struct stream *s, const struct str *top, struct chat_events *events)
 {
     struct str in[INNERS] = {{0}};
     if (top[TOP_DELTA].n && inner_read(top[TOP_DELTA], in) != 0)
@@ -252,7 +245,7 @@ static int message_delta(struct reading *s, const struct str *top, struct chat_e
     return 0;
 }
 
-static void message_stop(struct reading *s, struct chat_events *events)
+static void message_stop(struct stream *s, struct chat_events *events)
 {
     block_end(s, events);
     if (!s->stopped)
@@ -261,7 +254,7 @@ static void message_stop(struct reading *s, struct chat_events *events)
     s->ended = true;
 }
 
-static void error_add(struct reading *s, struct str error, struct chat_events *events)
+static void error_add(struct stream *s, struct str error, struct chat_events *events)
 {
     struct str in[INNERS] = {{0}};
     if (json_is_object(error) && inner_read(error, in) != 0)
@@ -274,12 +267,12 @@ static void error_add(struct reading *s, struct str error, struct chat_events *e
     s->ended = true;
 }
 
-static struct reading *reading_of(struct wire_state *state)
+static struct stream *stream_of(struct wire_state *state)
 {
     if (!state->own) {
-        struct reading *s = ARENA_NEW(state->arena, struct reading);
+        struct stream *s = ARENA_NEW(state->arena, struct stream);
         if (s)
-            *s = (struct reading){.usage = ANTHROPIC_USAGE_UNSAID, .index = -1};
+            *s = (struct stream){.usage = ANTHROPIC_USAGE_UNSAID, .index = -1};
         state->own = s;
     }
     return state->own;
@@ -288,7 +281,7 @@ static struct reading *reading_of(struct wire_state *state)
 int anthropic_stream_read(struct wire_state *state, struct str name, struct str data,
                           struct chat_events *events)
 {
-    struct reading *s = reading_of(state);
+    struct stream *s = stream_of(state);
     struct str top[TOPS];
     events->n = 0;
     if (!s)

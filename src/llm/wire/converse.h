@@ -18,13 +18,6 @@
 #include "llm/chat.h"
 #include "llm/wire.h"
 
-/* The key just behind, without escapes. */
-static inline struct str converse_key_take(struct json_reader *r)
-{
-    struct str key = json_take_key(r);
-    return !r->escaped || r->failed ? key : json_plain_key(key);
-}
-
 /* ---- requests ---- */
 
 int converse_request_write(const struct chat_request *request, struct buf *out, struct fault *f);
@@ -46,12 +39,12 @@ MUSTCHECK int converse_put_media(const struct chat_block *block, struct converse
 
 /* ---- answers and events ---- */
 
-/* A usage, which comes next; false where it has no count of its input. */
-bool converse_usage_take(struct json_reader *r, struct tokens *ret_usage);
-/* The value that comes next, where it begins so; else STR_NONE. */
-struct str converse_take_if(struct json_reader *r, char first);
-/* The same of the member `name` in the object that comes next. */
-struct str converse_member_take(struct json_reader *r, struct str name, char first);
+/* False where there is no count of the input. */
+bool converse_usage_read(struct str usage, struct tokens *ret_usage);
+/* A toolUse, of an answer or at its beginning in a stream: BLOCK_CALL, or BLOCK_OTHER for one that
+ * the provider runs itself ("server_tool_use"), which is none of the client's. */
+enum chat_block_kind converse_call_read(struct str tool_use, struct str *ret_id,
+                                        struct str *ret_name, struct str *ret_input);
 
 /* What a stopReason comes to; STOP_UNSAID for one that is not known. */
 enum chat_stop converse_stop(struct str stop);

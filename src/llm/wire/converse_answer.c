@@ -6,48 +6,35 @@
 
 /* Neither what was read from a cache nor what was written to one is among inputTokens: the prompt
  * is the three of them (Bedrock's page on prompt caching). Thinking is among outputTokens. */
-bool converse_usage_take(struct json_reader *r, struct tokens *ret_usage)
+bool converse_usage_read(struct str usage, struct tokens *ret_usage)
 {
-    int64_t input = -1, cached = 0, written = 0, output = 0;
-    if (json_enter(r, '{'))
-        do {
-            struct str key = converse_key_take(r), value = json_take(r);
-            if (str_eq(key, STR("inputTokens")))
-                input = count_of(value, -1);
-            else if (str_eq(key, STR("outputTokens")))
-                output = count_of(value, 0);
-            else if (str_eq(key, STR("cacheReadInputTokens")))
-                cached = count_of(value, 0);
-            else if (str_eq(key, STR("cacheWriteInputTokens")))
-                written = count_of(value, 0);
-        } while (json_more(r, '{'));
-    if (input < 0)
+    enum { INPUT, OUTPUT, CACHED, WRITTEN };
+    static const struct member of[] = {MEMBER("inputTokens", COUNT), MEMBER("outputTokens", COUNT),
+                                       MEMBER("cacheReadInputTokens", COUNT),
+                                       MEMBER("cacheWriteInputTokens", COUNT)};
+    struct str v[ARRAY_LEN(of)];
+    if (!members_peek(usage, of, ARRAY_LEN(of), v) || !v[INPUT].n)
         return false;
-    *ret_usage = (struct tokens){.input = input,
-                                 .cached = cached,
-                                 .cache_write = written,
-                                 .output = output,
+    *ret_usage = (struct tokens){.input = count_of(v[INPUT], 0),
+                                 .cached = count_of(v[CACHED], 0),
+                                 .cache_write = count_of(v[WRITTEN], 0),
+                                 .output = count_of(v[OUTPUT], 0),
                                  .source = TOKENS_PROVIDER};
     return true;
 }
 
-struct str converse_take_if(struct json_reader *r, char first)
+enum chat_block_kind converse_call_read(struct str tool_use, struct str *ret_id,
+                                        struct str *ret_name, struct str *ret_input)
 {
-    struct str value = json_take(r);
-    return json_is(value, first) ? value : STR_NONE;
-}
-
-struct str converse_member_take(struct json_reader *r, struct str name, char first)
-{
-    struct str found = STR_NONE;
-    if (json_enter(r, '{'))
-        do {
-            if (str_eq(converse_key_take(r), name))
-                found = converse_take_if(r, first);
-            else
-                (void)json_take(r);
-        } while (json_more(r, '{'));
-    return found;
+    enum { ID, NAMED, INPUT, TYPE };
+    static const struct member of[] = {MEMBER("toolUseId", STRING), MEMBER("name", STRING),
+                                       MEMBER("input", OBJECT), MEMBER("type", STRING)};
+    struct str v[ARRAY_LEN(of)];
+    (void)members_peek(tool_use, of, ARRAY_LEN(of), v);
+    *ret_id = v[ID].n ? v[ID] : STR("\"\"");
+    *ret_name = v[NAMED].n ? v[NAMED] : STR("\"\"");
+    *ret_input = v[INPUT].n ? v[INPUT] : STR("{}");
+    return string_is(v[TYPE], STR("server_tool_use")) ? BLOCK_OTHER : BLOCK_CALL;
 }
 
 static const struct stop {
@@ -57,7 +44,7 @@ static const struct stop {
 } stops[] = {
 #define STOP(word, stop, broken)                                                                   \
     {                                                                                              \
-        {#word, sizeof(#word) - 1}, stop, broken                                                   \
+        NAME(#word), stop, broken                                                                  \
     }
     STOP(end_turn, STOP_END, false),
     STOP(tool_use, STOP_CALL, false),
@@ -93,45 +80,25 @@ bool converse_is_broken(struct str stop)
 
 /* ---- the whole ---- */
 
-static void output_read(struct json_reader *r, struct converse_answer *answer)
-{
-    if (json_enter(r, '{'))
-        do {
-            if (str_eq(converse_key_take(r), STR("message"))) {
-                answer->message = converse_take_if(r, '{');
-            } else {
-                (void)json_take(r);
-            }
-        } while (json_more(r, '{'));
-}
-
 /* An error's words stand in "message" or, where a part in front of Bedrock wrote it, "Message". */
-static void member_read(struct json_reader *r, struct str key, struct converse_answer *answer)
-{
-    if (str_eq(key, STR("output")))
-        output_read(r, answer);
-    else if (str_eq(key, STR("stopReason")))
-        answer->stop = converse_take_if(r, '"');
-    else if (str_eq(key, STR("usage")))
-        answer->has_usage = converse_usage_take(r, &answer->usage);
-    else if (str_eq(key, STR("additionalModelResponseFields")))
-        answer->stop_sequence = converse_member_take(r, STR("stop_sequence"), '"');
-    else if (str_eq(key, STR("message")) || str_eq(key, STR("Message")))
-        answer->error = converse_take_if(r, '"');
-    else
-        (void)json_take(r);
-}
-
 int converse_answer_parse(struct str body, struct converse_answer *ret_answer)
 {
-    struct converse_answer answer = {.has_usage = false};
-    struct json_reader r;
-    if (json_reader_init(&r, body) && json_enter(&r, '{'))
-        do
-            member_read(&r, converse_key_take(&r), &answer);
-        while (json_more(&r, '{'));
+    enum { OUTPUT, STOP, USAGE, FIELDS, ERROR, ERROR_ELSEWHERE };
+    static const struct member of[] = {
+        MEMBER("output", OBJECT),  MEMBER("stopReason", STRING),
+        MEMBER("usage", OBJECT),   MEMBER("additionalModelResponseFields", OBJECT),
+        MEMBER("message", STRING), MEMBER("Message", STRING)};
+    struct str v[ARRAY_LEN(of)];
+    bool good = members_peek(body, of, ARRAY_LEN(of), v);
+    struct converse_answer answer = {
+        .message = member_peek(v[OUTPUT], STR("message"), VALUE_OBJECT),
+        .stop = v[STOP],
+        .stop_sequence = member_peek(v[FIELDS], STR("stop_sequence"), VALUE_STRING),
+        .error = v[ERROR].n ? v[ERROR] : v[ERROR_ELSEWHERE],
+    };
+    answer.has_usage = converse_usage_read(v[USAGE], &answer.usage);
     *ret_answer = answer;
-    return json_reader_good(&r) ? 0 : E_UPSTREAM_BODY;
+    return good ? 0 : E_UPSTREAM_BODY;
 }
 
 /* ---- its blocks ---- */
@@ -139,14 +106,7 @@ int converse_answer_parse(struct str body, struct converse_answer *ret_answer)
 /* Into the list "content" of an object; false where that is empty or not there. */
 static bool content_enter(struct json_reader *r, struct str object)
 {
-    if (!object.p || !json_reader_init(r, object) || !json_enter(r, '{'))
-        return false;
-    do {
-        if (str_eq(converse_key_take(r), STR("content")))
-            return json_enter(r, '[');
-        (void)json_take(r);
-    } while (json_more(r, '{'));
-    return false;
+    return list_enter(r, member_peek(object, STR("content"), VALUE_LIST));
 }
 
 void converse_blocks_init(struct converse_blocks *b, struct str message)
@@ -155,83 +115,57 @@ void converse_blocks_init(struct converse_blocks *b, struct str message)
     b->more = content_enter(&b->reader, message);
 }
 
-/* A call that the provider runs itself ("server_tool_use") is none of the client's. */
-static void call_read(struct json_reader *r, struct converse_block *block)
+static void reasoning_read(struct str reasoning, struct converse_block *block)
 {
-    bool own = true;
-    block->id = block->name = STR("\"\"");
-    block->input = STR("{}");
-    if (json_enter(r, '{'))
-        do {
-            struct str key = converse_key_take(r), value = json_take(r);
-            if (str_eq(key, STR("toolUseId")) && json_is_string(value))
-                block->id = value;
-            else if (str_eq(key, STR("name")) && json_is_string(value))
-                block->name = value;
-            else if (str_eq(key, STR("input")) && json_is_object(value))
-                block->input = value;
-            else if (str_eq(key, STR("type")))
-                own = !string_is(value, STR("server_tool_use"));
-        } while (json_more(r, '{'));
-    block->kind = own ? BLOCK_CALL : BLOCK_OTHER;
+    enum { VISIBLE, HIDDEN };
+    static const struct member of[] = {MEMBER("reasoningText", OBJECT),
+                                       MEMBER("redactedContent", STRING)};
+    enum { TEXT, SIGNATURE };
+    static const struct member of_text[] = {MEMBER("text", STRING), MEMBER("signature", STRING)};
+    struct str v[ARRAY_LEN(of)], w[ARRAY_LEN(of_text)];
+    (void)members_peek(reasoning, of, ARRAY_LEN(of), v);
+    if (v[HIDDEN].n) {
+        block->kind = BLOCK_HIDDEN;
+        block->text = v[HIDDEN];
+    } else if (v[VISIBLE].n) {
+        (void)members_peek(v[VISIBLE], of_text, ARRAY_LEN(of_text), w);
+        block->kind = BLOCK_THINKING;
+        block->text = w[TEXT];
+        block->signature = w[SIGNATURE].n > 2 ? w[SIGNATURE] : STR_NONE;
+    }
 }
 
-static void thinking_read(struct json_reader *r, struct converse_block *block)
+/* Also one that is null is a call, though one that says nothing. */
+static void tool_use_take(struct json_reader *r, unsigned which, void *values)
 {
-    block->kind = BLOCK_THINKING;
-    if (json_enter(r, '{'))
-        do {
-            struct str key = converse_key_take(r), value = converse_take_if(r, '"');
-            if (str_eq(key, STR("text")))
-                block->text = value;
-            else if (str_eq(key, STR("signature")) && value.n > 2)
-                block->signature = value;
-        } while (json_more(r, '{'));
-}
-
-static void reasoning_read(struct json_reader *r, struct converse_block *block)
-{
-    if (json_enter(r, '{'))
-        do {
-            struct str key = converse_key_take(r);
-            if (str_eq(key, STR("reasoningText"))) {
-                thinking_read(r, block);
-            } else if (str_eq(key, STR("redactedContent"))) {
-                block->text = converse_take_if(r, '"');
-                block->kind = block->text.n ? BLOCK_HIDDEN : BLOCK_OTHER;
-            } else {
-                (void)json_take(r);
-            }
-        } while (json_more(r, '{'));
+    ((struct str *)values)[which] = json_take(r);
 }
 
 static void block_read(struct converse_blocks *b, struct converse_block *block)
 {
-    struct json_reader *r = &b->reader;
-    if (!json_enter(r, '{'))
-        return;
-    do {
-        struct str key = converse_key_take(r);
-        if (str_eq(key, STR("text"))) {
-            block->text = converse_take_if(r, '"');
-            block->kind = block->text.n ? BLOCK_TEXT : BLOCK_OTHER;
-        } else if (str_eq(key, STR("toolUse"))) {
-            call_read(r, block);
-        } else if (str_eq(key, STR("reasoningContent"))) {
-            reasoning_read(r, block);
-        } else if (str_eq(key, STR("citationsContent"))) {
-            b->more_cited = content_enter(&b->cited, converse_take_if(r, '{'));
-        } else {
-            (void)json_take(r);
-        }
-    } while (json_more(r, '{'));
+    enum { TEXT, CALL, REASONING, CITED };
+    static const struct member of[] = {MEMBER("text", STRING), MEMBER("toolUse", TAKEN),
+                                       MEMBER("reasoningContent", OBJECT),
+                                       MEMBER("citationsContent", OBJECT)};
+    struct str v[ARRAY_LEN(of)];
+    (void)members_each(&b->reader, of, ARRAY_LEN(of), v, tool_use_take, v);
+    if (v[TEXT].n) {
+        block->kind = BLOCK_TEXT;
+        block->text = v[TEXT];
+    } else if (v[CALL].n) {
+        block->kind = converse_call_read(v[CALL], &block->id, &block->name, &block->input);
+    } else if (v[REASONING].n) {
+        reasoning_read(v[REASONING], block);
+    } else {
+        b->more_cited = content_enter(&b->cited, v[CITED]);
+    }
 }
 
 bool converse_block_next(struct converse_blocks *b, struct converse_block *ret_block)
 {
     *ret_block = (struct converse_block){.kind = BLOCK_OTHER};
     if (b->more_cited) {
-        ret_block->text = converse_member_take(&b->cited, STR("text"), '"');
+        ret_block->text = member_take(&b->cited, STR("text"), VALUE_STRING);
         ret_block->kind = ret_block->text.n ? BLOCK_TEXT : BLOCK_OTHER;
         b->more_cited = json_more(&b->cited, '[');
         return true;
@@ -245,12 +179,12 @@ bool converse_block_next(struct converse_blocks *b, struct converse_block *ret_b
 
 /* ---- as a chat's ---- */
 
-static int block_add(struct arena *a, struct chat_block ***end, const struct converse_block *block)
+static int block_add(struct arena *a, struct chat_block **list, const struct converse_block *block)
 {
     bool empty = block->kind == BLOCK_TEXT && block->text.n <= 2;
     if (block->kind == BLOCK_OTHER || empty)
         return 0;
-    struct chat_block *b = chat_block_new(a, *end, block->kind);
+    struct chat_block *b = chat_block_new(a, list, block->kind);
     if (!b)
         return E_MEMORY;
     b->text = block->text;
@@ -258,7 +192,6 @@ static int block_add(struct arena *a, struct chat_block ***end, const struct con
     b->id = block->id;
     b->name = block->name;
     b->input = block->input;
-    *end = &b->next;
     return 0;
 }
 
@@ -274,12 +207,11 @@ int converse_answer_read(struct str body, struct arena *arena, struct chat_answe
         .stop = converse_stop(said.stop), .has_usage = said.has_usage, .usage = said.usage};
     if (answer.stop == STOP_SEQUENCE)
         answer.stop_sequence = said.stop_sequence;
-    struct chat_block **end = &answer.blocks;
     struct converse_blocks blocks;
     struct converse_block block;
     converse_blocks_init(&blocks, said.message);
     while (!err && converse_block_next(&blocks, &block))
-        err = block_add(arena, &end, &block);
+        err = block_add(arena, &answer.blocks, &block);
     if (!err)
         *ret_answer = answer;
     return err;

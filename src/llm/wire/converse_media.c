@@ -13,10 +13,7 @@ struct format {
 static const struct format formats[] = {
 #define FORMAT(kind, type, ending, name)                                                           \
     {                                                                                              \
-        kind, {type, sizeof(type) - 1}, {ending, sizeof(ending) - 1},                              \
-        {                                                                                          \
-            name, sizeof(name) - 1                                                                 \
-        }                                                                                          \
+        kind, NAME(type), NAME(ending), NAME(name)                                                 \
     }
 #define OFFICE "application/vnd.openxmlformats-officedocument."
     FORMAT(BLOCK_IMAGE, "image/png", ".png", "png"),

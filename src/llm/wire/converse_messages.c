@@ -74,20 +74,11 @@ static void id_put(struct buf *out, struct str string)
 
 void converse_put_cache_point(struct buf *out, struct str control)
 {
-    struct json_reader r;
-    struct str ttl = STR_NONE;
     if (!json_is_object(control))
         return;
-    if (json_reader_init(&r, control) && json_enter(&r, '{'))
-        do {
-            bool is_ttl = str_eq(converse_key_take(&r), STR("ttl"));
-            struct str value = json_take(&r);
-            if (is_ttl && json_is_string(value))
-                ttl = value;
-        } while (json_more(&r, '{'));
     element_put(out);
     buf_str(out, STR("{\"cachePoint\":{\"type\":\"default\""));
-    member_put_json(out, STR("ttl"), ttl);
+    member_put_json(out, STR("ttl"), member_peek(control, STR("ttl"), VALUE_STRING));
     buf_str(out, STR("}}"));
 }
 
@@ -176,14 +167,16 @@ static void thinking_put(struct buf *out, const struct chat_block *b)
 /* Has it anything that Bedrock takes? */
 static bool says_something(const struct chat_block *b)
 {
+    struct str own;
     switch (b->kind) {
     case BLOCK_TEXT:
     case BLOCK_REFUSAL:
         return !is_blank(b->text);
     case BLOCK_THINKING:
-        return b->text.n > 2 || b->signature.n > 2;
-    case BLOCK_HIDDEN:
-        return b->text.n > 2;
+    case BLOCK_HIDDEN: {
+        enum seal seal = thinking_seal(b, STR(MAKER_ANTHROPIC), &own);
+        return seal == SEAL_OWN || (seal == SEAL_NONE && b->text.n > 2);
+    }
     default:
         return true;
     }
@@ -240,11 +233,6 @@ static int block_put(struct messages *m, enum chat_role role, const struct chat_
 
 /* ---- the whole ---- */
 
-static bool is_system(const struct chat_message *m)
-{
-    return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
-}
-
 static int system_block_put(struct messages *m, const struct chat_block *b)
 {
     if (b->kind != BLOCK_TEXT)
@@ -266,7 +254,7 @@ static int system_put(struct messages *m, const struct chat_message **ret_rest)
     member_put(m->out, STR("system"));
     buf_char(m->out, '[');
     size_t empty = m->out->n;
-    for (; at && is_system(at) && !err; at = at->next)
+    for (; at && message_is_system(at) && !err; at = at->next)
         for (const struct chat_block *b = at->blocks; b && !err; b = b->next)
             err = system_block_put(m, b);
     if (m->out->n == empty)
@@ -281,7 +269,7 @@ static int message_put(struct messages *m, const struct chat_message *message)
 {
     int err = 0;
     for (const struct chat_block *b = message->blocks; b && !err; b = b->next)
-        if (is_system(message) && b->kind != BLOCK_TEXT)
+        if (message_is_system(message) && b->kind != BLOCK_TEXT)
             err = unsupported(m, "anything but text in a system message");
         else
             err = block_put(m, message->role, b);

@@ -58,25 +58,16 @@ static int not_for_model(const struct chat_request *r, enum chat_feature feature
 
 static void inference_put(const struct chat_request *r, struct buf *out)
 {
+    static const struct param params[] = {PARAM(TEMPERATURE, "temperature", NUMBER),
+                                          PARAM(TOP_P, "topP", NUMBER)};
     size_t before = out->n;
     member_put(out, STR("inferenceConfig"));
     buf_char(out, '{');
     size_t empty = out->n;
-    if (r->max_tokens > 0) {
-        member_put(out, STR("maxTokens"));
-        buf_i64(out, r->max_tokens);
-    }
-    member_put_json(out, STR("temperature"), r->params[CHAT_TEMPERATURE]);
-    member_put_json(out, STR("topP"), r->params[CHAT_TOP_P]);
-    if (r->stop) {
-        member_put(out, STR("stopSequences"));
-        buf_char(out, '[');
-        for (const struct chat_string *s = r->stop; s; s = s->next) {
-            element_put(out);
-            buf_str(out, s->text);
-        }
-        buf_char(out, ']');
-    }
+    if (r->max_tokens > 0)
+        member_put_i64(out, STR("maxTokens"), r->max_tokens);
+    params_put(out, r, params, ARRAY_LEN(params));
+    member_put_strings(out, STR("stopSequences"), r->stop);
     if (out->n == empty)
         out->n = before;
     else
@@ -167,12 +158,9 @@ static int additional_put(const struct chat_request *r, struct buf *out, struct 
 
 static bool is_effort(struct str string)
 {
-    static const struct str words[] = {
-        {"low", 3}, {"medium", 6}, {"high", 4}, {"xhigh", 5}, {"max", 3}};
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (string_is(string, words[i]))
-            return true;
-    return false;
+    static const struct str words[] = {WORD("low"), WORD("medium"), WORD("high"), WORD("xhigh"),
+                                       WORD("max")};
+    return word_find(words, ARRAY_LEN(words), string) < ARRAY_LEN(words);
 }
 
 /* The schema is a string of JSON there. */
@@ -284,82 +272,57 @@ int converse_request_write(const struct chat_request *request, struct buf *out, 
 
 /* ---- the row ---- */
 
-#define CARRIES                                                                                    \
-    {                                                                                              \
-        WIRE_CARRIES, NULL                                                                         \
-    }
-#define CARRIES_AS(note)                                                                           \
-    {                                                                                              \
-        WIRE_CARRIES, note                                                                         \
-    }
-#define CHANGES(note)                                                                              \
-    {                                                                                              \
-        WIRE_CHANGES, note                                                                         \
-    }
-#define LEAVES                                                                                     \
-    {                                                                                              \
-        WIRE_LEAVES, NULL                                                                          \
-    }
-#define LEAVES_SINCE(note)                                                                         \
-    {                                                                                              \
-        WIRE_LEAVES, note                                                                          \
-    }
-#define REFUSES_SINCE(note)                                                                        \
-    {                                                                                              \
-        WIRE_REFUSES, note                                                                         \
-    }
 #define OWN_FIELDS "additionalModelRequestFields."
 
 static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
-    [CHAT_TEMPERATURE] = CARRIES,
-    [CHAT_TEMPERATURE_HIGH] = REFUSES_SINCE("its temperatures go up to 1"),
-    [CHAT_TOP_P] = CARRIES,
-    [CHAT_TOP_K] = CHANGES(OWN_FIELDS "top_k for Claude and Mistral, " OWN_FIELDS
-                                      "inferenceConfig.topK for Nova; other models' is refused"),
-    [CHAT_EFFORT] = CARRIES_AS("outputConfig.effort; low, medium, high, xhigh and max, "
-                               "others are refused"),
-    [CHAT_METADATA] = LEAVES,
-    [CHAT_USER] = LEAVES,
-    [CHAT_STORE] = LEAVES,
-    [CHAT_SERVICE_TIER] = LEAVES,
-    [CHAT_CACHE_KEY] = LEAVES_SINCE("Bedrock caches what cachePoint marks"),
-    [CHAT_CACHE_RETENTION] = LEAVES_SINCE("Bedrock caches what cachePoint marks"),
-    [CHAT_CACHE_CONTROL] = CHANGES("a cachePoint behind it, with its ttl; one within a tool "
-                                   "result stands behind the result"),
-    [CHAT_MAX_TOKENS] = CARRIES,
-    [CHAT_STOP] = CARRIES,
-    [CHAT_JSON_OBJECT] = REFUSES_SINCE("it has no JSON without a schema"),
-    [CHAT_JSON_SCHEMA] = CHANGES("outputConfig.textFormat: always kept to"),
-    [CHAT_THINKING_BUDGET] = CHANGES(OWN_FIELDS "thinking, for Claude only"),
-    [CHAT_THINKING_ADAPTIVE] = CHANGES(OWN_FIELDS "thinking, for Claude only"),
-    [CHAT_THINKING_OFF] = CHANGES(OWN_FIELDS "thinking, for Claude only"),
-    [CHAT_TOOLS] = CARRIES,
-    [CHAT_TOOL_STRICT] = CARRIES,
-    [CHAT_TOOL_CHOICE] = CHANGES("none: the tools are left out; it is refused where the "
-                                 "conversation has tool calls, since Bedrock asks for the tools "
-                                 "then"),
-    [CHAT_TOOLS_SERIAL] = CHANGES(OWN_FIELDS "tool_choice, for Claude only (4.5 and later); "
-                                             "refused together with a forced tool"),
-    [CHAT_SYSTEM] = CARRIES,
-    [CHAT_SYSTEM_LATER] = CARRIES_AS("as messages of role system, which only some models take"),
-    [CHAT_DEVELOPER] = CHANGES("as a system message"),
-    [CHAT_PREFILL] = CARRIES_AS("which only some models take"),
-    [CHAT_CALLS] = CHANGES("messages of one role that follow each other become one; an id that "
-                           "Bedrock does not take is replaced by its hash"),
-    [CHAT_RESULT_ERROR] = CARRIES,
-    [CHAT_RESULT_MEDIA] = CARRIES,
-    [CHAT_IMAGE] = CARRIES_AS("png, jpeg, gif and webp; others are refused"),
-    [CHAT_IMAGE_URL] = CARRIES_AS("s3:// only; others are refused"),
-    [CHAT_DOCUMENT] = CHANGES("its name with the characters that Bedrock takes, and a number where "
-                              "it stands twice"),
-    [CHAT_DOCUMENT_TEXT] = CHANGES("as a file of format txt, its name as with other documents"),
-    [CHAT_DOCUMENT_URL] = CHANGES("s3:// only, others are refused; its name as with other "
-                                  "documents"),
-    [CHAT_FILE_ID] = REFUSES_SINCE("another provider's files are not there"),
-    [CHAT_AUDIO] = CARRIES_AS("mp3, wav, flac, ogg, aac and m4a; others are refused"),
-    [CHAT_THINKING] = CARRIES,
-    [CHAT_THINKING_HIDDEN] = CARRIES,
-    [CHAT_REFUSAL] = CHANGES("as text"),
+    CARRIES(TEMPERATURE),
+    REFUSES(TEMPERATURE_HIGH, "its temperatures go up to 1"),
+    CARRIES(TOP_P),
+    CHANGES(TOP_K, OWN_FIELDS "top_k for Claude and Mistral, " OWN_FIELDS
+                              "inferenceConfig.topK for Nova; other models' is refused"),
+    CARRIES_AS(EFFORT, "outputConfig.effort; low, medium, high, xhigh and max, "
+                       "others are refused"),
+    WITHOUT_HOUSEKEEPING,
+    LEAVES(CACHE_KEY, "Bedrock caches what cachePoint marks"),
+    LEAVES(CACHE_RETENTION, "Bedrock caches what cachePoint marks"),
+    CHANGES(CACHE_CONTROL, "a cachePoint behind it, with its ttl; one within a tool "
+                           "result stands behind the result"),
+    CARRIES(MAX_TOKENS),
+    CARRIES(STOP),
+    REFUSES(JSON_OBJECT, "it has no JSON without a schema"),
+    CHANGES(JSON_SCHEMA, "outputConfig.textFormat: always kept to"),
+    CHANGES(THINKING_BUDGET, OWN_FIELDS "thinking, for Claude only"),
+    CHANGES(THINKING_ADAPTIVE, OWN_FIELDS "thinking, for Claude only"),
+    CHANGES(THINKING_OFF, OWN_FIELDS "thinking, for Claude only"),
+    CARRIES(TOOLS),
+    CARRIES(TOOL_STRICT),
+    CHANGES(TOOL_CHOICE, "none: the tools are left out; it is refused where the "
+                         "conversation has tool calls, since Bedrock asks for the tools "
+                         "then"),
+    CHANGES(TOOLS_SERIAL, OWN_FIELDS "tool_choice, for Claude only (4.5 and later); "
+                                     "refused together with a forced tool"),
+    CARRIES(SYSTEM),
+    CARRIES_AS(SYSTEM_LATER, "as messages of role system, which only some models take"),
+    CHANGES(DEVELOPER, "as a system message"),
+    CARRIES_AS(PREFILL, "which only some models take"),
+    CHANGES(CALLS, "messages of one role that follow each other become one; an id that "
+                   "Bedrock does not take is replaced by its hash"),
+    CARRIES(RESULT_ERROR),
+    CARRIES(RESULT_MEDIA),
+    CARRIES_AS(IMAGE, "png, jpeg, gif and webp; others are refused"),
+    CARRIES_AS(IMAGE_URL, "s3:// only; others are refused"),
+    CHANGES(DOCUMENT, "its name with the characters that Bedrock takes, and a number where "
+                      "it stands twice"),
+    CHANGES(DOCUMENT_TEXT, "as a file of format txt, its name as with other documents"),
+    CHANGES(DOCUMENT_URL, "s3:// only, others are refused; its name as with other "
+                          "documents"),
+    REFUSES(FILE_ID, "another provider's files are not there"),
+    CARRIES_AS(AUDIO, "mp3, wav, flac, ogg, aac and m4a; others are refused"),
+    CHANGES(THINKING, "what Claude signed, and what nobody did; other providers' is left out"),
+    CHANGES(THINKING_HIDDEN, "Claude's own; other providers' is left out"),
+    CHANGES(REFUSAL, "as text"),
+    WITHOUT_ANTHROPIC,
+    WITHOUT_RESPONSES,
 };
 
 const struct wire wire_converse = {

@@ -11,89 +11,42 @@
 
 /* ---- one event ---- */
 
-static void start_read(struct json_reader *r, struct converse_event *e)
+static void start_read(struct str start, struct converse_event *e)
 {
-    if (!json_enter(r, '{'))
-        return;
-    do {
-        struct str key = converse_key_take(r);
+    struct str call = member_peek(start, STR("toolUse"), VALUE_OBJECT), input;
+    if (call.n)
+        e->block = converse_call_read(call, &e->id, &e->name, &input);
+    else if (start.n && !json_is_empty(start))
         e->block = BLOCK_OTHER;
-        if (!str_eq(key, STR("toolUse"))) {
-            (void)json_take(r);
-        } else if (json_enter(r, '{')) {
-            bool own = true;
-            do {
-                struct str name = converse_key_take(r), value = converse_take_if(r, '"');
-                if (str_eq(name, STR("toolUseId")))
-                    e->id = value;
-                else if (str_eq(name, STR("name")))
-                    e->name = value;
-                else if (str_eq(name, STR("type")))
-                    own = !string_is(value, STR("server_tool_use"));
-            } while (json_more(r, '{'));
-            e->block = own ? BLOCK_CALL : BLOCK_OTHER;
-        }
-    } while (json_more(r, '{'));
 }
 
-static void reasoning_read(struct json_reader *r, struct converse_event *e)
+static void reasoning_read(struct str reasoning, struct converse_event *e)
 {
-    if (!json_enter(r, '{'))
-        return;
-    do {
-        struct str key = converse_key_take(r), value = converse_take_if(r, '"');
-        bool hidden = str_eq(key, STR("redactedContent"));
-        bool signature = str_eq(key, STR("signature"));
-        if (!value.n || !(hidden || signature || str_eq(key, STR("text"))))
-            continue;
-        e->block = hidden ? BLOCK_HIDDEN : BLOCK_THINKING;
-        e->is_signature = signature;
-        e->text = value;
-    } while (json_more(r, '{'));
+    enum { TEXT, SIGNATURE, HIDDEN };
+    static const struct member of[] = {MEMBER("text", STRING), MEMBER("signature", STRING),
+                                       MEMBER("redactedContent", STRING)};
+    struct str v[ARRAY_LEN(of)];
+    (void)members_peek(reasoning, of, ARRAY_LEN(of), v);
+    unsigned said = v[HIDDEN].n ? HIDDEN : v[SIGNATURE].n ? SIGNATURE : TEXT;
+    e->text = v[said];
+    e->is_signature = said == SIGNATURE;
+    if (e->text.n)
+        e->block = said == HIDDEN ? BLOCK_HIDDEN : BLOCK_THINKING;
 }
 
-static void delta_read(struct json_reader *r, struct converse_event *e)
+static void delta_read(struct str delta, struct converse_event *e)
 {
-    e->block = BLOCK_OTHER;
-    if (!json_enter(r, '{'))
-        return;
-    do {
-        struct str key = converse_key_take(r);
-        if (str_eq(key, STR("text"))) {
-            e->block = BLOCK_TEXT;
-            e->text = converse_take_if(r, '"');
-        } else if (str_eq(key, STR("toolUse"))) {
-            e->block = BLOCK_CALL;
-            e->text = converse_member_take(r, STR("input"), '"');
-        } else if (str_eq(key, STR("reasoningContent"))) {
-            reasoning_read(r, e);
-        } else {
-            (void)json_take(r);
-        }
-    } while (json_more(r, '{'));
+    enum { TEXT, CALL, REASONING };
+    static const struct member of[] = {MEMBER("text", STRING), MEMBER("toolUse", OBJECT),
+                                       MEMBER("reasoningContent", OBJECT)};
+    struct str v[ARRAY_LEN(of)];
+    (void)members_peek(delta, of, ARRAY_LEN(of), v);
+    e->block = v[TEXT].n ? BLOCK_TEXT : v[CALL].n ? BLOCK_CALL : BLOCK_OTHER;
+    e->text = v[TEXT].n ? v[TEXT] : member_peek(v[CALL], STR("input"), VALUE_STRING);
+    if (v[REASONING].n)
+        reasoning_read(v[REASONING], e);
     if (e->text.n <= 2)
         e->text = STR_NONE;
-}
-
-static void member_read(struct json_reader *r, struct str key, struct converse_event *e)
-{
-    bool failed = e->kind == CONVERSE_FAILED;
-    if (str_eq(key, STR("contentBlockIndex")))
-        e->index = count_of(json_take(r), -1);
-    else if (e->kind == CONVERSE_BLOCK_START && str_eq(key, STR("start")))
-        start_read(r, e);
-    else if (e->kind == CONVERSE_DELTA && str_eq(key, STR("delta")))
-        delta_read(r, e);
-    else if (e->kind == CONVERSE_MESSAGE_STOP && str_eq(key, STR("stopReason")))
-        e->stop = converse_take_if(r, '"');
-    else if (e->kind == CONVERSE_MESSAGE_STOP && str_eq(key, STR("additionalModelResponseFields")))
-        e->stop_sequence = converse_member_take(r, STR("stop_sequence"), '"');
-    else if (e->kind == CONVERSE_METADATA && str_eq(key, STR("usage")))
-        e->has_usage = converse_usage_take(r, &e->usage);
-    else if (failed && (str_eq(key, STR("message")) || str_eq(key, STR("Message"))))
-        e->text = converse_take_if(r, '"');
-    else
-        (void)json_take(r);
 }
 
 static enum converse_event_kind kind_of(struct str name)
@@ -102,13 +55,13 @@ static enum converse_event_kind kind_of(struct str name)
         struct str name;
         enum converse_event_kind kind;
     } kinds[] = {
-        {{"messageStart", 12}, CONVERSE_MESSAGE_START},
-        {{"contentBlockStart", 17}, CONVERSE_BLOCK_START},
-        {{"contentBlockDelta", 17}, CONVERSE_DELTA},
-        {{"contentBlockStop", 16}, CONVERSE_BLOCK_STOP},
-        {{"messageStop", 11}, CONVERSE_MESSAGE_STOP},
-        {{"metadata", 8}, CONVERSE_METADATA},
-        {{"error", 5}, CONVERSE_FAILED},
+        {NAME("messageStart"), CONVERSE_MESSAGE_START},
+        {NAME("contentBlockStart"), CONVERSE_BLOCK_START},
+        {NAME("contentBlockDelta"), CONVERSE_DELTA},
+        {NAME("contentBlockStop"), CONVERSE_BLOCK_STOP},
+        {NAME("messageStop"), CONVERSE_MESSAGE_STOP},
+        {NAME("metadata"), CONVERSE_METADATA},
+        {NAME("error"), CONVERSE_FAILED},
     };
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (str_eq(kinds[i].name, name))
@@ -118,19 +71,32 @@ static enum converse_event_kind kind_of(struct str name)
 
 int converse_event_parse(struct str name, struct str data, struct converse_event *ret_event)
 {
+    enum { INDEX, START, DELTA, STOP, FIELDS, USAGE, ERROR, ERROR_ELSEWHERE };
+    static const struct member of[] = {MEMBER("contentBlockIndex", COUNT),
+                                       MEMBER("start", OBJECT),
+                                       MEMBER("delta", OBJECT),
+                                       MEMBER("stopReason", STRING),
+                                       MEMBER("additionalModelResponseFields", OBJECT),
+                                       MEMBER("usage", OBJECT),
+                                       MEMBER("message", STRING),
+                                       MEMBER("Message", STRING)};
+    struct str v[ARRAY_LEN(of)];
     struct converse_event e = {.kind = kind_of(name), .index = -1, .block = BLOCK_TEXT};
-    struct json_reader r;
-    if (e.kind == CONVERSE_UNKNOWN) {
-        *ret_event = e;
-        return 0;
+    bool good = e.kind == CONVERSE_UNKNOWN || members_peek(data, of, ARRAY_LEN(of), v);
+    if (good && e.kind != CONVERSE_UNKNOWN)
+        e.index = count_of(v[INDEX], -1);
+    if (good && e.kind == CONVERSE_BLOCK_START)
+        start_read(v[START], &e);
+    if (good && e.kind == CONVERSE_DELTA)
+        delta_read(v[DELTA], &e);
+    if (good && e.kind == CONVERSE_MESSAGE_STOP) {
+        e.stop = v[STOP];
+        e.stop_sequence = member_peek(v[FIELDS], STR("stop_sequence"), VALUE_STRING);
     }
-    if (json_reader_init(&r, data) && json_enter(&r, '{'))
-        do
-            member_read(&r, converse_key_take(&r), &e);
-        while (json_more(&r, '{'));
-    bool good = json_reader_good(&r);
-    if (!good) /* that it failed is known, whatever it says */
-        e.text = STR_NONE;
+    if (good && e.kind == CONVERSE_METADATA)
+        e.has_usage = converse_usage_read(v[USAGE], &e.usage);
+    if (good && e.kind == CONVERSE_FAILED) /* that it failed is known, whatever it says */
+        e.text = v[ERROR].n ? v[ERROR] : v[ERROR_ELSEWHERE];
     *ret_event = e;
     return good || e.kind == CONVERSE_FAILED ? 0 : E_UPSTREAM_BODY;
 }

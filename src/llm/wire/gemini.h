@@ -21,13 +21,6 @@
 #include "llm/chat.h"
 #include "llm/wire.h"
 
-/* The key just behind, without escapes. */
-static inline struct str gemini_key_take(struct json_reader *r)
-{
-    struct str key = json_take_key(r);
-    return !r->escaped || r->failed ? key : json_plain_key(key);
-}
-
 /* ---- answers ---- */
 
 /*

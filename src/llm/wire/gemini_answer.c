@@ -4,170 +4,103 @@
 
 /* ---- a piece ---- */
 
-static void usage_read(struct json_reader *r, struct gemini_piece *piece)
+static void usage_read(struct str usage, struct gemini_piece *piece)
 {
-    int64_t prompt = -1, cached = 0, tools = 0, output = 0, thoughts = 0;
-    if (json_enter(r, '{'))
-        do {
-            struct str key = gemini_key_take(r), value = json_take(r);
-            if (str_eq(key, STR("promptTokenCount")))
-                prompt = count_of(value, -1);
-            else if (str_eq(key, STR("cachedContentTokenCount")))
-                cached = count_of(value, 0);
-            else if (str_eq(key, STR("toolUsePromptTokenCount")))
-                tools = count_of(value, 0);
-            else if (str_eq(key, STR("candidatesTokenCount")))
-                output = count_of(value, 0);
-            else if (str_eq(key, STR("thoughtsTokenCount")))
-                thoughts = count_of(value, 0);
-        } while (json_more(r, '{'));
-    if (prompt < 0)
+    enum { PROMPT, CACHED, TOOLS, OUTPUT, THOUGHTS };
+    static const struct member of[] = {
+        MEMBER("promptTokenCount", COUNT), MEMBER("cachedContentTokenCount", COUNT),
+        MEMBER("toolUsePromptTokenCount", COUNT), MEMBER("candidatesTokenCount", COUNT),
+        MEMBER("thoughtsTokenCount", COUNT)};
+    struct str v[ARRAY_LEN(of)];
+    if (!members_peek(usage, of, ARRAY_LEN(of), v) || !v[PROMPT].n)
         return;
     /* What was cached is a part of the prompt; what was thought is none of the candidates'. */
+    int64_t prompt = count_of(v[PROMPT], 0), cached = count_of(v[CACHED], 0);
     cached = cached > prompt ? prompt : cached;
     piece->has_usage = true;
-    piece->usage = (struct tokens){.input = prompt - cached + tools,
+    piece->usage = (struct tokens){.input = prompt - cached + count_of(v[TOOLS], 0),
                                    .cached = cached,
-                                   .output = output,
-                                   .reasoning = thoughts,
+                                   .output = count_of(v[OUTPUT], 0),
+                                   .reasoning = count_of(v[THOUGHTS], 0),
                                    .source = TOKENS_PROVIDER};
 }
 
-static struct str take_if(struct json_reader *r, char first)
+static void candidates_read(struct str candidates, struct gemini_piece *piece)
 {
-    struct str value = json_take(r);
-    return json_is(value, first) ? value : STR_NONE;
-}
-
-static void candidate_read(struct json_reader *r, struct gemini_piece *piece)
-{
-    piece->has_candidate = true;
-    if (json_enter(r, '{'))
-        do {
-            struct str key = gemini_key_take(r);
-            if (str_eq(key, STR("content")))
-                piece->content = take_if(r, '{');
-            else if (str_eq(key, STR("finishReason")))
-                piece->finish = take_if(r, '"');
-            else if (str_eq(key, STR("finishMessage")))
-                piece->finished = take_if(r, '"');
-            else
-                (void)json_take(r);
-        } while (json_more(r, '{'));
-}
-
-static void candidates_read(struct json_reader *r, struct gemini_piece *piece)
-{
-    if (!json_enter(r, '['))
+    enum { CONTENT, FINISH, FINISHED };
+    static const struct member of[] = {MEMBER("content", OBJECT), MEMBER("finishReason", STRING),
+                                       MEMBER("finishMessage", STRING)};
+    struct str v[ARRAY_LEN(of)];
+    struct json_reader r;
+    piece->has_candidate = list_enter(&r, candidates);
+    if (!piece->has_candidate)
         return;
-    candidate_read(r, piece);
-    while (json_more(r, '['))
-        (void)json_take(r);
-}
-
-static void feedback_read(struct json_reader *r, struct gemini_piece *piece)
-{
-    if (json_enter(r, '{'))
-        do {
-            if (str_eq(gemini_key_take(r), STR("blockReason")))
-                piece->blocked = take_if(r, '"');
-            else
-                (void)json_take(r);
-        } while (json_more(r, '{'));
-}
-
-static void member_read(struct json_reader *r, struct str key, struct gemini_piece *piece)
-{
-    if (str_eq(key, STR("candidates")))
-        candidates_read(r, piece);
-    else if (str_eq(key, STR("promptFeedback")))
-        feedback_read(r, piece);
-    else if (str_eq(key, STR("usageMetadata")))
-        usage_read(r, piece);
-    else if (str_eq(key, STR("responseId")))
-        piece->id = take_if(r, '"');
-    else if (str_eq(key, STR("modelVersion")))
-        piece->model = take_if(r, '"');
-    else if (str_eq(key, STR("error")))
-        piece->error = take_if(r, '{');
-    else
-        (void)json_take(r);
+    members_take(&r, of, ARRAY_LEN(of), v);
+    piece->content = v[CONTENT];
+    piece->finish = v[FINISH];
+    piece->finished = v[FINISHED];
 }
 
 int gemini_piece_read(struct str body, struct gemini_piece *ret_piece)
 {
-    struct gemini_piece piece = {0};
-    struct json_reader r;
+    enum { CANDIDATES, FEEDBACK, USAGE, ID, MODEL, ERROR };
+    static const struct member of[] = {
+        MEMBER("candidates", LIST),      MEMBER("promptFeedback", OBJECT),
+        MEMBER("usageMetadata", OBJECT), MEMBER("responseId", STRING),
+        MEMBER("modelVersion", STRING),  MEMBER("error", OBJECT)};
+    struct str v[ARRAY_LEN(of)];
     body = str_trim(body);
     if (json_is_array(body) && body.n >= 2 && body.p[body.n - 1] == ']')
         body = str_of(body.p + 1, body.n - 2);
-    if (json_reader_init(&r, body) && json_enter(&r, '{'))
-        do
-            member_read(&r, gemini_key_take(&r), &piece);
-        while (json_more(&r, '{'));
-    *ret_piece = piece;
-    return json_reader_good(&r) ? 0 : E_UPSTREAM_BODY;
+    bool good = members_peek(body, of, ARRAY_LEN(of), v);
+    *ret_piece = (struct gemini_piece){
+        .id = v[ID],
+        .model = v[MODEL],
+        .error = v[ERROR],
+        .blocked = member_peek(v[FEEDBACK], STR("blockReason"), VALUE_STRING),
+    };
+    candidates_read(v[CANDIDATES], ret_piece);
+    usage_read(v[USAGE], ret_piece);
+    return good ? 0 : E_UPSTREAM_BODY;
 }
 
 /* ---- its parts ---- */
 
 void gemini_parts_init(struct gemini_parts *p, struct str content)
 {
-    *p = (struct gemini_parts){.more = false};
-    if (!content.p || !json_reader_init(&p->reader, content) || !json_enter(&p->reader, '{'))
-        return;
-    do {
-        if (str_eq(gemini_key_take(&p->reader), STR("parts"))) {
-            p->more = json_enter(&p->reader, '[');
-            return;
-        }
-        (void)json_take(&p->reader);
-    } while (json_more(&p->reader, '{'));
+    p->more = list_enter(&p->reader, member_peek(content, STR("parts"), VALUE_LIST));
 }
 
 static void call_read(struct str call, struct gemini_part *part)
 {
-    struct json_reader r;
+    enum { ID, NAMED, ARGS };
+    static const struct member of[] = {MEMBER("id", STRING), MEMBER("name", STRING),
+                                       MEMBER("args", OBJECT)};
+    struct str v[ARRAY_LEN(of)];
+    (void)members_peek(call, of, ARRAY_LEN(of), v);
     part->kind = PART_CALL;
-    part->name = STR("\"\"");
-    part->args = STR("{}");
-    if (json_reader_init(&r, call) && json_enter(&r, '{'))
-        do {
-            struct str key = gemini_key_take(&r), value = json_take(&r);
-            if (str_eq(key, STR("id")) && json_is_string(value) && value.n > 2)
-                part->id = value;
-            else if (str_eq(key, STR("name")) && json_is_string(value))
-                part->name = value;
-            else if (str_eq(key, STR("args")) && json_is_object(value))
-                part->args = value;
-        } while (json_more(&r, '{'));
+    part->id = v[ID].n > 2 ? v[ID] : STR_NONE;
+    part->name = v[NAMED].n ? v[NAMED] : STR("\"\"");
+    part->args = v[ARGS].n ? v[ARGS] : STR("{}");
 }
 
 bool gemini_part_next(struct gemini_parts *p, struct gemini_part *ret_part)
 {
-    struct json_reader *r = &p->reader;
-    struct gemini_part part = {.kind = PART_OTHER};
-    bool thought = false;
+    enum { CALL, TEXT, THOUGHT, SIGNATURE };
+    static const struct member of[] = {MEMBER("functionCall", OBJECT), MEMBER("text", STRING),
+                                       MEMBER("thought", BOOL), MEMBER("thoughtSignature", STRING)};
+    struct str v[ARRAY_LEN(of)];
     if (!p->more)
         return false;
-    if (json_enter(r, '{'))
-        do {
-            struct str key = gemini_key_take(r), value = json_take(r);
-            if (str_eq(key, STR("functionCall")) && json_is_object(value)) {
-                call_read(value, &part);
-            } else if (str_eq(key, STR("text")) && json_is_string(value)) {
-                part.kind = part.kind == PART_OTHER ? PART_TEXT : part.kind;
-                part.text = value.n > 2 ? value : STR_NONE;
-            } else if (str_eq(key, STR("thought"))) {
-                thought = json_is_true(value);
-            } else if (str_eq(key, STR("thoughtSignature")) && json_is_string(value)) {
-                part.signature = value.n > 2 ? value : STR_NONE;
-            }
-        } while (json_more(r, '{'));
-    if (thought && part.kind == PART_TEXT)
-        part.kind = PART_THOUGHT;
-    p->more = json_more(r, '[');
-    *ret_part = part;
+    members_take(&p->reader, of, ARRAY_LEN(of), v);
+    p->more = json_more(&p->reader, '[');
+    *ret_part = (struct gemini_part){.kind = !v[TEXT].n                 ? PART_OTHER
+                                             : json_is_true(v[THOUGHT]) ? PART_THOUGHT
+                                                                        : PART_TEXT,
+                                     .text = v[TEXT].n > 2 ? v[TEXT] : STR_NONE,
+                                     .signature = v[SIGNATURE].n > 2 ? v[SIGNATURE] : STR_NONE};
+    if (v[CALL].n)
+        call_read(v[CALL], ret_part);
     return true;
 }
 
@@ -181,7 +114,7 @@ static const struct finish {
 } finishes[] = {
 #define FINISH(word, stop, broken)                                                                 \
     {                                                                                              \
-        {#word, sizeof(#word) - 1}, stop, broken                                                   \
+        NAME(#word), stop, broken                                                                  \
     }
     FINISH(STOP, STOP_END, false),
     FINISH(MAX_TOKENS, STOP_LENGTH, false),
@@ -250,9 +183,9 @@ static char digit_take(struct str *raw)
     static const struct {
         struct str escape;
         char is;
-    } escapes[] = {{{"\\/", 2}, '/'},     {{"\\u003d", 6}, '='}, {{"\\u003D", 6}, '='},
-                   {{"\\u002b", 6}, '+'}, {{"\\u002B", 6}, '+'}, {{"\\u002f", 6}, '/'},
-                   {{"\\u002F", 6}, '/'}};
+    } escapes[] = {{NAME("\\/"), '/'},     {NAME("\\u003d"), '='}, {NAME("\\u003D"), '='},
+                   {NAME("\\u002b"), '+'}, {NAME("\\u002B"), '+'}, {NAME("\\u002f"), '/'},
+                   {NAME("\\u002F"), '/'}};
     for (size_t i = 0; raw->p[0] == '\\' && i < ARRAY_LEN(escapes); i++)
         if (str_starts(*raw, escapes[i].escape)) {
             *raw = str_tail(*raw, escapes[i].escape.n);
@@ -293,7 +226,7 @@ int gemini_put_id(struct buf *out, const struct gemini_part *call, struct str an
 
 int gemini_put_signature(struct buf *out, struct str signature)
 {
-    buf_str(out, STR("\"gemini:"));
+    buf_str(out, STR("\"" MAKER_GEMINI));
     buf_str(out, json_string_raw(signature));
     buf_char(out, '"');
     return out->failed;
@@ -301,20 +234,16 @@ int gemini_put_signature(struct buf *out, struct str signature)
 
 /* ---- a whole answer ---- */
 
-/* An answer that is being put together; `end` is where the next block goes. */
+/* An answer that is being put together. */
 struct making {
     struct arena *arena;
     struct chat_answer *answer;
-    struct chat_block **end;
     unsigned calls;
 };
 
 static struct chat_block *block_add(struct making *m, enum chat_block_kind kind)
 {
-    struct chat_block *b = chat_block_new(m->arena, m->end, kind);
-    if (b)
-        m->end = &b->next;
-    return b;
+    return chat_block_new(m->arena, &m->answer->blocks, kind);
 }
 
 /* What was written, in the arena. */
@@ -377,7 +306,7 @@ int gemini_answer_read(struct str body, struct arena *arena, struct chat_answer 
         return err;
     struct chat_answer answer = {
         .id = piece.id, .model = piece.model, .has_usage = piece.has_usage, .usage = piece.usage};
-    struct making m = {.arena = arena, .answer = &answer, .end = &answer.blocks};
+    struct making m = {.arena = arena, .answer = &answer};
     struct gemini_parts parts;
     struct gemini_part part;
     gemini_parts_init(&parts, piece.content);

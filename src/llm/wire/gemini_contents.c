@@ -15,8 +15,9 @@ struct contents {
     const struct chat_request *request;
     struct buf *out;
     struct fault *f;
-    const struct chat_message *calls; /* the last message with tool calls */
-    bool old;                         /* gemini_is_old */
+    const struct chat_message *calls;  /* the last message with tool calls */
+    const struct chat_block *answered; /* of these, the one whose result came last; or NULL */
+    bool old;                          /* gemini_is_old */
 };
 
 static int unsupported(struct contents *c, const char *what)
@@ -40,13 +41,7 @@ static struct str type_of_url(struct str string)
     static const struct {
         struct str ending, type;
     } types[] = {
-#define TYPE(ending, type)                                                                         \
-    {                                                                                              \
-        {ending, sizeof(ending) - 1},                                                              \
-        {                                                                                          \
-            type, sizeof(type) - 1                                                                 \
-        }                                                                                          \
-    }
+#define TYPE(ending, type) {NAME(ending), NAME(type)}
         TYPE(".png", "image/png"),   TYPE(".jpg", "image/jpeg"),      TYPE(".jpeg", "image/jpeg"),
         TYPE(".webp", "image/webp"), TYPE(".heic", "image/heic"),     TYPE(".heif", "image/heif"),
         TYPE(".gif", "image/gif"),   TYPE(".pdf", "application/pdf"), TYPE(".txt", "text/plain"),
@@ -175,7 +170,7 @@ static void call_put(struct contents *c, const struct chat_block *b, bool unsign
     element_put(out);
     buf_str(out, STR("{\"functionCall\":{"));
     id_put(out, id);
-    member_put_json(out, STR("name"), b->name);
+    member_put_string(out, STR("name"), b->name);
     member_put_json(out, STR("args"), b->input.n ? b->input : STR("{}"));
     buf_char(out, '}');
     if (signature.n)
@@ -198,12 +193,26 @@ static bool any_signature(const struct chat_message *m)
 
 /* ---- results ---- */
 
-static struct str name_of_call(const struct contents *c, struct str id)
+static const struct chat_block *call_find(const struct chat_block *from,
+                                          const struct chat_block *to, struct str id)
 {
-    for (const struct chat_block *b = c->calls ? c->calls->blocks : NULL; b; b = b->next)
-        if (b->kind == BLOCK_CALL && str_eq(b->id, id))
-            return b->name;
-    return STR("\"\"");
+    for (; from && from != to; from = from->next)
+        if (from->kind == BLOCK_CALL && str_eq(from->id, id))
+            return from;
+    return NULL;
+}
+
+/* Results mostly come in the order of their calls, so the one behind the last is looked at first.
+ */
+static struct str name_of_call(struct contents *c, struct str id)
+{
+    const struct chat_block *all = c->calls ? c->calls->blocks : NULL;
+    const struct chat_block *next = c->answered ? c->answered->next : NULL;
+    const struct chat_block *call = call_find(next, NULL, id);
+    if (!call)
+        call = call_find(all, next, id);
+    c->answered = call ? call : c->answered;
+    return call ? call->name : STR("\"\"");
 }
 
 /* One text is a string, several are a list of them. */
@@ -250,9 +259,9 @@ static int result_put(struct contents *c, const struct chat_block *r)
     element_put(out);
     buf_str(out, STR("{\"functionResponse\":{"));
     id_put(out, id);
-    member_put_json(out, STR("name"), name_of_call(c, r->id));
-    buf_str(out,
-            r->is_error ? STR(",\"response\":{\"error\":") : STR(",\"response\":{\"output\":"));
+    member_put_string(out, STR("name"), name_of_call(c, r->id));
+    member_put(out, STR("response"));
+    buf_str(out, r->is_error ? STR("{\"error\":") : STR("{\"output\":"));
     result_texts_put(out, r->result);
     buf_char(out, '}');
     int err = 0;
@@ -269,11 +278,11 @@ static int result_put(struct contents *c, const struct chat_block *r)
 
 /* ---- messages ---- */
 
-/* Another provider's signature is left out; without anything of its own there is nothing to put. */
+/* Another provider's seal is left out; without anything of its own there is nothing to put. */
 static void thinking_put(struct buf *out, const struct chat_block *b)
 {
-    struct str signature = b->signature.n ? json_string_raw(b->signature) : STR_NONE;
-    bool own = str_starts(signature, STR("gemini:")), says = b->text.n > 2;
+    struct str seal;
+    bool own = thinking_seal(b, STR(MAKER_GEMINI), &seal) == SEAL_OWN, says = b->text.n > 2;
     if (!own && !says)
         return;
     text_put(out, b->text);
@@ -282,7 +291,7 @@ static void thinking_put(struct buf *out, const struct chat_block *b)
         buf_str(out, STR(",\"thought\":true"));
     if (own) {
         buf_str(out, STR(",\"thoughtSignature\":\""));
-        buf_str(out, str_tail(signature, 7));
+        buf_str(out, seal);
         buf_char(out, '"');
     }
     buf_char(out, '}');
@@ -323,15 +332,11 @@ static int message_put(struct contents *c, const struct chat_message *m)
         err = block_put(c, b, unsigned_first);
         if (b->kind == BLOCK_CALL) {
             c->calls = m;
+            c->answered = NULL;
             unsigned_first = false;
         }
     }
     return err;
-}
-
-static bool is_system(const struct chat_message *m)
-{
-    return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
 }
 
 /* The system messages in front, a part each; *ret_rest is what follows them. */
@@ -339,12 +344,12 @@ static int system_put(struct contents *c, const struct chat_message **ret_rest)
 {
     const struct chat_message *m = c->request->messages;
     *ret_rest = m;
-    if (!m || !is_system(m))
+    if (!m || !message_is_system(m))
         return 0;
     int err = 0;
     member_put(c->out, STR("systemInstruction"));
     buf_str(c->out, STR("{\"parts\":["));
-    for (; m && is_system(m) && !err; m = m->next)
+    for (; m && message_is_system(m) && !err; m = m->next)
         for (const struct chat_block *b = m->blocks; b && !err; b = b->next)
             if (b->kind == BLOCK_TEXT)
                 text_put(c->out, b->text);
@@ -365,7 +370,7 @@ static int content_put(struct contents *c, const struct chat_message *m,
     buf_str(c->out,
             model ? STR("{\"role\":\"model\",\"parts\":[") : STR("{\"role\":\"user\",\"parts\":["));
     size_t empty = c->out->n;
-    for (; m && !err && !is_system(m) && (m->role == ROLE_ASSISTANT) == model; m = m->next)
+    for (; m && !err && !message_is_system(m) && (m->role == ROLE_ASSISTANT) == model; m = m->next)
         err = message_put(c, m);
     if (c->out->n == empty) /* Gemini refuses a content without parts */
         text_put(c->out, STR_NONE);
@@ -382,7 +387,7 @@ int gemini_put_contents(const struct chat_request *request, struct buf *out, str
     int err = system_put(&c, &m);
     member_put(out, STR("contents"));
     buf_char(out, '[');
-    while (m && !err && !is_system(m))
+    while (m && !err && !message_is_system(m))
         err = content_put(&c, m, &m);
     buf_char(out, ']');
     if (!err && m)

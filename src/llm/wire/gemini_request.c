@@ -9,7 +9,7 @@
 
 bool gemini_is_old(struct str model)
 {
-    static const struct str heads[] = {{"models/", 7}, {"gemini-", 7}};
+    static const struct str heads[] = {NAME("models/"), NAME("gemini-")};
     for (size_t i = 0; i < ARRAY_LEN(heads); i++)
         if (str_starts(model, heads[i]))
             model = str_tail(model, heads[i].n);
@@ -30,10 +30,7 @@ static const struct effort {
 } efforts[] = {
 #define EFFORT(word, budget, level)                                                                \
     {                                                                                              \
-        {word, sizeof(word) - 1}, budget,                                                          \
-        {                                                                                          \
-            level, sizeof(level) - 1                                                               \
-        }                                                                                          \
+        NAME(word), budget, NAME(level)                                                            \
     }
     EFFORT("none", 0, "low"),      EFFORT("minimal", 1024, "minimal"),
     EFFORT("low", 1024, "low"),    EFFORT("medium", 8192, "medium"),
@@ -96,19 +93,6 @@ static int thinking_put(const struct chat_request *r, struct buf *out, struct fa
 
 /* ---- generationConfig ---- */
 
-static void stop_put(const struct chat_request *r, struct buf *out)
-{
-    if (!r->stop)
-        return;
-    member_put(out, STR("stopSequences"));
-    buf_char(out, '[');
-    for (const struct chat_string *s = r->stop; s; s = s->next) {
-        element_put(out);
-        buf_str(out, s->text);
-    }
-    buf_char(out, ']');
-}
-
 static void format_put(const struct chat_request *r, struct buf *out)
 {
     if (r->format == FORMAT_JSON || r->format == FORMAT_SCHEMA)
@@ -149,28 +133,22 @@ static void detail_put(const struct chat_request *r, struct buf *out)
 
 static int config_put(const struct chat_request *r, struct buf *out, struct fault *f)
 {
-    static const struct {
-        enum chat_feature param;
-        struct str name;
-    } params[] = {
-        {CHAT_TEMPERATURE, {"temperature", 11}},
-        {CHAT_TOP_P, {"topP", 4}},
-        {CHAT_TOP_K, {"topK", 4}},
-        {CHAT_SEED, {"seed", 4}},
-        {CHAT_FREQUENCY_PENALTY, {"frequencyPenalty", 16}},
-        {CHAT_PRESENCE_PENALTY, {"presencePenalty", 15}},
+    static const struct param params[] = {
+        PARAM(TEMPERATURE, "temperature", NUMBER),
+        PARAM(TOP_P, "topP", NUMBER),
+        PARAM(TOP_K, "topK", NUMBER),
+        PARAM(SEED, "seed", NUMBER),
+        PARAM(FREQUENCY_PENALTY, "frequencyPenalty", NUMBER),
+        PARAM(PRESENCE_PENALTY, "presencePenalty", NUMBER),
     };
     size_t before = out->n;
     member_put(out, STR("generationConfig"));
     buf_char(out, '{');
     size_t empty = out->n;
-    for (size_t i = 0; i < ARRAY_LEN(params); i++)
-        member_put_json(out, params[i].name, r->params[params[i].param]);
-    if (r->max_tokens > 0) {
-        member_put(out, STR("maxOutputTokens"));
-        buf_i64(out, r->max_tokens);
-    }
-    stop_put(r, out);
+    params_put(out, r, params, ARRAY_LEN(params));
+    if (r->max_tokens > 0)
+        member_put_i64(out, STR("maxOutputTokens"), r->max_tokens);
+    member_put_strings(out, STR("stopSequences"), r->stop);
     format_put(r, out);
     detail_put(r, out);
     int err = thinking_put(r, out, f);
@@ -211,11 +189,11 @@ static bool any_strict(const struct chat_request *r)
 /* VALIDATED is AUTO with inputs that keep to the schemas, which ANY's do anyway. */
 static void choice_put(const struct chat_request *r, struct buf *out)
 {
-    static const struct str modes[] = {[CHOOSE_UNSAID] = {"AUTO", 4},
-                                       [CHOOSE_AUTO] = {"AUTO", 4},
-                                       [CHOOSE_NONE] = {"NONE", 4},
-                                       [CHOOSE_ANY] = {"ANY", 3},
-                                       [CHOOSE_NAMED] = {"ANY", 3}};
+    static const struct str modes[] = {[CHOOSE_UNSAID] = NAME("AUTO"),
+                                       [CHOOSE_AUTO] = NAME("AUTO"),
+                                       [CHOOSE_NONE] = NAME("NONE"),
+                                       [CHOOSE_ANY] = NAME("ANY"),
+                                       [CHOOSE_NAMED] = NAME("ANY")};
     enum chat_tool_choice choice = r->tool_choice;
     bool strict = any_strict(r) && (choice == CHOOSE_UNSAID || choice == CHOOSE_AUTO);
     if (choice == CHOOSE_UNSAID && !strict)
@@ -247,84 +225,59 @@ int gemini_request_write(const struct chat_request *request, struct buf *out, st
 
 /* ---- the row ---- */
 
-#define CARRIES                                                                                    \
-    {                                                                                              \
-        WIRE_CARRIES, NULL                                                                         \
-    }
-#define CHANGES(note)                                                                              \
-    {                                                                                              \
-        WIRE_CHANGES, note                                                                         \
-    }
-#define LEAVES                                                                                     \
-    {                                                                                              \
-        WIRE_LEAVES, NULL                                                                          \
-    }
-#define LEAVES_SINCE(note)                                                                         \
-    {                                                                                              \
-        WIRE_LEAVES, note                                                                          \
-    }
-#define REFUSES_SINCE(note)                                                                        \
-    {                                                                                              \
-        WIRE_REFUSES, note                                                                         \
-    }
-
 static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
-    [CHAT_TEMPERATURE] = CARRIES,
-    [CHAT_TEMPERATURE_HIGH] = CARRIES,
-    [CHAT_TOP_P] = CARRIES,
-    [CHAT_TOP_K] = CARRIES,
-    [CHAT_SEED] = CARRIES,
-    [CHAT_FREQUENCY_PENALTY] = CARRIES,
-    [CHAT_PRESENCE_PENALTY] = CARRIES,
-    [CHAT_EFFORT] = CHANGES(
-        "thinkingLevel: xhigh and max are high, none is low, since it cannot be "
-        "switched off; Gemini 2.5: thinkingBudget of 0 (none), 1024 (minimal, "
-        "low), 8192 (medium), 24576 (high and over); a budget given beside it "
-        "goes first"),
-    [CHAT_METADATA] = LEAVES,
-    [CHAT_USER] = LEAVES,
-    [CHAT_STORE] = LEAVES,
-    [CHAT_SERVICE_TIER] = LEAVES,
-    [CHAT_CACHE_KEY] = LEAVES_SINCE("Gemini finds repeated prefixes by itself"),
-    [CHAT_CACHE_RETENTION] = LEAVES_SINCE("Gemini finds repeated prefixes by itself"),
-    [CHAT_CACHE_CONTROL] = LEAVES_SINCE("Gemini finds repeated prefixes by itself"),
-    [CHAT_MAX_TOKENS] = CARRIES,
-    [CHAT_STOP] = CARRIES,
-    [CHAT_JSON_OBJECT] = CARRIES,
-    [CHAT_JSON_SCHEMA] = CHANGES("responseJsonSchema: without the schema's name and description, "
-                                 "and always kept to"),
-    [CHAT_THINKING_BUDGET] = CARRIES,
-    [CHAT_THINKING_ADAPTIVE] = CARRIES,
-    [CHAT_THINKING_OFF] = CHANGES(
-        "thinkingBudget 0 up to Gemini 2.5; later models cannot switch it "
-        "off and get thinkingLevel low"),
-    [CHAT_TOOLS] = CARRIES,
-    [CHAT_TOOL_STRICT] = CHANGES("mode VALIDATED, which holds for all tools of the request"),
-    [CHAT_TOOL_CHOICE] = CARRIES,
-    [CHAT_TOOLS_SERIAL] = REFUSES_SINCE("it cannot be told to make one call at a time"),
-    [CHAT_SYSTEM] = CARRIES,
-    [CHAT_SYSTEM_LATER] = REFUSES_SINCE("its systemInstruction stands in front of all messages"),
-    [CHAT_DEVELOPER] = CHANGES("as a system message"),
-    [CHAT_CALLS] = CHANGES("a call's thought signature travels in its id, behind __thought__; "
-                           "messages of one role that follow each other become one; calls that "
-                           "another provider's model made go to Gemini 3 and later with the "
-                           "signature that Google's documentation has for them"),
-    [CHAT_RESULT_ERROR] = CARRIES,
-    [CHAT_RESULT_MEDIA] = CHANGES("within the result; up to Gemini 2.5 behind it"),
-    [CHAT_IMAGE] = CARRIES,
-    [CHAT_IMAGE_URL] = CHANGES("fileData, with the media type that the URL's ending says"),
-    [CHAT_IMAGE_DETAIL] = CHANGES(
-        "mediaResolution, one for the whole request: high where one image "
-        "asks for it, low where all do"),
-    [CHAT_DOCUMENT] = CHANGES("without its name"),
-    [CHAT_DOCUMENT_TEXT] = CHANGES("as a file of type text/plain, without its name"),
-    [CHAT_DOCUMENT_URL] = CHANGES("fileData, with the media type that the URL's ending says"),
-    [CHAT_FILE_ID] = REFUSES_SINCE("another provider's files are not there"),
-    [CHAT_AUDIO] = CARRIES,
-    [CHAT_THINKING] = CHANGES("as parts marked as thoughts; Gemini's own signatures, which begin "
-                              "with gemini: for clients, go back, other providers' are left out"),
-    [CHAT_THINKING_HIDDEN] = LEAVES_SINCE("only the provider that encrypted it can read it"),
-    [CHAT_REFUSAL] = CHANGES("as text"),
+    CARRIES(TEMPERATURE),
+    CARRIES(TEMPERATURE_HIGH),
+    CARRIES(TOP_P),
+    CARRIES(TOP_K),
+    CARRIES(SEED),
+    CARRIES(FREQUENCY_PENALTY),
+    CARRIES(PRESENCE_PENALTY),
+    CHANGES(EFFORT, "thinkingLevel: xhigh and max are high, none is low, since it cannot be "
+                    "switched off; Gemini 2.5: thinkingBudget of 0 (none), 1024 (minimal, "
+                    "low), 8192 (medium), 24576 (high and over); a budget given beside it "
+                    "goes first"),
+    WITHOUT_HOUSEKEEPING,
+    LEAVES(CACHE_KEY, "Gemini finds repeated prefixes by itself"),
+    LEAVES(CACHE_RETENTION, "Gemini finds repeated prefixes by itself"),
+    LEAVES(CACHE_CONTROL, "Gemini finds repeated prefixes by itself"),
+    CARRIES(MAX_TOKENS),
+    CARRIES(STOP),
+    CARRIES(JSON_OBJECT),
+    CHANGES(JSON_SCHEMA, "responseJsonSchema: without the schema's name and description, "
+                         "and always kept to"),
+    CARRIES(THINKING_BUDGET),
+    CARRIES(THINKING_ADAPTIVE),
+    CHANGES(THINKING_OFF, "thinkingBudget 0 up to Gemini 2.5; later models cannot switch it "
+                          "off and get thinkingLevel low"),
+    CARRIES(TOOLS),
+    CHANGES(TOOL_STRICT, "mode VALIDATED, which holds for all tools of the request"),
+    CARRIES(TOOL_CHOICE),
+    REFUSES(TOOLS_SERIAL, "it cannot be told to make one call at a time"),
+    CARRIES(SYSTEM),
+    REFUSES(SYSTEM_LATER, "its systemInstruction stands in front of all messages"),
+    CHANGES(DEVELOPER, "as a system message"),
+    CHANGES(CALLS, "a call's thought signature travels in its id, behind __thought__; "
+                   "messages of one role that follow each other become one; calls that "
+                   "another provider's model made go to Gemini 3 and later with the "
+                   "signature that Google's documentation has for them"),
+    CARRIES(RESULT_ERROR),
+    CHANGES(RESULT_MEDIA, "within the result; up to Gemini 2.5 behind it"),
+    CARRIES(IMAGE),
+    CHANGES(IMAGE_URL, "fileData, with the media type that the URL's ending says"),
+    CHANGES(IMAGE_DETAIL, "mediaResolution, one for the whole request: high where one image "
+                          "asks for it, low where all do"),
+    CHANGES(DOCUMENT, "without its name"),
+    CHANGES(DOCUMENT_TEXT, "as a file of type text/plain, without its name"),
+    CHANGES(DOCUMENT_URL, "fileData, with the media type that the URL's ending says"),
+    REFUSES(FILE_ID, "another provider's files are not there"),
+    CARRIES(AUDIO),
+    CHANGES(THINKING, "as parts marked as thoughts; Gemini's own signatures, which begin "
+                      "with gemini: for clients, go back, other providers' are left out"),
+    LEAVES(THINKING_HIDDEN, "only the provider that encrypted it can read it"),
+    CHANGES(REFUSAL, "as text"),
+    WITHOUT_ANTHROPIC,
+    WITHOUT_RESPONSES,
 };
 
 const struct wire wire_gemini = {

@@ -140,21 +140,6 @@ static int part_give(struct wire_state *state, const struct gemini_part *part,
 
 /* ---- the end ---- */
 
-/* The string called `key` in an object, or STR_NONE. */
-static struct str string_in(struct str object, struct str key)
-{
-    struct json_reader r;
-    struct str found = STR_NONE;
-    if (json_reader_init(&r, object) && json_enter(&r, '{'))
-        do {
-            bool is = str_eq(gemini_key_take(&r), key);
-            struct str value = json_take(&r);
-            if (is && json_is_string(value))
-                found = value;
-        } while (json_more(&r, '{'));
-    return found;
-}
-
 static void fail_give(struct stream *s, struct str name, struct str text,
                       struct chat_events *events)
 {
@@ -235,8 +220,8 @@ int gemini_event_read(struct wire_state *state, struct str name, struct str data
     if (err)
         return err;
     if (s->piece.error.n) {
-        fail_give(s, string_in(s->piece.error, STR("status")),
-                  string_in(s->piece.error, STR("message")), ret_events);
+        fail_give(s, member_peek(s->piece.error, STR("status"), VALUE_STRING),
+                  member_peek(s->piece.error, STR("message"), VALUE_STRING), ret_events);
         return 0;
     }
     gemini_parts_init(&s->parts, s->piece.content);

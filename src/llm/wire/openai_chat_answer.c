@@ -9,61 +9,35 @@
 
 /* ---- usage ---- */
 
-static int64_t part_of(int64_t whole, struct str count)
-{
-    int64_t n = count_of(count, 0);
-    return n < whole ? n : whole;
-}
-
 bool openai_chat_usage(struct str usage, struct tokens *ret_tokens)
 {
-    static const struct str names[] = {{"prompt_tokens", 13},
-                                       {"completion_tokens", 17},
-                                       {"prompt_tokens_details", 21},
-                                       {"completion_tokens_details", 25}};
-    static const struct str prompt_names[] = {{"cached_tokens", 13}, {"cache_write_tokens", 18}};
-    static const struct str completion_names[] = {{"reasoning_tokens", 16}};
-    struct str value[4], prompt_value[2], completion_value[1];
-    bool good = openai_chat_members(usage, names, 4, value);
-    int64_t prompt = count_of(value[0], -1), completion = count_of(value[1], 0);
-    (void)openai_chat_members(value[2], prompt_names, 2, prompt_value);
-    (void)openai_chat_members(value[3], completion_names, 1, completion_value);
-    if (!good || prompt < 0)
+    enum { PROMPT, COMPLETION, PROMPT_DETAILS, COMPLETION_DETAILS };
+    static const struct member members[] = {
+        MEMBER("prompt_tokens", COUNT), MEMBER("completion_tokens", COUNT),
+        MEMBER("prompt_tokens_details", OBJECT), MEMBER("completion_tokens_details", OBJECT)};
+    struct str value[ARRAY_LEN(members)];
+    if (!members_peek(usage, members, ARRAY_LEN(members), value) || !value[PROMPT].n)
         return false;
-    /* Some servers report more of a part than of the whole; the whole is what is billed. */
-    int64_t cached = part_of(prompt, prompt_value[0]);
-    int64_t cache_write = part_of(prompt - cached, prompt_value[1]);
-    int64_t reasoning = part_of(completion, completion_value[0]);
-    *ret_tokens = (struct tokens){.input = prompt - cached - cache_write,
-                                  .cached = cached,
-                                  .cache_write = cache_write,
-                                  .output = completion - reasoning,
-                                  .reasoning = reasoning,
-                                  .source = TOKENS_PROVIDER};
+    tokens_of_parts(count_of(value[PROMPT], 0), value[PROMPT_DETAILS],
+                    count_of(value[COMPLETION], 0), value[COMPLETION_DETAILS], ret_tokens);
     return true;
-}
-
-static void count_put(struct buf *out, struct str name, int64_t count)
-{
-    member_put(out, name);
-    buf_i64(out, count);
 }
 
 void openai_chat_usage_put(struct buf *out, const struct tokens *t)
 {
     buf_char(out, '{');
-    count_put(out, STR("prompt_tokens"), tokens_prompt(t));
-    count_put(out, STR("completion_tokens"), tokens_completion(t));
-    count_put(out, STR("total_tokens"), tokens_prompt(t) + tokens_completion(t));
+    member_put_i64(out, STR("prompt_tokens"), tokens_prompt(t));
+    member_put_i64(out, STR("completion_tokens"), tokens_completion(t));
+    member_put_i64(out, STR("total_tokens"), tokens_prompt(t) + tokens_completion(t));
     member_put(out, STR("prompt_tokens_details"));
     buf_char(out, '{');
-    count_put(out, STR("cached_tokens"), t->cached);
+    member_put_i64(out, STR("cached_tokens"), t->cached);
     if (t->cache_write)
-        count_put(out, STR("cache_write_tokens"), t->cache_write);
+        member_put_i64(out, STR("cache_write_tokens"), t->cache_write);
     buf_char(out, '}');
     member_put(out, STR("completion_tokens_details"));
     buf_char(out, '{');
-    count_put(out, STR("reasoning_tokens"), t->reasoning);
+    member_put_i64(out, STR("reasoning_tokens"), t->reasoning);
     buf_str(out, STR("}}"));
 }
 
@@ -74,11 +48,11 @@ enum chat_stop openai_chat_stop(struct str reason)
     static const struct {
         struct str word;
         enum chat_stop stop;
-    } words[] = {{{"stop", 4}, STOP_END},
-                 {{"length", 6}, STOP_LENGTH},
-                 {{"tool_calls", 10}, STOP_CALL},
-                 {{"function_call", 13}, STOP_CALL},
-                 {{"content_filter", 14}, STOP_REFUSED}};
+    } words[] = {{NAME("stop"), STOP_END},
+                 {NAME("length"), STOP_LENGTH},
+                 {NAME("tool_calls"), STOP_CALL},
+                 {NAME("function_call"), STOP_CALL},
+                 {NAME("content_filter"), STOP_REFUSED}};
     for (unsigned i = 0; i < ARRAY_LEN(words); i++)
         if (string_is(reason, words[i].word))
             return words[i].stop;
@@ -104,48 +78,46 @@ struct str openai_chat_stop_word(enum chat_stop stop, bool calls, bool refusal)
 
 /* ---- reading ---- */
 
-static bool has_kind(const struct chat_block *b, enum chat_block_kind kind)
-{
-    while (b && b->kind != kind)
-        b = b->next;
-    return b != NULL;
-}
-
 static struct str choice_take(struct json_reader *r)
 {
-    static const struct str names[] = {{"index", 5}};
-    struct str first = STR_NONE, index;
+    struct str first = STR_NONE;
     if (json_enter(r, '['))
         do {
             struct str choice = json_take(r);
-            bool good = openai_chat_members(choice, names, 1, &index);
-            if (good && first.n == 0 && count_of(index, 0) == 0)
+            if (first.n == 0 && json_is_object(choice) &&
+                count_of(member_peek(choice, STR("index"), VALUE_ANY), 0) == 0)
                 first = choice;
         } while (json_more(r, '['));
     return first;
 }
 
+static void choices_take(struct json_reader *r, unsigned which, void *to)
+{
+    struct chat_top *top = to;
+    (void)which;
+    top->has_choices = true;
+    top->choice = choice_take(r);
+}
+
 int openai_chat_top_read(struct str body, struct chat_top *ret_top)
 {
-    static const struct str names[] = {{"id", 2},    {"created", 7}, {"model", 5},
-                                       {"usage", 5}, {"error", 5},   {"choices", 7}};
-    struct str value[ARRAY_LEN(names) + 1] = {STR_NONE};
+    enum { ID, CREATED, MODEL, USAGE, ERROR, CHOICES, COUNT };
+    static const struct member members[COUNT] = {MEMBER("id", STRING),    MEMBER("created", COUNT),
+                                                 MEMBER("model", STRING), MEMBER("usage", OBJECT),
+                                                 MEMBER("error", ANY),    MEMBER("choices", TAKEN)};
     struct chat_top top = {.id = STR_NONE};
+    struct str value[COUNT];
     struct json_reader r;
-    if (json_reader_init(&r, body) && json_enter(&r, '{'))
-        do {
-            unsigned at = openai_chat_key_find(openai_chat_key_take(&r), names, ARRAY_LEN(names));
-            top.has_choices = top.has_choices || at == 5;
-            value[at] = at == 5 ? choice_take(&r) : json_take(&r);
-        } while (json_more(&r, '{'));
+    if (!json_reader_init(&r, body))
+        return E_UPSTREAM_BODY;
+    (void)members_each(&r, members, COUNT, value, choices_take, &top);
     if (!json_reader_good(&r))
         return E_UPSTREAM_BODY;
-    top.id = json_is_string(value[0]) ? value[0] : STR_NONE;
-    top.created_s = count_of(value[1], 0);
-    top.model = json_is_string(value[2]) ? value[2] : STR_NONE;
-    top.has_usage = openai_chat_usage(value[3], &top.usage);
-    top.error = json_is_null(value[4]) ? STR_NONE : value[4];
-    top.choice = value[5];
+    top.id = value[ID];
+    top.created_s = count_of(value[CREATED], 0);
+    top.model = value[MODEL];
+    top.has_usage = openai_chat_usage(value[USAGE], &top.usage);
+    top.error = value[ERROR];
     *ret_top = top;
     return 0;
 }
@@ -163,34 +135,36 @@ static int calls_settle(struct chat_answer *a)
         else
             at = &(*at)->next;
     }
-    if (a->stop == STOP_END && has_kind(a->blocks, BLOCK_CALL))
+    if (a->blocks)
+        a->blocks->last = NULL;
+    if (a->stop == STOP_END && blocks_have(a->blocks, BLOCK_CALL))
         a->stop = STOP_CALL;
-    if (a->stop == STOP_END && has_kind(a->blocks, BLOCK_REFUSAL))
+    if (a->stop == STOP_END && blocks_have(a->blocks, BLOCK_REFUSAL))
         a->stop = STOP_REFUSED;
     return 0;
 }
 
 static int message_read(struct str message, struct arena *arena, struct chat_answer *a)
 {
-    struct chat_request scratch = {.arena = arena}; /* what it makes use of is of no interest */
-    struct chat_reading x = {.request = &scratch, .lenient = true};
+    struct reading r = {.arena = arena, .lenient = true};
     struct chat_said said;
-    if (!json_reader_init(&x.json, message))
+    if (!json_reader_init(&r.json, message))
         return E_UPSTREAM_BODY;
-    int err = said_take(&x, &said);
-    if (!err && !json_reader_good(&x.json))
+    int err = said_take(&r, &said);
+    if (!err && !json_reader_good(&r.json))
         err = E_UPSTREAM_BODY;
-    return err ? err : said_blocks(&x, &said, &a->blocks);
+    return err ? err : said_blocks(&r, &said, &a->blocks);
 }
 
 int openai_chat_answer_read(struct str body, struct arena *arena, struct chat_answer *ret_answer)
 {
-    static const struct str names[] = {{"message", 7}, {"finish_reason", 13}};
+    static const struct member members[] = {MEMBER("message", OBJECT),
+                                            MEMBER("finish_reason", STRING)};
     struct chat_answer a = {.id = STR_NONE};
     struct chat_top top;
     struct str value[2];
     int err = openai_chat_top_read(body, &top);
-    if (err || top.error.n || !openai_chat_members(top.choice, names, 2, value))
+    if (err || top.error.n || !members_peek(top.choice, members, 2, value))
         return E_UPSTREAM_BODY;
     a.id = top.id;
     a.model = top.model;
@@ -233,10 +207,10 @@ void openai_chat_thought_put(struct buf *out, enum chat_block_kind kind, struct 
     element_put(out);
     if (kind == BLOCK_HIDDEN) {
         buf_str(out, STR("{\"type\":\"redacted_thinking\",\"data\":"));
-        openai_chat_string_put(out, text);
+        string_put(out, text);
     } else {
         buf_str(out, STR("{\"type\":\"thinking\",\"thinking\":"));
-        openai_chat_string_put(out, text);
+        string_put(out, text);
         member_put_json(out, STR("signature"), signature);
     }
     buf_char(out, '}');
@@ -258,22 +232,9 @@ static void thoughts_put(struct buf *out, const struct chat_block *blocks)
     buf_char(out, ']');
 }
 
-static void calls_put(struct buf *out, const struct chat_block *b)
-{
-    member_put(out, STR("tool_calls"));
-    buf_char(out, '[');
-    for (; b; b = b->next)
-        if (b->kind == BLOCK_CALL) {
-            element_put(out);
-            buf_char(out, '{');
-            openai_chat_call_put(out, b);
-        }
-    buf_char(out, ']');
-}
-
 static void message_put(struct buf *out, const struct chat_block *blocks)
 {
-    bool calls = has_kind(blocks, BLOCK_CALL), refusal = has_text(blocks, BLOCK_REFUSAL);
+    bool calls = blocks_have(blocks, BLOCK_CALL), refusal = has_text(blocks, BLOCK_REFUSAL);
     buf_str(out, STR("{\"role\":\"assistant\",\"content\":"));
     if (!has_text(blocks, BLOCK_TEXT) && (calls || refusal))
         buf_str(out, STR("null"));
@@ -290,7 +251,7 @@ static void message_put(struct buf *out, const struct chat_block *blocks)
     }
     thoughts_put(out, blocks);
     if (calls)
-        calls_put(out, blocks);
+        openai_chat_calls_put(out, blocks);
     buf_char(out, '}');
 }
 
@@ -298,12 +259,12 @@ void openai_chat_head_put(struct buf *out, struct str object, struct str id, int
                           struct str model)
 {
     buf_str(out, STR("{\"id\":"));
-    openai_chat_string_put(out, id);
+    string_put(out, id);
     member_put_json(out, STR("object"), object);
     member_put(out, STR("created"));
     buf_i64(out, created_s);
     member_put(out, STR("model"));
-    openai_chat_string_put(out, model);
+    string_put(out, model);
 }
 
 int openai_chat_answer_write(const struct chat_answer *a, struct buf *out)
@@ -314,7 +275,7 @@ int openai_chat_answer_write(const struct chat_answer *a, struct buf *out)
     message_put(out, a->blocks);
     member_put_json(out, STR("logprobs"), STR("null"));
     member_put_json(out, STR("finish_reason"),
-                    openai_chat_stop_word(a->stop, has_kind(a->blocks, BLOCK_CALL),
+                    openai_chat_stop_word(a->stop, blocks_have(a->blocks, BLOCK_CALL),
                                           has_text(a->blocks, BLOCK_REFUSAL)));
     buf_str(out, STR("}]"));
     if (a->has_usage) {
@@ -327,64 +288,63 @@ int openai_chat_answer_write(const struct chat_answer *a, struct buf *out)
 
 /* ---- the row ---- */
 
-#define CARRIED(name) [CHAT_##name] = {WIRE_CARRIES, NULL}
-
 static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
-    CARRIED(TEMPERATURE),
-    CARRIED(TOP_P),
-    [CHAT_TOP_K] = {WIRE_CARRIES, "servers other than OpenAI's take it"},
-    [CHAT_MIN_P] = {WIRE_CARRIES, "servers other than OpenAI's take it"},
-    CARRIED(SEED),
-    CARRIED(FREQUENCY_PENALTY),
-    CARRIED(PRESENCE_PENALTY),
-    CARRIED(LOGIT_BIAS),
-    [CHAT_LOGPROBS] = {WIRE_REFUSES, "answers are crossed without them"},
-    [CHAT_TOP_LOGPROBS] = {WIRE_REFUSES, "answers are crossed without them"},
-    CARRIED(EFFORT),
-    CARRIED(VERBOSITY),
-    CARRIED(METADATA),
-    CARRIED(USER),
-    CARRIED(STORE),
-    CARRIED(SERVICE_TIER),
-    CARRIED(CACHE_KEY),
-    CARRIED(CACHE_RETENTION),
-    [CHAT_CHOICES] = {WIRE_REFUSES, "one choice is crossed"},
-    CARRIED(MAX_TOKENS),
-    CARRIED(STOP),
-    CARRIED(TEMPERATURE_HIGH),
-    CARRIED(JSON_OBJECT),
-    [CHAT_JSON_SCHEMA] = {WIRE_CHANGES, "a schema without a name is called answer"},
-    [CHAT_THINKING_BUDGET] = {WIRE_CHANGES, "as reasoning_effort: low below 4096 tokens, medium "
-                                            "below 16384, else high"},
-    [CHAT_THINKING_ADAPTIVE] = {WIRE_CHANGES,
-                                "nothing is said: it is what models do by themselves"},
-    [CHAT_THINKING_OFF] = {WIRE_CHANGES, "as reasoning_effort none"},
-    CARRIED(TOOLS),
-    CARRIED(TOOL_STRICT),
-    CARRIED(TOOL_CHOICE),
-    CARRIED(TOOLS_SERIAL),
-    [CHAT_TOOL_OF_PROVIDER] = {WIRE_REFUSES, "another provider cannot run it"},
-    CARRIED(SYSTEM),
-    CARRIED(SYSTEM_LATER),
-    CARRIED(DEVELOPER),
-    CARRIED(MESSAGE_NAME),
-    [CHAT_PREFILL] = {WIRE_REFUSES, "models begin a message of their own"},
-    CARRIED(CALLS),
-    [CHAT_RESULT_ERROR] = {WIRE_LEAVES, "the result's text says it"},
-    [CHAT_RESULT_MEDIA] = {WIRE_CHANGES, "in a user message behind the results"},
-    CARRIED(IMAGE),
-    CARRIED(IMAGE_URL),
-    CARRIED(IMAGE_DETAIL),
-    [CHAT_DOCUMENT] = {WIRE_CHANGES, "a document without a name is called document"},
-    [CHAT_DOCUMENT_TEXT] = {WIRE_CHANGES, "as a text, without its name"},
-    [CHAT_DOCUMENT_URL] = {WIRE_REFUSES, "send it as data"},
-    [CHAT_FILE_ID] = {WIRE_REFUSES, "another provider does not have the file"},
-    CARRIED(AUDIO),
-    [CHAT_THINKING] = {WIRE_CHANGES, "as reasoning_content; what is signed is left out, since only "
-                                     "its maker can check it"},
-    [CHAT_THINKING_HIDDEN] = {WIRE_LEAVES, "only its maker can read it"},
-    CARRIED(REFUSAL),
-    [CHAT_CACHE_CONTROL] = {WIRE_LEAVES, "prompts are cached without being asked to"},
+    CARRIES(TEMPERATURE),
+    CARRIES(TOP_P),
+    CARRIES_AS(TOP_K, "servers other than OpenAI's take it"),
+    CARRIES_AS(MIN_P, "servers other than OpenAI's take it"),
+    CARRIES(SEED),
+    CARRIES(FREQUENCY_PENALTY),
+    CARRIES(PRESENCE_PENALTY),
+    CARRIES(LOGIT_BIAS),
+    REFUSES(LOGPROBS, "answers are crossed without them"),
+    REFUSES(TOP_LOGPROBS, "answers are crossed without them"),
+    CARRIES(EFFORT),
+    CARRIES(VERBOSITY),
+    CARRIES(METADATA),
+    CARRIES(USER),
+    CARRIES(STORE),
+    CARRIES(SERVICE_TIER),
+    CARRIES(CACHE_KEY),
+    CARRIES(CACHE_RETENTION),
+    REFUSES(CHOICES, "one choice is crossed"),
+    CARRIES(MAX_TOKENS),
+    CARRIES(STOP),
+    CARRIES(TEMPERATURE_HIGH),
+    CARRIES(JSON_OBJECT),
+    CHANGES(JSON_SCHEMA, "a schema without a name is called answer"),
+    CHANGES(THINKING_BUDGET, "as reasoning_effort: low below 4096 tokens, medium "
+                             "below 16384, else high"),
+    CHANGES(THINKING_ADAPTIVE, "nothing is said: it is what models do by themselves"),
+    CHANGES(THINKING_OFF, "as reasoning_effort none"),
+    CARRIES(TOOLS),
+    CARRIES(TOOL_STRICT),
+    CARRIES(TOOL_CHOICE),
+    CARRIES(TOOLS_SERIAL),
+    REFUSES(TOOL_OF_PROVIDER, "another provider cannot run it"),
+    CARRIES(SYSTEM),
+    CARRIES(SYSTEM_LATER),
+    CARRIES(DEVELOPER),
+    CARRIES(MESSAGE_NAME),
+    REFUSES(PREFILL, "models begin a message of their own"),
+    CARRIES(CALLS),
+    LEAVES(RESULT_ERROR, "the result's text says it"),
+    CHANGES(RESULT_MEDIA, "in a user message behind the results"),
+    CARRIES(IMAGE),
+    CARRIES(IMAGE_URL),
+    CARRIES(IMAGE_DETAIL),
+    CHANGES(DOCUMENT, "a document without a name is called document"),
+    CHANGES(DOCUMENT_TEXT, "as a text, without its name"),
+    REFUSES(DOCUMENT_URL, "send it as data"),
+    REFUSES(FILE_ID, "another provider does not have the file"),
+    CARRIES(AUDIO),
+    CHANGES(THINKING, "as reasoning_content; what is signed is left out, since only "
+                      "its maker can check it"),
+    LEAVES(THINKING_HIDDEN, "only its maker can read it"),
+    CARRIES(REFUSAL),
+    LEAVES(CACHE_CONTROL, "prompts are cached without being asked to"),
+    WITHOUT_ANTHROPIC,
+    WITHOUT_RESPONSES,
 };
 
 static int ask_read(struct str body, struct arena *arena, struct llm_request *ret_request,

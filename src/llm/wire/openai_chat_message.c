@@ -6,373 +6,255 @@
  */
 #include "llm/wire/openai_chat.h"
 
-/* The chat model looks for two calls of one id by looking at each pair. */
-#define CALLS_MAX 1024
-
 /* ---- parts ---- */
 
-static const struct str url_names[] = {{"url", 3}, {"detail", 6}};
-static const struct str audio_names[] = {{"data", 4}, {"format", 6}};
-static const struct str file_names[] = {{"file_data", 9}, {"file_id", 7}, {"filename", 8}};
 enum { URL, DETAIL };
+static const struct member url_members[] = {MEMBER("url", STRING), MEMBER("detail", STRING)};
 enum { DATA, FORMAT };
+static const struct member audio_members[] = {MEMBER("data", STRING), MEMBER("format", STRING)};
 enum { FILE_DATA, FILE_ID, FILENAME };
+static const struct member file_members[] = {MEMBER("file_data", STRING), MEMBER("file_id", STRING),
+                                             MEMBER("filename", STRING)};
 
-static const struct str part_names[] = {{"type", 4},          {"text", 4},         {"refusal", 7},
-                                        {"image_url", 9},     {"input_audio", 11}, {"file", 4},
-                                        {"cache_control", 13}};
 enum { P_TYPE, P_TEXT, P_REFUSAL, P_IMAGE, P_AUDIO, P_FILE, P_CACHE, P_COUNT };
+static const struct member part_members[P_COUNT] = {
+    MEMBER("type", ANY),         MEMBER("text", ANY),          MEMBER("refusal", ANY),
+    MEMBER("image_url", TAKEN),  MEMBER("input_audio", TAKEN), MEMBER("file", TAKEN),
+    MEMBER("cache_control", ANY)};
 
 /* A part as its members say. */
 struct part {
-    struct str whole;
     struct str value[P_COUNT];
-    struct str image[ARRAY_LEN(url_names)], audio[ARRAY_LEN(audio_names)],
-        file[ARRAY_LEN(file_names)];
+    struct str image[ARRAY_LEN(url_members)], audio[ARRAY_LEN(audio_members)],
+        file[ARRAY_LEN(file_members)];
     bool more; /* the object within has members that are not known */
     struct chat_member *others;
 };
 
-static int part_string(struct chat_reading *x, struct str value, const char *what, struct str *to)
+static int part_image(struct reading *r, const struct part *p, struct chat_block *b)
 {
-    if (!json_is_string(value))
-        return reading_fault(x, E_BAD_REQUEST, "'%s' has to be a string", what);
-    *to = value;
-    return 0;
-}
-
-static int part_image(struct chat_reading *x, const struct part *p, struct chat_block *b)
-{
-    struct str url = p->image[URL];
-    int err = part_string(x, url, "image_url.url", &url);
-    if (!err && p->image[DETAIL].n)
-        err = part_string(x, p->image[DETAIL], "image_url.detail", &b->media.detail);
-    if (err)
-        return err;
-    err = media_from_url(x->request->arena, url, &b->media);
-    if (err == E_BAD_REQUEST)
-        return reading_fault(x, err, "'image_url.url' is a data URL, but not of base64 digits");
+    int err = reading_wants(r, p->image[URL], "image_url.url", VALUE_STRING);
+    if (!err)
+        err = media_from_url(r->arena, p->image[URL], &b->media);
+    if (err == E_BAD_REQUEST && json_is_string(p->image[URL]))
+        return reading_wrong(r, "'image_url.url' is a data URL, but not of base64 digits");
+    b->media.detail = p->image[DETAIL];
     return err;
 }
 
 /* The model has the kind of sound as a media type: "audio/wav". */
-static int part_audio(struct chat_reading *x, const struct part *p, struct chat_block *b)
+static int part_audio(struct reading *r, const struct part *p, struct chat_block *b)
 {
-    struct str format = STR_NONE;
-    b->media.form = MEDIA_BASE64;
-    int err = part_string(x, p->audio[DATA], "input_audio.data", &b->media.data);
+    struct str format;
+    int err = reading_wants(r, p->audio[DATA], "input_audio.data", VALUE_STRING);
     if (!err)
-        err = part_string(x, p->audio[FORMAT], "input_audio.format", &format);
+        err = reading_wants(r, p->audio[FORMAT], "input_audio.format", VALUE_STRING);
     if (err)
         return err;
-    if (json_unquote(x->request->arena, format, &format) != 0)
-        return reading_fault(x, E_BAD_REQUEST, "'input_audio.format' is not good");
-    b->media.type = arena_join(x->request->arena, STR("audio/"), format);
+    if (json_unquote(r->arena, p->audio[FORMAT], &format) != 0)
+        return reading_wrong(r, "'input_audio.format' is not good");
+    b->media.form = MEDIA_BASE64;
+    b->media.data = p->audio[DATA];
+    b->media.type = arena_join(r->arena, STR("audio/"), format);
     return b->media.type.p ? 0 : E_MEMORY;
 }
 
-static int part_file(struct chat_reading *x, const struct part *p, struct chat_block *b)
+static int part_file(struct reading *r, const struct part *p, struct chat_block *b)
 {
     struct str data = p->file[FILE_DATA], id = p->file[FILE_ID];
-    int err = 0;
     if ((data.n == 0) == (id.n == 0))
-        return reading_fault(x, E_BAD_REQUEST, "'file' has to have one of file_data and file_id");
-    if (p->file[FILENAME].n)
-        err = part_string(x, p->file[FILENAME], "file.filename", &b->media.name);
-    if (!err && id.n) {
+        return reading_wrong(r, "'file' has to have one of file_data and file_id");
+    b->media.name = p->file[FILENAME];
+    if (id.n) {
         b->media.form = MEDIA_FILE_ID;
-        return part_string(x, id, "file.file_id", &b->media.data);
+        b->media.data = id;
+        return 0;
     }
-    if (!err)
-        err = part_string(x, data, "file.file_data", &data);
-    if (err)
-        return err;
-    err = media_from_url(x->request->arena, data, &b->media);
+    int err = media_from_url(r->arena, data, &b->media);
     if (err == E_BAD_REQUEST)
-        return reading_fault(x, err, "'file.file_data' is a data URL, but not of base64 digits");
+        return reading_wrong(r, "'file.file_data' is a data URL, but not of base64 digits");
     /* Digits without a data URL's head are taken, too. */
     if (!err && b->media.form == MEDIA_URL && str_find(data, STR(":")) < 0)
         b->media.form = MEDIA_BASE64;
     return err;
 }
 
-static int part_make(struct chat_reading *x, const struct part *p, struct chat_block **list,
-                     struct chat_block **ret_block)
+static int part_make(struct reading *r, const struct part *p, struct str whole,
+                     struct chat_block **list)
 {
     static const struct {
         struct str type;
         enum chat_block_kind kind;
         unsigned member;
-    } kinds[] = {{{"text", 4}, BLOCK_TEXT, P_TEXT},
-                 {{"refusal", 7}, BLOCK_REFUSAL, P_REFUSAL},
-                 {{"image_url", 9}, BLOCK_IMAGE, P_IMAGE},
-                 {{"input_audio", 11}, BLOCK_AUDIO, P_AUDIO},
-                 {{"file", 4}, BLOCK_DOCUMENT, P_FILE}};
+    } kinds[] = {{NAME("text"), BLOCK_TEXT, P_TEXT},
+                 {NAME("refusal"), BLOCK_REFUSAL, P_REFUSAL},
+                 {NAME("image_url"), BLOCK_IMAGE, P_IMAGE},
+                 {NAME("input_audio"), BLOCK_AUDIO, P_AUDIO},
+                 {NAME("file"), BLOCK_DOCUMENT, P_FILE}};
     struct str type = p->value[P_TYPE];
     unsigned k = 0;
     if (!json_is_string(type))
-        return reading_fault(x, E_BAD_REQUEST, "a part has to be an object with a 'type'");
+        return reading_wrong(r, "a part has to be an object with a 'type'");
     while (k < ARRAY_LEN(kinds) && !string_is(type, kinds[k].type))
         k++;
     bool known = k < ARRAY_LEN(kinds) && !p->more;
     /* A member of another type's is none that this type has. */
     for (unsigned i = P_TEXT; known && i < P_CACHE; i++)
         known = i == kinds[k].member || p->value[i].n == 0;
-    struct chat_block *b = chat_block_new(x->request->arena, list,
-                                          known ? kinds[k].kind : BLOCK_OTHER);
+    struct chat_block *b = chat_block_new(r->arena, list, known ? kinds[k].kind : BLOCK_OTHER);
     if (!b)
         return E_MEMORY;
-    *ret_block = b;
     if (!known) {
-        b->input = p->whole;
+        b->input = whole;
         return 0;
     }
     b->cache_control = p->value[P_CACHE];
     b->others = p->others;
     switch (kinds[k].kind) {
     case BLOCK_IMAGE:
-        return part_image(x, p, b);
+        return part_image(r, p, b);
     case BLOCK_AUDIO:
-        return part_audio(x, p, b);
+        return part_audio(r, p, b);
     case BLOCK_DOCUMENT:
-        return part_file(x, p, b);
+        return part_file(r, p, b);
     default:
-        return part_string(x, p->value[kinds[k].member], kinds[k].type.p, &b->text);
+        b->text = p->value[kinds[k].member];
+        return reading_wants(r, b->text, kinds[k].type.p, VALUE_STRING);
     }
 }
 
-/* The value of a part's member. */
-static int part_member_take(struct chat_reading *x, unsigned key, struct str name, struct part *p,
-                            struct chat_member ***others)
+static int part_inside_take(struct reading *r, unsigned which, void *to)
 {
-    const char *from = x->json.at;
-    int err = 0;
-    if (key == P_IMAGE)
-        err = reading_object(x, "image_url", url_names, ARRAY_LEN(url_names), p->image, &p->more);
-    else if (key == P_AUDIO)
-        err = reading_object(x, "input_audio", audio_names, ARRAY_LEN(audio_names), p->audio,
-                             &p->more);
-    else if (key == P_FILE)
-        err = reading_object(x, "file", file_names, ARRAY_LEN(file_names), p->file, &p->more);
-    else if (key < P_COUNT)
-        p->value[key] = json_take(&x->json);
-    else
-        return reading_keep(x, others, name, json_take(&x->json));
-    if (key < P_COUNT && p->value[key].n == 0)
-        p->value[key] = str_of(from, (size_t)(x->json.at - from));
-    if (!err && json_is_null(p->value[key]))
-        p->value[key] = STR_NONE;
+    struct part *p = to;
+    struct object o = which == P_IMAGE   ? (struct object)OBJECT(url_members, p->image)
+                      : which == P_AUDIO ? (struct object)OBJECT(audio_members, p->audio)
+                                         : (struct object)OBJECT(file_members, p->file);
+    o.name = part_members[which].name.p;
+    int err = reading_object(r, &o);
+    p->value[which] = o.whole;
+    p->more = p->more || o.more;
     return err;
 }
 
-static int part_take(struct chat_reading *x, struct chat_block **list,
-                     struct chat_block **ret_block)
+static int part_take(struct reading *r, void *list)
 {
-    struct part p = {.whole = STR_NONE};
-    struct chat_keys keys = {.names = part_names, .n = P_COUNT};
-    struct chat_member **others = &p.others;
-    const char *from = x->json.at;
-    int err = 0;
-    if (json_enter(&x->json, '{'))
-        do {
-            unsigned key;
-            err = reading_key(x, &keys, &key);
-            if (!err)
-                err = part_member_take(x, key, keys.name, &p, &others);
-        } while (!err && json_more(&x->json, '{'));
-    if (!err && x->json.failed)
-        err = E_BAD_JSON;
-    p.whole = str_of(from, (size_t)(x->json.at - from));
-    return err ? err : part_make(x, &p, list, ret_block);
-}
-
-static int parts_take(struct chat_reading *x, struct chat_block **list)
-{
-    int err = 0;
-    if (!json_enter(&x->json, '['))
-        return 0;
-    x->inner = "content";
-    x->inner_at = 0;
-    do {
-        struct chat_block *b = NULL;
-        err = part_take(x, list, &b);
-        list = b ? &b->next : list;
-        x->inner_at++;
-    } while (!err && json_more(&x->json, '['));
-    if (!err)
-        x->inner = NULL;
-    return err;
+    struct part p = {.more = false};
+    struct object o = OBJECT(part_members, p.value);
+    o.take = part_inside_take;
+    o.to = &p;
+    o.others = &p.others;
+    o.wrong = "a part has to be an object with a 'type'";
+    int err = reading_object(r, &o);
+    return err ? err : part_make(r, &p, o.whole, list);
 }
 
 /* ---- calls ---- */
 
-static const struct str call_names[] = {{"id", 2}, {"type", 4}, {"function", 8}, {"index", 5}};
-static const struct str function_names[] = {{"name", 4}, {"arguments", 9}};
 enum { C_ID, C_TYPE, C_FUNCTION, C_INDEX, C_COUNT };
+static const struct member call_members[C_COUNT] = {
+    MEMBER("id", ANY), MEMBER("type", ANY), MEMBER("function", TAKEN), MEMBER("index", ANY)};
 enum { F_NAME, F_ARGUMENTS, F_COUNT };
+static const struct member function_members[F_COUNT] = {MEMBER("name", ANY),
+                                                        MEMBER("arguments", ANY)};
 
-/* What a call is that is not a function's, or says more than the model knows: as it stood. */
-static int call_keep(struct chat_reading *x, struct chat_member **others, struct str type,
-                     struct str function)
+struct call {
+    struct str value[C_COUNT], function[F_COUNT];
+    bool more; /* than the model knows of functions */
+};
+
+static int function_take(struct reading *r, unsigned which, void *to)
 {
-    int err = reading_keep(x, &others, STR("\"type\""), type);
-    return err ? err : reading_keep(x, &others, STR("\"function\""), function);
+    struct call *c = to;
+    struct object o = OBJECT(function_members, c->function);
+    o.name = "function";
+    int err = reading_object(r, &o);
+    c->value[which] = o.whole;
+    c->more = c->more || o.more;
+    return err;
 }
 
-static int call_input(struct chat_reading *x, struct str arguments, struct chat_block *b)
+static int call_input(struct reading *r, struct str arguments, struct chat_block *b)
 {
-    if (arguments.n == 0 || (x->lenient && json_is_object(arguments))) {
+    if (arguments.n == 0 || (r->lenient && json_is_object(arguments))) {
         b->input = arguments.n ? arguments : STR("{}");
         return 0;
     }
-    int err = json_is_string(arguments) ? input_from_string(x->request->arena, arguments, &b->input)
+    int err = json_is_string(arguments) ? input_from_string(r->arena, arguments, &b->input)
                                         : E_BAD_REQUEST;
-    if (err == E_BAD_REQUEST &&
-        x->lenient) { /* models make such, above all when they are cut off */
-        b->input = STR_NONE;
-        return 0;
-    }
-    if (err == E_BAD_REQUEST)
-        return reading_fault(x, err, "'arguments' has to be a string that holds a JSON object");
-    return err;
+    if (err != E_BAD_REQUEST)
+        return err;
+    b->input = STR_NONE; /* models make such, above all when they are cut off */
+    return r->lenient ? 0
+                      : reading_wrong(r, "'arguments' has to be a string that holds a JSON object");
 }
 
-static int call_make(struct chat_reading *x, const struct str *value, struct chat_member *others,
-                     const struct str *function, bool more, struct chat_block *b)
+static int call_make(struct reading *r, const struct call *c, struct chat_block *b)
 {
-    b->others = others;
-    b->id = value[C_ID];
-    if (!json_is_string(b->id) || (b->id.n == 2 && x->lenient)) {
-        if (!x->lenient)
-            return reading_fault(x, E_BAD_REQUEST, "'id' has to be a string");
-        b->id = arena_printf(x->request->arena, "\"call_%u\"", x->inner_at);
+    b->id = c->value[C_ID];
+    if (r->lenient && (!json_is_string(b->id) || b->id.n == 2)) {
+        b->id = arena_printf(r->arena, "\"call_%d\"", r->place.step[r->place.n - 1].at);
         if (!b->id.p)
             return E_MEMORY;
     }
-    bool plain = value[C_TYPE].n == 0 || string_is(value[C_TYPE], STR("function"));
-    if (!plain || more)
-        return call_keep(x, &b->others, value[C_TYPE], value[C_FUNCTION]);
-    b->name = function[F_NAME];
+    int err = reading_wants(r, b->id, "id", VALUE_STRING);
+    if (err)
+        return err;
+    struct str type = c->value[C_TYPE];
+    if ((type.n && !string_is(type, STR("function"))) || c->more) {
+        /* None of a function's, or with more than the model knows: as it stood. */
+        err = reading_keep(r, &b->others, STR("\"type\""), type);
+        return err ? err : reading_keep(r, &b->others, STR("\"function\""), c->value[C_FUNCTION]);
+    }
+    b->name = c->function[F_NAME];
     if (!json_is_string(b->name) || b->name.n == 2)
-        return reading_fault(x, E_BAD_REQUEST, "'function.name' has to be a string");
-    return call_input(x, function[F_ARGUMENTS], b);
+        return reading_wrong(r, "'function.name' has to be a string");
+    return call_input(r, c->function[F_ARGUMENTS], b);
 }
 
-static int call_take(struct chat_reading *x, struct chat_block **list,
-                     struct chat_block **ret_block)
+static int call_take(struct reading *r, void *list)
 {
-    struct str value[C_COUNT + 1] = {STR_NONE}, function[F_COUNT] = {STR_NONE};
-    struct chat_keys keys = {.names = call_names, .n = C_COUNT};
-    struct chat_member *others = NULL, **end = &others;
-    bool more = false;
-    int err = 0;
-    if (!reading_next_is(x, '{'))
-        return reading_fault(x, E_BAD_REQUEST, "a tool call has to be an object");
-    if (json_enter(&x->json, '{'))
-        do {
-            unsigned key;
-            err = reading_key(x, &keys, &key);
-            const char *from = x->json.at;
-            if (!err && key == C_FUNCTION)
-                err = reading_object(x, "function", function_names, F_COUNT, function, &more);
-            else if (!err)
-                value[key] = json_take(&x->json);
-            if (!err && key == C_FUNCTION)
-                value[key] = str_of(from, (size_t)(x->json.at - from));
-            if (!err && key == C_COUNT)
-                err = reading_keep(x, &end, keys.name, value[key]);
-        } while (!err && json_more(&x->json, '{'));
-    for (unsigned i = 0; i < C_COUNT; i++)
-        value[i] = json_is_null(value[i]) ? STR_NONE : value[i];
-    if (err || x->json.failed)
-        return err ? err : E_BAD_JSON;
-    *ret_block = chat_block_new(x->request->arena, list, BLOCK_CALL);
-    return *ret_block ? call_make(x, value, others, function, more, *ret_block) : E_MEMORY;
-}
-
-static int calls_take(struct chat_reading *x, struct chat_block **list)
-{
-    int err = 0;
-    if (!reading_next_is(x, '[') && !reading_next_is(x, 'n'))
-        return reading_fault(x, E_BAD_REQUEST, "'tool_calls' has to be a list");
-    if (!json_enter(&x->json, '['))
-        return 0;
-    x->inner = "tool_calls";
-    x->inner_at = 0;
-    do {
-        struct chat_block *b = NULL;
-        if (x->inner_at == CALLS_MAX)
-            return reading_fault(x, E_BAD_REQUEST, "more than %d tool calls in one message",
-                                 CALLS_MAX);
-        err = call_take(x, list, &b);
-        list = b ? &b->next : list;
-        x->inner_at++;
-    } while (!err && json_more(&x->json, '['));
-    if (!err)
-        x->inner = NULL;
-    return err;
+    struct call c = {.more = false};
+    struct chat_member *others = NULL;
+    struct object o = OBJECT(call_members, c.value);
+    o.take = function_take;
+    o.to = &c;
+    o.others = &others;
+    o.wrong = "a tool call has to be an object";
+    int err = reading_object(r, &o);
+    struct chat_block *b = err ? NULL : chat_block_new(r->arena, list, BLOCK_CALL);
+    if (!b)
+        return err ? err : E_MEMORY;
+    b->others = others;
+    return call_make(r, &c, b);
 }
 
 /* ---- thinking ---- */
 
-static const struct str thought_names[] = {
-    {"type", 4}, {"thinking", 8}, {"signature", 9}, {"data", 4}};
 enum { T_TYPE, T_THINKING, T_SIGNATURE, T_DATA, T_COUNT };
+const struct member openai_chat_thought[T_COUNT] = {
+    MEMBER("type", STRING), MEMBER("thinking", STRING), MEMBER("signature", STRING),
+    MEMBER("data", STRING)};
 
-static int thought_take(struct chat_reading *x, struct chat_block **list,
-                        struct chat_block **ret_block)
+static int thought_take(struct reading *r, void *list)
 {
     struct str value[T_COUNT];
-    int err = reading_object(x, "thinking_blocks", thought_names, T_COUNT, value, NULL);
-    if (err || x->json.failed)
-        return err ? err : E_BAD_JSON;
+    struct object o = OBJECT(openai_chat_thought, value);
+    int err = reading_object(r, &o);
+    if (err)
+        return err;
     bool hidden = string_is(value[T_TYPE], STR("redacted_thinking"));
     if (!hidden && !string_is(value[T_TYPE], STR("thinking")))
-        return reading_fault(x, E_BAD_REQUEST,
-                             "its type has to be 'thinking' or 'redacted_thinking'");
-    *ret_block = chat_block_new(x->request->arena, list, hidden ? BLOCK_HIDDEN : BLOCK_THINKING);
-    if (!*ret_block)
+        return reading_wrong(r, "its type has to be 'thinking' or 'redacted_thinking'");
+    struct chat_block *b = chat_block_new(r->arena, list, hidden ? BLOCK_HIDDEN : BLOCK_THINKING);
+    if (!b)
         return E_MEMORY;
-    if (hidden)
-        return part_string(x, value[T_DATA], "data", &(*ret_block)->text);
-    if (value[T_THINKING].n)
-        err = part_string(x, value[T_THINKING], "thinking", &(*ret_block)->text);
-    if (!err && value[T_SIGNATURE].n)
-        err = part_string(x, value[T_SIGNATURE], "signature", &(*ret_block)->signature);
-    return err;
-}
-
-static int thoughts_take(struct chat_reading *x, struct chat_block **list)
-{
-    int err = 0;
-    if (!json_enter(&x->json, '['))
-        return 0;
-    x->inner = "thinking_blocks";
-    x->inner_at = 0;
-    do {
-        struct chat_block *b = NULL;
-        err = thought_take(x, list, &b);
-        list = b ? &b->next : list;
-        x->inner_at++;
-    } while (!err && json_more(&x->json, '['));
-    if (!err)
-        x->inner = NULL;
-    return err;
+    b->text = value[hidden ? T_DATA : T_THINKING];
+    b->signature = hidden ? STR_NONE : value[T_SIGNATURE];
+    return hidden ? reading_wants(r, b->text, "data", VALUE_STRING) : 0;
 }
 
 /* ---- messages ---- */
 
-static const struct str said_names[] = {{"role", 4},
-                                        {"content", 7},
-                                        {"name", 4},
-                                        {"tool_calls", 10},
-                                        {"tool_call_id", 12},
-                                        {"refusal", 7},
-                                        {"reasoning", 9},
-                                        {"reasoning_content", 17},
-                                        {"thinking_blocks", 15},
-                                        {"function_call", 13},
-                                        {"annotations", 11}};
 enum {
     S_ROLE,
     S_CONTENT,
@@ -387,74 +269,64 @@ enum {
     S_ANNOTATIONS,
     S_COUNT
 };
+static const struct member said_members[S_COUNT] = {
+    MEMBER("role", STRING),           MEMBER("content", TAKEN),
+    MEMBER("name", STRING),           MEMBER("tool_calls", TAKEN),
+    MEMBER("tool_call_id", STRING),   MEMBER("refusal", STRING),
+    MEMBER("reasoning", ANY),         MEMBER("reasoning_content", STRING),
+    MEMBER("thinking_blocks", TAKEN), MEMBER("function_call", ANY),
+    MEMBER("annotations", ANY),
+};
 
-static int content_take(struct chat_reading *x, struct chat_said *said)
+static int said_list_take(struct reading *r, unsigned which, void *to)
 {
-    if (reading_next_is(x, '[')) {
-        said->has_list = true;
-        return parts_take(x, &said->parts);
-    }
-    struct str value = json_take(&x->json);
-    if (json_is_string(value))
-        said->content = value;
-    else if (!json_is_null(value))
-        return reading_fault(x, E_BAD_REQUEST, "'content' has to be a string or a list of parts");
-    return 0;
-}
-
-static int said_member_take(struct chat_reading *x, unsigned key, struct chat_keys *keys,
-                            struct chat_said *said, struct chat_member ***others)
-{
-    struct str *const strings[S_COUNT] = {
-        [S_ROLE] = &said->role,           [S_NAME] = &said->name,
-        [S_CALL_ID] = &said->call_id,     [S_REFUSAL] = &said->refusal,
-        [S_REASONING] = &said->reasoning, [S_REASONING_CONTENT] = &said->reasoning};
-    if (key == S_CONTENT)
-        return content_take(x, said);
-    if (key == S_CALLS)
-        return calls_take(x, &said->calls);
-    if (key == S_THOUGHTS)
-        return thoughts_take(x, &said->thoughts);
-    struct str value = json_take(&x->json);
-    if (json_is_null(value) || x->json.failed)
-        return 0;
-    if (key == S_FUNCTION_CALL && !x->lenient)
-        return reading_fault(x, E_BAD_REQUEST,
-                             "'function_call' is OpenAI's former way to call functions, which is "
-                             "not crossed to other protocols; send 'tool_calls'");
-    /* Answers have an empty list of them, and clients send answers back as they came. */
-    bool nothing = key == S_ANNOTATIONS && json_is_array(value) &&
-                   str_trim(str_of(value.p + 1, value.n - 2)).n == 0;
-    if (nothing)
-        return 0;
-    if (key >= S_COUNT || !strings[key] || (key == S_REASONING && !json_is_string(value)))
-        return reading_keep(x, others, keys->name, value);
-    /* Servers that send both names of the reasoning send the same text in both. */
-    if (key == S_REASONING && said->reasoning.n)
-        return 0;
-    return part_string(x, value, said_names[key].p, strings[key]);
-}
-
-int said_take(struct chat_reading *x, struct chat_said *ret_said)
-{
-    struct chat_said said = {.role = STR_NONE};
-    struct chat_keys keys = {.names = said_names, .n = S_COUNT};
-    struct chat_member **others = &said.others;
-    int err = 0;
-    if (!reading_next_is(x, '{'))
-        return reading_fault(x, E_BAD_REQUEST, "a message has to be an object");
-    if (json_enter(&x->json, '{'))
-        do {
-            unsigned key;
-            err = reading_key(x, &keys, &key);
-            if (!err)
-                err = said_member_take(x, key, &keys, &said, &others);
-        } while (!err && json_more(&x->json, '{'));
-    if (!err && x->json.failed)
-        err = E_BAD_JSON;
-    if (!err)
-        *ret_said = said;
+    struct chat_said *said = to;
+    if (which == S_CALLS)
+        return reading_list(r, "tool_calls", call_take, &said->calls);
+    if (which == S_THOUGHTS)
+        return reading_list(r, "thinking_blocks", thought_take, &said->thoughts);
+    said->has_list = reading_next_is(r, '[');
+    if (said->has_list)
+        return reading_list(r, "content", part_take, &said->parts);
+    int err = reading_take(r, &said->content);
+    if (!err && said->content.p && !json_is_string(said->content))
+        err = reading_wrong(r, "'content' has to be a string or a list of parts");
     return err;
+}
+
+/* What the members say that mean something together. */
+static int said_settle(struct reading *r, const struct str *value, struct chat_said *said)
+{
+    struct str annotations = value[S_ANNOTATIONS], reasoning = value[S_REASONING];
+    if (value[S_FUNCTION_CALL].p && !r->lenient)
+        return reading_wrong(r, "'function_call' is OpenAI's former way to call functions, which "
+                                "is not crossed to other protocols; send 'tool_calls'");
+    said->role = value[S_ROLE];
+    said->name = value[S_NAME];
+    said->call_id = value[S_CALL_ID];
+    said->refusal = value[S_REFUSAL];
+    /* Servers that send both names of the reasoning send the same text in both. */
+    bool is_text = json_is_string(reasoning);
+    said->reasoning = value[S_REASONING_CONTENT].n || !is_text ? value[S_REASONING_CONTENT]
+                                                               : reasoning;
+    int err = is_text ? 0 : reading_keep(r, &said->others, STR("\"reasoning\""), reasoning);
+    /* Answers have an empty list of them, and clients send answers back as they came. */
+    if (!err && !json_is_empty(annotations))
+        err = reading_keep(r, &said->others, STR("\"annotations\""), annotations);
+    return err;
+}
+
+int said_take(struct reading *r, struct chat_said *ret_said)
+{
+    struct str value[S_COUNT];
+    struct object o = OBJECT(said_members, value);
+    *ret_said = (struct chat_said){.role = STR_NONE};
+    o.take = said_list_take;
+    o.to = ret_said;
+    o.others = &ret_said->others;
+    o.wrong = "a message has to be an object";
+    int err = reading_object(r, &o);
+    return err ? err : said_settle(r, value, ret_said);
 }
 
 /* A stream's client may have put together a signature here and the text there. */
@@ -469,26 +341,27 @@ static void thoughts_complete(const struct chat_said *said)
         only->text = said->reasoning;
 }
 
-int said_blocks(struct chat_reading *x, const struct chat_said *said, struct chat_block **list)
+static int text_add(struct arena *a, struct chat_block **list, enum chat_block_kind kind,
+                    struct str text)
 {
-    struct arena *a = x->request->arena;
-    struct str texts[] = {said->reasoning, said->content, said->refusal};
-    const enum chat_block_kind kinds[] = {BLOCK_THINKING, BLOCK_TEXT, BLOCK_REFUSAL};
-    struct chat_block *lists[] = {said->thoughts, said->parts, NULL};
+    struct chat_block *b = text.n > 2 ? chat_block_new(a, list, kind) : NULL;
+    if (b)
+        b->text = text;
+    return text.n > 2 && !b ? E_MEMORY : 0;
+}
+
+int said_blocks(struct reading *r, const struct chat_said *said, struct chat_block **list)
+{
+    int err = 0;
     thoughts_complete(said);
-    if (said->thoughts)
-        texts[0] = STR_NONE; /* the same once more */
-    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++) {
-        struct chat_block *b = NULL;
-        if (texts[i].n > 2 && !(b = chat_block_new(a, list, kinds[i])))
-            return E_MEMORY;
-        if (b)
-            b->text = texts[i];
-        else
-            *list = lists[i];
-        while (*list)
-            list = &(*list)->next;
-    }
-    *list = said->calls;
-    return 0;
+    if (!said->thoughts) /* else it is the same once more */
+        err = text_add(r->arena, list, BLOCK_THINKING, said->reasoning);
+    chat_blocks_join(list, said->thoughts);
+    if (!err)
+        err = text_add(r->arena, list, BLOCK_TEXT, said->content);
+    chat_blocks_join(list, said->parts);
+    if (!err)
+        err = text_add(r->arena, list, BLOCK_REFUSAL, said->refusal);
+    chat_blocks_join(list, said->calls);
+    return err;
 }

@@ -7,9 +7,6 @@
  */
 #include "llm/wire/openai_chat.h"
 
-/* The list of them is gone through from its beginning for each new one. */
-#define STOPS_MAX 256
-
 enum {
     K_MODEL,
     K_MESSAGES,
@@ -26,81 +23,66 @@ enum {
     K_SAFETY_IDENTIFIER,
     K_FUNCTIONS,
     K_FUNCTION_CALL,
-    K_PARAMS
+    K_COUNT
+};
+static const struct member members[K_COUNT] = {
+    [K_MODEL] = MEMBER("model", ANY),
+    [K_MESSAGES] = MEMBER("messages", TAKEN),
+    [K_TOOLS] = MEMBER("tools", TAKEN),
+    [K_TOOL_CHOICE] = MEMBER("tool_choice", ANY),
+    [K_PARALLEL] = MEMBER("parallel_tool_calls", BOOL),
+    [K_MAX_TOKENS] = MEMBER("max_tokens", ANY),
+    [K_MAX_COMPLETION_TOKENS] = MEMBER("max_completion_tokens", ANY),
+    [K_STOP] = MEMBER("stop", TAKEN),
+    [K_STREAM] = MEMBER("stream", BOOL),
+    [K_STREAM_OPTIONS] = MEMBER("stream_options", OBJECT),
+    [K_N] = MEMBER("n", ANY),
+    [K_RESPONSE_FORMAT] = MEMBER("response_format", OBJECT),
+    [K_SAFETY_IDENTIFIER] = MEMBER("safety_identifier", STRING),
+    [K_FUNCTIONS] = MEMBER("functions", ANY),
+    [K_FUNCTION_CALL] = MEMBER("function_call", ANY),
 };
 
-static const struct str key_names[] = {
-    {"model", 5},
-    {"messages", 8},
-    {"tools", 5},
-    {"tool_choice", 11},
-    {"parallel_tool_calls", 19},
-    {"max_tokens", 10},
-    {"max_completion_tokens", 21},
-    {"stop", 4},
-    {"stream", 6},
-    {"stream_options", 14},
-    {"n", 1},
-    {"response_format", 15},
-    {"safety_identifier", 17},
-    {"functions", 9},
-    {"function_call", 13},
-    /* K_PARAMS: as openai_chat_params has them */
-    {"temperature", 11},
-    {"top_p", 5},
-    {"top_k", 5},
-    {"min_p", 5},
-    {"seed", 4},
-    {"frequency_penalty", 17},
-    {"presence_penalty", 16},
-    {"logit_bias", 10},
-    {"logprobs", 8},
-    {"top_logprobs", 12},
-    {"reasoning_effort", 16},
-    {"thinking_display", 16},
-    {"verbosity", 9},
-    {"metadata", 8},
-    {"user", 4},
-    {"store", 5},
-    {"service_tier", 12},
-    {"prompt_cache_key", 16},
-    {"prompt_cache_retention", 22},
-    {"reasoning_summary", 17},
-    {"include", 7},
-    {"previous_response_id", 20},
-    {"conversation", 12},
+const struct param openai_chat_params[OPENAI_CHAT_PARAMS] = {
+    PARAM(TEMPERATURE, "temperature", NUMBER),
+    PARAM(TOP_P, "top_p", NUMBER),
+    PARAM(TOP_K, "top_k", NUMBER),
+    PARAM(MIN_P, "min_p", NUMBER),
+    PARAM(SEED, "seed", NUMBER),
+    PARAM(FREQUENCY_PENALTY, "frequency_penalty", NUMBER),
+    PARAM(PRESENCE_PENALTY, "presence_penalty", NUMBER),
+    PARAM(LOGIT_BIAS, "logit_bias", OBJECT),
+    PARAM(LOGPROBS, "logprobs", BOOL),
+    PARAM(TOP_LOGPROBS, "top_logprobs", NUMBER),
+    PARAM(EFFORT, "reasoning_effort", STRING),
+    PARAM(VERBOSITY, "verbosity", STRING),
+    PARAM(METADATA, "metadata", OBJECT),
+    PARAM(USER, "user", STRING),
+    PARAM(STORE, "store", BOOL),
+    PARAM(SERVICE_TIER, "service_tier", STRING),
+    PARAM(CACHE_KEY, "prompt_cache_key", STRING),
+    PARAM(CACHE_RETENTION, "prompt_cache_retention", STRING),
 };
-_Static_assert(ARRAY_LEN(key_names) == K_PARAMS + CHAT_PARAM_COUNT, "a name for each parameter");
-_Static_assert(ARRAY_LEN(key_names) <= KEYS_MAX, "a bit for each key");
 
-struct str openai_chat_param_name(enum chat_feature param)
-{
-    return key_names[K_PARAMS + param];
-}
-
-/* The request in the reading, and what is settled at its end. */
+/* What is put together on the way. */
 struct top {
-    struct chat_reading reading;
-    struct chat_member **others;
     struct chat_message *last;
-    struct chat_block **results; /* the end of the last message, where it has results */
-    struct str safety_identifier;
+    bool results; /* the last message is made of results */
     bool has_messages;
 };
 
 /* ---- messages ---- */
 
-static int role_find(struct chat_reading *x, struct str role, enum chat_role *ret_role,
-                     bool *ret_tool)
+static int role_find(struct reading *r, struct str role, enum chat_role *ret_role, bool *ret_tool)
 {
     static const struct {
         struct str word;
         enum chat_role role;
-    } roles[] = {{{"user", 4}, ROLE_USER},
-                 {{"assistant", 9}, ROLE_ASSISTANT},
-                 {{"tool", 4}, ROLE_USER},
-                 {{"system", 6}, ROLE_SYSTEM},
-                 {{"developer", 9}, ROLE_DEVELOPER}};
+    } roles[] = {{NAME("user"), ROLE_USER},
+                 {NAME("assistant"), ROLE_ASSISTANT},
+                 {NAME("tool"), ROLE_USER},
+                 {NAME("system"), ROLE_SYSTEM},
+                 {NAME("developer"), ROLE_DEVELOPER}};
     for (unsigned i = 0; i < ARRAY_LEN(roles); i++)
         if (string_is(role, roles[i].word)) {
             *ret_role = roles[i].role;
@@ -108,11 +90,10 @@ static int role_find(struct chat_reading *x, struct str role, enum chat_role *re
             return 0;
         }
     if (string_is(role, STR("function")))
-        return reading_fault(x, E_BAD_REQUEST,
+        return reading_wrong(r,
                              "role 'function' is OpenAI's former way to call functions, which is "
                              "not crossed to other protocols; send role 'tool'");
-    return reading_fault(x, E_BAD_REQUEST,
-                         "'role' has to be system, developer, user, assistant or tool");
+    return reading_wrong(r, "'role' has to be system, developer, user, assistant or tool");
 }
 
 /* Is this a part that OpenAI takes in such a message? */
@@ -125,227 +106,182 @@ static bool part_fits(enum chat_role role, bool tool, enum chat_block_kind kind)
     return kind != BLOCK_REFUSAL && (tool || role == ROLE_USER);
 }
 
-static int said_check(struct chat_reading *x, const struct chat_said *said, enum chat_role role,
+static int said_check(struct reading *r, const struct chat_said *said, enum chat_role role,
                       bool tool)
 {
     bool assistant = role == ROLE_ASSISTANT;
     if (!assistant && !said->has_list && said->content.n == 0)
-        return reading_fault(x, E_BAD_REQUEST, "'content' is missing");
+        return reading_wrong(r, "'content' is missing");
     if (!assistant && (said->calls || said->thoughts || said->refusal.n || said->reasoning.n))
-        return reading_fault(x, E_BAD_REQUEST,
+        return reading_wrong(r,
                              "only an assistant's message has tool calls, refusals or reasoning");
     if (!tool && said->call_id.n)
-        return reading_fault(x, E_BAD_REQUEST, "only a tool's message has a 'tool_call_id'");
+        return reading_wrong(r, "only a tool's message has a 'tool_call_id'");
     if (tool && said->call_id.n == 0)
-        return reading_fault(x, E_BAD_REQUEST, "'tool_call_id' is missing");
+        return reading_wrong(r, "'tool_call_id' is missing");
     for (const struct chat_block *b = said->parts; b; b = b->next)
         if (!part_fits(role, tool, b->kind))
-            return reading_fault(x, E_BAD_REQUEST,
-                                 "its content has a part of a type that its role cannot have");
+            return reading_wrong(r, "its content has a part of a type that its role cannot have");
     return 0;
 }
 
 /* Tools' messages that follow one another are one message of results. */
-static int result_add(struct top *t, const struct chat_said *said)
+static int result_add(struct reading *r, struct top *t, const struct chat_said *said)
 {
-    struct chat_request *r = t->reading.request;
-    if (!t->results) {
-        t->last = chat_message_new(r, t->last, ROLE_USER);
-        if (!t->last)
-            return E_MEMORY;
-        t->results = &t->last->blocks;
-    }
-    struct chat_block *b = chat_block_new(r->arena, t->results, BLOCK_RESULT);
+    if (!t->results && !(t->last = chat_message_new(r->request, t->last, ROLE_USER)))
+        return E_MEMORY;
+    t->results = true;
+    struct chat_block *b = chat_block_new(r->arena, &t->last->blocks, BLOCK_RESULT);
     if (!b)
         return E_MEMORY;
-    t->results = &b->next;
     b->id = said->call_id;
     b->name = said->name;
     b->others = said->others;
     b->result_is_string = !said->has_list;
-    return said_blocks(&t->reading, said, &b->result);
+    return said_blocks(r, said, &b->result);
 }
 
-static int message_take(struct top *t)
+static int message_take(struct reading *r, void *to)
 {
-    struct chat_reading *x = &t->reading;
+    struct top *t = to;
     struct chat_said said;
     enum chat_role role = ROLE_USER;
     bool tool = false;
-    int err = said_take(x, &said);
+    int err = said_take(r, &said);
     if (!err)
-        err = role_find(x, said.role, &role, &tool);
+        err = role_find(r, said.role, &role, &tool);
     if (!err)
-        err = said_check(x, &said, role, tool);
+        err = said_check(r, &said, role, tool);
     if (err || tool)
-        return err ? err : result_add(t, &said);
-    struct chat_message *m = chat_message_new(x->request, t->last, role);
+        return err ? err : result_add(r, t, &said);
+    struct chat_message *m = chat_message_new(r->request, t->last, role);
     if (!m)
         return E_MEMORY;
     t->last = m;
-    t->results = NULL;
+    t->results = false;
     m->name = said.name;
     m->is_string = said.content.n > 0;
     m->others = said.others;
-    return said_blocks(x, &said, &m->blocks);
-}
-
-static int messages_take(struct top *t)
-{
-    struct chat_reading *x = &t->reading;
-    int err = 0;
-    if (!reading_next_is(x, '['))
-        return reading_fault(x, E_BAD_REQUEST, "'messages' has to be a list of messages");
-    t->has_messages = true;
-    if (!json_enter(&x->json, '['))
-        return 0;
-    x->list = "messages";
-    x->at = 0;
-    do {
-        err = message_take(t);
-        x->at++;
-    } while (!err && json_more(&x->json, '['));
-    if (!err)
-        x->list = NULL;
-    return err;
+    return said_blocks(r, &said, &m->blocks);
 }
 
 /* ---- other members ---- */
 
-static int model_read(struct chat_reading *x, struct str value)
-{
-    if (!json_is_string(value) || value.n == 2)
-        return reading_fault(x, E_BAD_REQUEST, "'model' has to be a string that is not empty");
-    int err = json_unquote(x->request->arena, value, &x->request->model);
-    if (err == E_BAD_JSON)
-        return reading_fault(x, E_BAD_REQUEST, "'model' has half a surrogate pair in it");
-    return err;
-}
-
-static int flag_read(struct chat_reading *x, struct str what, struct str value, bool *ret_flag)
-{
-    if (value.n && !json_is_bool(value))
-        return reading_fault(x, E_BAD_REQUEST, "'%s' has to be true or false", what.p);
-    *ret_flag = json_is_true(value);
-    return 0;
-}
-
-static int max_tokens_read(struct chat_reading *x, unsigned key, struct str value)
+static int max_tokens_read(struct reading *r, unsigned which, struct str value)
 {
     uint64_t n = 0;
+    if (value.n == 0)
+        return 0;
     if (!json_to_u64(value, INT32_MAX, &n) || n == 0)
-        return reading_fault(x, E_BAD_REQUEST, "'%s' has to be a whole number from 1 to %d",
-                             key_names[key].p, INT32_MAX);
-    if (x->request->max_tokens)
-        return reading_fault(x, E_BAD_REQUEST,
-                             "'max_tokens' and 'max_completion_tokens' are two names of one limit; "
-                             "send one of them");
-    x->request->max_tokens = (int64_t)n;
-    x->request->max_tokens_new = key == K_MAX_COMPLETION_TOKENS;
+        return reading_wrong(r, "'%s' has to be a whole number from 1 to %d", members[which].name.p,
+                             INT32_MAX);
+    if (r->request->max_tokens)
+        return reading_wrong(r, "'max_tokens' and 'max_completion_tokens' are two names of one "
+                                "limit; send one of them");
+    r->request->max_tokens = (int64_t)n;
+    r->request->max_tokens_new = which == K_MAX_COMPLETION_TOKENS;
     return 0;
 }
 
-static int stop_take(struct chat_reading *x)
+static int stop_take(struct reading *r, void *to)
 {
-    unsigned n = 0;
-    int err = 0;
-    if (!reading_next_is(x, '[')) {
-        struct str value = json_take(&x->json);
-        if (json_is_null(value))
-            return 0;
-        if (!json_is_string(value))
-            return reading_fault(x, E_BAD_REQUEST, "'stop' has to be a string or a list of them");
-        return chat_stop_add(x->request, value);
-    }
-    if (json_enter(&x->json, '['))
-        do {
-            struct str value = json_take(&x->json);
-            if (!json_is_string(value) || n++ == STOPS_MAX)
-                return reading_fault(x, E_BAD_REQUEST,
-                                     "'stop' has to be a list of strings, of %d "
-                                     "at most",
-                                     STOPS_MAX);
-            err = chat_stop_add(x->request, value);
-        } while (!err && json_more(&x->json, '['));
-    return err;
+    struct str value;
+    (void)to;
+    int err = reading_take(r, &value);
+    if (!err && !json_is_string(value))
+        return reading_wrong(r, "'stop' has to be a string or a list of strings");
+    return err ? err : chat_stop_add(r->request, value);
+}
+
+static int list_take(struct reading *r, unsigned which, void *to)
+{
+    struct top *t = to;
+    if (which == K_TOOLS)
+        return openai_chat_tools_take(r);
+    if (which == K_STOP)
+        return reading_next_is(r, '"') ? stop_take(r, NULL)
+                                       : reading_list(r, "stop", stop_take, NULL);
+    t->has_messages = reading_next_is(r, '[');
+    return reading_list(r, "messages", message_take, t);
 }
 
 /* include_obfuscation only pads OpenAI's own events, so it is no member that anybody misses. */
-static int stream_options_read(struct top *t, struct str name, struct str value)
+static int stream_options_read(struct reading *r, struct str value)
 {
-    static const struct str names[] = {{"include_usage", 13}, {"include_obfuscation", 19}};
-    struct chat_reading in;
-    struct str member[2] = {STR_NONE};
-    bool more = false;
-    if (!reading_inside(&t->reading, value, &in))
-        return reading_fault(&t->reading, E_BAD_REQUEST, "'stream_options' has to be an object");
-    int err = reading_object(&in, "stream_options", names, 2, member, &more);
-    if (!err)
-        err = flag_read(&t->reading, STR("stream_options.include_usage"), member[0],
-                        &t->reading.request->wants_usage);
-    return err || !more ? err : reading_keep(&t->reading, &t->others, name, value);
+    static const struct member of[] = {MEMBER("include_usage", BOOL),
+                                       MEMBER("include_obfuscation", ANY)};
+    struct str member[ARRAY_LEN(of)];
+    struct object o = OBJECT(of, member);
+    struct reading in;
+    if (!reading_inside(r, value, &in))
+        return 0;
+    o.name = "stream_options";
+    int err = reading_object(&in, &o);
+    r->request->wants_usage = json_is_true(member[0]);
+    return err || !o.more ? err
+                          : reading_keep(r, &r->request->others, STR("\"stream_options\""), value);
 }
 
 /* More than one is refused by name; the number is kept with what is not known. */
-static int choices_read(struct top *t, struct str name, struct str value)
+static int choices_read(struct reading *r, struct str value)
 {
-    uint64_t n = 0;
-    if (!json_to_u64(value, INT32_MAX, &n) || n == 0)
-        return reading_fault(&t->reading, E_BAD_REQUEST, "'n' has to be a whole number from 1");
+    uint64_t n = 1;
+    if (value.n && (!json_to_u64(value, INT32_MAX, &n) || n == 0))
+        return reading_wrong(r, "'n' has to be a whole number from 1");
     if (n == 1)
         return 0;
-    chat_uses(t->reading.request, CHAT_CHOICES);
-    return reading_keep(&t->reading, &t->others, name, value);
+    chat_uses(r->request, CHAT_CHOICES);
+    return reading_keep(r, &r->request->others, STR("\"n\""), value);
 }
 
-static int schema_read(struct top *t, struct str object, bool *ret_more)
+static int schema_read(struct reading *r, struct str object, bool *ret_more)
 {
-    static const struct str names[] = {
-        {"name", 4}, {"description", 11}, {"schema", 6}, {"strict", 6}};
-    struct chat_request *r = t->reading.request;
-    struct chat_reading in;
-    struct str member[4];
-    if (!reading_inside(&t->reading, object, &in))
-        return reading_fault(&t->reading, E_BAD_REQUEST,
-                             "'response_format.json_schema' has to be an object");
-    int err = reading_object(&in, "response_format.json_schema", names, 4, member, ret_more);
-    if (err || *ret_more)
+    enum { FORM_NAME, FORM_DESCRIPTION, FORM_SCHEMA, FORM_STRICT };
+    static const struct member of[] = {MEMBER("name", STRING), MEMBER("description", STRING),
+                                       MEMBER("schema", OBJECT), MEMBER("strict", BOOL)};
+    struct chat_request *q = r->request;
+    struct str member[ARRAY_LEN(of)];
+    struct object o = OBJECT(of, member);
+    struct reading in;
+    if (!reading_inside(r, object, &in))
+        return reading_wrong(r, "'response_format.json_schema' has to be an object");
+    o.name = "response_format.json_schema";
+    int err = reading_object(&in, &o);
+    *ret_more = o.more;
+    if (err || o.more)
         return err;
-    if (!json_is_string(member[0]) || (member[1].n && !json_is_string(member[1])) ||
-        (member[2].n && !json_is_object(member[2])) || (member[3].n && !json_is_bool(member[3])))
-        return reading_fault(&t->reading, E_BAD_REQUEST,
-                             "'response_format.json_schema' has to have a name, and a schema that "
-                             "is an object");
-    r->format = FORMAT_SCHEMA;
-    r->schema_name = member[0];
-    r->schema_description = member[1];
-    r->schema = member[2];
-    r->schema_strict = member[3];
-    return 0;
+    q->format = FORMAT_SCHEMA;
+    q->schema_name = member[FORM_NAME];
+    q->schema_description = member[FORM_DESCRIPTION];
+    q->schema = member[FORM_SCHEMA];
+    q->schema_strict = member[FORM_STRICT];
+    return reading_wants(r, q->schema_name, "response_format.json_schema.name", VALUE_STRING);
 }
 
-static int format_read(struct top *t, struct str name, struct str value)
+static int format_read(struct reading *r, struct str value)
 {
-    static const struct str names[] = {{"type", 4}, {"json_schema", 11}};
-    struct chat_request *r = t->reading.request;
-    struct chat_reading in;
-    struct str member[2];
-    bool more = false;
-    if (!reading_inside(&t->reading, value, &in))
-        return reading_fault(&t->reading, E_BAD_REQUEST, "'response_format' has to be an object");
-    int err = reading_object(&in, "response_format", names, 2, member, &more);
-    bool schema = string_is(member[0], STR("json_schema"));
+    enum { TYPE, SCHEMA };
+    static const struct member of[] = {MEMBER("type", ANY), MEMBER("json_schema", ANY)};
+    struct str member[ARRAY_LEN(of)];
+    struct object o = OBJECT(of, member);
+    struct chat_request *q = r->request;
+    struct reading in;
+    if (!reading_inside(r, value, &in))
+        return 0;
+    o.name = "response_format";
+    int err = reading_object(&in, &o);
+    bool more = o.more;
     if (err)
         return err;
-    if (schema && !more)
-        err = schema_read(t, member[1], &more);
-    else if (!more && string_is(member[0], STR("text")) && member[1].n == 0)
-        r->format = FORMAT_TEXT;
-    else if (!more && string_is(member[0], STR("json_object")) && member[1].n == 0)
-        r->format = FORMAT_JSON;
+    if (!more && string_is(member[TYPE], STR("json_schema")))
+        err = schema_read(r, member[SCHEMA], &more);
+    else if (!more && string_is(member[TYPE], STR("text")) && member[SCHEMA].n == 0)
+        q->format = FORMAT_TEXT;
+    else if (!more && string_is(member[TYPE], STR("json_object")) && member[SCHEMA].n == 0)
+        q->format = FORMAT_JSON;
     else
         more = true;
-    return err || !more ? err : reading_keep(&t->reading, &t->others, name, value);
+    return err || !more ? err : reading_keep(r, &q->others, STR("\"response_format\""), value);
 }
 
 /* ---- parameters ---- */
@@ -370,143 +306,81 @@ static bool says_nothing(enum chat_feature param, struct str value)
     case CHAT_STORE:
         return json_is(value, 'f');
     case CHAT_LOGIT_BIAS:
-        return json_is_object(value) && str_trim(str_of(value.p + 1, value.n - 2)).n == 0;
+        return json_is_empty(value);
     default:
         return false;
     }
 }
 
-static int param_read(struct chat_reading *x, enum chat_feature param, struct str value)
+/* What OpenAI wants in the place of `user` is the same to others; both are given by few. */
+static int safety_identifier_settle(struct reading *r, struct str value)
 {
-    static const char types[CHAT_PARAM_COUNT] = {
-        [CHAT_EFFORT] = '"',       [CHAT_VERBOSITY] = '"', [CHAT_USER] = '"',
-        [CHAT_SERVICE_TIER] = '"', [CHAT_CACHE_KEY] = '"', [CHAT_CACHE_RETENTION] = '"',
-        [CHAT_METADATA] = '{',     [CHAT_LOGIT_BIAS] = '{'};
-    bool number = types[param] == 0 && param != CHAT_LOGPROBS && param != CHAT_STORE;
-    bool good = number         ? value.p[0] == '-' || (value.p[0] >= '0' && value.p[0] <= '9')
-                : types[param] ? value.p[0] == types[param]
-                               : json_is_bool(value);
-    if (!good)
-        return reading_fault(x, E_BAD_REQUEST, "'%s' has to be %s", openai_chat_param_name(param).p,
-                             number                ? "a number"
-                             : types[param] == '"' ? "a string"
-                             : types[param] == '{' ? "an object"
-                                                   : "true or false");
-    if (!says_nothing(param, value))
-        chat_param(x->request, param, value);
-    if (param == CHAT_EFFORT && string_is(value, STR("none")))
-        x->request->thinking = THINK_OFF;
+    if (chat_has(r->request, CHAT_USER))
+        return reading_keep(r, &r->request->others, STR("\"safety_identifier\""), value);
+    chat_param(r->request, CHAT_USER, value);
     return 0;
 }
 
 /* ---- the whole ---- */
 
-static int former_fault(struct chat_reading *x, unsigned key)
+static int former_check(struct reading *r, const struct str *value)
 {
-    return reading_fault(x, E_BAD_REQUEST,
-                         "'%s' is OpenAI's former way to call functions, which is not crossed to "
-                         "other protocols; send '%s'",
-                         key_names[key].p, key == K_FUNCTIONS ? "tools" : "tool_choice");
+    for (unsigned i = K_FUNCTIONS; i <= K_FUNCTION_CALL; i++)
+        if (value[i].p)
+            return reading_wrong(r,
+                                 "'%s' is OpenAI's former way to call functions, which is not "
+                                 "crossed to other protocols; send '%s'",
+                                 members[i].name.p, i == K_FUNCTIONS ? "tools" : "tool_choice");
+    return 0;
 }
 
-/* A member whose value was taken, and is not null. */
-static int value_read(struct top *t, unsigned key, struct str name, struct str value)
+static int values_read(struct reading *r, const struct str *value)
 {
-    struct chat_reading *x = &t->reading;
-    struct chat_request *r = x->request;
-    switch (key) {
-    case K_MODEL:
-        return model_read(x, value);
-    case K_TOOL_CHOICE:
-        return openai_chat_choice_read(x, name, value, &t->others);
-    case K_PARALLEL:
-        if (json_is_bool(value))
-            r->tools_parallel = value;
-        r->tools_serial = json_is(value, 'f');
-        return flag_read(x, key_names[key], value, &(bool){false});
-    case K_MAX_TOKENS:
-    case K_MAX_COMPLETION_TOKENS:
-        return max_tokens_read(x, key, value);
-    case K_STREAM:
-        return flag_read(x, key_names[key], value, &r->stream);
-    case K_STREAM_OPTIONS:
-        return stream_options_read(t, name, value);
-    case K_N:
-        return choices_read(t, name, value);
-    case K_RESPONSE_FORMAT:
-        return format_read(t, name, value);
-    case K_SAFETY_IDENTIFIER:
-        t->safety_identifier = value;
-        return 0;
-    case K_FUNCTIONS:
-    case K_FUNCTION_CALL:
-        return former_fault(x, key);
-    default:
-        return key < ARRAY_LEN(key_names) ? param_read(x, key - K_PARAMS, value)
-                                          : reading_keep(x, &t->others, name, value);
-    }
-}
-
-static int member_take(struct top *t, struct chat_keys *keys)
-{
-    unsigned key = 0;
-    int err = reading_key(&t->reading, keys, &key);
-    if (err)
-        return err;
-    if (key == K_MESSAGES)
-        return messages_take(t);
-    if (key == K_TOOLS)
-        return openai_chat_tools_take(&t->reading);
-    if (key == K_STOP)
-        return stop_take(&t->reading);
-    struct str value = json_take(&t->reading.json);
-    return t->reading.json.failed || json_is_null(value) ? 0
-                                                         : value_read(t, key, keys->name, value);
-}
-
-/* What OpenAI wants in the place of `user` is the same to others; both are given by few. */
-static int safety_identifier_settle(struct top *t)
-{
-    struct chat_request *r = t->reading.request;
-    if (t->safety_identifier.n == 0)
-        return 0;
-    if (chat_has(r, CHAT_USER))
-        return reading_keep(&t->reading, &t->others, STR("\"safety_identifier\""),
-                            t->safety_identifier);
-    return param_read(&t->reading, CHAT_USER, t->safety_identifier);
-}
-
-/* The words for a text that is no JSON. */
-static int not_json(struct str body, struct fault *f)
-{
-    const struct json_scan *scan = NULL;
-    int err = json_scan(body, &scan, f);
-    return err ? err : fault_set(f, E_BAD_JSON, "the body is not valid JSON");
+    struct chat_request *q = r->request;
+    q->stream = json_is_true(value[K_STREAM]);
+    q->tools_parallel = value[K_PARALLEL];
+    q->tools_serial = json_is(value[K_PARALLEL], 'f');
+    if (string_is(q->params[CHAT_EFFORT], STR("none")))
+        q->thinking = THINK_OFF;
+    int err = former_check(r, value);
+    if (!err && value[K_TOOL_CHOICE].p)
+        err = openai_chat_choice_read(r, value[K_TOOL_CHOICE]);
+    for (unsigned i = K_MAX_TOKENS; i <= K_MAX_COMPLETION_TOKENS && !err; i++)
+        err = max_tokens_read(r, i, value[i]);
+    if (!err)
+        err = stream_options_read(r, value[K_STREAM_OPTIONS]);
+    if (!err)
+        err = choices_read(r, value[K_N]);
+    if (!err)
+        err = format_read(r, value[K_RESPONSE_FORMAT]);
+    if (!err)
+        err = reading_model(r, value[K_MODEL]);
+    return err ? err : safety_identifier_settle(r, value[K_SAFETY_IDENTIFIER]);
 }
 
 int openai_chat_request_read(struct str body, struct arena *arena, struct chat_request *ret_request,
                              struct fault *f)
 {
-    struct chat_request r = {.arena = arena};
-    struct top t = {.reading = {.request = &r, .fault = f}, .others = &r.others};
-    struct chat_reading *x = &t.reading;
-    struct chat_keys keys = {.names = key_names, .n = ARRAY_LEN(key_names)};
-    int err = 0;
-    if (json_reader_init(&x->json, body) && json_enter(&x->json, '{'))
-        do
-            err = member_take(&t, &keys);
-        while (!err && json_more(&x->json, '{'));
-    if (x->json.failed || (!err && !json_reader_good(&x->json)))
-        return not_json(body, f);
-    if (!err && r.model.n == 0)
-        err = reading_fault(x, E_BAD_REQUEST, "'model' is missing; expected the name of a model");
+    struct chat_request q = {.arena = arena};
+    struct reading r = {.arena = arena, .request = &q, .fault = f};
+    struct top t = {.last = NULL};
+    struct str value[K_COUNT];
+    struct object o = OBJECT(members, value);
+    o.take = list_take;
+    o.to = &t;
+    o.others = &q.others;
+    o.params = openai_chat_params;
+    o.params_n = ARRAY_LEN(openai_chat_params);
+    o.silent = says_nothing;
+    int err = json_reader_init(&r.json, body) ? reading_object(&r, &o) : E_BAD_JSON;
+    err = reading_end(&r, err, body);
+    if (!err)
+        err = values_read(&r, value);
     if (!err && !t.has_messages)
-        err = reading_fault(x, E_BAD_REQUEST, "'messages' is missing");
+        err = reading_wrong(&r, "'messages' is missing");
     if (!err)
-        err = safety_identifier_settle(&t);
+        err = chat_settle(&q, f);
     if (!err)
-        err = chat_settle(&r, f);
-    if (!err)
-        *ret_request = r;
+        *ret_request = q;
     return err;
 }

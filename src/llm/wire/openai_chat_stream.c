@@ -20,8 +20,8 @@ struct reader {
     bool any_call, any_refusal;
 };
 
-/* One event of the wire, in the reading. */
-struct reading {
+/* One event of the wire, in the reading, and what it comes to. */
+struct chunk {
     struct reader *reader;
     struct arena *arena;
     struct chat_events *events;
@@ -31,12 +31,12 @@ struct reading {
 #define ROOM 7
 
 /* Behind the finish_reason there is nothing more to be said. */
-static bool may_add(const struct reading *x)
+static bool may_add(const struct chunk *x)
 {
     return !x->reader->stopped && x->events->n + ROOM <= CHAT_EVENTS_MAX;
 }
 
-static void block_end(struct reading *x)
+static void block_end(struct chunk *x)
 {
     struct reader *r = x->reader;
     if (r->open)
@@ -45,7 +45,7 @@ static void block_end(struct reading *x)
     r->call = -1;
 }
 
-static struct chat_event *block_begin(struct reading *x, enum chat_block_kind kind)
+static struct chat_event *block_begin(struct chunk *x, enum chat_block_kind kind)
 {
     struct chat_event *e = chat_event_add(x->events, EVENT_BLOCK_BEGIN);
     e->block = kind;
@@ -54,14 +54,14 @@ static struct chat_event *block_begin(struct reading *x, enum chat_block_kind ki
     return e;
 }
 
-static void delta_add(struct reading *x, struct str text)
+static void delta_add(struct chunk *x, struct str text)
 {
     struct chat_event *e = chat_event_add(x->events, EVENT_DELTA);
     e->block = x->reader->block;
     e->text = text;
 }
 
-static int text_read(struct reading *x, enum chat_block_kind kind, struct str text)
+static int text_read(struct chunk *x, enum chat_block_kind kind, struct str text)
 {
     if (text.n == 0 || json_is_null(text) || (json_is_string(text) && text.n == 2))
         return 0;
@@ -77,13 +77,12 @@ static int text_read(struct reading *x, enum chat_block_kind kind, struct str te
 }
 
 /* A signature ends its block; `told` says that the text came in another member. */
-static int thought_read(struct reading *x, struct str thought, bool told)
+static int thought_read(struct chunk *x, struct str thought, bool told)
 {
-    static const struct str names[] = {{"type", 4}, {"thinking", 8}, {"signature", 9}, {"data", 4}};
     struct str value[4];
-    if (!openai_chat_members(thought, names, 4, value))
+    if (!members_peek(thought, openai_chat_thought, 4, value))
         return E_UPSTREAM_BODY;
-    if (string_is(value[0], STR("redacted_thinking")) && json_is_string(value[3])) {
+    if (string_is(value[0], STR("redacted_thinking")) && value[3].n) {
         if (!may_add(x))
             return E_UPSTREAM_BODY;
         block_end(x);
@@ -92,7 +91,7 @@ static int thought_read(struct reading *x, struct str thought, bool told)
         return 0;
     }
     int err = told ? 0 : text_read(x, BLOCK_THINKING, value[1]);
-    if (err || !json_is_string(value[2]) || value[2].n == 2)
+    if (err || value[2].n <= 2)
         return err;
     if (!may_add(x))
         return E_UPSTREAM_BODY;
@@ -117,15 +116,16 @@ struct call_said {
 
 static bool call_find(struct str call, struct call_said *ret_said)
 {
-    static const struct str names[] = {{"index", 5}, {"id", 2}, {"function", 8}};
-    static const struct str function_names[] = {{"name", 4}, {"arguments", 9}};
+    static const struct member members[] = {MEMBER("index", COUNT), MEMBER("id", STRING),
+                                            MEMBER("function", OBJECT)};
+    static const struct member of_function[] = {MEMBER("name", STRING), MEMBER("arguments", ANY)};
     struct str value[3], function[2];
-    bool good = openai_chat_members(call, names, 3, value);
-    (void)openai_chat_members(value[2], function_names, 2, function);
+    bool good = members_peek(call, members, 3, value);
+    (void)members_peek(value[2], of_function, 2, function);
     *ret_said = (struct call_said){.index = count_of(value[0], -1), .arguments = function[1]};
-    if (json_is_string(value[1]) && value[1].n > 2)
+    if (value[1].n > 2)
         ret_said->id = value[1];
-    if (json_is_string(function[0]) && function[0].n > 2)
+    if (function[0].n > 2)
         ret_said->name = function[0];
     return good && (function[1].n == 0 || json_is_string(function[1]));
 }
@@ -138,7 +138,7 @@ static bool is_new_call(const struct reader *r, const struct call_said *said)
     return said->id.n && said->name.n && !str_eq(said->id, r->call_id);
 }
 
-static int call_start(struct reading *x, const struct call_said *said)
+static int call_start(struct chunk *x, const struct call_said *said)
 {
     struct reader *r = x->reader;
     block_end(x);
@@ -150,7 +150,7 @@ static int call_start(struct reading *x, const struct call_said *said)
     return r->call_id.p ? 0 : E_MEMORY;
 }
 
-static int call_read(struct reading *x, struct str call)
+static int call_read(struct chunk *x, struct str call)
 {
     struct reader *r = x->reader;
     struct call_said said;
@@ -182,11 +182,12 @@ static int call_read(struct reading *x, struct str call)
 
 enum { D_REASONING, D_REASONING_CONTENT, D_CONTENT, D_REFUSAL, D_THOUGHTS, D_CALLS, D_COUNT };
 
-/* Goes through the list that `r` is in front of. */
-static int list_read(struct reading *x, struct json_reader r, bool calls, bool told)
+/* Goes through a list that was taken. */
+static int list_read(struct chunk *x, struct str list, bool calls, bool told)
 {
+    struct json_reader r;
     int err = 0;
-    if (json_enter(&r, '['))
+    if (list_enter(&r, list))
         do {
             struct str element = json_take(&r);
             err = calls ? call_read(x, element) : thought_read(x, element, told);
@@ -195,39 +196,32 @@ static int list_read(struct reading *x, struct json_reader r, bool calls, bool t
 }
 
 /* Servers that send the reasoning under two names send it twice. */
-static int delta_read(struct reading *x, struct str delta)
+static int delta_read(struct chunk *x, struct str delta)
 {
-    static const struct str names[] = {{"reasoning", 9},        {"reasoning_content", 17},
-                                       {"content", 7},          {"refusal", 7},
-                                       {"thinking_blocks", 15}, {"tool_calls", 10}};
-    struct str value[D_COUNT + 1] = {STR_NONE};
-    struct json_reader r, at[D_COUNT + 1];
+    static const struct member members[D_COUNT] = {
+        MEMBER("reasoning", STRING), MEMBER("reasoning_content", ANY), MEMBER("content", ANY),
+        MEMBER("refusal", ANY),      MEMBER("thinking_blocks", LIST),  MEMBER("tool_calls", LIST)};
+    struct str value[D_COUNT];
     if (delta.n == 0)
         return 0;
-    if (json_reader_init(&r, delta) && json_enter(&r, '{'))
-        do {
-            unsigned i = openai_chat_key_find(openai_chat_key_take(&r), names, D_COUNT);
-            at[i] = r;
-            value[i] = json_take(&r);
-        } while (json_more(&r, '{'));
-    if (!json_reader_good(&r))
+    if (!members_peek(delta, members, D_COUNT, value))
         return E_UPSTREAM_BODY;
     struct str reasoning = value[D_REASONING_CONTENT];
-    if (!json_is_string(reasoning) && json_is_string(value[D_REASONING]))
+    if (!json_is_string(reasoning) && value[D_REASONING].n)
         reasoning = value[D_REASONING];
     int err = text_read(x, BLOCK_THINKING, reasoning);
     if (!err && value[D_THOUGHTS].n)
-        err = list_read(x, at[D_THOUGHTS], false, reasoning.n > 2);
+        err = list_read(x, value[D_THOUGHTS], false, reasoning.n > 2);
     if (!err)
         err = text_read(x, BLOCK_TEXT, value[D_CONTENT]);
     if (!err)
         err = text_read(x, BLOCK_REFUSAL, value[D_REFUSAL]);
     if (!err && value[D_CALLS].n)
-        err = list_read(x, at[D_CALLS], true, false);
+        err = list_read(x, value[D_CALLS], true, false);
     return err;
 }
 
-static void begin(struct reading *x, const struct chat_top *top)
+static void begin(struct chunk *x, const struct chat_top *top)
 {
     if (x->reader->begun)
         return;
@@ -238,7 +232,7 @@ static void begin(struct reading *x, const struct chat_top *top)
     e->created_s = top->created_s;
 }
 
-static void stopped(struct reading *x, enum chat_stop stop)
+static void stopped(struct chunk *x, enum chat_stop stop)
 {
     struct reader *r = x->reader;
     if (r->stopped)
@@ -252,15 +246,15 @@ static void stopped(struct reading *x, enum chat_stop stop)
     r->stopped = true;
 }
 
-static int choice_read(struct reading *x, const struct chat_top *top)
+static int choice_read(struct chunk *x, const struct chat_top *top)
 {
-    static const struct str names[] = {{"delta", 5}, {"finish_reason", 13}};
+    static const struct member members[] = {MEMBER("delta", ANY), MEMBER("finish_reason", STRING)};
     struct str value[2];
-    if (!openai_chat_members(top->choice, names, 2, value))
+    if (!members_peek(top->choice, members, 2, value))
         return E_UPSTREAM_BODY;
     begin(x, top);
     int err = delta_read(x, value[0]);
-    if (err || !json_is_string(value[1]))
+    if (err || !value[1].n)
         return err;
     if (x->reader->call_waits)
         return E_UPSTREAM_BODY;
@@ -268,19 +262,19 @@ static int choice_read(struct reading *x, const struct chat_top *top)
     return 0;
 }
 
-static void failed(struct reading *x, struct str error)
+static void failed(struct chunk *x, struct str error)
 {
-    static const struct str names[] = {{"type", 4}, {"message", 7}};
+    static const struct member members[] = {MEMBER("type", STRING), MEMBER("message", STRING)};
     struct str value[2];
-    (void)openai_chat_members(error, names, 2, value);
+    (void)members_peek(error, members, 2, value);
     struct chat_event *e = chat_event_add(x->events, EVENT_FAILED);
     struct str text = json_is_string(error) ? error : value[1];
-    e->name = json_is_string(value[0]) ? value[0] : STR("\"server_error\"");
-    e->text = json_is_string(text) ? text : STR("\"the provider ended its answer with an error\"");
+    e->name = value[0].n ? value[0] : STR("\"server_error\"");
+    e->text = text.n ? text : STR("\"the provider ended its answer with an error\"");
     x->reader->ended = true;
 }
 
-static int chunk_read(struct reading *x, struct str name, struct str data)
+static int chunk_read(struct chunk *x, struct str name, struct str data)
 {
     struct chat_top top;
     int err = openai_chat_top_read(data, &top);
@@ -314,7 +308,7 @@ int openai_chat_event_read(struct wire_state *state, struct str name, struct str
     }
     if (r->ended || data.n == 0)
         return 0;
-    struct reading x = {.reader = r, .arena = state->arena, .events = ret_events};
+    struct chunk x = {.reader = r, .arena = state->arena, .events = ret_events};
     if (!str_eq(data, STR("[DONE]")))
         return chunk_read(&x, name, data);
     begin(&x, &nothing);
@@ -365,8 +359,7 @@ static void delta_put(const struct wire_state *state, struct buf *out, struct st
                       struct str string)
 {
     delta_begin(state, out);
-    member_put(out, name);
-    openai_chat_string_put(out, string);
+    member_put_string(out, name, string);
     delta_end(state, out, STR("null"));
 }
 
@@ -395,6 +388,21 @@ static void thought_write(struct wire_state *state, struct buf *out, enum chat_b
     delta_end(state, out, STR("null"));
 }
 
+/* A piece of the call that goes on, up to its function's members, and from there. */
+static void call_delta_begin(const struct wire_state *state, struct buf *out)
+{
+    const struct writer *w = state->own;
+    delta_begin(state, out);
+    buf_str(out, STR("\"tool_calls\":[{"));
+    member_put_i64(out, STR("index"), w->call < 0 ? 0 : w->call);
+}
+
+static void call_delta_end(const struct wire_state *state, struct buf *out)
+{
+    buf_str(out, STR("}}]"));
+    delta_end(state, out, STR("null"));
+}
+
 static void block_begin_write(struct wire_state *state, const struct chat_event *e, struct buf *out)
 {
     struct writer *w = state->own;
@@ -404,15 +412,12 @@ static void block_begin_write(struct wire_state *state, const struct chat_event 
         return;
     w->call++;
     w->call_empty = true;
-    delta_begin(state, out);
-    buf_str(out, STR("\"tool_calls\":[{\"index\":"));
-    buf_i64(out, w->call);
-    member_put(out, STR("id"));
-    openai_chat_string_put(out, e->id);
-    buf_str(out, STR(",\"type\":\"function\",\"function\":{\"name\":"));
-    openai_chat_string_put(out, e->name);
-    buf_str(out, STR(",\"arguments\":\"\"}}]"));
-    delta_end(state, out, STR("null"));
+    call_delta_begin(state, out);
+    member_put_string(out, STR("id"), e->id);
+    buf_str(out, STR(",\"type\":\"function\",\"function\":{"));
+    member_put_string(out, STR("name"), e->name);
+    buf_str(out, STR(",\"arguments\":\"\""));
+    call_delta_end(state, out);
 }
 
 static void input_write(struct wire_state *state, struct str input, struct buf *out)
@@ -421,13 +426,10 @@ static void input_write(struct wire_state *state, struct str input, struct buf *
     if (input.n <= 2)
         return;
     w->call_empty = false;
-    delta_begin(state, out);
-    buf_str(out, STR("\"tool_calls\":[{\"index\":"));
-    buf_i64(out, w->call < 0 ? 0 : w->call);
+    call_delta_begin(state, out);
     buf_str(out, STR(",\"function\":{\"arguments\":"));
     buf_str(out, input);
-    buf_str(out, STR("}}]"));
-    delta_end(state, out, STR("null"));
+    call_delta_end(state, out);
 }
 
 static void delta_write(struct wire_state *state, const struct chat_event *e, struct buf *out)
@@ -477,10 +479,9 @@ static void failed_write(struct wire_state *state, const struct chat_event *e, s
 {
     struct writer *w = state->own;
     frame_begin(out, STR_NONE);
-    buf_str(out, STR("{\"error\":{\"message\":"));
-    openai_chat_string_put(out, e->text);
-    member_put(out, STR("type"));
-    openai_chat_string_put(out, e->name);
+    buf_str(out, STR("{\"error\":{"));
+    member_put_string(out, STR("message"), e->text);
+    member_put_string(out, STR("type"), e->name);
     buf_str(out, STR(",\"param\":null,\"code\":null}}"));
     frame_end(out);
     w->ended = true;

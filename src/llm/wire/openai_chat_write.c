@@ -6,37 +6,11 @@
  */
 #include "llm/wire/openai_chat.h"
 
-/* A budget of thinking tokens has no counterpart but an effort. */
-#define BUDGET_MEDIUM 4096
-#define BUDGET_HIGH   16384
-
 /* ---- pieces ---- */
 
-void openai_chat_string_put(struct buf *out, struct str string)
+static void call_put(struct buf *out, const struct chat_block *call)
 {
-    buf_str(out, string.n ? string : STR("\"\""));
-}
-
-void openai_chat_others_put(struct buf *out, const struct chat_member *others)
-{
-    for (; others; others = others->next) {
-        char last = out->n ? out->p[out->n - 1] : '{';
-        if (last != '{')
-            buf_char(out, ',');
-        buf_str(out, others->name);
-        buf_char(out, ':');
-        buf_str(out, others->value);
-    }
-}
-
-static void member_put_string(struct buf *out, struct str name, struct str string)
-{
-    member_put(out, name);
-    openai_chat_string_put(out, string);
-}
-
-void openai_chat_call_put(struct buf *out, const struct chat_block *call)
-{
+    buf_char(out, '{');
     member_put_string(out, STR("id"), call->id);
     if (call->input.n) {
         member_put(out, STR("type"));
@@ -46,8 +20,20 @@ void openai_chat_call_put(struct buf *out, const struct chat_block *call)
         input_put_string(out, call->input);
         buf_char(out, '}');
     }
-    openai_chat_others_put(out, call->others);
+    members_put(out, call->others);
     buf_char(out, '}');
+}
+
+void openai_chat_calls_put(struct buf *out, const struct chat_block *b)
+{
+    member_put(out, STR("tool_calls"));
+    buf_char(out, '[');
+    for (; b; b = b->next)
+        if (b->kind == BLOCK_CALL) {
+            element_put(out);
+            call_put(out, b);
+        }
+    buf_char(out, ']');
 }
 
 static void file_put(struct buf *out, const struct chat_media *m)
@@ -58,7 +44,7 @@ static void file_put(struct buf *out, const struct chat_media *m)
     if (m->form == MEDIA_BASE64 && m->type.n)
         media_put_url(out, m);
     else
-        openai_chat_string_put(out, m->data);
+        string_put(out, m->data);
     /* OpenAI refuses data without a name. */
     if (m->name.n || m->form == MEDIA_BASE64)
         member_put_json(out, STR("filename"), m->name.n ? m->name : STR("\"document\""));
@@ -85,7 +71,7 @@ static void audio_put(struct buf *out, const struct chat_media *m)
         format = STR("wav");
     member_put(out, STR("type"));
     buf_str(out, STR("\"input_audio\",\"input_audio\":{\"data\":"));
-    openai_chat_string_put(out, m->data);
+    string_put(out, m->data);
     member_put(out, STR("format"));
     json_quote(out, format);
     buf_char(out, '}');
@@ -112,7 +98,7 @@ static void part_put(struct buf *out, const struct chat_block *b)
     } else {
         file_put(out, &b->media);
     }
-    openai_chat_others_put(out, b->others);
+    members_put(out, b->others);
     buf_char(out, '}');
 }
 
@@ -174,11 +160,6 @@ static bool is_media(const struct chat_block *b)
     return is_part(b) && !is_text(b);
 }
 
-static bool is_result(const struct chat_block *b)
-{
-    return b->kind == BLOCK_RESULT;
-}
-
 static void result_put(struct buf *out, const struct chat_block *b)
 {
     message_begin(out, STR("tool"));
@@ -187,7 +168,7 @@ static void result_put(struct buf *out, const struct chat_block *b)
         member_put_string(out, STR("content"), first_text(b->result));
     else
         list_put(out, b->result, is_text);
-    openai_chat_others_put(out, b->others);
+    members_put(out, b->others);
     buf_char(out, '}');
 }
 
@@ -211,7 +192,7 @@ static void results_put(struct buf *out, const struct chat_message *m)
     parts_put(out, m->blocks, is_part);
     buf_char(out, ']');
     member_put_json(out, STR("name"), m->name);
-    openai_chat_others_put(out, m->others);
+    members_put(out, m->others);
     buf_char(out, '}');
 }
 
@@ -220,28 +201,12 @@ static bool is_refusal(const struct chat_block *b)
     return b->kind == BLOCK_REFUSAL;
 }
 
-static bool is_call(const struct chat_block *b)
-{
-    return b->kind == BLOCK_CALL;
-}
-
 /* Without a signature: what has one can only be used by the one who made it. */
 static bool is_reasoning(const struct chat_block *b)
 {
-    return b->kind == BLOCK_THINKING && b->signature.n <= 2 && b->text.n > 2;
-}
-
-static void calls_put(struct buf *out, const struct chat_block *b)
-{
-    member_put(out, STR("tool_calls"));
-    buf_char(out, '[');
-    for (; b; b = b->next)
-        if (is_call(b)) {
-            element_put(out);
-            buf_char(out, '{');
-            openai_chat_call_put(out, b);
-        }
-    buf_char(out, ']');
+    struct str own;
+    return b->kind == BLOCK_THINKING && b->text.n > 2 &&
+           thinking_seal(b, STR(MAKER_OPENAI), &own) == SEAL_NONE;
 }
 
 static void reasoning_put(struct buf *out, const struct chat_block *b)
@@ -269,17 +234,17 @@ static void assistant_put(struct buf *out, const struct chat_message *m)
             member_put_string(out, STR("refusal"), b->text);
     if (count(m->blocks, is_reasoning))
         reasoning_put(out, m->blocks);
-    if (count(m->blocks, is_call))
-        calls_put(out, m->blocks);
+    if (blocks_have(m->blocks, BLOCK_CALL))
+        openai_chat_calls_put(out, m->blocks);
 }
 
 static void message_put(struct buf *out, const struct chat_message *m)
 {
-    static const struct str roles[] = {[ROLE_SYSTEM] = {"system", 6},
-                                       [ROLE_DEVELOPER] = {"developer", 9},
-                                       [ROLE_USER] = {"user", 4},
-                                       [ROLE_ASSISTANT] = {"assistant", 9}};
-    if (count(m->blocks, is_result)) {
+    static const struct str roles[] = {[ROLE_SYSTEM] = NAME("system"),
+                                       [ROLE_DEVELOPER] = NAME("developer"),
+                                       [ROLE_USER] = NAME("user"),
+                                       [ROLE_ASSISTANT] = NAME("assistant")};
+    if (blocks_have(m->blocks, BLOCK_RESULT)) {
         results_put(out, m);
         return;
     }
@@ -291,7 +256,7 @@ static void message_put(struct buf *out, const struct chat_message *m)
     else
         list_put(out, m->blocks, is_part);
     member_put_json(out, STR("name"), m->name);
-    openai_chat_others_put(out, m->others);
+    members_put(out, m->others);
     buf_char(out, '}');
 }
 
@@ -309,15 +274,15 @@ static void tool_put(struct buf *out, const struct chat_tool *t)
     member_put_json(out, STR("description"), t->description);
     member_put_json(out, STR("parameters"), t->schema);
     member_put_json(out, STR("strict"), t->strict);
-    openai_chat_others_put(out, t->others);
+    members_put(out, t->others);
     buf_str(out, STR("}}"));
 }
 
 static void tools_put(struct buf *out, const struct chat_request *r)
 {
-    static const struct str choices[] = {[CHOOSE_AUTO] = {"\"auto\"", 6},
-                                         [CHOOSE_NONE] = {"\"none\"", 6},
-                                         [CHOOSE_ANY] = {"\"required\"", 10}};
+    static const struct str choices[] = {[CHOOSE_AUTO] = NAME("\"auto\""),
+                                         [CHOOSE_NONE] = NAME("\"none\""),
+                                         [CHOOSE_ANY] = NAME("\"required\"")};
     if (r->tools) {
         member_put(out, STR("tools"));
         buf_char(out, '[');
@@ -328,7 +293,7 @@ static void tools_put(struct buf *out, const struct chat_request *r)
     if (r->tool_choice == CHOOSE_NAMED) {
         member_put(out, STR("tool_choice"));
         buf_str(out, STR("{\"type\":\"function\",\"function\":{\"name\":"));
-        openai_chat_string_put(out, r->tool_named);
+        string_put(out, r->tool_named);
         buf_str(out, STR("}}"));
     } else if (r->tool_choice != CHOOSE_UNSAID) {
         member_put_json(out, STR("tool_choice"), choices[r->tool_choice]);
@@ -343,8 +308,8 @@ static void tools_put(struct buf *out, const struct chat_request *r)
 
 static void format_put(struct buf *out, const struct chat_request *r)
 {
-    static const struct str types[] = {[FORMAT_TEXT] = {"{\"type\":\"text\"}", 15},
-                                       [FORMAT_JSON] = {"{\"type\":\"json_object\"}", 22}};
+    static const struct str types[] = {[FORMAT_TEXT] = NAME("{\"type\":\"text\"}"),
+                                       [FORMAT_JSON] = NAME("{\"type\":\"json_object\"}")};
     if (r->format == FORMAT_UNSAID)
         return;
     member_put(out, STR("response_format"));
@@ -364,41 +329,16 @@ static void format_put(struct buf *out, const struct chat_request *r)
 /* With thinking as the model sees fit, nothing has to be said. */
 static void effort_put(struct buf *out, const struct chat_request *r)
 {
-    struct str effort = STR_NONE;
-    if (chat_has(r, CHAT_EFFORT))
-        return; /* among the parameters */
-    if (r->thinking == THINK_OFF)
-        effort = STR("\"none\"");
-    else if (r->thinking == THINK_BUDGET)
-        effort = r->thinking_budget < BUDGET_MEDIUM ? STR("\"low\"")
-                 : r->thinking_budget < BUDGET_HIGH ? STR("\"medium\"")
-                                                    : STR("\"high\"");
-    member_put_json(out, STR("reasoning_effort"), effort);
-}
-
-static bool has_other(const struct chat_request *r, struct str name)
-{
-    for (const struct chat_member *m = r->others; m; m = m->next)
-        if (string_is(m->name, name))
-            return true;
-    return false;
+    if (!chat_has(r, CHAT_EFFORT)) /* else it is among the parameters */
+        member_put_json(out, STR("reasoning_effort"), effort_of_thinking(r));
 }
 
 static void limits_put(struct buf *out, const struct chat_request *r)
 {
-    if (r->max_tokens) {
-        member_put(out, r->max_tokens_new ? STR("max_completion_tokens") : STR("max_tokens"));
-        buf_i64(out, r->max_tokens);
-    }
-    if (r->stop) {
-        member_put(out, STR("stop"));
-        buf_char(out, '[');
-        for (const struct chat_string *s = r->stop; s; s = s->next) {
-            element_put(out);
-            buf_str(out, s->text);
-        }
-        buf_char(out, ']');
-    }
+    if (r->max_tokens)
+        member_put_i64(out, r->max_tokens_new ? STR("max_completion_tokens") : STR("max_tokens"),
+                       r->max_tokens);
+    member_put_strings(out, STR("stop"), r->stop);
 }
 
 int openai_chat_request_write(const struct chat_request *r, struct buf *out, struct fault *f)
@@ -416,14 +356,13 @@ int openai_chat_request_write(const struct chat_request *r, struct buf *out, str
     limits_put(out, r);
     format_put(out, r);
     effort_put(out, r);
-    for (unsigned i = 0; i < CHAT_PARAM_COUNT; i++)
-        member_put_json(out, openai_chat_param_name(i), r->params[i]);
+    params_put(out, r, openai_chat_params, OPENAI_CHAT_PARAMS);
     if (r->stream) {
         member_put_json(out, STR("stream"), STR("true"));
-        if (r->wants_usage && !has_other(r, STR("stream_options")))
+        if (r->wants_usage && !members_have(r->others, STR("stream_options")))
             member_put_json(out, STR("stream_options"), STR("{\"include_usage\":true}"));
     }
-    openai_chat_others_put(out, r->others);
+    members_put(out, r->others);
     buf_char(out, '}');
     return out->failed;
 }

@@ -1,5 +1,8 @@
 #include "llm/wire/parts.h"
 
+#include <limits.h>
+#include <openssl/evp.h>
+
 #define COUNT_MAX 1000000000000
 
 int string_make(struct arena *a, struct str plain, struct str *ret_string)
@@ -63,7 +66,10 @@ int media_from_url(struct arena *a, struct str string, struct chat_media *m)
     head.n -= 7;
     m->form = MEDIA_BASE64;
     m->type = str_cut(&head, ';'); /* without parameters */
-    return string_make(a, digits, &m->data);
+    if (plain.p != raw.p)          /* there were escapes */
+        return string_make(a, digits, &m->data);
+    m->data = arena_printf(a, "\"%.*s\"", STR_ARGS(digits));
+    return m->data.p ? 0 : E_MEMORY;
 }
 
 int media_put_url(struct buf *out, const struct chat_media *m)
@@ -78,49 +84,130 @@ int media_put_url(struct buf *out, const struct chat_media *m)
     return out->failed;
 }
 
-static const char base64_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
+/* In pieces, so that no memory of the whole's size is needed; each but the last is threes of bytes.
+ */
 int base64_put(struct buf *out, struct str bytes)
 {
-    const unsigned char *p = (const unsigned char *)bytes.p;
-    for (size_t i = 0; i < bytes.n; i += 3) {
-        size_t n = bytes.n - i < 3 ? bytes.n - i : 3;
-        unsigned v = (unsigned)p[i] << 16;
-        v |= n > 1 ? (unsigned)p[i + 1] << 8 : 0;
-        v |= n > 2 ? p[i + 2] : 0;
-        char four[4] = {base64_digits[v >> 18], base64_digits[v >> 12 & 63],
-                        n > 1 ? base64_digits[v >> 6 & 63] : '=',
-                        n > 2 ? base64_digits[v & 63] : '='};
-        buf_add(out, four, 4);
+    unsigned char digits[4 * 256 + 1];
+    while (bytes.n > 0 && !out->failed) {
+        size_t n = bytes.n < 3 * 256 ? bytes.n : 3 * 256;
+        int made = EVP_EncodeBlock(digits, (const unsigned char *)bytes.p, (int)n);
+        buf_add(out, digits, (size_t)made);
+        bytes = str_tail(bytes, n);
     }
     return out->failed;
 }
 
+/* OpenSSL passes over white space around the digits, and takes '=' among them for a digit, and asks
+ * for padding; what comes out too short, or has one within, is no base64 here. */
 int base64_read(struct arena *a, struct str digits, struct str *ret_bytes)
 {
-    char *to = arena_alloc(a, digits.n / 4 * 3 + 4);
-    if (!to)
-        return E_MEMORY;
-    unsigned v = 0, bits = 0;
-    size_t n = 0;
     while (digits.n > 0 && digits.p[digits.n - 1] == '=')
         digits.n--;
-    for (size_t i = 0; i < digits.n; i++) {
-        const char *at = digits.p[i] ? strchr(base64_digits, digits.p[i]) : NULL;
-        if (!at)
-            return E_BAD_REQUEST;
-        v = (v << 6 | (unsigned)(at - base64_digits)) & 0xffffff;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            to[n++] = (char)(v >> bits & 255);
-        }
-    }
-    if (digits.n % 4 == 1)
+    size_t padding = (4 - digits.n % 4) % 4, n = digits.n + padding;
+    if (padding == 3 || n > INT_MAX || (digits.n && memchr(digits.p, '=', digits.n)))
         return E_BAD_REQUEST;
-    *ret_bytes = str_of(to, n);
+    char *padded = arena_alloc(a, n + 1), *to = arena_alloc(a, n / 4 * 3 + 1);
+    if (!padded || !to)
+        return E_MEMORY;
+    memcpy(padded, digits.n ? digits.p : "", digits.n);
+    memset(padded + digits.n, '=', padding);
+    int made = EVP_DecodeBlock((unsigned char *)to, (const unsigned char *)padded, (int)n);
+    if (made < 0 || (size_t)made != n / 4 * 3)
+        return E_BAD_REQUEST;
+    *ret_bytes = str_of(to, (size_t)made - padding);
     return 0;
+}
+
+/* ---- lists ---- */
+
+void member_put_strings(struct buf *out, struct str name, const struct chat_string *list)
+{
+    if (!list)
+        return;
+    member_put(out, name);
+    buf_char(out, '[');
+    for (; list; list = list->next) {
+        element_put(out);
+        buf_str(out, list->text);
+    }
+    buf_char(out, ']');
+}
+
+void members_put(struct buf *out, const struct chat_member *members)
+{
+    for (; members; members = members->next)
+        member_put_json(out, json_string_raw(members->name), members->value);
+}
+
+bool members_have(const struct chat_member *m, struct str name)
+{
+    while (m && !string_is(m->name, name))
+        m = m->next;
+    return m != NULL;
+}
+
+bool blocks_have(const struct chat_block *b, enum chat_block_kind kind)
+{
+    while (b && b->kind != kind)
+        b = b->next;
+    return b != NULL;
+}
+
+/* ---- thinking ---- */
+
+static struct str maker_of(struct str seal)
+{
+    size_t n = 0;
+    while (n < seal.n && seal.p[n] >= 'a' && seal.p[n] <= 'z')
+        n++;
+    return n > 0 && n < seal.n && seal.p[n] == ':' ? str_head(seal, n + 1) : STR("");
+}
+
+enum seal thinking_seal(const struct chat_block *b, struct str maker, struct str *ret_seal)
+{
+    struct str string = b->kind == BLOCK_HIDDEN ? b->text : b->signature;
+    *ret_seal = STR_NONE;
+    if (string.n <= 2)
+        return SEAL_NONE;
+    struct str seal = json_string_raw(string), of = maker_of(seal);
+    if (!str_eq(of, maker))
+        return SEAL_FOREIGN;
+    *ret_seal = str_tail(seal, of.n);
+    return SEAL_OWN;
+}
+
+/* ---- what OpenAI's two protocols have in common ---- */
+
+static int64_t part_of(int64_t whole, struct str details, struct str name)
+{
+    int64_t n = count_of(member_peek(details, name, VALUE_COUNT), 0);
+    return n < whole ? n : whole;
+}
+
+void tokens_of_parts(int64_t prompt, struct str prompt_details, int64_t completion,
+                     struct str completion_details, struct tokens *ret_tokens)
+{
+    int64_t cached = part_of(prompt, prompt_details, STR("cached_tokens"));
+    int64_t written = part_of(prompt - cached, prompt_details, STR("cache_write_tokens"));
+    int64_t reasoning = part_of(completion, completion_details, STR("reasoning_tokens"));
+    *ret_tokens = (struct tokens){.input = prompt - cached - written,
+                                  .cached = cached,
+                                  .cache_write = written,
+                                  .output = completion - reasoning,
+                                  .reasoning = reasoning,
+                                  .source = TOKENS_PROVIDER};
+}
+
+struct str effort_of_thinking(const struct chat_request *r)
+{
+    if (r->thinking == THINK_OFF)
+        return STR("\"none\"");
+    if (r->thinking != THINK_BUDGET)
+        return STR_NONE;
+    return r->thinking_budget < 4096    ? STR("\"low\"")
+           : r->thinking_budget < 16384 ? STR("\"medium\"")
+                                        : STR("\"high\"");
 }
 
 /* ---- small things ---- */

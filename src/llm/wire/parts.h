@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "llm/chat.h"
+#include "llm/wire/reading.h"
 
 /* A plain text as a string, in the arena. */
 MUSTCHECK int string_make(struct arena *a, struct str plain, struct str *ret_string);
@@ -56,6 +57,26 @@ static inline void member_put_json(struct buf *out, struct str name, struct str 
     member_put(out, name);
     buf_str(out, json);
 }
+static inline void member_put_i64(struct buf *out, struct str name, int64_t n)
+{
+    member_put(out, name);
+    buf_i64(out, n);
+}
+/* A string; "" where it is not given. */
+static inline void string_put(struct buf *out, struct str string)
+{
+    buf_str(out, string.n ? string : STR("\"\""));
+}
+static inline void member_put_string(struct buf *out, struct str name, struct str string)
+{
+    member_put(out, name);
+    string_put(out, string);
+}
+/* A list of them; nothing where it is empty. */
+void member_put_strings(struct buf *out, struct str name, const struct chat_string *list);
+/* Members as they stood. */
+void members_put(struct buf *out, const struct chat_member *members);
+bool members_have(const struct chat_member *members, struct str name);
 /* A comma before an element of a list, but for the first. */
 static inline void element_put(struct buf *out)
 {
@@ -65,6 +86,35 @@ static inline void element_put(struct buf *out)
 
 /* A count in JSON, 0 to 10^12, else `absent`. */
 int64_t count_of(struct str json, int64_t absent);
+
+static inline bool message_is_system(const struct chat_message *m)
+{
+    return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
+}
+bool blocks_have(const struct chat_block *blocks, enum chat_block_kind kind);
+
+/*
+ * A usage as OpenAI has it, where cached_tokens and cache_write_tokens are parts of the prompt and
+ * reasoning_tokens of the completion. Some servers report more of a part than of the whole; the
+ * whole is what is billed.
+ */
+void tokens_of_parts(int64_t prompt, struct str prompt_details, int64_t completion,
+                     struct str completion_details, struct tokens *ret_tokens);
+/* What OpenAI's efforts make of a budget, and of thinking switched off; STR_NONE for the rest. */
+struct str effort_of_thinking(const struct chat_request *r);
+
+/*
+ * Thinking that is sealed, by a signature or by being encrypted, can be used by its maker alone.
+ * Between clients and providers the seal has its maker's name in front; Anthropic's, which are the
+ * same on Bedrock, have none, and are base64, where no colon is. Every writer of requests asks this
+ * before it writes thinking, and no seal goes to a provider that it is not of.
+ */
+#define MAKER_ANTHROPIC ""
+#define MAKER_GEMINI    "gemini:"
+#define MAKER_OPENAI    "openai:"
+enum seal { SEAL_NONE, SEAL_OWN, SEAL_FOREIGN };
+/* Of a thinking or hidden block. *ret_seal is what is the maker's own of it, without quotes. */
+enum seal thinking_seal(const struct chat_block *b, struct str maker, struct str *ret_seal);
 
 /* "event: NAME\ndata: " ... "\n\n"; name may be STR_NONE. */
 void frame_begin(struct buf *out, struct str name);

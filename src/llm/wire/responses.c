@@ -3,67 +3,6 @@
 
 #include "llm/openai.h"
 #include "llm/responses.h"
-#include "llm/wire/parts.h"
-
-/* ---- objects with known members ---- */
-
-/* The number of the name; `n` for another. `key` is raw. */
-static size_t name_find(const struct str *names, size_t n, struct str key)
-{
-    size_t i = 0;
-    while (i < n && !string_is(names[i], key))
-        i++;
-    return i;
-}
-
-static int member_take(struct json_reader *r, const struct str *names, size_t n, struct str *value,
-                       uint64_t *seen, struct chat_request *request, struct chat_member **others)
-{
-    struct str raw = json_take_key(r), key = raw;
-    if (UNLIKELY(r->escaped) && !r->failed)
-        key = json_plain_key(raw);
-    size_t i = r->failed ? n : name_find(names, n, key);
-    struct str v = json_take(r);
-    if (r->failed)
-        return E_BAD_REQUEST;
-    if (i < n && (*seen >> i & 1)) {
-        value[0] = names[i];
-        return E_DUPLICATE_KEY;
-    }
-    if (i < n)
-        *seen |= (uint64_t)1 << i;
-    if (json_is_null(v))
-        return 0;
-    if (i < n)
-        value[i] = v;
-    else if (others)
-        return chat_member_add(request, others, str_of(raw.p - 1, raw.n + 2), v);
-    return 0;
-}
-
-int responses_take(struct json_reader *r, const struct str *names, size_t n, struct str *value,
-                   struct chat_request *request, struct chat_member **others)
-{
-    uint64_t seen = 0;
-    for (size_t i = 0; i < n; i++)
-        value[i] = STR_NONE;
-    bool object = !r->failed && r->at < r->end && *r->at == '{';
-    int err = 0;
-    if (json_enter(r, '{'))
-        do
-            err = member_take(r, names, n, value, &seen, request, others);
-        while (!err && json_more(r, '{'));
-    return object ? err : E_BAD_REQUEST;
-}
-
-int responses_peek(struct str object, const struct str *names, size_t n, struct str *value)
-{
-    struct json_reader r;
-    if (!json_reader_init(&r, object))
-        return E_BAD_REQUEST;
-    int err = responses_take(&r, names, n, value, NULL, NULL);
-    return !err && !json_reader_good(&r) ? E_BAD_REQUEST : err;
-}
 
 /* ---- strings ---- */
 
@@ -86,13 +25,11 @@ int string_behind(struct arena *a, struct str raw, struct str string, struct str
 
 static int text_add(struct json_reader *r, struct buf *joined)
 {
-    static const struct str names[] = {RESPONSES_NAME("type"), RESPONSES_NAME("text")};
-    struct str value[ARRAY_LEN(names)];
-    int err = responses_take(r, names, ARRAY_LEN(names), value, NULL, NULL);
-    if (err || !json_is_string(value[1]))
-        return err ? err : E_BAD_REQUEST;
+    struct str text = member_take(r, STR("text"), VALUE_STRING);
+    if (!text.p)
+        return E_BAD_REQUEST;
     buf_str(joined, joined->n > 1 ? STR("\\n\\n") : STR(""));
-    return buf_str(joined, json_string_raw(value[1]));
+    return buf_str(joined, json_string_raw(text));
 }
 
 int responses_texts(struct arena *a, struct str list, struct str *ret_string)
@@ -101,11 +38,11 @@ int responses_texts(struct arena *a, struct str list, struct str *ret_string)
     *ret_string = STR_NONE;
     if (!json_is_array(list))
         return list.n == 0 ? 0 : E_BAD_REQUEST;
-    struct json_reader r = responses_list(list);
+    struct json_reader r;
     buf_init(&joined, list.n * 2);
     buf_char(&joined, '"');
     int err = 0;
-    if (json_enter(&r, '['))
+    if (list_enter(&r, list))
         do
             err = text_add(&r, &joined);
         while (!err && json_more(&r, '['));
@@ -141,73 +78,57 @@ static int error_event_write(struct buf *out, int status, const char *code, stru
 
 /* ---- the row ---- */
 
-#define CARRIES                                                                                    \
-    {                                                                                              \
-        WIRE_CARRIES, NULL                                                                         \
-    }
-#define CHANGES(note)                                                                              \
-    {                                                                                              \
-        WIRE_CHANGES, note                                                                         \
-    }
-#define LEAVES(note)                                                                               \
-    {                                                                                              \
-        WIRE_LEAVES, note                                                                          \
-    }
-#define REFUSES(note)                                                                              \
-    {                                                                                              \
-        WIRE_REFUSES, note                                                                         \
-    }
-
 static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
-    [CHAT_TEMPERATURE] = CARRIES,
-    [CHAT_TEMPERATURE_HIGH] = CARRIES,
-    [CHAT_TOP_P] = CARRIES,
-    [CHAT_LOGPROBS] = REFUSES("an answer that crosses protocols has no place for them"),
-    [CHAT_TOP_LOGPROBS] = REFUSES("an answer that crosses protocols has no place for them"),
-    [CHAT_EFFORT] = CARRIES,
-    [CHAT_VERBOSITY] = CARRIES,
-    [CHAT_METADATA] = LEAVES("its metadata is for answers that the provider keeps"),
-    [CHAT_USER] = CARRIES,
-    [CHAT_STORE] = CARRIES,
-    [CHAT_SERVICE_TIER] = CHANGES("OpenAI's own words for it; others are left out"),
-    [CHAT_CACHE_KEY] = CARRIES,
-    [CHAT_CACHE_RETENTION] = CARRIES,
-    [CHAT_REASONING_SUMMARY] = CARRIES,
-    [CHAT_INCLUDE] = CARRIES,
-    [CHAT_PREVIOUS] = CARRIES,
-    [CHAT_CONVERSATION] = CARRIES,
-    [CHAT_MAX_TOKENS] = CARRIES,
-    [CHAT_JSON_OBJECT] = CARRIES,
-    [CHAT_JSON_SCHEMA] = CARRIES,
-    [CHAT_THINKING_BUDGET] = CHANGES("reasoning.effort, unless one is given: low below 4096 "
-                                     "tokens, medium below 16384, else high"),
-    [CHAT_THINKING_ADAPTIVE] = CARRIES,
-    [CHAT_THINKING_OFF] = CHANGES("reasoning.effort none"),
-    [CHAT_TOOLS] = CARRIES,
-    [CHAT_TOOL_STRICT] = CARRIES,
-    [CHAT_TOOL_CHOICE] = CARRIES,
-    [CHAT_TOOLS_SERIAL] = CARRIES,
-    [CHAT_SYSTEM] = CHANGES("the first as instructions, where it is one text; the others as "
-                            "messages"),
-    [CHAT_SYSTEM_LATER] = CARRIES,
-    [CHAT_DEVELOPER] = CARRIES,
-    [CHAT_PHASE] = LEAVES("what the message says tells it"),
-    [CHAT_PREFILL] = REFUSES("its models do not go on with a message that was begun for them"),
-    [CHAT_CALLS] = CARRIES,
-    [CHAT_RESULT_ERROR] = LEAVES("the result's text says it"),
-    [CHAT_RESULT_MEDIA] = CARRIES,
-    [CHAT_IMAGE] = CARRIES,
-    [CHAT_IMAGE_URL] = CARRIES,
-    [CHAT_IMAGE_DETAIL] = CARRIES,
-    [CHAT_DOCUMENT] = CHANGES("with a name, where it has none"),
-    [CHAT_DOCUMENT_TEXT] = CHANGES("as a file of type text/plain"),
-    [CHAT_DOCUMENT_URL] = CARRIES,
-    [CHAT_FILE_ID] = REFUSES("another provider's files are not there"),
-    [CHAT_THINKING] = CHANGES("reasoning items of its own, whose signatures begin with openai: for "
-                              "clients, go back; other providers' are left out"),
-    [CHAT_THINKING_HIDDEN] = CHANGES("as earlier thinking"),
-    [CHAT_REFUSAL] = CARRIES,
-    [CHAT_CACHE_CONTROL] = LEAVES("it finds repeated prefixes by itself"),
+    CARRIES(TEMPERATURE),
+    CARRIES(TEMPERATURE_HIGH),
+    CARRIES(TOP_P),
+    REFUSES(LOGPROBS, "an answer that crosses protocols has no place for them"),
+    REFUSES(TOP_LOGPROBS, "an answer that crosses protocols has no place for them"),
+    CARRIES(EFFORT),
+    CARRIES(VERBOSITY),
+    LEAVES(METADATA, "its metadata is for answers that the provider keeps"),
+    CARRIES(USER),
+    CARRIES(STORE),
+    CHANGES(SERVICE_TIER, "OpenAI's own words for it; others are left out"),
+    CARRIES(CACHE_KEY),
+    CARRIES(CACHE_RETENTION),
+    CARRIES(REASONING_SUMMARY),
+    CARRIES(INCLUDE),
+    CARRIES(PREVIOUS),
+    CARRIES(CONVERSATION),
+    CARRIES(MAX_TOKENS),
+    CARRIES(JSON_OBJECT),
+    CARRIES(JSON_SCHEMA),
+    CHANGES(THINKING_BUDGET, "reasoning.effort, unless one is given: low below 4096 "
+                             "tokens, medium below 16384, else high"),
+    CARRIES(THINKING_ADAPTIVE),
+    CHANGES(THINKING_OFF, "reasoning.effort none"),
+    CARRIES(TOOLS),
+    CARRIES(TOOL_STRICT),
+    CARRIES(TOOL_CHOICE),
+    CARRIES(TOOLS_SERIAL),
+    CHANGES(SYSTEM, "the first as instructions, where it is one text; the others as "
+                    "messages"),
+    CARRIES(SYSTEM_LATER),
+    CARRIES(DEVELOPER),
+    LEAVES(PHASE, "what the message says tells it"),
+    REFUSES(PREFILL, "its models do not go on with a message that was begun for them"),
+    CARRIES(CALLS),
+    LEAVES(RESULT_ERROR, "the result's text says it"),
+    CARRIES(RESULT_MEDIA),
+    CARRIES(IMAGE),
+    CARRIES(IMAGE_URL),
+    CARRIES(IMAGE_DETAIL),
+    CHANGES(DOCUMENT, "with a name, where it has none"),
+    CHANGES(DOCUMENT_TEXT, "as a file of type text/plain"),
+    CARRIES(DOCUMENT_URL),
+    REFUSES(FILE_ID, "another provider's files are not there"),
+    CHANGES(THINKING, "reasoning items of its own, whose signatures begin with openai: for "
+                      "clients, go back; other providers' are left out"),
+    CHANGES(THINKING_HIDDEN, "as earlier thinking"),
+    CARRIES(REFUSAL),
+    LEAVES(CACHE_CONTROL, "it finds repeated prefixes by itself"),
+    WITHOUT_ANTHROPIC,
 };
 
 const struct wire wire_responses = {

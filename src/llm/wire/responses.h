@@ -18,38 +18,10 @@
 #ifndef LLM_WIRE_RESPONSES_H
 #define LLM_WIRE_RESPONSES_H
 
-#include "base/json.h"
-#include "llm/chat.h"
 #include "llm/wire.h"
+#include "llm/wire/parts.h"
 
 #define RESPONSES_HIDDEN "hidden:"
-#define RESPONSES_OURS   "openai:"
-
-/* ---- objects with known members ---- */
-
-/*
- * Takes the object that comes next. names: strings; value[i] is the member's that is called
- * names[i], STR_NONE where it is absent or null. Members of other names are added to *others,
- * unless that is NULL. E_BAD_REQUEST for what is no object, E_DUPLICATE_KEY for a name of `names`
- * twice (it is then value[0]), E_MEMORY.
- */
-MUSTCHECK int responses_take(struct json_reader *r, const struct str *names, size_t n,
-                             struct str *value, struct chat_request *request,
-                             struct chat_member **others);
-/* The same of a text of its own, whose other members do not matter. */
-MUSTCHECK int responses_peek(struct str object, const struct str *names, size_t n,
-                             struct str *value);
-
-/* Of a list's own bytes, which were taken before: enter it with '['. */
-static inline struct json_reader responses_list(struct str list)
-{
-    return (struct json_reader){.at = list.p, .end = list.p + list.n - 1};
-}
-
-#define RESPONSES_NAME(text)                                                                       \
-    {                                                                                              \
-        "\"" text "\"", sizeof(text) + 1                                                           \
-    }
 
 /*
  * The texts of a list of {"type", "text"}, with an empty line between them, as a string; STR_NONE
@@ -66,11 +38,29 @@ MUSTCHECK int string_behind(struct arena *a, struct str raw, struct str string,
 
 /* ---- requests ---- */
 
+/* The words of a choice of tools, and of the forms of an answer. */
+static const struct str responses_choices[] = {[CHOOSE_UNSAID] = NAME(""),
+                                               [CHOOSE_AUTO] = WORD("auto"),
+                                               [CHOOSE_NONE] = WORD("none"),
+                                               [CHOOSE_ANY] = WORD("required")};
+static const struct str responses_forms[] = {[FORMAT_UNSAID] = NAME(""),
+                                             [FORMAT_TEXT] = WORD("text"),
+                                             [FORMAT_JSON] = WORD("json_object"),
+                                             [FORMAT_SCHEMA] = WORD("json_schema")};
+static const struct str responses_roles[] = {[ROLE_SYSTEM] = WORD("system"),
+                                             [ROLE_DEVELOPER] = WORD("developer"),
+                                             [ROLE_USER] = WORD("user"),
+                                             [ROLE_ASSISTANT] = WORD("assistant")};
+/* The parameters that the protocol has. Those from RESPONSES_READ on are read as they stand, and
+ * written with more thought. */
+#define RESPONSES_PARAMS 12
+#define RESPONSES_READ   7
+extern const struct param responses_params[RESPONSES_PARAMS];
+
 int responses_request_read(struct str body, struct arena *arena, struct chat_request *ret_request,
                            struct fault *f);
 /* "input": a string or a list of items, as messages behind `after`. */
-MUSTCHECK int responses_input_read(struct chat_request *request, struct chat_message *after,
-                                   struct str input, struct fault *f);
+MUSTCHECK int responses_input_read(struct reading *r, struct chat_message *after, struct str input);
 int responses_request_write(const struct chat_request *request, struct buf *out, struct fault *f);
 
 /* A tool, and the member "tool_choice" where it is said; as requests have them, and answers. */

@@ -1,5 +1,4 @@
 /* wire/responses_events.c: a provider's stream. */
-#include "llm/wire/parts.h"
 #include "llm/wire/responses.h"
 
 struct events {
@@ -15,19 +14,19 @@ struct said {
 
 static int said_read(struct str data, struct said *ret_said)
 {
-    static const struct str names[] = {
-        RESPONSES_NAME("type"),     RESPONSES_NAME("delta"),     RESPONSES_NAME("item"),
-        RESPONSES_NAME("response"), RESPONSES_NAME("part"),      RESPONSES_NAME("code"),
-        RESPONSES_NAME("message"),  RESPONSES_NAME("arguments"), RESPONSES_NAME("error")};
-    static const struct str error[] = {RESPONSES_NAME("code"), RESPONSES_NAME("message")};
-    struct str value[ARRAY_LEN(names)];
-    if (responses_peek(data, names, ARRAY_LEN(names), value) != 0)
+    enum { TYPE, DELTA, ITEM, RESPONSE, PART, CODE, MESSAGE, ARGUMENTS, ERROR };
+    static const struct member of[] = {
+        MEMBER("type", STRING),     MEMBER("delta", STRING),     MEMBER("item", OBJECT),
+        MEMBER("response", OBJECT), MEMBER("part", OBJECT),      MEMBER("code", STRING),
+        MEMBER("message", STRING),  MEMBER("arguments", STRING), MEMBER("error", OBJECT)};
+    struct str value[ARRAY_LEN(of)];
+    if (!members_peek_once(data, of, ARRAY_LEN(of), value))
         return E_UPSTREAM_BODY;
     /* Some put what went wrong into an object of its own, as in an answer. */
-    if (json_is_object(value[8]) && responses_peek(value[8], error, 2, &value[5]) != 0)
-        return E_UPSTREAM_BODY;
-    *ret_said = (struct said){value[0], value[1], value[2], value[3],
-                              value[4], value[5], value[6], value[7]};
+    if (value[ERROR].p)
+        (void)members_peek(value[ERROR], &of[CODE], 2, &value[CODE]);
+    *ret_said = (struct said){value[TYPE], value[DELTA], value[ITEM],    value[RESPONSE],
+                              value[PART], value[CODE],  value[MESSAGE], value[ARGUMENTS]};
     return 0;
 }
 
@@ -58,7 +57,7 @@ static struct chat_event *block_begin(struct events *s, struct chat_events *ret,
 static void delta(struct events *s, struct chat_events *ret, enum chat_block_kind kind,
                   struct str text)
 {
-    if (!json_is_string(text) || (kind == BLOCK_CALL && !(s->in_block && s->block == kind)))
+    if (!text.p || (kind == BLOCK_CALL && !(s->in_block && s->block == kind)))
         return;
     if (!s->in_block || s->block != kind)
         block_begin(s, ret, kind);
@@ -93,7 +92,7 @@ static int reasoning_done(struct wire_state *state, const struct responses_read 
     struct str sealed = STR_NONE;
     bool visible = s->in_block && s->block == BLOCK_THINKING;
     if (item->encrypted.n > 2) {
-        int err = string_prepend(state->arena, STR(RESPONSES_OURS), item->encrypted, &sealed);
+        int err = string_prepend(state->arena, STR(MAKER_OPENAI), item->encrypted, &sealed);
         if (err)
             return err;
     }
@@ -122,9 +121,8 @@ static int item_done(struct wire_state *state, const struct said *said, struct c
 
 static int part_added(struct wire_state *state, const struct said *said, struct chat_events *ret)
 {
-    static const struct str names[] = {RESPONSES_NAME("type")};
-    struct str type;
-    if (responses_peek(said->part, names, 1, &type) != 0)
+    struct str type = member_peek(said->part, STR("type"), VALUE_STRING);
+    if (!said->part.p)
         return E_UPSTREAM_BODY;
     if (string_is(type, STR("output_text")))
         block_begin(state->own, ret, BLOCK_TEXT);
@@ -217,8 +215,8 @@ static int failure(struct events *s, struct str code, struct str text, struct ch
 {
     block_end(s, ret);
     struct chat_event *e = chat_event_add(ret, EVENT_FAILED);
-    e->name = json_is_string(code) ? code : STR("\"server_error\"");
-    e->text = json_is_string(text) ? text : STR("\"\"");
+    e->name = code.p ? code : STR("\"server_error\"");
+    e->text = text.p ? text : STR("\"\"");
     s->over = true;
     return 0;
 }
@@ -239,22 +237,22 @@ static const struct kind {
     struct str type;
     int (*read)(struct wire_state *state, const struct said *said, struct chat_events *ret);
 } kinds[] = {
-    {RESPONSES_NAME("response.output_text.delta"), text_delta},
-    {RESPONSES_NAME("response.function_call_arguments.delta"), call_delta},
-    {RESPONSES_NAME("response.reasoning_summary_text.delta"), thinking_delta},
-    {RESPONSES_NAME("response.reasoning_text.delta"), thinking_delta},
-    {RESPONSES_NAME("response.refusal.delta"), refusal_delta},
-    {RESPONSES_NAME("response.created"), created},
-    {RESPONSES_NAME("response.in_progress"), created},
-    {RESPONSES_NAME("response.output_item.added"), item_added},
-    {RESPONSES_NAME("response.output_item.done"), item_done},
-    {RESPONSES_NAME("response.content_part.added"), part_added},
-    {RESPONSES_NAME("response.content_part.done"), part_done},
-    {RESPONSES_NAME("response.reasoning_summary_part.added"), summary_added},
-    {RESPONSES_NAME("response.completed"), ended},
-    {RESPONSES_NAME("response.incomplete"), ended},
-    {RESPONSES_NAME("response.failed"), failed},
-    {RESPONSES_NAME("error"), error_said},
+    {WORD("response.output_text.delta"), text_delta},
+    {WORD("response.function_call_arguments.delta"), call_delta},
+    {WORD("response.reasoning_summary_text.delta"), thinking_delta},
+    {WORD("response.reasoning_text.delta"), thinking_delta},
+    {WORD("response.refusal.delta"), refusal_delta},
+    {WORD("response.created"), created},
+    {WORD("response.in_progress"), created},
+    {WORD("response.output_item.added"), item_added},
+    {WORD("response.output_item.done"), item_done},
+    {WORD("response.content_part.added"), part_added},
+    {WORD("response.content_part.done"), part_done},
+    {WORD("response.reasoning_summary_part.added"), summary_added},
+    {WORD("response.completed"), ended},
+    {WORD("response.incomplete"), ended},
+    {WORD("response.failed"), failed},
+    {WORD("error"), error_said},
 };
 
 /* The type stands in the data; an event without one is of no kind that is known. */

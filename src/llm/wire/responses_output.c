@@ -1,5 +1,4 @@
 /* wire/responses_output.c: the object "response" and its items, as clients get them. */
-#include "llm/wire/parts.h"
 #include "llm/wire/responses.h"
 
 /* ---- around the items ---- */

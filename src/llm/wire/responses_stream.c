@@ -5,7 +5,6 @@
  * kept, once: in the list of items as the whole will have it. An item is done only with what comes
  * behind it, since whether the answer was cut off is told after its last block.
  */
-#include "llm/wire/parts.h"
 #include "llm/wire/responses.h"
 
 /* What one answer may come to; the whole of it goes out once more at its end. */
@@ -24,6 +23,7 @@ struct stream {
     enum chat_stop stop;
 };
 
+/* Both bufs are on the heap: they grow with the answer, and an arena would keep each size. */
 void responses_state_fini(struct wire_state *state)
 {
     struct stream *s = state->own;
@@ -31,6 +31,7 @@ void responses_state_fini(struct wire_state *state)
         return;
     buf_fini(&s->kept);
     buf_fini(&s->signature);
+    state->own = NULL;
 }
 
 /* ---- framing ---- */
@@ -98,10 +99,6 @@ static void response_event(struct stream *s, struct buf *out, struct str type, c
 static const struct names {
     struct str added, delta, text_done, text, part_done;
 } block_names[] = {
-#define NAME(text)                                                                                 \
-    {                                                                                              \
-        text, sizeof(text) - 1                                                                     \
-    }
     [BLOCK_TEXT] = {NAME("response.content_part.added"), NAME("response.output_text.delta"),
                     NAME("response.output_text.done"), NAME("text"),
                     NAME("response.content_part.done")},
@@ -114,7 +111,6 @@ static const struct names {
     [BLOCK_REFUSAL] = {NAME("response.content_part.added"), NAME("response.refusal.delta"),
                        NAME("response.refusal.done"), NAME("refusal"),
                        NAME("response.content_part.done")},
-#undef NAME
 };
 
 static void part_event(struct stream *s, struct buf *out, struct str type, struct str rest)

@@ -1,5 +1,4 @@
 /* wire/responses_write.c: a chat as a request's body, for a provider that speaks Responses. */
-#include "llm/wire/parts.h"
 #include "llm/wire/responses.h"
 
 /* ---- content ---- */
@@ -109,35 +108,30 @@ static int result_put(const struct chat_request *r, const struct chat_block *b, 
 }
 
 /* Only the provider's own reasoning: another's is nothing to it. */
-static int reasoning_put(const struct chat_request *r, const struct chat_block *b, struct buf *out)
+static void reasoning_put(const struct chat_block *b, struct buf *out)
 {
-    bool hidden = b->kind == BLOCK_HIDDEN;
-    struct str encrypted;
-    int err = string_behind(r->arena, STR(RESPONSES_OURS), hidden ? b->text : b->signature,
-                            &encrypted);
-    if (err || !encrypted.p)
-        return err;
+    struct str seal;
+    if (thinking_seal(b, STR(MAKER_OPENAI), &seal) != SEAL_OWN)
+        return;
     item_begin(out, STR("\"reasoning\""));
     member_put(out, STR("summary"));
     buf_char(out, '[');
-    if (!hidden && b->text.n > 2) {
+    if (b->kind == BLOCK_THINKING && b->text.n > 2) {
         buf_str(out, STR("{\"type\":\"summary_text\",\"text\":"));
         buf_str(out, b->text);
         buf_char(out, '}');
     }
     buf_char(out, ']');
-    member_put_json(out, STR("encrypted_content"), encrypted);
-    return buf_char(out, '}');
+    member_put(out, STR("encrypted_content"));
+    buf_char(out, '"');
+    buf_str(out, seal);
+    buf_str(out, STR("\"}"));
 }
 
 static void message_begin(const struct chat_message *m, struct buf *out)
 {
-    static const struct str roles[] = {[ROLE_SYSTEM] = RESPONSES_NAME("system"),
-                                       [ROLE_DEVELOPER] = RESPONSES_NAME("developer"),
-                                       [ROLE_USER] = RESPONSES_NAME("user"),
-                                       [ROLE_ASSISTANT] = RESPONSES_NAME("assistant")};
     item_begin(out, STR("\"message\""));
-    member_put_json(out, STR("role"), roles[m->role]);
+    member_put_json(out, STR("role"), responses_roles[m->role]);
     member_put(out, STR("content"));
 }
 
@@ -171,7 +165,7 @@ static int message_put(const struct chat_request *r, const struct chat_message *
         else if (b->kind == BLOCK_RESULT)
             err = result_put(r, b, out);
         else if (b->kind == BLOCK_THINKING || b->kind == BLOCK_HIDDEN)
-            err = reasoning_put(r, b, out);
+            reasoning_put(b, out);
     }
     if (open)
         buf_str(out, STR("]}"));
@@ -225,14 +219,11 @@ void responses_put_tool(struct buf *out, const struct chat_tool *t)
 
 void responses_put_choice(struct buf *out, const struct chat_request *r)
 {
-    static const struct str words[] = {[CHOOSE_AUTO] = RESPONSES_NAME("auto"),
-                                       [CHOOSE_NONE] = RESPONSES_NAME("none"),
-                                       [CHOOSE_ANY] = RESPONSES_NAME("required")};
     if (r->tool_choice == CHOOSE_UNSAID)
         return;
     member_put(out, STR("tool_choice"));
     if (r->tool_choice != CHOOSE_NAMED) {
-        buf_str(out, words[r->tool_choice]);
+        buf_str(out, responses_choices[r->tool_choice]);
         return;
     }
     buf_str(out, STR("{\"type\":\"function\",\"name\":"));
@@ -260,29 +251,13 @@ static void tools_put(const struct chat_request *r, struct buf *out)
 
 /* ---- the answer's form, and reasoning ---- */
 
-static struct str effort_of(const struct chat_request *r)
-{
-    if (r->params[CHAT_EFFORT].n)
-        return r->params[CHAT_EFFORT];
-    if (r->thinking == THINK_OFF)
-        return STR("\"none\"");
-    if (r->thinking != THINK_BUDGET)
-        return STR_NONE;
-    return r->thinking_budget < 4096    ? STR("\"low\"")
-           : r->thinking_budget < 16384 ? STR("\"medium\"")
-                                        : STR("\"high\"");
-}
-
 static void format_put(const struct chat_request *r, struct buf *out)
 {
-    static const struct str types[] = {[FORMAT_TEXT] = RESPONSES_NAME("text"),
-                                       [FORMAT_JSON] = RESPONSES_NAME("json_object"),
-                                       [FORMAT_SCHEMA] = RESPONSES_NAME("json_schema")};
     if (r->format == FORMAT_UNSAID)
         return;
     member_put(out, STR("format"));
     buf_char(out, '{');
-    member_put_json(out, STR("type"), types[r->format]);
+    member_put_json(out, STR("type"), responses_forms[r->format]);
     if (r->format == FORMAT_SCHEMA) {
         member_put_json(out, STR("name"), r->schema_name.n ? r->schema_name : STR("\"answer\""));
         member_put_json(out, STR("description"), r->schema_description);
@@ -294,7 +269,8 @@ static void format_put(const struct chat_request *r, struct buf *out)
 
 void responses_put_text(struct buf *out, const struct chat_request *r)
 {
-    struct str effort = effort_of(r), summary = r->params[CHAT_REASONING_SUMMARY];
+    struct str given = r->params[CHAT_EFFORT], effort = given.n ? given : effort_of_thinking(r),
+               summary = r->params[CHAT_REASONING_SUMMARY];
     if (effort.n || summary.n) {
         member_put(out, STR("reasoning"));
         buf_char(out, '{');
@@ -315,37 +291,18 @@ void responses_put_text(struct buf *out, const struct chat_request *r)
 
 static bool is_tier(struct str tier)
 {
-    static const struct str words[] = {RESPONSES_NAME("auto"), RESPONSES_NAME("default"),
-                                       RESPONSES_NAME("flex"), RESPONSES_NAME("scale"),
-                                       RESPONSES_NAME("priority")};
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (str_eq(tier, words[i]))
-            return true;
-    return false;
+    static const struct str words[] = {WORD("auto"), WORD("default"), WORD("flex"), WORD("scale"),
+                                       WORD("priority")};
+    return word_find(words, ARRAY_LEN(words), tier) < ARRAY_LEN(words);
 }
 
-static void params_put(const struct chat_request *r, struct buf *out)
+static void members_write(const struct chat_request *r, struct buf *out)
 {
-    static const struct {
-        enum chat_feature param;
-        struct str name;
-    } params[] = {
-        {CHAT_TEMPERATURE, {"temperature", 11}},
-        {CHAT_TOP_P, {"top_p", 5}},
-        {CHAT_USER, {"user", 4}},
-        {CHAT_CACHE_KEY, {"prompt_cache_key", 16}},
-        {CHAT_CACHE_RETENTION, {"prompt_cache_retention", 22}},
-        {CHAT_PREVIOUS, {"previous_response_id", 20}},
-        {CHAT_CONVERSATION, {"conversation", 12}},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(params); i++)
-        member_put_json(out, params[i].name, r->params[params[i].param]);
+    params_put(out, r, responses_params, RESPONSES_READ);
     if (is_tier(r->params[CHAT_SERVICE_TIER]))
         member_put_json(out, STR("service_tier"), r->params[CHAT_SERVICE_TIER]);
-    if (r->max_tokens > 0) {
-        member_put(out, STR("max_output_tokens"));
-        buf_i64(out, r->max_tokens);
-    }
+    if (r->max_tokens > 0)
+        member_put_i64(out, STR("max_output_tokens"), r->max_tokens);
 }
 
 /*
@@ -372,7 +329,7 @@ int responses_request_write(const struct chat_request *r, struct buf *out, struc
     int err = input_put(r, out);
     tools_put(r, out);
     responses_put_text(out, r);
-    params_put(r, out);
+    members_write(r, out);
     keeping_put(r, out);
     member_put_json(out, STR("stream"), r->stream ? STR("true") : STR_NONE);
     buf_char(out, '}');

@@ -1,0 +1,331 @@
+/* test_wire_parts.c: what the wires share: reading by tables, base64, and whose thinking it is. */
+#include <stdlib.h>
+
+#include "base_test.h"
+#include "llm/wire.h"
+#include "llm/wire/parts.h"
+
+static struct arena arena;
+
+static int setup(void **state)
+{
+    (void)state;
+    arena_init_private(&arena, 8u << 20);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    arena_fini(&arena);
+    return 0;
+}
+
+/* ---- reading ---- */
+
+enum { TEXT, LIST, NUMBER, INSIDE, COUNT };
+static const struct member members[COUNT] = {MEMBER("text", STRING), MEMBER("list", TAKEN),
+                                             MEMBER("number", COUNT), MEMBER("inside", OBJECT)};
+static const struct param params[] = {PARAM(SEED, "seed", NUMBER), PARAM(USER, "user", STRING)};
+
+static int element_take(struct reading *r, void *to)
+{
+    struct str value;
+    int err = reading_take(r, &value);
+    if (!err)
+        err = reading_wants(r, value, "element", VALUE_STRING);
+    ++*(unsigned *)to;
+    return err;
+}
+
+static int list_take(struct reading *r, unsigned which, void *to)
+{
+    assert_int_equal(which, LIST);
+    return reading_list(r, "list", element_take, to);
+}
+
+struct read {
+    struct chat_request request;
+    struct fault fault;
+    struct str value[COUNT];
+    struct object object;
+    unsigned elements;
+};
+
+static int read_body(struct read *x, const char *body, bool lenient)
+{
+    *x = (struct read){.request = {.arena = &arena}};
+    struct reading r = {
+        .arena = &arena, .request = &x->request, .fault = &x->fault, .lenient = lenient};
+    x->object = (struct object)OBJECT(members, x->value);
+    x->object.take = list_take;
+    x->object.to = &x->elements;
+    x->object.others = &x->request.others;
+    x->object.params = params;
+    x->object.params_n = ARRAY_LEN(params);
+    int err = json_reader_init(&r.json, str_from(body)) ? reading_object(&r, &x->object)
+                                                        : E_BAD_JSON;
+    return reading_end(&r, err, str_from(body));
+}
+
+static void objects_are_read_by_their_tables(void **state)
+{
+    (void)state;
+    struct read x;
+    assert_int_equal(read_body(&x,
+                               "{\"te\\u0078t\":\"a\",\"list\":[\"x\",\"y\"],\"number\":null,"
+                               "\"seed\":7,\"n\\u0065w\":{},\"nothing\":null}",
+                               false),
+                     0);
+    assert_str(x.value[TEXT], STR("\"a\""));
+    assert_null(x.value[NUMBER].p);
+    assert_int_equal(x.elements, 2);
+    assert_str(x.request.params[CHAT_SEED], STR("7"));
+    assert_true(chat_has(&x.request, CHAT_SEED) && !chat_has(&x.request, CHAT_USER));
+    assert_true(x.object.more);
+    assert_str(x.request.others->name, STR("\"n\\u0065w\""));
+    assert_null(x.request.others->next);
+
+    assert_int_equal(read_body(&x, "{\"text\":\"a\",\"text\":\"b\"}", true), 0);
+    assert_str(x.value[TEXT], STR("\"b\""));
+    assert_false(x.object.more);
+
+    /* A member of the table that this object does not have is one that is not known. */
+    x.object.foreign = 1u << NUMBER;
+    struct reading r = {.arena = &arena, .request = &x.request, .fault = &x.fault};
+    assert_true(json_reader_init(&r.json, STR("{\"number\":\"none\"}")));
+    assert_int_equal(reading_object(&r, &x.object), 0);
+    assert_str(x.request.others->name, STR("\"number\""));
+}
+
+static void faults_have_their_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        int err;
+        const char *words;
+    } rows[] = {
+        {"{\"text\":7}", E_BAD_REQUEST, "'text' has to be a string"},
+        {"{\"number\":-1}", E_BAD_REQUEST, "'number' has to be a whole number"},
+        {"{\"inside\":[]}", E_BAD_REQUEST, "'inside' has to be an object"},
+        {"{\"seed\":\"x\"}", E_BAD_REQUEST, "'seed' has to be a number"},
+        {"{\"list\":{}}", E_BAD_REQUEST, "'list' has to be a list"},
+        {"{\"list\":[\"a\",7]}", E_BAD_REQUEST, "list.1: 'element' has to be a string"},
+        {"{\"text\":\"a\",\"tex\\u0074\":\"b\"}", E_DUPLICATE_KEY,
+         "'text' stands twice in the request"},
+        {"{\"seed\":1,\"seed\":1}", E_DUPLICATE_KEY, "'seed' stands twice in the request"},
+        {"{\"list\":[\"a\",7", E_BAD_JSON, NULL},
+        {"{\"list\":[tru],\"text\":7}", E_BAD_JSON, NULL},
+        {"[]", E_BAD_JSON, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct read x;
+        int err = read_body(&x, rows[i].body, false);
+        if (err != rows[i].err || (rows[i].words && strcmp(x.fault.text, rows[i].words) != 0))
+            fail_msg("%s: %s: %s", rows[i].body, err_code(err), x.fault.text);
+        assert_true(x.fault.text[0] != '\0');
+    }
+}
+
+static void deep_places_are_cut(void **state)
+{
+    (void)state;
+    struct fault f = {0};
+    struct chat_request q = {.arena = &arena};
+    struct reading r = {.request = &q, .fault = &f};
+    for (int i = 0; i < 9; i++)
+        reading_enter(&r, "a", i);
+    assert_int_equal(reading_wrong(&r, "b"), E_BAD_REQUEST);
+    assert_string_equal(f.text, "a.0.a.1.a.2.a.8: b");
+    r.request = NULL;
+    assert_int_equal(reading_wrong(&r, "b"), E_UPSTREAM_BODY);
+}
+
+static void known_members_are_peeked_at(void **state)
+{
+    (void)state;
+    struct str v[COUNT];
+    assert_true(
+        members_peek(STR("{\"text\":7,\"number\":1,\"number\":2,\"x\":[]}"), members, COUNT, v));
+    assert_null(v[TEXT].p);
+    assert_str(v[NUMBER], STR("2"));
+    assert_false(members_peek(STR("{\"text\":"), members, COUNT, v));
+    assert_false(members_peek(STR("[]"), members, COUNT, v));
+    assert_false(members_peek(STR_NONE, members, COUNT, v));
+    assert_false(members_peek_once(STR("{\"number\":1,\"number\":2}"), members, COUNT, v));
+    assert_true(members_peek_once(STR("{\"x\":1,\"x\":2}"), members, COUNT, v));
+    assert_str(member_peek(STR("{\"a\":\"b\"}"), STR("a"), VALUE_STRING), STR("\"b\""));
+    assert_null(member_peek(STR("{\"a\":1}"), STR("a"), VALUE_STRING).p);
+}
+
+/* A name that only another protocol has for a parameter is none here. */
+static void parameters_are_those_of_the_wire(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"thinking_display", "reasoning_summary", "include",
+                                        "previous_response_id", "conversation"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct chat_request r;
+        struct fault f = {0};
+        struct str body = arena_printf(&arena, "{\"model\":\"m\",\"messages\":[],\"%s\":\"x\"}",
+                                       names[i]);
+        assert_int_equal(wire_openai_chat.request_read(body, &arena, &r, &f), 0);
+        assert_int_equal(r.features, (uint64_t)1 << CHAT_OTHER_MEMBER);
+        assert_true(members_have(r.others, str_from(names[i])));
+    }
+}
+
+/* ---- base64 ---- */
+
+static void base64_goes_there_and_back(void **state)
+{
+    (void)state;
+    struct chance c = {17};
+    char bytes[2000];
+    struct buf out;
+    buf_init(&out, 8192);
+    for (unsigned n = 0; n < sizeof(bytes); n += n < 800 ? 1 : 97) {
+        struct str back;
+        for (unsigned i = 0; i < n; i++)
+            bytes[i] = (char)chance_below(&c, 256);
+        buf_clear(&out);
+        assert_int_equal(base64_put(&out, str_of(bytes, n)), 0);
+        assert_int_equal(out.n, (n + 2) / 3 * 4);
+        assert_int_equal(base64_read(&arena, buf_view(&out), &back), 0);
+        assert_true(str_eq(back, str_of(bytes, n)));
+        while (out.n > 0 && out.p[out.n - 1] == '=') /* padding is not asked for */
+            out.n--;
+        assert_int_equal(base64_read(&arena, buf_view(&out), &back), 0);
+        assert_true(str_eq(back, str_of(bytes, n)));
+    }
+    buf_clear(&out);
+    base64_put(&out, STR("\xff\xef\xbe"));
+    assert_str(buf_view(&out), STR("/+++"));
+    buf_fini(&out);
+}
+
+static void what_is_no_base64_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"A",        "AAAAA",    " AAAA",    "AAAA ",     "AA AA",
+                                      "AAA\n",    "AA=A",     "=AAA",     "AA==A",     "AAA-",
+                                      "AA_A",     "AAA.",     "\nAAA",    "A===",      "AAA\xc3",
+                                      "AAAA----", "AAAA    ", "    AAAA", "QUJD\nQUJD"};
+    struct str bytes;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        if (base64_read(&arena, str_from(bad[i]), &bytes) != E_BAD_REQUEST)
+            fail_msg("%s", bad[i]);
+    assert_int_equal(base64_read(&arena, STR("AA\0A"), &bytes), E_BAD_REQUEST);
+}
+
+/* Digits and types come out as they went in, be they what they like. */
+static void media_keep_their_bytes(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"\"data:image/png;base64,QUJD\"",
+                                       "\"data:image/png;base64,QU\x7f\xc3\xbc/+\"",
+                                       "\"https://example.org/\x7f\\u0041\""};
+    struct buf out;
+    buf_init(&out, 8192);
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        struct chat_media m = {.form = MEDIA_NONE};
+        assert_int_equal(media_from_url(&arena, str_from(urls[i]), &m), 0);
+        buf_clear(&out);
+        assert_int_equal(media_put_url(&out, &m), 0);
+        assert_str(buf_view(&out), str_from(urls[i]));
+    }
+    struct chat_media m = {.form = MEDIA_NONE};
+    assert_int_equal(media_from_url(&arena, STR("\"data:a\\/b;base64,Q\\u0041\""), &m), 0);
+    assert_str(m.data, STR("\"QA\""));
+    assert_str(m.type, STR("a/b"));
+    buf_fini(&out);
+}
+
+/* ---- thinking ---- */
+
+static struct str request_with(const struct wire *wire, enum chat_block_kind kind, struct str text,
+                               struct str signature, struct buf *out)
+{
+    struct chat_request r = {.arena = &arena, .model = STR("gemini-3-pro")};
+    struct fault f = {0};
+    struct chat_message *m = chat_message_new(&r, NULL, ROLE_USER);
+    chat_block_new(&arena, &m->blocks, BLOCK_TEXT)->text = STR("\"hi\"");
+    m = chat_message_new(&r, m, ROLE_ASSISTANT);
+    struct chat_block *b = chat_block_new(&arena, &m->blocks, kind);
+    b->text = text;
+    b->signature = signature;
+    chat_block_new(&arena, &m->blocks, BLOCK_TEXT)->text = STR("\"well\"");
+    assert_int_equal(chat_settle(&r, &f), 0);
+    buf_clear(out);
+    if (wire->request_write(&r, out, &f) != 0)
+        fail_msg("%s: %s", wire->name, f.text);
+    return buf_view(out);
+}
+
+/* Every wire with every maker's seal: it goes to its maker alone, without the maker's name. */
+static void seals_go_to_their_makers_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct wire *wire;
+        const char *maker; /* NULL: takes none */
+        bool hidden;       /* takes encrypted thinking */
+    } rows[] = {{&wire_openai_chat, NULL, false},
+                {&wire_anthropic, MAKER_ANTHROPIC, true},
+                {&wire_converse, MAKER_ANTHROPIC, true},
+                {&wire_gemini, MAKER_GEMINI, false},
+                {&wire_responses, MAKER_OPENAI, true}};
+    static const char *const makers[] = {MAKER_ANTHROPIC, MAKER_GEMINI, MAKER_OPENAI, "later:"};
+    struct buf out;
+    buf_init(&out, 8192);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (size_t k = 0; k < ARRAY_LEN(makers); k++) {
+            bool own = rows[i].maker && strcmp(rows[i].maker, makers[k]) == 0;
+            struct str seal = arena_printf(&arena, "\"%sU0VBTA/+==\"", makers[k]);
+            struct str sent = request_with(rows[i].wire, BLOCK_THINKING, STR("\"hm\""), seal, &out);
+            if ((str_find(sent, STR("\"U0VBTA/+==\"")) >= 0) != own ||
+                (str_find(sent, STR("U0VBTA")) >= 0) != own)
+                fail_msg("%s, %s: %.*s", rows[i].wire->name, makers[k], STR_ARGS(sent));
+            sent = request_with(rows[i].wire, BLOCK_HIDDEN, seal, STR_NONE, &out);
+            own = own && rows[i].hidden;
+            if ((str_find(sent, STR("\"U0VBTA/+==\"")) >= 0) != own ||
+                (str_find(sent, STR("U0VBTA")) >= 0) != own)
+                fail_msg("%s, hidden, %s: %.*s", rows[i].wire->name, makers[k], STR_ARGS(sent));
+        }
+    buf_fini(&out);
+}
+
+/* Where thinking has to be signed, one that is not the maker's own is not there at all. */
+static void foreign_thinking_is_left_out_whole(void **state)
+{
+    (void)state;
+    static const struct wire *const to[] = {&wire_anthropic, &wire_converse, &wire_openai_chat,
+                                            &wire_responses};
+    struct buf out;
+    buf_init(&out, 8192);
+    for (size_t i = 0; i < ARRAY_LEN(to); i++) {
+        struct str sent = request_with(to[i], BLOCK_THINKING, STR("\"hm\""), STR("\"gemini:QQ\""),
+                                       &out);
+        if (str_find(sent, STR("\"hm\"")) >= 0)
+            fail_msg("%s: %.*s", to[i]->name, STR_ARGS(sent));
+    }
+    buf_fini(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objects_are_read_by_their_tables),
+        cmocka_unit_test(faults_have_their_place),
+        cmocka_unit_test(deep_places_are_cut),
+        cmocka_unit_test(known_members_are_peeked_at),
+        cmocka_unit_test(parameters_are_those_of_the_wire),
+        cmocka_unit_test(base64_goes_there_and_back),
+        cmocka_unit_test(what_is_no_base64_is_refused),
+        cmocka_unit_test(media_keep_their_bytes),
+        cmocka_unit_test(seals_go_to_their_makers_alone),
+        cmocka_unit_test(foreign_thinking_is_left_out_whole),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
