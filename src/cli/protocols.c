@@ -203,9 +203,10 @@ const struct command command_protocols = {
     .name = "protocols",
     .summary = "tell what each protocol can carry",
     .usage = "protocols [--json | --markdown]",
-    .about = "Tells which protocols applications and providers may speak, and what of a request is "
-             "carried over, changed, left out or refused where the two differ.\n"
-             "Nothing is connected to and nothing is written.\n",
+    .about =
+        "Tells which protocols applications and providers may speak, and what of a request is\n"
+        "carried over, changed, left out or refused where the two differ.\n"
+        "Nothing is connected to and nothing is written.\n",
     .options = options,
     .run = run,
 };
