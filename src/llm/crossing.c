@@ -1,6 +1,7 @@
 #include "llm/crossing.h"
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "llm/wire.h"
 
 struct crossing {
@@ -9,8 +10,23 @@ struct crossing {
     struct str left_out;
     struct wire_state in, out;
     int64_t began_s;
+    char id[ID_CHARS + 2]; /* string: of an answer that has none of its own */
     struct chat_events events;
 };
+
+/* What every answer has in the client's protocol, and some providers leave out. */
+static struct str id_or_ours(struct crossing *c, struct str id)
+{
+    struct id made;
+    if (id.n > 2)
+        return id;
+    if (!c->id[0]) {
+        id_new(&made);
+        c->id[0] = c->id[ID_CHARS + 1] = '"';
+        memcpy(c->id + 1, made.text, ID_CHARS);
+    }
+    return str_of(c->id, sizeof(c->id));
+}
 
 /* ---- the request ---- */
 
@@ -82,6 +98,7 @@ int crossing_answer(struct crossing *c, struct str body, struct buf *out)
     if (err)
         return err;
     answer.request = &c->asked;
+    answer.id = id_or_ours(c, answer.id);
     answer.created_s = answer.created_s ? answer.created_s : c->began_s;
     return c->client->answer_write(&answer, out);
 }
@@ -91,8 +108,10 @@ static int events_write(struct crossing *c, struct buf *out)
     int err = 0;
     for (unsigned i = 0; i < c->events.n && !err; i++) {
         struct chat_event *e = &c->events.at[i];
-        if (e->kind == EVENT_BEGIN && e->created_s == 0)
-            e->created_s = c->began_s;
+        if (e->kind == EVENT_BEGIN) {
+            e->id = id_or_ours(c, e->id);
+            e->created_s = e->created_s ? e->created_s : c->began_s;
+        }
         err = c->client->event_write(&c->out, e, out);
     }
     return err;

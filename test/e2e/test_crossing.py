@@ -1,26 +1,17 @@
-"""Every client protocol in front of every provider's: what a client reads is what was answered.
-
-The providers play the recorded answers of test/fixture/wire; which one, the model's name says.
-"""
+"""Every client protocol in front of every provider's: what a client reads is what was answered."""
 
 import json
 from types import SimpleNamespace
 
+import players
+from players import CLIENTS, PLAYS, Always, play
 from protocols import STREAM, WHOLE, aws_frame, events_of, fixture
-from world import Provider, Sluice, chunk
+from world import Sluice
 
 CONFIG = """
 listen: 127.0.0.1:@PORT@
 state: {ledger: "sqlite:@FOLDER@/ledger.db"}
-providers:
-  openai_chat: {kind: openai, base_url: "http://127.0.0.1:%d/v1", key: k-openai}
-  responses: {kind: openai, base_url: "http://127.0.0.1:%d/v1", key: k-openai, responses: always}
-  anthropic: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", key: k-anthropic}
-  gemini: {kind: gemini, base_url: "http://127.0.0.1:%d/v1beta", key: k-gemini}
-  converse:
-    kind: bedrock
-    base_url: "http://127.0.0.1:%d"
-    aws: {region: eu-central-1, access_key: AKIDEXAMPLE, secret_key: secret}
+providers:@PROVIDERS@
   own: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", pass_key: on}
 lanes:
   deep: [{is: anthropic/text, reasoning_effort: high}]
@@ -28,58 +19,11 @@ prices:
   anthropic/text: {input: 1, output: 10}
 """
 
-PLAYS = ("openai_chat", "responses", "anthropic", "gemini", "converse")
-CLIENTS = {"openai_chat": "/v1/chat/completions", "anthropic": "/v1/messages",
-           "responses": "/v1/responses"}
-
-
-def model_of(head, body):
-    """Gemini and Bedrock have the model in the path."""
-    path = head.split()[1].decode()
-    if "/models/" in path:
-        return path.split("/models/")[1].split(":")[0], "streamGenerateContent" in path
-    if "/model/" in path:
-        return path.split("/")[2], path.endswith("/converse-stream")
-    asked = json.loads(body)
-    return asked["model"], bool(asked.get("stream"))
-
-
-def play(wire):
-    def answer(conn, head, body, n):
-        name, stream = model_of(head, body)
-        error = fixture(wire, name, "error.json")
-        part = error or fixture(wire, name, "stream.txt" if stream else "answer.json")
-        kind = "text/event-stream" if stream and not error else "application/json"
-        if wire == "converse" and stream and not error:
-            kind = "application/vnd.amazon.eventstream"
-            part = b"".join(aws_frame(name, data.encode()) for name, data in events_of(part))
-        status = "400 Bad Request" if error else "200 OK"
-        conn.sendall((f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n"
-                      "Transfer-Encoding: chunked\r\n\r\n").encode())
-        for at in range(0, len(part), 700):  # cut anywhere
-            conn.sendall(chunk(part[at:at + 700]))
-        conn.sendall(b"0\r\n\r\n")
-    return answer
-
-
-class Always(dict):
-    """Whatever the model is called, the same answerer."""
-
-    def __init__(self, answer):
-        super().__init__()
-        self.answer = answer
-
-    def get(self, key, default=None):
-        return self.answer
-
 
 def open_world():
-    providers = {}
-    for wire in PLAYS:
-        providers[wire] = Provider()
-        providers[wire].answers = Always(play(wire))
-    ports = tuple(providers[w].port for w in PLAYS) + (providers["anthropic"].port,)
-    return SimpleNamespace(providers=providers, sluice=Sluice(CONFIG % ports))
+    providers = players.start()
+    text = (CONFIG % providers["anthropic"].port).replace("@PROVIDERS@", players.config(providers))
+    return SimpleNamespace(providers=providers, sluice=Sluice(text))
 
 
 def body_of(client, model, stream=False, **more):
@@ -340,6 +284,18 @@ def test_a_provider_that_answers_html(w):
             assert a.status == 502 and "JSON" in a.error()["message"], a.body
     finally:
         w.providers["gemini"].answers = Always(play("gemini"))
+
+
+def test_every_answer_has_an_id(w):
+    for stream in (False, True):
+        ids = set()
+        for _ in range(2):
+            a = ask(w, "openai_chat", "converse/text", stream=stream)
+            told = [json.loads(d) for _, d in events_of(a.body) if d != "[DONE]"]
+            told = told or [a.json()]
+            assert len({t["id"] for t in told}) == 1 and told[0]["id"], told
+            ids.add(told[0]["id"])
+        assert len(ids) == 2, ids
 
 
 def test_the_alias_in_front(w):

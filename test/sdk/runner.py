@@ -14,6 +14,8 @@ import time
 import urllib.request
 
 import client_python
+import crossings
+import crossings_python
 import model_python
 from checks import Tally, same
 
@@ -146,11 +148,14 @@ class Model:
             self.process.wait(10)
 
 
-def run_javascript(script, world, tally):
+def run_javascript(script, environment, tally):
     """Its lines are printed as they come; the last one is its sum."""
-    client = os.path.join(ROOT, "build", "node-sdk", "node_modules", "openai", "index.mjs")
+    modules = os.path.join(ROOT, "build", "node-sdk", "node_modules")
     child = subprocess.Popen(["node", os.path.join(HERE, script), *tally.words], cwd=ROOT,
-                             env=dict(world.environment, SDK_CLIENT=client),
+                             env=dict(environment,
+                                      SDK_CLIENT=os.path.join(modules, "openai", "index.mjs"),
+                                      SDK_ANTHROPIC=os.path.join(modules, "@anthropic-ai", "sdk",
+                                                                 "index.mjs")),
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     sums = None
     for line in child.stdout:
@@ -168,17 +173,33 @@ def run_javascript(script, world, tally):
 
 def run_all(world, model, tally):
     client_python.run(world, tally)
-    run_javascript("client_javascript.mjs", world, tally)
+    run_javascript("client_javascript.mjs", world.environment, tally)
     if model.url:
         model_python.run(world, tally)
-        run_javascript("model_javascript.mjs", world, tally)
+        run_javascript("model_javascript.mjs", world.environment, tally)
     else:
         print("skipped: the checks with a real model (no MODEL_URL; `make models` has not run)")
     tally.run("sluice.lives", lambda: same(world.process.poll(), None))
 
 
+def run_crossings(tally):
+    world = crossings.World()
+    try:
+        crossings_python.run(world, tally)
+        meant = os.path.join(world.sluice.folder, "meant.json")
+        with open(meant, "w", encoding="utf-8") as file:
+            json.dump(world.expectations(), file)
+        run_javascript("crossings_javascript.mjs",
+                       dict(os.environ, SDK_URL=world.url, SDK_KEY=world.key, SDK_MEANT=meant),
+                       tally)
+    finally:
+        code = world.stop()
+    tally.run("crossing.sluice.ends", same, code, 0)
+
+
 def main():
     tally = Tally(sys.argv[1:])
+    run_crossings(tally)
     model = Model()
     try:
         world = World(model.url, model.name)

@@ -66,9 +66,10 @@ void openai_chat_usage_put(struct buf *out, const struct tokens *usage);
 struct str openai_chat_stop_word(enum chat_stop stop, bool calls, bool refusal);
 /* The member `tool_calls`. */
 void openai_chat_calls_put(struct buf *out, const struct chat_block *blocks);
-/* Thinking or its hidden form, as an element of `thinking_blocks`. */
+/* Thinking or its hidden form, as an element of `thinking_blocks`. In a stream it has its index
+ * there, by which OpenAI's clients put lists together; -1: none. */
 void openai_chat_thought_put(struct buf *out, enum chat_block_kind kind, struct str text,
-                             struct str signature);
+                             struct str signature, int64_t index);
 
 /* The wire's functions, by file. */
 int openai_chat_request_read(struct str body, struct arena *arena, struct chat_request *ret_request,

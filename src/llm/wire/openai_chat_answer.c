@@ -202,7 +202,7 @@ static void texts_put(struct buf *out, const struct chat_block *b, enum chat_blo
 }
 
 void openai_chat_thought_put(struct buf *out, enum chat_block_kind kind, struct str text,
-                             struct str signature)
+                             struct str signature, int64_t index)
 {
     element_put(out);
     if (kind == BLOCK_HIDDEN) {
@@ -212,6 +212,10 @@ void openai_chat_thought_put(struct buf *out, enum chat_block_kind kind, struct 
         buf_str(out, STR("{\"type\":\"thinking\",\"thinking\":"));
         string_put(out, text);
         member_put_json(out, STR("signature"), signature);
+    }
+    if (index >= 0) {
+        member_put(out, STR("index"));
+        buf_i64(out, index);
     }
     buf_char(out, '}');
 }
@@ -228,7 +232,7 @@ static void thoughts_put(struct buf *out, const struct chat_block *blocks)
     buf_char(out, '[');
     for (const struct chat_block *b = blocks; b; b = b->next)
         if (b->kind == BLOCK_HIDDEN || b->kind == BLOCK_THINKING)
-            openai_chat_thought_put(out, b->kind, b->text, b->signature);
+            openai_chat_thought_put(out, b->kind, b->text, b->signature, -1);
     buf_char(out, ']');
 }
 

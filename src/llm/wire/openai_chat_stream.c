@@ -323,7 +323,8 @@ int openai_chat_event_read(struct wire_state *state, struct str name, struct str
 struct writer {
     struct str id, model; /* string */
     int64_t created_s;
-    int64_t call;    /* its index; -1 before the first */
+    int64_t call;      /* its index; -1 before the first */
+    unsigned thoughts; /* entries of thinking_blocks so far */
     bool call_empty; /* nothing of its input was written yet */
     bool any_refusal, ended, has_usage;
     struct tokens usage;
@@ -380,10 +381,11 @@ static int begin_write(struct wire_state *state, const struct chat_event *e, str
 static void thought_write(struct wire_state *state, struct buf *out, enum chat_block_kind kind,
                           struct str text, struct str signature)
 {
+    struct writer *w = state->own;
     delta_begin(state, out);
     member_put(out, STR("thinking_blocks"));
     buf_char(out, '[');
-    openai_chat_thought_put(out, kind, text, signature);
+    openai_chat_thought_put(out, kind, text, signature, w->thoughts++);
     buf_char(out, ']');
     delta_end(state, out, STR("null"));
 }
