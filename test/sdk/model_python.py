@@ -3,6 +3,7 @@ what they like, so these checks look at shapes, counts and constraints, not at w
 
 import json
 
+import anthropic
 import openai
 from pydantic import BaseModel
 
@@ -98,9 +99,65 @@ def model_error_400(w):
            response_format={"type": "no such type"})
 
 
+# ---- the same model by every protocol of its server, for the clients of all three ----
+
+def crossing_chat(w, model, streamed):
+    ask = {"model": model, "messages": QUESTION, "max_tokens": 16, "temperature": 0}
+    if not streamed:
+        answer = w.client.chat.completions.create(**ask)
+        return answer.choices[0].message.content, answer.usage.completion_tokens
+    chunks = list(w.client.chat.completions.create(stream=True, stream_options={
+        "include_usage": True}, **ask))
+    return text_of(chunks), chunks[-1].usage.completion_tokens
+
+
+def crossing_responses(w, model, streamed):
+    ask = {"model": model, "input": QUESTION, "max_output_tokens": 16, "temperature": 0}
+    if not streamed:
+        answer = w.client.responses.create(**ask)
+        return answer.output_text, answer.usage.output_tokens
+    # Not by the client's own helper: llama.cpp leaves out indexes that it wants.
+    events = list(w.client.responses.create(stream=True, **ask))
+    same(events[-1].type in ("response.completed", "response.incomplete"), True)
+    answer = events[-1].response
+    said = "".join(e.delta for e in events if e.type == "response.output_text.delta")
+    same(said, answer.output_text)
+    return said, answer.usage.output_tokens
+
+
+def crossing_messages(w, model, streamed):
+    client = anthropic.Anthropic(api_key=w.world.key, base_url=w.world.url.removesuffix("/v1"),
+                                 max_retries=0, timeout=60)
+    ask = {"model": model, "messages": QUESTION, "max_tokens": 16,
+           "extra_body": {"temperature": 0}}
+    if not streamed:
+        answer = client.messages.create(**ask)
+    else:
+        with client.messages.stream(**ask) as stream:
+            answer = stream.get_final_message()
+    return answer.content[0].text, answer.usage.output_tokens
+
+
+def crossing(w, ask, provider, streamed):
+    """At temperature 0 the same words, whichever way they were asked for."""
+    text, tokens = ask(w, f"{provider}/{w.world.model_name}", streamed)
+    same(bool(text.strip()) and 0 < tokens <= 16, True)
+    same(text, crossing_chat(w, "model/" + w.world.model_name, False)[0])
+
+
+def run_crossings(seat, tally):
+    for client, ask in (("chat", crossing_chat), ("responses", crossing_responses),
+                        ("messages", crossing_messages)):
+        for provider in ("model", "messages", "answers"):
+            for streamed in (False, True):
+                name = f"python.model.{client}.{provider}{'_stream' if streamed else ''}"
+                tally.run(name, crossing, seat, ask, provider, streamed)
+
+
 def run(world, tally):
     seat = Seat(world)
     seat.client = seat.another(timeout=60)
     for name, check in list(globals().items()):
         if name.startswith("model_"):
             tally.run(f"python.model.{name[6:]}", check, seat)
+    run_crossings(seat, tally)
