@@ -310,6 +310,33 @@ static void turn_log(const struct ask *a, int err, int status)
            log_ms("ms", t->total_us), log_ms("overhead_ms", t->overhead_us));
 }
 
+/* Is it asked for what only sluice itself can say here? */
+static bool is_answered_here(const struct ask *a)
+{
+    const struct route *route = &a->turn.route;
+    return a->v->wire->answer_here && route->n > 0 &&
+           provider_wire(route->at[0].provider, &a->request) != a->v->wire;
+}
+
+static int answer_here(struct ask *a)
+{
+    struct http_headers headers;
+    struct buf json;
+    http_headers_init(&headers, a->v->x->arena);
+    buf_init(&json, 4096);
+    int err = a->v->wire->answer_here(&a->request, &json);
+    if (!err)
+        err = http_headers_add(&headers, STR("Content-Type"), STR("application/json"));
+    if (!err)
+        err = http_headers_add_as(&headers, FIELD_X_SLUICE, STR("x-sluice-estimated"),
+                                  STR("input_tokens"));
+    if (!err)
+        err = own_headers(a, &headers, turn_overhead_us(&a->turn), true);
+    err = err ? err : exchange_respond(a->v->x, 200, &headers, buf_view(&json));
+    buf_fini(&json);
+    return err ? 499 : 200;
+}
+
 void api_llm(struct visit *v)
 {
     struct ask *a = arena_alloc(v->x->arena, sizeof(*a));
@@ -331,12 +358,13 @@ void api_llm(struct visit *v)
     who_asks(a);
 
     int err = request_take(a);
-    if (!err) {
+    bool here = !err && is_answered_here(a);
+    if (!err && !here) {
         exchange_watch_hangup(v->x, client_left, a);
         err = turn_run(t);
         exchange_watch_hangup(v->x, NULL, NULL);
     }
-    int status = answer(a, err);
+    int status = here ? answer_here(a) : answer(a, err);
     if (!err && status == 499)
         err = E_CLIENT_GONE;
     turn_end(t, err, status, (int64_t)v->x->bytes_out);

@@ -14,6 +14,8 @@ const struct route_row routes[] = {
     {HTTP_POST, PATH("/v1/chat/completions"), NEEDS_KEY, api_llm, "chat, streamed or not",
      &wire_openai_chat},
     {HTTP_POST, PATH("/v1/messages"), NEEDS_KEY, api_llm, "Anthropic's chat", &wire_anthropic},
+    {HTTP_POST, PATH("/v1/messages/count_tokens"), NEEDS_KEY, api_llm, "how many tokens it has",
+     &wire_anthropic_count},
     {HTTP_POST, PATH("/v1/responses"), NEEDS_KEY, api_llm, "OpenAI's Responses", &wire_responses},
     {HTTP_POST, PATH("/v1/completions"), NEEDS_KEY, api_llm, "text completion",
      &wire_openai_completion},

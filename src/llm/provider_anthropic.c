@@ -5,7 +5,7 @@
 #include "llm/provider.h"
 #include "llm/wire.h"
 
-static const struct wire *const anthropic_wires[] = {&wire_anthropic, NULL};
+static const struct wire *const anthropic_wires[] = {&wire_anthropic, &wire_anthropic_count, NULL};
 
 /* The version that is sent where neither client nor configuration names one: the API wants it. */
 static int anthropic_open(struct provider *p, struct conf_doc *doc)

@@ -90,6 +90,9 @@ struct wire {
     /* An error's body, and the event that tells of one in a stream, framed. `text` is plain. */
     int (*error_write)(struct buf *out, int status, const char *code, struct str text);
     int (*error_event_write)(struct buf *out, int status, const char *code, struct str text);
+    /* What sluice itself answers to requests that are not crossed, where the provider does not
+     * speak this; it is an estimate. NULL: they are refused. */
+    int (*answer_here)(const struct llm_request *request, struct buf *out);
 
     /* ---- where it is crossed ---- */
 
@@ -112,8 +115,9 @@ struct wire {
 
 extern const struct wire wire_openai_chat, wire_anthropic, wire_responses, wire_gemini,
     wire_converse;
-extern const struct wire wire_openai_completion, wire_openai_embedding; /* passed on alone */
-extern const struct wire *const wires[];                                /* ends with NULL */
+/* Passed on alone: */
+extern const struct wire wire_openai_completion, wire_openai_embedding, wire_anthropic_count;
+extern const struct wire *const wires[]; /* ends with NULL */
 
 const struct wire *wire_find(struct str name); /* NULL: there is none */
 

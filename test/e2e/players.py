@@ -7,7 +7,7 @@ a tool first, and a text once the tool's result has come.
 import json
 
 from protocols import aws_frame, events_of, fixture
-from world import Provider, chunk
+from world import Provider, chunk, whole
 
 PLAYS = ("openai_chat", "responses", "anthropic", "gemini", "converse")
 CLIENTS = {"openai_chat": "/v1/chat/completions", "anthropic": "/v1/messages",
@@ -17,6 +17,8 @@ CLIENTS = {"openai_chat": "/v1/chat/completions", "anthropic": "/v1/messages",
 def model_of(head, body):
     """Gemini and Bedrock have the model in the path."""
     path = head.split()[1].decode()
+    if path.endswith("/count_tokens"):
+        return "count", False
     if "/models/" in path:
         return path.split("/models/")[1].split(":")[0], "streamGenerateContent" in path
     if "/model/" in path:
@@ -42,6 +44,9 @@ def play(wire):
     def answer(conn, head, body, n):
         name, stream = model_of(head, body)
         name = recording(wire, name, body)
+        if name == "count":
+            conn.sendall(whole(b'{"input_tokens": 2095}'))
+            return
         error = fixture(wire, name, "error.json")
         part = error or fixture(wire, name, "stream.txt" if stream else "answer.json")
         kind = "text/event-stream" if stream and not error else "application/json"

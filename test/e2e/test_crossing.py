@@ -286,6 +286,29 @@ def test_a_provider_that_answers_html(w):
         w.providers["gemini"].answers = Always(play("gemini"))
 
 
+def test_count_of_tokens(w):
+    body = {"model": "anthropic/text", "messages": [{"role": "user", "content": "hi"}]}
+    a = w.sluice.request("POST", "/v1/messages/count_tokens", body, key=None)
+    assert a.status == 200 and a.json() == {"input_tokens": 2095}, a.body
+    head, sent = seen(w, "anthropic")
+    assert b"/v1/messages/count_tokens " in head and sent["model"] == "text"
+    row = w.sluice.turn(a)
+    assert row["state"] == "done" and row["cost_usd_nanos"] == 0 and row["input"] == 0, row
+    body["model"] = "gemini/text"
+    a = w.sluice.request("POST", "/v1/messages/count_tokens", body, key=None)
+    assert a.status == 200 and 5 < a.json()["input_tokens"] < 50, a.body
+    assert a.headers["x-sluice-estimated"] == "input_tokens", a.headers
+    a = w.sluice.request("POST", "/v1/messages/count_tokens", {"model": "gemini/text"}, key=None)
+    assert a.status == 400 and a.json()["type"] == "error", a.body
+
+
+def test_models_as_anthropic_lists_them(w):
+    a = w.sluice.request("GET", "/v1/models", headers={"anthropic-version": "2023-06-01"}, key=None)
+    told = a.json()
+    assert told["first_id"] == told["data"][0]["id"] == "lane/deep" and not told["has_more"], told
+    assert told["data"][0]["type"] == "model" and told["data"][0]["created_at"].endswith("Z")
+
+
 def test_every_answer_has_an_id(w):
     for stream in (False, True):
         ids = set()

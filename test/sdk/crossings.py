@@ -19,6 +19,7 @@ listen: 127.0.0.1:@PORT@
 state: {ledger: "sqlite:@FOLDER@/ledger.db"}
 retry: {attempts: 1}
 providers:@PROVIDERS@
+lanes: {cheap: [gemini/text]}
 keys: {require: true, declared: {app: {secret: "${TEST_KEY}", tenant: shop}}}
 """
 

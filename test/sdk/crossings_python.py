@@ -166,7 +166,22 @@ def _tool_recording(wire):
     return {c.wire: c.shows["tool"] for c in cases()}[wire]
 
 
+def anthropic_count(world, wire):
+    client = anthropic.Anthropic(api_key=world.key, base_url=world.url, max_retries=0)
+    count = client.messages.count_tokens(model=f"{wire}/text",
+                                         messages=[{"role": "user", "content": "hi"}])
+    same(count.input_tokens == 2095 if wire == "anthropic" else count.input_tokens > 5, True)
+
+
+def anthropic_models(world):
+    client = anthropic.Anthropic(api_key=world.key, base_url=world.url, max_retries=0)
+    same([(m.type, m.id) for m in client.models.list()], [("model", "lane/cheap")])
+
+
 def run(world, tally):
+    tally.run("crossing.python.anthropic.models", anthropic_models, world)
+    for wire in ("anthropic", "gemini"):
+        tally.run(f"crossing.python.anthropic.count.{wire}", anthropic_count, world, wire)
     for case in cases():
         for client, checks in CLIENTS.items():
             whole, streamed, error = checks(world, case)

@@ -51,7 +51,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     WITHOUT_RESPONSES,
 };
 
-static int error_write(struct buf *out, int status, const char *code, struct str text)
+int anthropic_error_write(struct buf *out, int status, const char *code, struct str text)
 {
     buf_printf(out, "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":",
                anthropic_error_type(status));
@@ -61,10 +61,10 @@ static int error_write(struct buf *out, int status, const char *code, struct str
     return buf_str(out, STR("}}"));
 }
 
-static int error_event_write(struct buf *out, int status, const char *code, struct str text)
+int anthropic_error_event_write(struct buf *out, int status, const char *code, struct str text)
 {
     frame_begin(out, STR("error"));
-    error_write(out, status, code, text);
+    anthropic_error_write(out, status, code, text);
     frame_end(out);
     return out->failed;
 }
@@ -84,6 +84,6 @@ const struct wire wire_anthropic = {
     .answer_write = anthropic_message_write,
     .event_read = anthropic_stream_read,
     .event_write = anthropic_stream_write,
-    .error_write = error_write,
-    .error_event_write = error_event_write,
+    .error_write = anthropic_error_write,
+    .error_event_write = anthropic_error_event_write,
 };

@@ -325,7 +325,7 @@ struct writer {
     int64_t created_s;
     int64_t call;      /* its index; -1 before the first */
     unsigned thoughts; /* entries of thinking_blocks so far */
-    bool call_empty; /* nothing of its input was written yet */
+    bool call_empty;   /* nothing of its input was written yet */
     bool any_refusal, ended, has_usage;
     struct tokens usage;
 };
