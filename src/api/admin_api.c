@@ -2,6 +2,7 @@
  * admin_api.c: keys, configuration and upstreams, for people with an admin key.
  */
 #include "api/visit.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "net/upool.h"
 
@@ -257,12 +258,33 @@ static void endpoint_write(void *arg, struct endpoint *e)
                (unsigned long long)e->failures, e->failures_in_row, s.idle, s.in_use);
 }
 
+/* Keys by their number: what they are is nobody's business. */
+static void keys_write(const struct provider *p, struct buf *out)
+{
+    for (unsigned i = 0; i < p->keys_n; i++) {
+        const struct provider_key *k = &p->keys[i];
+        int64_t rest_ms = k->rest_until_ms - clock_cached_ms();
+        if (out->p[out->n - 1] == '}')
+            buf_char(out, ',');
+        buf_char(out, '{');
+        member(out, "provider", p->name);
+        buf_printf(
+            out, ",\"number\":%u,\"weight\":%u,\"calls\":%llu,\"rests\":%llu,\"resting_ms\":%lld}",
+            i + 1, k->weight, (unsigned long long)k->calls, (unsigned long long)k->rests,
+            (long long)(rest_ms > 0 ? rest_ms : 0));
+    }
+}
+
 void api_upstreams(struct visit *v)
 {
     struct buf out;
     buf_init(&out, ANSWER_BYTES_MAX);
     buf_str(&out, STR("{\"upstreams\":["));
     upstreams_each(v->gateway->upstreams, endpoint_write, &out);
+    buf_str(&out, STR("],\"keys\":["));
+    const struct models *models = v->snapshot->models;
+    for (unsigned i = 0; i < models_provider_count(models); i++)
+        keys_write(models_provider_at(models, i), &out);
     buf_str(&out, STR("]}"));
     answer(v, 200, &out);
     buf_fini(&out);

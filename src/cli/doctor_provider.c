@@ -121,7 +121,7 @@ static void answer_odd(struct doctor *d, const struct doctor_probe *p)
 
 static void key_look(struct doctor *d, const struct doctor_probe *p)
 {
-    bool has_key = p->provider->key_value.n > 0;
+    bool has_key = p->provider->key_value.n > 0 || p->provider->keys_n > 0;
     bool refused = p->status == 401 || p->status == 403;
     if (p->answer_err) {
         doctor_find(d, DOCTOR_PROBLEM, p->about, "%s", fault_text(&p->fault));

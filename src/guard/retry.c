@@ -59,11 +59,18 @@ static bool other_replica(struct turn *t)
     return false;
 }
 
+/* Was it about the key, and is there another to ask with? */
+static bool other_key(const struct turn *t, int err)
+{
+    return (err == E_UPSTREAM_LIMIT || err == E_UPSTREAM_AUTH) && t->call && t->call->key &&
+           provider_key_ready(t->target->provider);
+}
+
 /* Milliseconds until the next try; -1: do not try. */
-static int64_t pause_ms(const struct retry_settings *s, struct turn *t, unsigned attempt)
+static int64_t pause_ms(const struct retry_settings *s, struct turn *t, unsigned attempt, int err)
 {
     int64_t asked = t->call ? t->call->retry_after_ms : -1;
-    bool elsewhere = t->call && other_replica(t);
+    bool elsewhere = t->call && (other_key(t, err) || other_replica(t));
     if (elsewhere)
         return 0;
     if (asked >= 0)
@@ -76,7 +83,7 @@ static int64_t pause_ms(const struct retry_settings *s, struct turn *t, unsigned
 
 static bool worth_it(const struct turn *t, int err)
 {
-    return err_retryable(err) && !t->streamed && !task_canceled(task_self());
+    return (err_retryable(err) || other_key(t, err)) && !t->streamed && !task_canceled(task_self());
 }
 
 static int retry_run(void *self, struct turn *t)
@@ -94,7 +101,7 @@ static int retry_run(void *self, struct turn *t)
             turn_note(t, "no budget", 0, 0);
             return err;
         }
-        int64_t wait = pause_ms(s, t, attempt);
+        int64_t wait = pause_ms(s, t, attempt, err);
         if (wait < 0 || clock_cached_ms() + wait >= t->deadline_ms)
             return err;
         *credit -= 1000;

@@ -126,6 +126,12 @@ static int error_of_status(int status)
 static int key_fault(const struct llm_call *c, struct fault *f)
 {
     struct str name = c->target->provider->name;
+    if (c->key)
+        return fault_set(f, E_UPSTREAM_AUTH,
+                         "provider %.*s refused a key that sluice is configured with (number %u of "
+                         "providers.%.*s.keys)",
+                         STR_ARGS(name), (unsigned)(c->key - c->target->provider->keys) + 1,
+                         STR_ARGS(name));
     if (c->target->provider->key_value.n)
         return fault_set(f, E_UPSTREAM_AUTH,
                          "provider %.*s refused the key that sluice is configured with "
@@ -480,6 +486,8 @@ static int asked(struct llm_call *c, struct fault *f)
     err = err ? head_fault(c, err, f) : answer_take(c, f);
     transport_of(c)->end(c);
     endpoint_judge(c, err);
+    if (c->key)
+        provider_key_judge(c->key, err, c->retry_after_ms);
     return err;
 }
 

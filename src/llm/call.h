@@ -59,6 +59,7 @@ struct llm_call {
     int64_t first_us; /* the first event with content; of what is not streamed, the header */
     bool reused;
     unsigned replica;          /* index, for `tried` */
+    struct provider_key *key;  /* that it went out with; NULL where there are not several */
     struct endpoint *endpoint; /* NULL where there is none */
 
     struct str left_out; /* of the request, by name: the provider has nothing for it */

@@ -80,6 +80,15 @@ struct replica {
     int64_t turn; /* how far it is among equally busy ones */
 };
 
+/* One of several keys. The loop's thread counts in it. */
+struct provider_key {
+    struct str value; /* with its prefix */
+    unsigned weight;
+    int64_t turn; /* how far it is among the others */
+    int64_t rest_until_ms;
+    uint64_t calls, rests;
+};
+
 struct provider {
     struct str name;
     struct str prefix; /* "name/" */
@@ -88,8 +97,10 @@ struct provider {
     struct timeouts timeouts;
     unsigned replicas_n;
     struct replica *replicas;
-    struct str base_url;               /* where its settings have none; n == 0: the kind's */
-    struct str key_header, key_value;  /* "Authorization", "Bearer ..."; value n == 0: no key */
+    struct str base_url;              /* where its settings have none; n == 0: the kind's */
+    struct str key_header, key_value; /* "Authorization", "Bearer ..."; value n == 0: no key */
+    unsigned keys_n;                  /* 0: there is key_value, or none */
+    struct provider_key *keys;
     struct str key_prefix;             /* "Bearer " */
     struct str path, api_version;      /* settings, or the kind's */
     bool path_is_plain;                /* "/{operation}", without a query: nearly always */
@@ -135,6 +146,18 @@ MUSTCHECK int provider_headers(const struct provider *p, const struct endpoint *
  * client's "Bearer ". */
 MUSTCHECK int provider_pass_key(const struct provider *p, struct str given, struct arena *arena,
                                 struct str *ret_value);
+
+/* How long a key rests that was refused, or limited without a word about when to come again. */
+#define KEY_REFUSED_REST_MS (10 * 60 * 1000)
+#define KEY_LIMITED_REST_MS (30 * 1000)
+#define KEY_REST_MS_MAX     (60 * 60 * 1000)
+
+/* The key that a call goes out with; for providers that have several. */
+struct provider_key *provider_key_pick(const struct provider *p);
+/* Does one of several not rest? */
+bool provider_key_ready(const struct provider *p);
+/* What came of a call with it. */
+void provider_key_judge(struct provider_key *key, int err, int64_t retry_after_ms);
 
 /* The path of a request as the setting `path` says it, with query. */
 MUSTCHECK int provider_path(const struct target *t, const struct wire *wire, struct arena *arena,

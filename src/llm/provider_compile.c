@@ -55,19 +55,6 @@ static void provider_path_make(struct provider *p)
     p->path_is_plain = str_eq(p->path, STR("/{operation}")) && p->api_version.n == 0;
 }
 
-static int provider_key_make(const struct provider_makings *m, struct provider *p)
-{
-    const struct provider_settings *s = p->settings;
-    p->key_header = given_or(s->key_header, p->kind->key_header, "Authorization");
-    p->key_prefix = s->key_prefix;
-    if (p->key_prefix.n == 0 && str_eq_nocase(p->key_header, STR("Authorization")))
-        p->key_prefix = STR("Bearer ");
-    if (s->key.n == 0)
-        return 0;
-    p->key_value = arena_join(m->arena, p->key_prefix, s->key);
-    return p->key_value.p ? 0 : E_MEMORY;
-}
-
 /* A header name is a token, a value has no line ends: else one setting could write two headers. */
 static bool header_is_sane(struct str name, struct str value)
 {
@@ -78,6 +65,50 @@ static bool header_is_sane(struct str name, struct str value)
         if (((unsigned char)value.p[i] < ' ' && value.p[i] != '\t') || value.p[i] == 127)
             return false;
     return name.n > 0;
+}
+
+static int provider_keys_make(const struct provider_makings *m, struct provider *p)
+{
+    const struct upstream_key_settings *keys = p->settings->keys.at;
+    unsigned n = p->settings->keys.n;
+    if (p->settings->key.n > 0) {
+        conf_complain(m->doc, &p->settings->key,
+                      "'key' and 'keys' are two places for the same; "
+                      "expected one of them");
+        return E_CONFIG;
+    }
+    p->keys = ARENA_ARRAY(m->arena, struct provider_key, n);
+    if (!p->keys)
+        return E_MEMORY;
+    for (unsigned i = 0; i < n; i++) {
+        p->keys[i].value = arena_join(m->arena, p->key_prefix, keys[i].secret);
+        p->keys[i].weight = (unsigned)keys[i].weight;
+        if (!p->keys[i].value.p)
+            return E_MEMORY;
+        if (keys[i].secret.n == 0 || !header_is_sane(p->key_header, p->keys[i].value)) {
+            conf_complain(m->doc, &keys[i],
+                          "expected a key that a header can carry: not empty, "
+                          "without a line end");
+            return E_CONFIG;
+        }
+    }
+    p->keys_n = n;
+    return 0;
+}
+
+static int provider_key_make(const struct provider_makings *m, struct provider *p)
+{
+    const struct provider_settings *s = p->settings;
+    p->key_header = given_or(s->key_header, p->kind->key_header, "Authorization");
+    p->key_prefix = s->key_prefix;
+    if (p->key_prefix.n == 0 && str_eq_nocase(p->key_header, STR("Authorization")))
+        p->key_prefix = STR("Bearer ");
+    if (s->keys.n > 0)
+        return provider_keys_make(m, p);
+    if (s->key.n == 0)
+        return 0;
+    p->key_value = arena_join(m->arena, p->key_prefix, s->key);
+    return p->key_value.p ? 0 : E_MEMORY;
 }
 
 /* What a request of sluice's always has. */

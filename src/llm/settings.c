@@ -124,6 +124,28 @@ static const struct conf_table aws_table = {
                "      secret_key: \"${AWS_SECRET_ACCESS_KEY}\"}",
 };
 
+/* clang-format off */
+#define THIS struct upstream_key_settings
+static const struct conf_row upstream_key_rows[] = {
+    {.name = "secret", ROW(CONF_SECRET, secret), .flags = CONF_REQUIRED,
+     .help = "A key, as a `${NAME}` reference to the environment."},
+    {.name = "weight", ROW(CONF_INT, weight), .fallback = "1", .min = 1, .max = 1000,
+     .help = "Its share beside the other keys."},
+    {0},
+};
+/* clang-format on */
+#undef THIS
+static const struct conf_table upstream_key_table = {
+    .name = "upstream_key",
+    .help = "One of a provider's API keys. They take turns by weight. One that the provider limits "
+            "(429) rests for as long as it says, or 30 s; one that it refuses (401, 403) rests 10 "
+            "minutes; the call is tried again with another at once.",
+    .size = sizeof(struct upstream_key_settings),
+    .rows = upstream_key_rows,
+    .shorthand = "secret",
+    .example = "keys: [{secret: \"${KEY_A}\", weight: 3}, \"${KEY_B}\"]",
+};
+
 static const char *const responses_words[] = {"auto", "on", "off", "always", NULL};
 static const char *const stream_usage_words[] = {"ask", "estimate", NULL};
 
@@ -141,6 +163,8 @@ static const struct conf_row provider_rows[] = {
              "`bedrock` have their makers' as default."},
     {.name = "key", ROW(CONF_SECRET, key),
      .help = "The provider's API key, as a `${NAME}` reference to the environment."},
+    {.name = "keys", ROW(CONF_LIST, keys), .child = &upstream_key_table,
+     .help = "Several API keys in the place of `key`."},
     {.name = "key_header", ROW(CONF_STR, key_header),
      .help = "The header that carries the key. Without it: as the kind has it, such as `x-api-key` "
              "for `anthropic`; else Authorization."},

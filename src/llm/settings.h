@@ -46,10 +46,16 @@ struct aws_settings {
 /* Does a provider of kind openai answer /responses itself? */
 enum responses_has { RESPONSES_AUTO, RESPONSES_ON, RESPONSES_OFF, RESPONSES_ALWAYS };
 
+struct upstream_key_settings {
+    struct str secret;
+    int64_t weight;
+};
+
 struct provider_settings {
     struct str kind;
     struct conf_list base_url; /* struct base_url_settings */
     struct str key;
+    struct conf_list keys; /* struct upstream_key_settings */
     struct str key_header;
     struct str key_prefix;
     struct str path;        /* "/{operation}"; {model} is the model's name */

@@ -70,6 +70,10 @@ static int headers_make(struct llm_call *c, struct str path, struct http_headers
     const struct http_headers *from = c->headers;
     struct str pass_key = STR_NONE;
     int err = provider_pass_key(p, c->pass_key, c->arena, &pass_key);
+    if (p->keys_n > 0) {
+        c->key = provider_key_pick(p);
+        pass_key = c->key->value;
+    }
     if (!err && c->out->crossing) {
         err = headers_common(from, c->arena, &common);
         from = &common;

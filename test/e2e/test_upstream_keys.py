@@ -1,0 +1,92 @@
+"""Several keys of one provider: whose turn it is, who rests, and what a client sees of it."""
+
+import collections
+import json
+from types import SimpleNamespace
+
+from players import Always
+from world import Provider, Sluice, answer_ok, status
+
+CONFIG = """
+listen: 127.0.0.1:@PORT@
+admin_listen: 127.0.0.1:@ADMIN@
+state: {ledger: "sqlite:@FOLDER@/ledger.db"}
+retry: {attempts: 4, budget: 100%%, wait_min: 2s, wait_max: 2s}
+providers:
+  shared: {base_url: "http://127.0.0.1:%d/v1", keys: [{secret: aaa, weight: 3}, bbb]}
+  mixed: {base_url: "http://127.0.0.1:%d/v1", keys: [limited, refused, good]}
+  spent: {base_url: "http://127.0.0.1:%d/v1", keys: [limited, limited-2]}
+  wrong: {base_url: "http://127.0.0.1:%d/v1", keys: [refused, refused-2]}
+  claude: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", keys: [k-1, k-2]}
+"""
+
+
+def key_of(head):
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() in (b"authorization", b"x-api-key"):
+            return value.strip().decode().removeprefix("Bearer ")
+    return None
+
+
+def by_key(conn, head, body, n):
+    key = key_of(head)
+    if key.startswith("limited"):
+        return status("429 Too Many", headers=("Retry-After: 60",))(conn, head, body, n)
+    if key.startswith("refused"):
+        return status("401 No")(conn, head, body, n)
+    return answer_ok(conn, head, body, n)
+
+
+def open_world():
+    p = Provider()
+    p.answers = Always(by_key)
+    return SimpleNamespace(p=p, sluice=Sluice(CONFIG % ((p.port,) * 5)))
+
+
+def keys_seen(w, since):
+    return [key_of(head) for head, _ in w.p.seen[since:]]
+
+
+def test_by_weight(w):
+    since = len(w.p.seen)
+    for _ in range(40):
+        assert w.sluice.chat("shared/m").status == 200
+    seen = keys_seen(w, since)
+    assert collections.Counter(seen) == {"aaa": 30, "bbb": 10}, seen
+    assert "bbb" in seen[:4], "they are mixed, not one behind the other"
+
+
+def test_another_key_at_once_and_the_others_rest(w):
+    since = len(w.p.seen)
+    a = w.sluice.chat("mixed/m", timeout=5)
+    assert a.status == 200 and int(a.headers["x-sluice-overhead-us"]) < 1000000, a.headers
+    assert keys_seen(w, since) == ["limited", "refused", "good"]
+    for _ in range(5):
+        assert w.sluice.chat("mixed/m").status == 200
+    assert keys_seen(w, since)[3:] == ["good"] * 5
+    told = w.sluice.request("GET", "/admin/upstreams", port=w.sluice.admin_port).json()["keys"]
+    mixed = [k for k in told if k["provider"] == "mixed"]
+    assert [k["rests"] for k in mixed] == [1, 1, 0], mixed
+    assert 50000 < mixed[0]["resting_ms"] <= 60000 < mixed[1]["resting_ms"] <= 600000, mixed
+    assert "limited" not in json.dumps(told)
+
+
+def test_all_rest(w):
+    since = len(w.p.seen)
+    a = w.sluice.chat("spent/m", timeout=5)
+    assert a.status == 429 and a.headers["retry-after"] == "60", (a.status, a.headers)
+    assert keys_seen(w, since) == ["limited", "limited-2"]
+
+
+def test_all_are_refused(w):
+    a = w.sluice.chat("wrong/m", timeout=5)
+    assert a.status == 502 and "providers.wrong.keys" in a.error()["message"], a.body
+    assert "refused-2" not in a.body.decode()
+
+
+def test_in_the_kinds_own_header(w):
+    since = len(w.p.seen)
+    w.sluice.request("POST", "/v1/messages", {"model": "claude/m", "max_tokens": 5, "messages": [
+        {"role": "user", "content": "hi"}]})
+    assert keys_seen(w, since) == ["k-1"] and b"x-api-key: k-1" in w.p.seen[-1][0]
