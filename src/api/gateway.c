@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "api/visit.h"
+#include "api/watch.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/listener.h"
@@ -137,6 +138,8 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
         err = turn_house_init(&g->house, g->ledger, g->metrics);
     if (!err)
         err = limits_open(g, where, f);
+    if (!err)
+        err = watch_new(snapshot->doc, &g->watch);
     return err;
 }
 
@@ -149,6 +152,7 @@ void gateway_close(struct gateway *g)
     turn_house_fini(&g->house);
     limits_free(g->limits);
     snapshot_unref(g->now);
+    watch_free(g->watch);
     upstreams_free(g->upstreams);
     metric_set_free(g->metrics);
     free(g->file);
@@ -164,6 +168,7 @@ struct load_job {
     struct conf_doc *doc;
     struct str past_where; /* the ledger's, where it is to be read if the file has limits */
     struct limits_past *past;
+    struct watch *watch;
     int err;
 };
 
@@ -182,14 +187,17 @@ static void load_run(struct pool_job *job)
     l->err = l->text.n
                  ? conf_load_over(l->in_force, &config_table, l->path, buf_view(&l->text), &l->doc)
                  : conf_load(&config_table, l->path, &l->doc);
-    if (!l->err && conf_error_count(l->doc) == 0)
+    if (!l->err && conf_error_count(l->doc) == 0) {
+        l->err = watch_new(l->doc, &l->watch);
         past_read(l);
+    }
 }
 
 static void load_drop(struct pool_job *job)
 {
     struct load_job *l = CONTAINER_OF(job, struct load_job, job);
     limits_past_free(l->past);
+    watch_free(l->watch);
     conf_unref(l->doc);
     conf_unref(l->in_force);
     buf_fini(&l->text);
@@ -286,6 +294,11 @@ static int reload(struct gateway *g, struct str text, bool dry_run, struct buf *
         err = E_CONFIG;
     } else if (!err) {
         err = swap(g, l->doc, l->past, dry_run, out);
+        if (!err && !dry_run) {
+            struct watch *old = g->watch;
+            g->watch = l->watch;
+            l->watch = old; /* which goes with the job */
+        }
     }
     load_drop(&l->job);
     return err;
@@ -302,6 +315,48 @@ int gateway_reload(struct gateway *g, struct str text, bool dry_run, struct buf 
     if (err && text.n == 0 && !dry_run && log_configure(&g->now->config->log) != 0)
         buf_str(out, STR("warning: the log file cannot be written; the old one stays\n"));
     return err;
+}
+
+struct look_job {
+    struct pool_job job;
+    struct watch *watch;
+    bool changed;
+};
+
+static void look_run(struct pool_job *job)
+{
+    struct look_job *l = CONTAINER_OF(job, struct look_job, job);
+    l->changed = watch_changed(l->watch);
+}
+
+static void look_drop(struct pool_job *job)
+{
+    struct look_job *l = CONTAINER_OF(job, struct look_job, job);
+    watch_free(l->watch);
+    free(l);
+}
+
+/* The job has the watch for as long as it looks; a reload puts another in its place. */
+bool gateway_files_changed(struct gateway *g)
+{
+    if (!g->watch)
+        return false;
+    struct look_job *l = calloc(1, sizeof(*l));
+    if (!l)
+        return false;
+    l->job = (struct pool_job){.run = look_run, .drop = look_drop};
+    l->watch = g->watch;
+    g->watch = NULL;
+    int err = pool_call(&l->job);
+    if (err && err != E_MEMORY)
+        return false; /* at the end of the process: the pool drops it */
+    bool changed = !err && l->changed;
+    if (!g->watch) {
+        g->watch = l->watch;
+        l->watch = NULL;
+    }
+    look_drop(&l->job);
+    return changed;
 }
 
 /* ---- doors ---- */

@@ -25,6 +25,7 @@
 #include "turn/turn.h"
 
 struct listener;
+struct watch;
 
 struct snapshot {
     unsigned refs;
@@ -48,6 +49,7 @@ struct gateway {
     struct ledger *ledger; /* NULL: none */
     struct keys *keys;
     struct limits *limits;
+    struct watch *watch; /* of the files that the configuration refers to; NULL: none */
     struct metric_set *metrics;
     struct turn_house house;
     struct listener *listener, *admin_listener;
@@ -76,6 +78,9 @@ void gateway_close(struct gateway *g);
  */
 YIELDS MUSTCHECK int gateway_reload(struct gateway *g, struct str text, bool dry_run,
                                     struct buf *out);
+
+/* Have files changed that the configuration refers to? Asks on the pool of threads. */
+YIELDS bool gateway_files_changed(struct gateway *g);
 
 /* The handler of its listeners. */
 struct door {

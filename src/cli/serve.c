@@ -22,6 +22,8 @@
 #include "rt/loop.h"
 #include "rt/task.h"
 
+#define FILES_LOOK_MS 2000
+
 struct wish {
     const char *config, *listen, *io;
 };
@@ -106,7 +108,7 @@ static void reload(struct server *s)
 static void background(void *arg)
 {
     struct server *s = arg;
-    int64_t keys_at = 0;
+    int64_t keys_at = 0, files_at = 0;
     while (!s->stops) {
         if (s->reload) {
             s->reload = false;
@@ -116,6 +118,10 @@ static void background(void *arg)
         if (clock_cached_ms() >= keys_at) {
             keys_refresh(s->gateway.keys);
             keys_at = clock_cached_ms() + KEYS_REFRESH_MS;
+        }
+        if (clock_cached_ms() >= files_at) {
+            s->reload = gateway_files_changed(&s->gateway) || s->reload;
+            files_at = clock_cached_ms() + FILES_LOOK_MS;
         }
         int err = task_sleep(250);
         if (err && !s->stops)

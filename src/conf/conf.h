@@ -140,6 +140,10 @@ bool conf_is_empty(const struct conf_doc *doc); /* does it give no setting at al
 MUSTCHECK int conf_env_each(const struct conf_doc *doc,
                             void (*fn)(void *arg, struct str name, bool has_default), void *arg);
 
+/* The same for references to files, ${file:PATH}; `path` as it is written. */
+MUSTCHECK int conf_file_each(const struct conf_doc *doc, void (*fn)(void *arg, struct str path),
+                             void *arg);
+
 unsigned conf_problem_count(const struct conf_doc *doc);
 const struct conf_problem *conf_problem(const struct conf_doc *doc, unsigned i);
 unsigned conf_error_count(const struct conf_doc *doc); /* without warnings */

@@ -92,13 +92,15 @@ void syntax_problem(struct conf_doc *doc, struct str text, unsigned line, unsign
 MUSTCHECK int parse_root(struct conf_doc *doc, struct arena *scratch, const struct node *node);
 
 /*
- * expand.c: `text` with ${NAME}, ${NAME:-default} and $$ replaced. False: *ret_why says what is
- * wrong, or is empty when memory is out. Without a dollar sign the result is `text` itself.
+ * expand.c: `text` with ${NAME}, ${NAME:-default}, ${file:PATH} and $$ replaced. False: *ret_why
+ * says what is wrong, or is empty when memory is out. Without a dollar sign the result is `text`
+ * itself.
  */
 MUSTCHECK bool env_expand(struct arena *a, struct str text, struct str *ret_text,
                           struct str *ret_why);
 
-/* Is it a reference to the environment and nothing else? Then it shows nothing of the value. */
+/* Is it a reference to the environment or to a file and nothing else? Then it shows nothing of the
+ * value. */
 bool env_is_reference(struct str text);
 
 /*

@@ -1,7 +1,12 @@
-/* expand.c: references to the environment. */
+/* expand.c: references to the environment and to files. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "conf/doc.h"
+
+#define REFERRED_BYTES_MAX (64u * 1024)
+#define FILE_WORD          "file:"
 
 static bool name_char(char c, bool first)
 {
@@ -19,9 +24,41 @@ static size_t name_length(struct str s)
 
 bool env_is_reference(struct str text)
 {
+    if (str_starts(text, STR("${" FILE_WORD)))
+        return str_find(text, STR("}")) == (ptrdiff_t)text.n - 1;
     size_t n = str_starts(text, STR("${")) ? name_length(str_tail(text, 2)) : 0;
     struct str end = str_tail(text, n + 2);
     return n > 0 && (str_eq(end, STR("}")) || str_eq(end, STR(":-}")));
+}
+
+/* The file's content, without the line end that editors and `echo` put behind it. */
+static bool file_put(struct arena *a, struct str path, struct buf *out, struct str *ret_why)
+{
+    struct str zpath = arena_printf(a, "%.*s", STR_ARGS(path));
+    FILE *file = zpath.p ? fopen(zpath.p, "re") : NULL;
+    if (!zpath.p)
+        return false;
+    if (!file) {
+        *ret_why = arena_printf(a, "needs the file %s, which cannot be read: %s", QUOTED(path),
+                                strerror(errno));
+        return false;
+    }
+    char text[4096];
+    size_t n, from = out->n;
+    while ((n = fread(text, 1, sizeof(text), file)) > 0 && out->n - from <= REFERRED_BYTES_MAX)
+        buf_add(out, text, n);
+    bool failed = ferror(file) != 0;
+    (void)fclose(file);
+    if (failed || out->n - from > REFERRED_BYTES_MAX) {
+        *ret_why = arena_printf(a, "needs the file %s, which %s", QUOTED(path),
+                                failed ? "cannot be read (a folder?)" : "is over 64 KiB");
+        return false;
+    }
+    while (out->n > from && (out->p[out->n - 1] == '\n' || out->p[out->n - 1] == '\r'))
+        out->n--;
+    if (out->n == from) /* half written, most likely; nobody means a secret of no bytes */
+        *ret_why = arena_printf(a, "needs the file %s, which is empty", QUOTED(path));
+    return out->n > from;
 }
 
 /* `*rest` begins behind "${"; moves it behind "}". */
@@ -35,12 +72,14 @@ static bool reference(struct arena *a, struct str *rest, struct buf *out, struct
     }
     inside.n = (size_t)end;
     *rest = str_tail(*rest, inside.n + 1);
+    if (str_starts(inside, STR(FILE_WORD)))
+        return file_put(a, str_tail(inside, sizeof(FILE_WORD) - 1), out, ret_why);
     size_t n = name_length(inside);
     struct str name = str_head(inside, n), after = str_tail(inside, n);
     if (n == 0 || n > 255 || (after.n && !str_starts(after, STR(":-")))) {
         *ret_why = arena_printf(a,
-                                "has '${%s}'; expected ${NAME} or ${NAME:-default}, and $$ for "
-                                "a dollar sign itself",
+                                "has '${%s}'; expected ${NAME}, ${NAME:-default} or ${file:PATH}, "
+                                "and $$ for a dollar sign itself",
                                 QUOTED(inside));
         return false;
     }
@@ -104,6 +143,7 @@ bool env_expand(struct arena *a, struct str text, struct str *ret_text, struct s
 
 struct env_walk {
     void (*fn)(void *arg, struct str name, bool has_default);
+    void (*file)(void *arg, struct str path);
     void *arg;
 };
 
@@ -116,8 +156,15 @@ static void text_walk(const struct env_walk *w, struct str rest)
             continue;
         }
         rest = str_tail(rest, 2);
+        ptrdiff_t end = str_find(rest, STR("}"));
+        if (str_starts(rest, STR(FILE_WORD)) && end > 0) {
+            if (w->file)
+                w->file(w->arg, str_tail(str_head(rest, (size_t)end), sizeof(FILE_WORD) - 1));
+            rest = str_tail(rest, (size_t)end);
+            continue;
+        }
         size_t n = name_length(rest);
-        if (n > 0 && n < rest.n)
+        if (n > 0 && n < rest.n && w->fn)
             w->fn(w->arg, str_head(rest, n), rest.p[n] == ':');
         rest = str_tail(rest, n);
     }
@@ -131,18 +178,27 @@ static void node_walk(const struct env_walk *w, const struct node *node)
         node_walk(w, node->value[i]);
 }
 
-int conf_env_each(const struct conf_doc *doc,
-                  void (*fn)(void *arg, struct str name, bool has_default), void *arg)
+static int doc_walk(const struct conf_doc *doc, const struct env_walk *w)
 {
-    struct env_walk w = {fn, arg};
     struct arena scratch;
     struct node *root = NULL;
     struct conf_doc *again = doc_new(doc->table, doc->path.p); /* for its complaints only */
     arena_init_private(&scratch, DOC_TREE_BYTES_MAX);
     int err = again ? yaml_read(again, &scratch, doc->text, &root) : E_MEMORY;
     if (!err)
-        node_walk(&w, root);
+        node_walk(w, root);
     arena_fini(&scratch);
     conf_unref(again);
     return err;
+}
+
+int conf_env_each(const struct conf_doc *doc,
+                  void (*fn)(void *arg, struct str name, bool has_default), void *arg)
+{
+    return doc_walk(doc, &(struct env_walk){.fn = fn, .arg = arg});
+}
+
+int conf_file_each(const struct conf_doc *doc, void (*fn)(void *arg, struct str path), void *arg)
+{
+    return doc_walk(doc, &(struct env_walk){.file = fn, .arg = arg});
 }

@@ -19,7 +19,9 @@ const char reference_intro[] =
     "| secret | text that is never shown; best a reference to the environment |\n"
     "\n"
     "`${NAME}` in a value is replaced by that environment variable, `${NAME:-text}` by the text\n"
-    "where it is not set, and `$$` is a dollar sign. Within `[ ]` and `{ }` a reference needs\n"
+    "where it is not set, `${file:PATH}` by what the file holds, without the line end behind it,\n"
+    "and `$$` is a dollar sign. When such a file changes, the configuration is loaded again. "
+    "Within `[ ]` and `{ }` a reference needs\n"
     "quotes: `key: \"${NAME}\"`. A setting without a value (`name:`) has its default.\n";
 
 /* Text in a table's cell: no line ends, and no bar that would end it. */

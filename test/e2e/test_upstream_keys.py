@@ -2,6 +2,9 @@
 
 import collections
 import json
+import os
+import tempfile
+import time
 from types import SimpleNamespace
 
 from players import Always
@@ -17,6 +20,7 @@ providers:
   mixed: {base_url: "http://127.0.0.1:%d/v1", keys: [limited, refused, good]}
   spent: {base_url: "http://127.0.0.1:%d/v1", keys: [limited, limited-2]}
   wrong: {base_url: "http://127.0.0.1:%d/v1", keys: [refused, refused-2]}
+  filed: {base_url: "http://127.0.0.1:%d/v1", key: "${file:@KEYS@/key}"}
   claude: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", keys: [k-1, k-2]}
 """
 
@@ -41,7 +45,19 @@ def by_key(conn, head, body, n):
 def open_world():
     p = Provider()
     p.answers = Always(by_key)
-    return SimpleNamespace(p=p, sluice=Sluice(CONFIG % ((p.port,) * 5)))
+    folder = tempfile.mkdtemp(prefix="sluice-keys-")
+    text = (CONFIG % ((p.port,) * 6)).replace("@KEYS@", folder)
+    w = SimpleNamespace(p=p, folder=folder)
+    put(w, "first\n")
+    w.sluice = Sluice(text)
+    return w
+
+
+def put(w, key):
+    """As secrets are put in place: whole, by a new name."""
+    with open(os.path.join(w.folder, "new"), "w", encoding="utf-8") as file:
+        file.write(key)
+    os.rename(os.path.join(w.folder, "new"), os.path.join(w.folder, "key"))
 
 
 def keys_seen(w, since):
@@ -90,3 +106,32 @@ def test_in_the_kinds_own_header(w):
     w.sluice.request("POST", "/v1/messages", {"model": "claude/m", "max_tokens": 5, "messages": [
         {"role": "user", "content": "hi"}]})
     assert keys_seen(w, since) == ["k-1"] and b"x-api-key: k-1" in w.p.seen[-1][0]
+
+
+def filed(w):
+    assert w.sluice.chat("filed/m").status == 200
+    return key_of(w.p.seen[-1][0])
+
+
+def wait_for(what, seconds=10):
+    end = time.time() + seconds
+    while not what():
+        assert time.time() < end, "it did not happen"
+        time.sleep(0.1)
+
+
+def test_a_key_from_a_file_that_changes(w):
+    assert filed(w) == "first"
+    put(w, "second\n")
+    wait_for(lambda: filed(w) == "second")
+    shown = w.sluice.request("GET", "/admin/config", port=w.sluice.admin_port).body
+    assert b"/key}" in shown and b"second" not in shown
+    # What is empty, or gone, changes nothing; what comes back does.
+    put(w, "")
+    wait_for(lambda: "which is empty" in w.sluice.log())
+    assert filed(w) == "second"
+    os.unlink(os.path.join(w.folder, "key"))
+    time.sleep(2.5)
+    assert filed(w) == "second"
+    put(w, "third")
+    wait_for(lambda: filed(w) == "third")

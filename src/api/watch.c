@@ -1,0 +1,90 @@
+#include "api/watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/arena.h"
+
+#define WATCH_BYTES_MAX (1u << 20)
+#define FRESH_S         2
+
+struct watched {
+    struct watched *next;
+    struct str path;
+    struct stat was;
+};
+
+struct watch {
+    struct arena arena;
+    struct watched *first;
+    int err;
+};
+
+/* Links are followed: what a secret's link points to is another file when it changes. */
+static bool look(const struct watched *f, struct stat *ret_now)
+{
+    memset(ret_now, 0, sizeof(*ret_now));
+    return stat(f->path.p, ret_now) == 0;
+}
+
+static void file_add(void *arg, struct str path)
+{
+    struct watch *w = arg;
+    struct watched *f = ARENA_NEW(&w->arena, struct watched);
+    if (!f) {
+        w->err = E_MEMORY;
+        return;
+    }
+    f->path = arena_printf(&w->arena, "%.*s", STR_ARGS(path));
+    f->next = w->first;
+    w->first = f;
+    if (!f->path.p)
+        w->err = E_MEMORY;
+    else if (look(f, &f->was) && f->was.st_mtim.tv_sec + FRESH_S >= time(NULL))
+        memset(&f->was, 0, sizeof(f->was)); /* it may have changed since it was read: look again */
+}
+
+int watch_new(const struct conf_doc *doc, struct watch **ret_watch)
+{
+    struct watch *w = calloc(1, sizeof(*w));
+    if (!w)
+        return E_MEMORY;
+    arena_init_private(&w->arena, WATCH_BYTES_MAX);
+    int err = conf_file_each(doc, file_add, w);
+    if (!err)
+        err = w->err;
+    *ret_watch = w;
+    if (err || !w->first) {
+        watch_free(w);
+        *ret_watch = NULL;
+    }
+    return err == E_CONFIG ? 0 : err; /* what is no YAML refers to nothing */
+}
+
+void watch_free(struct watch *w)
+{
+    if (w)
+        arena_fini(&w->arena);
+    free(w);
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+bool watch_changed(struct watch *w)
+{
+    bool changed = false;
+    for (struct watched *f = w->first; f; f = f->next) {
+        struct stat now;
+        if (!look(f, &now) || is_same(&f->was, &now))
+            continue;
+        f->was = now;
+        changed = true;
+    }
+    return changed;
+}
