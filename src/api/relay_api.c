@@ -107,6 +107,7 @@ static int pass(struct passing *p, const struct provider *provider)
         .read = relay_read,
         .begin = relay_begin,
         .write = relay_write};
+    r->tenant = p->turn.tenant;
     if (provider->settings->pass_key && !v->key)
         r->pass_key = v->key_text;
     exchange_watch_hangup(x, client_left, p);

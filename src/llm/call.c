@@ -126,6 +126,10 @@ static int error_of_status(int status)
 static int key_fault(const struct llm_call *c, struct fault *f)
 {
     struct str name = c->target->provider->name;
+    if (provider_tenant_key(c->target->provider, c->tenant).n)
+        return fault_set(f, E_UPSTREAM_AUTH,
+                         "provider %.*s refused the key of tenant %.*s (providers.%.*s.tenants)",
+                         STR_ARGS(name), STR_ARGS(str_head_utf8(c->tenant, 60)), STR_ARGS(name));
     if (c->key)
         return fault_set(f, E_UPSTREAM_AUTH,
                          "provider %.*s refused a key that sluice is configured with (number %u of "

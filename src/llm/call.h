@@ -36,6 +36,7 @@ struct llm_call {
     const struct target *target;
     const struct llm_request *request;
     const struct http_headers *headers; /* of the client, already filtered */
+    struct str tenant;                  /* who may have a key of its own; or STR_NONE */
     struct str pass_key;                /* what the client gave as its key, or STR_NONE */
     struct arena *arena;
     struct llm_sink *sink;

@@ -89,6 +89,12 @@ struct provider_key {
     uint64_t calls, rests;
 };
 
+/* A tenant's own. */
+struct tenant_key {
+    struct str tenant;
+    struct str value; /* with its prefix */
+};
+
 struct provider {
     struct str name;
     struct str prefix; /* "name/" */
@@ -99,7 +105,9 @@ struct provider {
     struct replica *replicas;
     struct str base_url;              /* where its settings have none; n == 0: the kind's */
     struct str key_header, key_value; /* "Authorization", "Bearer ..."; value n == 0: no key */
-    unsigned keys_n;                  /* 0: there is key_value, or none */
+    unsigned tenants_n;
+    struct tenant_key *tenants;
+    unsigned keys_n; /* 0: there is key_value, or none */
     struct provider_key *keys;
     struct str key_prefix;             /* "Bearer " */
     struct str path, api_version;      /* settings, or the kind's */
@@ -142,18 +150,26 @@ MUSTCHECK int provider_headers(const struct provider *p, const struct endpoint *
                                struct str pass_key, const struct http_headers *from, bool json,
                                struct arena *arena, struct http_headers *ret_headers);
 
-/* What the client gave as its key, as this provider takes keys: with its prefix in place of the
- * client's "Bearer ". */
-MUSTCHECK int provider_pass_key(const struct provider *p, struct str given, struct arena *arena,
-                                struct str *ret_value);
-
 /* How long a key rests that was refused, or limited without a word about when to come again. */
 #define KEY_REFUSED_REST_MS (10 * 60 * 1000)
 #define KEY_LIMITED_REST_MS (30 * 1000)
 #define KEY_REST_MS_MAX     (60 * 60 * 1000)
 
-/* The key that a call goes out with; for providers that have several. */
-struct provider_key *provider_key_pick(const struct provider *p);
+/* Who asks: a tenant may have a key of its own, and goes out with no other; the house's, of which
+ * there may be several, comes next; and where it has none, what the client gave as its key. */
+struct asker {
+    struct str tenant;
+    struct str given; /* "Bearer KEY" or KEY; STR_NONE where it may not pass */
+};
+/* provider_headers with the key that this comes to. *ret_key is which of several it is, or
+ * NULL. */
+MUSTCHECK int provider_headers_keyed(const struct provider *p, const struct endpoint *e,
+                                     const struct asker *who, const struct http_headers *from,
+                                     bool json, struct arena *arena, struct provider_key **ret_key,
+                                     struct http_headers *ret_headers);
+
+/* A tenant's own key as it is sent; STR_NONE: it has none here. */
+struct str provider_tenant_key(const struct provider *p, struct str tenant);
 /* Does one of several not rest? */
 bool provider_key_ready(const struct provider *p);
 /* What came of a call with it. */

@@ -67,6 +67,29 @@ static bool header_is_sane(struct str name, struct str value)
     return name.n > 0;
 }
 
+static int provider_tenants_make(const struct provider_makings *m, struct provider *p)
+{
+    const struct conf_map *map = &p->settings->tenants;
+    const struct tenant_key_settings *keys = map->at;
+    p->tenants = ARENA_ARRAY(m->arena, struct tenant_key, map->n + 1);
+    if (!p->tenants)
+        return E_MEMORY;
+    for (unsigned i = 0; i < map->n; i++) {
+        struct str value = arena_join(m->arena, p->key_prefix, keys[i].secret);
+        if (!value.p)
+            return E_MEMORY;
+        if (keys[i].secret.n == 0 || !header_is_sane(p->key_header, value)) {
+            conf_complain(m->doc, &keys[i],
+                          "expected a key that a header can carry: not empty, "
+                          "without a line end");
+            return E_CONFIG;
+        }
+        p->tenants[i] = (struct tenant_key){.tenant = map->name[i], .value = value};
+    }
+    p->tenants_n = map->n;
+    return 0;
+}
+
 static int provider_keys_make(const struct provider_makings *m, struct provider *p)
 {
     const struct upstream_key_settings *keys = p->settings->keys.at;
@@ -177,6 +200,8 @@ int provider_compile(const struct provider_makings *m, struct str name,
     }
     provider_path_make(p);
     int err = provider_key_make(m, p);
+    if (!err)
+        err = provider_tenants_make(m, p);
     if (!err)
         err = provider_headers_make(m, p);
     if (!err && p->kind->open)

@@ -56,18 +56,6 @@ int provider_headers(const struct provider *p, const struct endpoint *e, struct 
     return err;
 }
 
-int provider_pass_key(const struct provider *p, struct str given, struct arena *arena,
-                      struct str *ret_value)
-{
-    bool bearer = str_starts_nocase(given, STR("Bearer "));
-    struct str key = bearer ? str_trim(str_tail(given, 7)) : given;
-    *ret_value = given;
-    if (given.n == 0 || (!bearer && str_find(given, STR(" ")) >= 0))
-        return 0; /* another scheme of authorisation */
-    *ret_value = arena_join(arena, p->key_prefix, key);
-    return ret_value->p ? 0 : E_MEMORY;
-}
-
 void path_put(struct buf *out, struct str part, struct str also)
 {
     for (size_t i = 0; i < part.n; i++) {

@@ -13,11 +13,9 @@ static int relay_fault(const struct llm_relay *r, struct fault *f, int err)
 static int request_send(struct llm_relay *r, struct http_call *call, struct str path)
 {
     struct http_headers headers;
-    struct str pass_key;
-    int err = provider_pass_key(r->provider, r->pass_key, r->arena, &pass_key);
-    if (!err)
-        err = provider_headers(r->provider, r->endpoint, pass_key, r->headers, false, r->arena,
-                               &headers);
+    const struct asker who = {.tenant = r->tenant, .given = r->pass_key};
+    int err = provider_headers_keyed(r->provider, r->endpoint, &who, r->headers, false, r->arena,
+                                     &r->key, &headers);
     if (err)
         return err;
     struct str target = arena_printf(r->arena, "%.*s%.*s", STR_ARGS(path), STR_ARGS(r->path));
@@ -94,5 +92,7 @@ int llm_relay_run(struct llm_relay *r, struct fault *f)
     else if (err != E_CLIENT_GONE && err != E_CANCELED && err != E_BAD_HTTP && err != E_TOO_SLOW)
         endpoint_failed(r->endpoint);
     r->ended_us = clock_mono_us();
+    if (r->key)
+        provider_key_judge(r->key, r->status == 429 ? E_UPSTREAM_LIMIT : err, -1);
     return err ? relay_fault(r, f, err) : 0;
 }

@@ -24,8 +24,9 @@ struct llm_relay {
     struct str method;
     struct str path;                    /* behind the base URL, with query */
     const struct http_headers *headers; /* of the client, filtered; its Content-Type among them */
-    struct str pass_key;
-    int64_t body_bytes; /* -1: not known */
+    struct str tenant;                  /* who may have a key of its own; or STR_NONE */
+    struct str pass_key;                /* what the client gave as its key, where it may pass */
+    int64_t body_bytes;                 /* -1: not known */
 
     /* The body's next piece (n == 0 at the end); the answer's begin and pieces. All may yield. */
     int (*read)(struct llm_relay *relay, struct str *ret_piece);
@@ -37,6 +38,7 @@ struct llm_relay {
     int status;
     bool begun; /* something went to the client */
     struct endpoint *endpoint;
+    struct provider_key *key; /* that it went out with; NULL where there are not several */
     int64_t began_us, connected_us, first_us, ended_us;
 };
 

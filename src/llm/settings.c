@@ -146,6 +146,24 @@ static const struct conf_table upstream_key_table = {
     .example = "keys: [{secret: \"${KEY_A}\", weight: 3}, \"${KEY_B}\"]",
 };
 
+/* clang-format off */
+#define THIS struct tenant_key_settings
+static const struct conf_row tenant_key_rows[] = {
+    {.name = "secret", ROW(CONF_SECRET, secret), .flags = CONF_REQUIRED,
+     .help = "The key, as a `${NAME}` or `${file:PATH}` reference."},
+    {0},
+};
+/* clang-format on */
+#undef THIS
+static const struct conf_table tenant_key_table = {
+    .name = "tenant_key",
+    .help = "A tenant's own API key at a provider.",
+    .size = sizeof(struct tenant_key_settings),
+    .rows = tenant_key_rows,
+    .shorthand = "secret",
+    .example = "tenants: {shop: \"${SHOP_OPENAI_KEY}\"}",
+};
+
 static const char *const responses_words[] = {"auto", "on", "off", "always", NULL};
 static const char *const stream_usage_words[] = {"ask", "estimate", NULL};
 
@@ -165,6 +183,9 @@ static const struct conf_row provider_rows[] = {
      .help = "The provider's API key, as a `${NAME}` reference to the environment."},
     {.name = "keys", ROW(CONF_LIST, keys), .child = &upstream_key_table,
      .help = "Several API keys in the place of `key`."},
+    {.name = "tenants", ROW(CONF_MAP, tenants), .child = &tenant_key_table,
+     .help = "Tenants that have a key of their own at this provider: their calls go out with it and "
+             "never with another."},
     {.name = "key_header", ROW(CONF_STR, key_header),
      .help = "The header that carries the key. Without it: as the kind has it, such as `x-api-key` "
              "for `anthropic`; else Authorization."},

@@ -68,18 +68,14 @@ static int headers_make(struct llm_call *c, struct str path, struct http_headers
     const struct provider *p = c->target->provider;
     struct http_headers common;
     const struct http_headers *from = c->headers;
-    struct str pass_key = STR_NONE;
-    int err = provider_pass_key(p, c->pass_key, c->arena, &pass_key);
-    if (p->keys_n > 0) {
-        c->key = provider_key_pick(p);
-        pass_key = c->key->value;
-    }
-    if (!err && c->out->crossing) {
+    int err = 0;
+    if (c->out->crossing) {
         err = headers_common(from, c->arena, &common);
         from = &common;
     }
+    const struct asker who = {.tenant = c->tenant, .given = c->pass_key};
     if (!err)
-        err = provider_headers(p, c->endpoint, pass_key, from, true, c->arena, headers);
+        err = provider_headers_keyed(p, c->endpoint, &who, from, true, c->arena, &c->key, headers);
     if (err || !p->kind->sign)
         return err;
     const struct provider_signing signing = {

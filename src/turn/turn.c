@@ -101,6 +101,7 @@ static int call_make(struct turn *t)
     c->target = t->target;
     c->request = t->request;
     c->headers = t->headers;
+    c->tenant = t->tenant;
     c->pass_key = t->target->provider->settings->pass_key ? t->pass_key : STR_NONE;
     c->arena = t->arena;
     c->sink = t->sink;

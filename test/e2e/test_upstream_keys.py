@@ -21,7 +21,14 @@ providers:
   spent: {base_url: "http://127.0.0.1:%d/v1", keys: [limited, limited-2]}
   wrong: {base_url: "http://127.0.0.1:%d/v1", keys: [refused, refused-2]}
   filed: {base_url: "http://127.0.0.1:%d/v1", key: "${file:@KEYS@/key}"}
+  owned: {base_url: "http://127.0.0.1:%d/v1", key: house, tenants: {shop: theirs, bad: refused}}
   claude: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", keys: [k-1, k-2]}
+default_provider: owned
+keys:
+  declared:
+    a: {secret: key-of-shop, tenant: shop}
+    b: {secret: key-of-bad, tenant: bad}
+    c: {secret: key-of-other, tenant: other}
 """
 
 
@@ -46,7 +53,7 @@ def open_world():
     p = Provider()
     p.answers = Always(by_key)
     folder = tempfile.mkdtemp(prefix="sluice-keys-")
-    text = (CONFIG % ((p.port,) * 6)).replace("@KEYS@", folder)
+    text = (CONFIG % ((p.port,) * 7)).replace("@KEYS@", folder)
     w = SimpleNamespace(p=p, folder=folder)
     put(w, "first\n")
     w.sluice = Sluice(text)
@@ -135,3 +142,24 @@ def test_a_key_from_a_file_that_changes(w):
     assert filed(w) == "second"
     put(w, "third")
     wait_for(lambda: filed(w) == "third")
+
+
+def test_a_tenants_own_key(w):
+    since = len(w.p.seen)
+    for key in ("key-of-shop", "key-of-other"):
+        assert w.sluice.chat("owned/m", key=key).status == 200
+    assert keys_seen(w, since) == ["theirs", "house"]
+    a = w.sluice.chat("owned/m", key="key-of-bad")
+    assert a.status == 502 and "tenant bad" in a.error()["message"], a.body
+    assert keys_seen(w, since)[2:] == ["refused"], "never with the house's"
+    since = len(w.p.seen)
+    assert w.sluice.chat("shared/m", key="key-of-shop").status == 200
+    assert keys_seen(w, since)[0] in ("aaa", "bbb"), "only where it has one"
+
+
+def test_on_paths_that_are_passed_on(w):
+    since = len(w.p.seen)
+    for key in ("key-of-shop", "key-of-other"):
+        a = w.sluice.request("POST", "/v1/moderations", {"input": "x"}, key=key)
+        assert a.status == 200, a.body
+    assert keys_seen(w, since) == ["theirs", "house"]
