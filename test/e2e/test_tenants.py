@@ -1,0 +1,98 @@
+"""Two tenants and every path of the API, as the table of routes has them: neither reaches what is
+the other's, and none the house's."""
+
+import os
+import re
+from types import SimpleNamespace
+
+from players import Always
+from world import Provider, Sluice, answer_ok
+
+CONFIG = """
+listen: 127.0.0.1:@PORT@
+state: {ledger: "sqlite:@FOLDER@/ledger.db"}
+providers:
+  p: {base_url: "http://127.0.0.1:%d/v1", key: house, responses: on}
+keys:
+  require: true
+  declared:
+    a: {secret: key-of-a, tenant: first, models: ["a-*"]}
+    b: {secret: key-of-b, tenant: second}
+limits: {per_key: {requests_per_minute: 1000}}
+"""
+
+ROUTES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "api",
+                      "routes.c")
+OBJECT = "object-of-the-first"
+
+
+def routes():
+    """(method, path, needs, handler) of each row."""
+    with open(ROUTES, encoding="utf-8") as file:
+        found = re.findall(r'\{HTTP_(\w+),\s*PATH\("([^"]+)"\),\s*NEEDS_(\w+),\s*(\w+)', file.read())
+    assert len(found) > 30, found
+    return [("GET" if m == "OTHER" else m, path, needs, handler)
+            for m, path, needs, handler in found]
+
+
+def open_world():
+    p = Provider()
+    p.answers = Always(answer_ok)
+    return SimpleNamespace(p=p, sluice=Sluice(CONFIG % p.port))
+
+
+def ask(w, key, method, path):
+    path = path.replace("*", ("" if path.endswith("/*") else "/") + OBJECT)
+    body = {"model": "b-model", "messages": [], "input": "x", "prompt": "x", "max_tokens": 1}
+    return w.sluice.request(method, path, None if method == "GET" else body, key=key)
+
+
+def test_admin_is_for_neither(w):
+    tried = 0
+    for method, path, needs, _ in routes():
+        if needs == "ADMIN":
+            for key in ("key-of-a", "key-of-b"):
+                a = ask(w, key, method, path)
+                assert a.status == 403 and "no admin key" in a.error()["message"], (path, a.body)
+                tried += 1
+    assert tried >= 16, tried
+
+
+def test_objects_of_the_provider_are_closed(w):
+    for method, path, needs, handler in routes():
+        before = len(w.p.seen)
+        if handler == "api_stateful":
+            for verb in ("GET", "POST", "DELETE"):
+                for key in ("key-of-a", "key-of-b"):
+                    a = ask(w, key, verb, path)
+                    assert a.status == 403 and a.error()["code"] == "stateful_path", (path, a.body)
+            assert len(w.p.seen) == before, path
+        elif needs == "KEY":
+            ask(w, "key-of-b", method, path)
+            assert not [h for h, b in w.p.seen[before:] if OBJECT.encode() in h.split(b"\r\n")[0]
+                        and handler != "api_relay"], path
+
+
+def test_no_path_without_a_key(w):
+    for method, path, needs, _ in routes():
+        if needs != "NOTHING":
+            for key in (None, "key-of-nobody"):
+                assert ask(w, key, method, path).status == 401, path
+
+
+def test_a_keys_models_hold_on_every_path(w):
+    before = len(w.p.seen)
+    for method, path, needs, handler in routes():
+        if needs == "KEY" and handler in ("api_llm", "api_relay"):
+            a = ask(w, "key-of-a", method, path)
+            assert a.status == 403, (path, a.status, a.body)
+    assert len(w.p.seen) == before
+
+
+def test_an_earlier_answer_is_nobodys(w):
+    before = len(w.p.seen)
+    for member in ({"previous_response_id": "resp_of_the_first"}, {"conversation": "conv_1"}):
+        a = w.sluice.request("POST", "/v1/responses", {"model": "b", "input": "x", **member},
+                             key="key-of-b")
+        assert a.status == 403 and a.error()["code"] == "stateful_path", a.body
+    assert len(w.p.seen) == before
