@@ -1,3 +1,8 @@
+/*
+ * watch.c: looks at the files that a configuration refers to.
+ *
+ * heap: a watch outlasts requests, and goes to the pool of threads and back.
+ */
 #include "api/watch.h"
 
 #include <stdlib.h>

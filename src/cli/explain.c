@@ -88,7 +88,8 @@ static void target_text(const struct target *t, unsigned i, struct buf *out)
         buf_printf(out, "   at %.*s%.*s, weight %u\n",
                    STR_ARGS(p->replicas[k].endpoint->host_header), STR_ARGS(p->replicas[k].path),
                    p->replicas[k].weight);
-    buf_printf(out, "   key %s, sent as %.*s\n", p->key_value.n || p->keys_n ? "configured" : "none",
+    bool has_key = p->key_value.n > 0 || p->keys_n > 0;
+    buf_printf(out, "   key %s, sent as %.*s\n", has_key ? "configured" : "none",
                STR_ARGS(p->key_header));
     if (t->params.n)
         buf_printf(out, "   adds %.*s where the request does not say\n", STR_ARGS(t->params));

@@ -78,8 +78,8 @@ static bool reference(struct arena *a, struct str *rest, struct buf *out, struct
     struct str name = str_head(inside, n), after = str_tail(inside, n);
     if (n == 0 || n > 255 || (after.n && !str_starts(after, STR(":-")))) {
         *ret_why = arena_printf(a,
-                                "has '${%s}'; expected ${NAME}, ${NAME:-default} or ${file:PATH}, "
-                                "and $$ for a dollar sign itself",
+                                "has '${%s}'; expected ${NAME} or ${NAME:-default}, ${file:PATH} "
+                                "for what a file holds, and $$ for a dollar sign itself",
                                 QUOTED(inside));
         return false;
     }

@@ -38,15 +38,11 @@ static const struct deciding_table deciding_keys = {
 int anthropic_request_read(struct str body, struct arena *arena, struct llm_request *ret_request,
                            struct fault *f)
 {
-    const struct json_scan *scan = NULL;
     struct deciding_found found;
-    int err = json_scan(body, &scan, f);
-    if (err)
-        return err;
-    struct llm_request r = {
-        .op = OP_CHAT, .body = body, .choices = 1, .members = scan->count, .wants_usage = true};
-    r.inside_at = (size_t)((const char *)memchr(body.p, '{', body.n) - body.p) + 1;
-    err = deciding_find(scan, &deciding_keys, &found, f);
+    struct llm_request r;
+    int err = deciding_begin(body, &deciding_keys, &r, &found, f);
+    r.op = OP_CHAT;
+    r.wants_usage = true;
     if (!err)
         err = deciding_model(found.at[KEY_MODEL], arena, &r, f);
     if (!err)

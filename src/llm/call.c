@@ -127,13 +127,14 @@ static int key_fault(const struct llm_call *c, struct fault *f)
 {
     struct str name = c->target->provider->name;
     if (provider_tenant_key(c->target->provider, c->tenant).n)
-        return fault_set(f, E_UPSTREAM_AUTH,
-                         "provider %.*s refused the key of tenant %.*s (providers.%.*s.tenants)",
-                         STR_ARGS(name), STR_ARGS(str_head_utf8(c->tenant, 60)), STR_ARGS(name));
+        return fault_set(
+            f, E_UPSTREAM_AUTH,
+            "provider %.*s refused the key of tenant %.*s (providers.%.*s.tenant_keys)",
+            STR_ARGS(name), STR_ARGS(str_head_utf8(c->tenant, 60)), STR_ARGS(name));
     if (c->key)
         return fault_set(f, E_UPSTREAM_AUTH,
                          "provider %.*s refused a key that sluice is configured with (number %u of "
-                         "providers.%.*s.keys)",
+                         "providers.%.*s.api_keys)",
                          STR_ARGS(name), (unsigned)(c->key - c->target->provider->keys) + 1,
                          STR_ARGS(name));
     if (c->target->provider->key_value.n)

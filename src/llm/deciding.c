@@ -51,8 +51,8 @@ static const struct deciding_row *row_find(const struct deciding_table *table, s
     return NULL;
 }
 
-int deciding_find(const struct json_scan *scan, const struct deciding_table *table,
-                  struct deciding_found *ret_found, struct fault *f)
+static int find(const struct json_scan *scan, const struct deciding_table *table,
+                struct deciding_found *ret_found, struct fault *f)
 {
     bool seen[DECIDING_MAX] = {false};
     const struct deciding_row *odd = NULL; /* one that stands there in another spelling */
@@ -80,6 +80,19 @@ int deciding_find(const struct json_scan *scan, const struct deciding_table *tab
                          "it all the same",
                          odd->name.p);
     return 0;
+}
+
+int deciding_begin(struct str body, const struct deciding_table *table,
+                   struct llm_request *ret_request, struct deciding_found *ret_found,
+                   struct fault *f)
+{
+    const struct json_scan *scan = NULL;
+    int err = json_scan(body, &scan, f);
+    if (err)
+        return err;
+    *ret_request = (struct llm_request){.body = body, .choices = 1, .members = scan->count};
+    ret_request->inside_at = (size_t)((const char *)memchr(body.p, '{', body.n) - body.p) + 1;
+    return find(scan, table, ret_found, f);
 }
 
 int deciding_model(const struct json_member *m, struct arena *arena, struct llm_request *r,

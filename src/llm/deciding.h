@@ -30,9 +30,14 @@ struct deciding_found {
     const struct json_member *at[DECIDING_MAX];
 };
 
-/* E_DUPLICATE_KEY, or E_BAD_REQUEST for one in another spelling. */
-MUSTCHECK int deciding_find(const struct json_scan *scan, const struct deciding_table *table,
-                            struct deciding_found *ret_found, struct fault *f);
+/*
+ * Begins to read a request: where it stands, and which of them it has. E_BAD_JSON for what is no
+ * object, E_DUPLICATE_KEY, or E_BAD_REQUEST for one in another spelling. What was found is valid
+ * until the next scan.
+ */
+MUSTCHECK int deciding_begin(struct str body, const struct deciding_table *table,
+                             struct llm_request *ret_request, struct deciding_found *ret_found,
+                             struct fault *f);
 
 /*
  * What a member says, noted in `r`; `m` is NULL where the request lacks it. E_BAD_REQUEST where it

@@ -79,14 +79,10 @@ static int operation_check(const struct deciding_found *found, enum llm_op op, s
 int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
                         struct llm_request *ret_request, struct fault *f)
 {
-    const struct json_scan *scan = NULL;
     struct deciding_found found;
-    int err = json_scan(body, &scan, f);
-    if (err)
-        return err;
-    struct llm_request r = {.op = op, .body = body, .choices = 1, .members = scan->count};
-    r.inside_at = (size_t)((const char *)memchr(body.p, '{', body.n) - body.p) + 1;
-    err = deciding_find(scan, &deciding_keys, &found, f);
+    struct llm_request r;
+    int err = deciding_begin(body, &deciding_keys, &r, &found, f);
+    r.op = op;
     if (!err)
         err = deciding_model(found.at[KEY_MODEL], arena, &r, f);
     if (!err && llm_ops[op].streams)

@@ -182,7 +182,7 @@ static int bedrock_open(struct provider *p, struct conf_doc *doc)
     const struct aws_settings *s = &p->settings->aws;
     bool half = (s->access_key.n > 0) != (s->secret_key.n > 0);
     if (s->region.n == 0 || half ||
-        (p->settings->key.n == 0 && p->settings->keys.n == 0 && s->access_key.n == 0)) {
+        (p->settings->key.n == 0 && p->settings->api_keys.n == 0 && s->access_key.n == 0)) {
         conf_complain(doc, p->settings,
                       "kind bedrock needs aws.region, and a key (a Bedrock API key) or both "
                       "aws.access_key and aws.secret_key");

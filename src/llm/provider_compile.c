@@ -69,7 +69,7 @@ static bool header_is_sane(struct str name, struct str value)
 
 static int provider_tenants_make(const struct provider_makings *m, struct provider *p)
 {
-    const struct conf_map *map = &p->settings->tenants;
+    const struct conf_map *map = &p->settings->tenant_keys;
     const struct tenant_key_settings *keys = map->at;
     p->tenants = ARENA_ARRAY(m->arena, struct tenant_key, map->n + 1);
     if (!p->tenants)
@@ -92,11 +92,11 @@ static int provider_tenants_make(const struct provider_makings *m, struct provid
 
 static int provider_keys_make(const struct provider_makings *m, struct provider *p)
 {
-    const struct upstream_key_settings *keys = p->settings->keys.at;
-    unsigned n = p->settings->keys.n;
+    const struct upstream_key_settings *keys = p->settings->api_keys.at;
+    unsigned n = p->settings->api_keys.n;
     if (p->settings->key.n > 0) {
         conf_complain(m->doc, &p->settings->key,
-                      "'key' and 'keys' are two places for the same; "
+                      "'key' and 'api_keys' are two places for the same; "
                       "expected one of them");
         return E_CONFIG;
     }
@@ -126,7 +126,7 @@ static int provider_key_make(const struct provider_makings *m, struct provider *
     p->key_prefix = s->key_prefix;
     if (p->key_prefix.n == 0 && str_eq_nocase(p->key_header, STR("Authorization")))
         p->key_prefix = STR("Bearer ");
-    if (s->keys.n > 0)
+    if (s->api_keys.n > 0)
         return provider_keys_make(m, p);
     if (s->key.n == 0)
         return 0;

@@ -43,26 +43,23 @@ static bool is_said(const struct json_member *m)
 int responses_ask_read(struct str body, struct arena *arena, struct llm_request *ret_request,
                        struct fault *f)
 {
-    const struct json_scan *scan = NULL;
     struct deciding_found found;
-    int err = json_scan(body, &scan, f);
-    if (err)
-        return err;
-    struct llm_request r = {
-        .op = OP_CHAT, .body = body, .choices = 1, .members = scan->count, .wants_usage = true};
-    r.inside_at = (size_t)((const char *)memchr(body.p, '{', body.n) - body.p) + 1;
-    err = deciding_find(scan, &deciding_keys, &found, f);
+    struct llm_request r;
+    int err = deciding_begin(body, &deciding_keys, &r, &found, f);
+    r.op = OP_CHAT;
+    r.wants_usage = true;
     if (!err)
         err = deciding_model(found.at[KEY_MODEL], arena, &r, f);
     if (!err)
         err = deciding_stream(found.at[KEY_STREAM], &r, f);
     if (!err)
         err = deciding_count(found.at[KEY_MAX_OUTPUT_TOKENS], 0, &r.max_tokens, f);
+    if (err)
+        return err;
     r.keeps_state = is_said(found.at[KEY_PREVIOUS]) || is_said(found.at[KEY_CONVERSATION]) ||
                     is_said(found.at[KEY_BACKGROUND]);
-    if (!err)
-        *ret_request = r;
-    return err;
+    *ret_request = r;
+    return 0;
 }
 
 /* ---- answers ---- */

@@ -136,14 +136,14 @@ static const struct conf_row upstream_key_rows[] = {
 /* clang-format on */
 #undef THIS
 static const struct conf_table upstream_key_table = {
-    .name = "upstream_key",
+    .name = "api_key",
     .help = "One of a provider's API keys. They take turns by weight. One that the provider limits "
             "(429) rests for as long as it says, or 30 s; one that it refuses (401, 403) rests 10 "
             "minutes; the call is tried again with another at once.",
     .size = sizeof(struct upstream_key_settings),
     .rows = upstream_key_rows,
     .shorthand = "secret",
-    .example = "keys: [{secret: \"${KEY_A}\", weight: 3}, \"${KEY_B}\"]",
+    .example = "api_keys: [{secret: \"${KEY_A}\", weight: 3}, \"${KEY_B}\"]",
 };
 
 /* clang-format off */
@@ -161,7 +161,7 @@ static const struct conf_table tenant_key_table = {
     .size = sizeof(struct tenant_key_settings),
     .rows = tenant_key_rows,
     .shorthand = "secret",
-    .example = "tenants: {shop: \"${SHOP_OPENAI_KEY}\"}",
+    .example = "tenant_keys: {shop: \"${SHOP_OPENAI_KEY}\"}",
 };
 
 static const char *const responses_words[] = {"auto", "on", "off", "always", NULL};
@@ -181,11 +181,11 @@ static const struct conf_row provider_rows[] = {
              "`bedrock` have their makers' as default."},
     {.name = "key", ROW(CONF_SECRET, key),
      .help = "The provider's API key, as a `${NAME}` reference to the environment."},
-    {.name = "keys", ROW(CONF_LIST, keys), .child = &upstream_key_table,
+    {.name = "api_keys", ROW(CONF_LIST, api_keys), .child = &upstream_key_table,
      .help = "Several API keys in the place of `key`."},
-    {.name = "tenants", ROW(CONF_MAP, tenants), .child = &tenant_key_table,
-     .help = "Tenants that have a key of their own at this provider: their calls go out with it and "
-             "never with another."},
+    {.name = "tenant_keys", ROW(CONF_MAP, tenant_keys), .child = &tenant_key_table,
+     .help = "Tenants that have a key of their own at this provider: their calls go out with it "
+             "and never with another."},
     {.name = "key_header", ROW(CONF_STR, key_header),
      .help = "The header that carries the key. Without it: as the kind has it, such as `x-api-key` "
              "for `anthropic`; else Authorization."},

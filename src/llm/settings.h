@@ -59,8 +59,8 @@ struct provider_settings {
     struct str kind;
     struct conf_list base_url; /* struct base_url_settings */
     struct str key;
-    struct conf_list keys;   /* struct upstream_key_settings */
-    struct conf_map tenants; /* struct tenant_key_settings */
+    struct conf_list api_keys;   /* struct upstream_key_settings */
+    struct conf_map tenant_keys; /* struct tenant_key_settings */
     struct str key_header;
     struct str key_prefix;
     struct str path;        /* "/{operation}"; {model} is the model's name */

@@ -16,13 +16,13 @@ admin_listen: 127.0.0.1:@ADMIN@
 state: {ledger: "sqlite:@FOLDER@/ledger.db"}
 retry: {attempts: 4, budget: 100%%, wait_min: 2s, wait_max: 2s}
 providers:
-  shared: {base_url: "http://127.0.0.1:%d/v1", keys: [{secret: aaa, weight: 3}, bbb]}
-  mixed: {base_url: "http://127.0.0.1:%d/v1", keys: [limited, refused, good]}
-  spent: {base_url: "http://127.0.0.1:%d/v1", keys: [limited, limited-2]}
-  wrong: {base_url: "http://127.0.0.1:%d/v1", keys: [refused, refused-2]}
+  shared: {base_url: "http://127.0.0.1:%d/v1", api_keys: [{secret: aaa, weight: 3}, bbb]}
+  mixed: {base_url: "http://127.0.0.1:%d/v1", api_keys: [limited, refused, good]}
+  spent: {base_url: "http://127.0.0.1:%d/v1", api_keys: [limited, limited-2]}
+  wrong: {base_url: "http://127.0.0.1:%d/v1", api_keys: [refused, refused-2]}
   filed: {base_url: "http://127.0.0.1:%d/v1", key: "${file:@KEYS@/key}"}
-  owned: {base_url: "http://127.0.0.1:%d/v1", key: house, tenants: {shop: theirs, bad: refused}}
-  claude: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", keys: [k-1, k-2]}
+  owned: {base_url: "http://127.0.0.1:%d/v1", key: house, tenant_keys: {shop: theirs, bad: refused}}
+  claude: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", api_keys: [k-1, k-2]}
 default_provider: owned
 keys:
   declared:
@@ -104,7 +104,7 @@ def test_all_rest(w):
 
 def test_all_are_refused(w):
     a = w.sluice.chat("wrong/m", timeout=5)
-    assert a.status == 502 and "providers.wrong.keys" in a.error()["message"], a.body
+    assert a.status == 502 and "providers.wrong.api_keys" in a.error()["message"], a.body
     assert "refused-2" not in a.body.decode()
 
 

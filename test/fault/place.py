@@ -15,7 +15,9 @@ sys.path.insert(0, str(ROOT / "bench"))
 import harness  # noqa: E402  (found through the path set above)
 
 SLUICE = os.path.abspath(os.environ.get("SLUICE", str(ROOT / "build/sluice")))
-SLOWDOWN = float(os.environ.get("SLUICE_SLOWDOWN", "1"))
+SANITIZED = float(os.environ.get("SLUICE_SLOWDOWN", "1"))
+# A machine that has more to do than it can is as much slower.
+SLOWDOWN = SANITIZED * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 PORTS = int(os.environ.get("SLUICE_TEST_PORTS", "26100"))
 CLASSES = ("input", "cached", "cache_write", "output", "reasoning")
 SUMS = (*CLASSES, "cost_usd_nanos")

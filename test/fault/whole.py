@@ -12,7 +12,7 @@ import place
 
 SOAK_SECONDS = 30
 # 24 s at 200/s: less than half a kilobyte a request. What a sanitizer itself keeps says nothing.
-SOAK_GROWTH_KB = 2048 if place.SLOWDOWN < 4 else 2 ** 40
+SOAK_GROWTH_KB = 2048 if place.SANITIZED < 4 else 2 ** 40
 RELOADS = 20
 
 

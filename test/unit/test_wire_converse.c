@@ -10,9 +10,7 @@
 
 /* Answers and streams as wire_world.h writes them; NULL where the case has none that can be read.
  */
-static const struct {
-    const char *name, *answer, *stream;
-} cases[] = {
+static const struct wire_case cases[] = {
     {"text",
      "answer\n"
      "text \"The sky is blue \\\"above\\\" — Rayleigh.\\n\"\n"
@@ -220,19 +218,8 @@ static struct str case_file(struct wire_world *w, const char *name, const char *
 
 static void answers_are_read(void **state)
 {
-    struct wire_world *w = *state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct chat_answer answer;
-        struct str body = case_file(w, cases[i].name, "answer.json");
-        if (!body.p)
-            assert_null(cases[i].answer);
-        else if (!cases[i].answer)
-            assert_int_equal(wire_converse.answer_read(body, &w->arena, &answer), E_UPSTREAM_BODY);
-        else {
-            assert_int_equal(wire_converse.answer_read(body, &w->arena, &answer), 0);
-            assert_str(answer_lines(&w->lines, &answer), str_from(cases[i].answer));
-        }
-    }
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        answer_is_read(*state, &wire_converse, FIXTURES, &cases[i]);
 }
 
 /* The events of a stream.txt, each in a frame. */

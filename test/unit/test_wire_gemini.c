@@ -8,9 +8,7 @@
 
 /* Answers and streams as wire_world.h writes them; NULL where the case has none that can be read.
  */
-static const struct {
-    const char *name, *answer, *stream;
-} cases[] = {
+static const struct wire_case cases[] = {
     {"text",
      "answer id \"fYwnaZ2XAt-1xs0P\" model \"gemini-2.5-flash\"\n"
      "text \"The sky is blue \\\"above\\\" — because of Rayleigh.\\n\"\n"
@@ -227,19 +225,8 @@ static struct str case_file(struct wire_world *w, const char *name, const char *
 
 static void answers_are_read(void **state)
 {
-    struct wire_world *w = *state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct chat_answer answer;
-        struct str body = case_file(w, cases[i].name, "answer.json");
-        if (!body.p)
-            assert_null(cases[i].answer);
-        else if (!cases[i].answer)
-            assert_int_equal(wire_gemini.answer_read(body, &w->arena, &answer), E_UPSTREAM_BODY);
-        else {
-            assert_int_equal(wire_gemini.answer_read(body, &w->arena, &answer), 0);
-            assert_str(answer_lines(&w->lines, &answer), str_from(cases[i].answer));
-        }
-    }
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        answer_is_read(*state, &wire_gemini, FIXTURES, &cases[i]);
 }
 
 static void streams_are_read(void **state)

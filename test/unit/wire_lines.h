@@ -107,4 +107,25 @@ static inline struct str stream_lines(const struct wire *wire, struct arena *a, 
     return buf_view(out);
 }
 
+/* A recorded exchange, and its answer and stream as lines; NULL where there is none that can be
+ * read. */
+struct wire_case {
+    const char *name, *answer, *stream;
+};
+
+static inline void answer_is_read(struct wire_world *w, const struct wire *wire, const char *folder,
+                                  const struct wire_case *c)
+{
+    struct chat_answer answer;
+    struct str body = fixture_read(&w->arena, folder, c->name, "answer.json");
+    if (!body.p)
+        assert_null(c->answer);
+    else if (!c->answer)
+        assert_int_equal(wire->answer_read(body, &w->arena, &answer), E_UPSTREAM_BODY);
+    else {
+        assert_int_equal(wire->answer_read(body, &w->arena, &answer), 0);
+        assert_str(answer_lines(&w->lines, &answer), str_from(c->answer));
+    }
+}
+
 #endif
