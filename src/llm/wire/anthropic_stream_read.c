@@ -167,7 +167,7 @@ static int block_start(struct wire_state *state, struct stream *s, const struct 
 {
     struct str in[INNERS];
     int err = inner_read(top[TOP_BLOCK], in);
-    if (err || top[TOP_INDEX].n == 0)
+    if (err || top[TOP_INDEX].n == 0 || s->stopped) /* nothing is said behind the end */
         return E_UPSTREAM_BODY;
     block_end(s, events);
     s->index = count_of(top[TOP_INDEX], 0);
