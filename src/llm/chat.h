@@ -284,7 +284,7 @@ struct chat_answer {
 
 /*
  * A stream is a series of these. Blocks do not overlap: BEGIN, for each block BLOCK_BEGIN, DELTAs,
- * BLOCK_END, then STOPPED and END; USAGE anywhere behind BEGIN, each complete and in place of the one before;
+ * BLOCK_END, then STOPPED and END; USAGE anywhere, each complete and in place of the one before;
  * FAILED ends it.
  */
 enum chat_event_kind {

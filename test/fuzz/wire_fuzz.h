@@ -64,7 +64,8 @@ struct fuzz_watch {
 /* The next event of a stream; its strings are looked at in `a`. */
 static inline void fuzz_event(struct fuzz_watch *w, const struct chat_event *e, struct arena *a)
 {
-    MUST(!w->over && (w->begun || e->kind == EVENT_BEGIN || e->kind == EVENT_FAILED));
+    bool may_be_first = e->kind == EVENT_BEGIN || e->kind == EVENT_FAILED || e->kind == EVENT_USAGE;
+    MUST(!w->over && (w->begun || may_be_first));
     fuzz_string(a, e->id);
     fuzz_string(a, e->name);
     fuzz_string(a, e->model);

@@ -288,10 +288,8 @@ static int chunk_read(struct chunk *x, struct str name, struct str data)
         return 0;
     if (!err && top.choice.n)
         err = choice_read(x, &top);
-    if (!err && top.has_usage) {
-        begin(x, &top); /* also a usage that comes before all else is of an answer */
+    if (!err && top.has_usage)
         chat_event_add(x->events, EVENT_USAGE)->usage = top.usage;
-    }
     return err;
 }
 
