@@ -91,14 +91,14 @@ static struct http_header *field_of(struct http_parser *p)
     return &p->fields->at[p->fields->n];
 }
 
-/* Room for the next field. The list is given no more than there may be. */
+/* Room for the next field. The list is given no more than there may be, and one: that it is too
+ * many is told when it is whole, or a mistake within it would count only where it came in one
+ * piece. */
 static int field_room(struct http_parser *p)
 {
-    unsigned most = p->limits->headers_max;
+    unsigned most = p->limits->headers_max + 1;
     unsigned cap = p->fields->cap > 0 ? 2 * p->fields->cap : HEADERS_FIRST_CAP;
 
-    if (p->fields->n >= most)
-        return refuse(p, E_HEADERS_TOO_LARGE, "there are too many header fields");
     if (http_headers_reserve(p->fields, cap < most ? cap : most) != 0)
         return refuse(p, E_MEMORY, "no memory for the header");
     return 0;
@@ -160,6 +160,8 @@ static int on_header_value_complete(llhttp_t *ll)
            (f->value.p[f->value.n - 1] == ' ' || f->value.p[f->value.n - 1] == '\t'))
         f->value.n--;
     p->in_name = p->in_value = false;
+    if (UNLIKELY(p->fields->n >= p->limits->headers_max))
+        return refuse(p, E_HEADERS_TOO_LARGE, "there are too many header fields");
     p->fields->n++;
     f->field = http_field_of(f->name);
     return 0;
