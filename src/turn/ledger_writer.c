@@ -9,6 +9,7 @@
 
 #define STACK_BYTES      (512 * 1024)
 #define SPARE_MAX        16
+#define SPARE_KEPT       2 /* where no burst is under way */
 #define SLABS_A_BATCH    16
 #define TRIM_EVERY_MS    60000
 #define BACKOFF_MS_LEAST 10
@@ -56,6 +57,15 @@ static struct ledger_slab *batch_take(struct ledger_writer *w, bool *ret_stop)
     return batch;
 }
 
+static void slabs_free(struct ledger_slab *slabs)
+{
+    while (slabs) {
+        struct ledger_slab *next = slabs->next;
+        ledger_slab_free(slabs);
+        slabs = next;
+    }
+}
+
 static void batch_give_back(struct ledger_writer *w, struct ledger_slab *batch)
 {
     struct ledger_slab *large = NULL;
@@ -75,11 +85,7 @@ static void batch_give_back(struct ledger_writer *w, struct ledger_slab *batch)
         }
     }
     uv_mutex_unlock(&w->lock);
-    while (large) {
-        struct ledger_slab *next = large->next;
-        ledger_slab_free(large);
-        large = next;
-    }
+    slabs_free(large);
 }
 
 static void batch_count(struct ledger_writer *w, const struct ledger_slab *batch, int64_t us)
@@ -156,10 +162,27 @@ static bool batch_write(struct ledger_writer *w, struct ledger_slab *batch)
 
 /* ---- the thread ---- */
 
+/* What a burst needed is given back. */
+static void spares_trim(struct ledger_writer *w)
+{
+    struct ledger_slab *many = NULL;
+    uv_mutex_lock(&w->lock);
+    while (w->spare_n > SPARE_KEPT) {
+        struct ledger_slab *s = w->spare;
+        w->spare = s->next;
+        w->spare_n--;
+        s->next = many;
+        many = s;
+    }
+    uv_mutex_unlock(&w->lock);
+    slabs_free(many);
+}
+
 static void trim(struct ledger_writer *w)
 {
     if (now_ms() < w->trim_at_ms)
         return;
+    spares_trim(w);
     bool more = false;
     struct fault f = {0};
     int err = ledger_tables_trim(w->tables, w->keep_days, w->keep_bytes, &more, &f);
