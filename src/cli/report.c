@@ -17,7 +17,7 @@
 #define USUAL_DAYS      30
 
 struct words {
-    const char *by, *since, *until, *turns, *turn, *db, *config;
+    const char *by, *since, *until, *turns, *turn, *reconcile, *provider, *tolerance, *db, *config;
     bool csv, json;
 };
 
@@ -36,6 +36,15 @@ static const struct command_option options[] = {
      NULL},
     {"--turn", "ID", offsetof(struct words, turn),
      "all about one turn (the id is in the answer's header x-sluice-id)", false, NULL},
+    {"--reconcile", "FILE", offsetof(struct words, reconcile),
+     "compare with a provider's usage export: the JSON of OpenAI's\n"
+     "/v1/organization/usage/completions or Anthropic's\n"
+     "/v1/organizations/usage_report/messages, by day and model; - is standard input",
+     true, NULL},
+    {"--provider", "NAME", offsetof(struct words, provider),
+     "with --reconcile: only what this provider of the configuration answered", false, NULL},
+    {"--tolerance", "PERCENT", offsetof(struct words, tolerance),
+     "with --reconcile: how far tokens may be apart; without it: 1", false, NULL},
     {"--csv", NULL, offsetof(struct words, csv),
      "for programs: all columns, dollars exact, times in milliseconds", false, NULL},
     {"--json", NULL, offsetof(struct words, json), "the same as JSON", false, NULL},
@@ -190,6 +199,24 @@ static int turns_run(struct report *r, const struct words *w)
     return err ? failed(r, err) : EXIT_DONE;
 }
 
+static int reconcile_run(struct report *r, const struct words *w)
+{
+    struct report_reconciled what = {
+        .file = w->reconcile, .provider = w->provider, .tolerance = 10000};
+    unsigned percent = 0;
+    bool within = true;
+    if (w->tolerance && !digits_read(str_from(w->tolerance), 0, 100, &percent))
+        return options_wrong(&command_report, "--tolerance '%s' is no number from 0 to 100",
+                             w->tolerance);
+    if (w->tolerance)
+        what.tolerance = (int64_t)percent * 10000;
+    int code = opened(r);
+    if (code)
+        return code;
+    int err = report_reconcile(r, &what, &within);
+    return err ? failed(r, err) : within ? EXIT_DONE : EXIT_BAR;
+}
+
 static int report_run(int argc, char **argv)
 {
     struct words w = {.by = NULL};
@@ -204,11 +231,18 @@ static int report_run(int argc, char **argv)
     if ((w.turns || w.turn) && (w.by || w.since || w.until || (w.turns && w.turn)))
         return options_wrong(&command_report,
                              "--turns and --turn stand alone, without --by, --since and --until");
+    if (w.reconcile && (w.turns || w.turn || w.by || w.since || w.until))
+        return options_wrong(&command_report,
+                             "--reconcile goes by the export's days and models alone");
+    if (!w.reconcile && (w.provider || w.tolerance))
+        return options_wrong(&command_report, "--provider and --tolerance go with --reconcile");
     struct report r = {.form = w.json ? REPORT_JSON : w.csv ? REPORT_CSV : REPORT_TABLE};
     arena_init_private(&r.arena, ARENA_BYTES_MAX);
     code = where_find(&w, &r.arena, &r.where);
     if (code == EXIT_DONE)
-        code = w.turns || w.turn ? turns_run(&r, &w) : sums_run(&r, &w);
+        code = w.reconcile         ? reconcile_run(&r, &w)
+               : w.turns || w.turn ? turns_run(&r, &w)
+                                   : sums_run(&r, &w);
     ledger_reader_close(r.reader);
     arena_fini(&r.arena);
     if (fflush(stdout) != 0 && code == EXIT_DONE)
@@ -221,7 +255,8 @@ const struct command command_report = {
     .summary = "show where tokens and money went, by day, key, model, tag ...",
     .usage = "report [--by WORDS] [--since WHEN] [--until DAY] [--csv | --json]\n"
              "report --turns N [--csv | --json]\n"
-             "report --turn ID [--json]",
+             "report --turn ID [--json]\n"
+             "report --reconcile FILE [--provider NAME] [--tolerance PERCENT] [--csv | --json]",
     .about = "Shows where tokens and money went, with errors and latency, from the ledger. It may "
              "be run\n"
              "while sluice serves.\n",
@@ -233,6 +268,9 @@ const struct command command_report = {
         "whole\n"
         "completion with its reasoning. CSV and JSON have classes that add up: input, cached and\n"
         "cache_write are the prompt, output and reasoning the completion.\n\n"
+        "With --reconcile, names of models count without the date at their end, since they are "
+        "asked\n"
+        "for with and without; the exit code is 1 where a row's tokens are too far apart.\n\n"
         "Examples:\n"
         "  sluice report --by day,model --since 7d\n"
         "  sluice report --by key --since 2026-11-01 --until 2026-11-30 --csv > november.csv\n",

@@ -33,4 +33,13 @@ MUSTCHECK int report_sums(struct report *r, const struct report_by *by, struct s
 MUSTCHECK int report_turns(struct report *r, unsigned n);
 MUSTCHECK int report_turn(struct report *r, struct str id);
 
+/* A provider's usage export (a file, or "-") beside the ledger. */
+struct report_reconciled {
+    const char *file, *provider; /* provider NULL: all of the ledger's */
+    int64_t tolerance;           /* millionths */
+};
+/* *ret_within: no row's tokens are further apart than the tolerance. */
+MUSTCHECK int report_reconcile(struct report *r, const struct report_reconciled *what,
+                               bool *ret_within);
+
 #endif
