@@ -7,14 +7,14 @@
 struct provider_kind;
 struct transport;
 
-extern const struct provider_kind provider_openai, provider_azure; /* provider_openai.c */
-extern const struct provider_kind provider_anthropic;              /* provider_anthropic.c */
-extern const struct provider_kind provider_gemini;                 /* provider_gemini.c */
-extern const struct provider_kind provider_bedrock;                /* provider_bedrock.c */
-extern const struct provider_kind provider_recorded;               /* provider_recorded.c */
+extern const struct provider_kind provider_openai, provider_azure; /* provider/openai.c */
+extern const struct provider_kind provider_anthropic;              /* provider/anthropic.c */
+extern const struct provider_kind provider_gemini;                 /* provider/gemini.c */
+extern const struct provider_kind provider_bedrock;                /* provider/bedrock.c */
+extern const struct provider_kind provider_recorded;               /* provider/recorded.c */
 
 extern const struct transport transport_http;     /* transport_http.c */
-extern const struct transport transport_recorded; /* provider_recorded.c */
+extern const struct transport transport_recorded; /* provider/recorded.c */
 
 /* Until no connection waits for the end of an answer whose client has all of it: before the end. */
 YIELDS void transport_http_settle(void);

@@ -1,5 +1,5 @@
 /*
- * provider_anthropic.c: Anthropic, and servers that speak its Messages API.
+ * anthropic.c: Anthropic, and servers that speak its Messages API.
  */
 #include "llm/kinds.h"
 #include "llm/provider.h"

@@ -1,26 +1,8 @@
 /*
- * provider_gemini.c: Google's Gemini API: where a request goes, and what its answers say.
+ * gemini_facts.c: what answers and events of Gemini's say.
  */
 #include "llm/gemini.h"
-#include "llm/kinds.h"
-#include "llm/provider.h"
 #include "llm/wire/gemini.h"
-
-/* ---- the path ---- */
-
-int gemini_path(struct str model, bool stream, struct arena *arena, struct str *ret_path)
-{
-    struct buf out;
-    buf_init(&out, model.n * 3 + 64);
-    bool whole = str_starts(model, STR("models/")) || str_starts(model, STR("tunedModels/"));
-    buf_str(&out, whole ? STR("/") : STR("/models/"));
-    path_put(&out, model, STR("/"));
-    buf_str(&out, stream ? STR(":streamGenerateContent?alt=sse") : STR(":generateContent"));
-    struct str path = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
-    buf_fini(&out);
-    *ret_path = path;
-    return path.p ? 0 : E_MEMORY;
-}
 
 /* ---- errors ---- */
 
@@ -104,25 +86,3 @@ int gemini_event_facts(struct str name, struct str data, struct llm_facts *ret_f
     *ret_facts = (struct llm_facts){.unread = true};
     return 0;
 }
-
-/* ---- the row ---- */
-
-static int path_make(const struct target *t, const struct wire *wire, bool stream,
-                     struct arena *arena, struct str *ret_path)
-{
-    (void)wire;
-    return gemini_path(t->model, stream, arena, ret_path);
-}
-
-static const struct wire *const gemini_wires[] = {&wire_gemini, NULL};
-
-const struct provider_kind provider_gemini = {
-    .name = "gemini",
-    .summary = "Google's Gemini API",
-    .base_url = GEMINI_BASE_URL,
-    .key_header = GEMINI_KEY_HEADER,
-    .over_http = true,
-    .transport = &transport_http,
-    .wires = gemini_wires,
-    .path_make = path_make,
-};

@@ -1,5 +1,5 @@
 /*
- * provider_openai.c: OpenAI and every server that speaks its protocol; and OpenAI on Azure.
+ * openai.c: OpenAI and every server that speaks its protocol; and OpenAI on Azure.
  */
 #include "llm/kinds.h"
 #include "llm/provider.h"

@@ -1,5 +1,5 @@
 /*
- * provider_recorded.c: plays a file of answers: the base of tests, evals and tuning.
+ * recorded.c: plays a file of answers: the base of tests, evals and tuning.
  *
  * One JSON object a line. What it answers to:
  *   "model"   the model's name; absent: any
