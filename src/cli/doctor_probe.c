@@ -49,8 +49,10 @@ static int ask(struct doctor_probe *p, struct upool_conn *conn)
     struct str version = p->provider->api_version;
     struct str target = arena_printf(a, "%.*s/models%s%.*s", STR_ARGS(p->replica->path),
                                      version.n ? "?api-version=" : "", STR_ARGS(version));
-    int err = provider_headers(p->provider, p->replica->endpoint, STR_NONE, NULL, false, a,
-                               &headers);
+    struct provider_key *key;
+    int err = provider_headers_keyed(p->provider, p->replica->endpoint,
+                                     &(struct asker){.given = STR_NONE}, NULL, false, a, &key,
+                                     &headers);
     http_call_begin(&call, conn, a, &http_limits_default);
     if (!err)
         err = target.p ? http_call_send(&call, STR("GET"), target, &headers, NULL, 0) : E_MEMORY;

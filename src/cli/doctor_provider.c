@@ -123,7 +123,11 @@ static void key_look(struct doctor *d, const struct doctor_probe *p)
 {
     bool has_key = p->provider->key_value.n > 0 || p->provider->keys_n > 0;
     bool refused = p->status == 401 || p->status == 403;
-    if (p->answer_err) {
+    if (p->provider->kind->no_list) {
+        doctor_find(d, DOCTOR_SKIPPED, p->about,
+                    "it has no list of models, so the key was not "
+                    "tried");
+    } else if (p->answer_err) {
         doctor_find(d, DOCTOR_PROBLEM, p->about, "%s", fault_text(&p->fault));
         doctor_advise(d, "is it a server of this API?");
     } else if (refused && has_key) {

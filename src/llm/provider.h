@@ -56,6 +56,7 @@ struct provider_kind {
     const char *path;
     const char *api_version;
     bool over_http;
+    bool no_list; /* it answers no GET /models with which a key could be tried */
     const struct transport *transport;
     /* Ends with NULL. What is asked in one of them is passed on as it came; every other chat is
      * carried over into the first. */

@@ -93,6 +93,7 @@ const struct provider_kind provider_bedrock = {
     .name = "bedrock",
     .summary = "Amazon Bedrock's Converse",
     .over_http = true,
+    .no_list = true,
     .transport = &transport_http,
     .wires = bedrock_wires,
     .open = bedrock_open,
