@@ -39,7 +39,8 @@ static const struct command_option options[] = {
     {"--reconcile", "FILE", offsetof(struct words, reconcile),
      "compare with a provider's usage export: the JSON of OpenAI's\n"
      "/v1/organization/usage/completions or Anthropic's\n"
-     "/v1/organizations/usage_report/messages, by day and model; - is standard input",
+     "/v1/organizations/usage_report/messages, by day and model;\n"
+     "- is standard input",
      true, NULL},
     {"--provider", "NAME", offsetof(struct words, provider),
      "with --reconcile: only what this provider of the configuration answered", false, NULL},
