@@ -34,12 +34,12 @@ static bool is_down(const struct target *target)
     return p->replicas_n > 0;
 }
 
-/* Another provider may accept what this one refuses to bill or to authorise, but a request that
- * one calls wrong is wrong. */
+/* Another provider may accept what this one refuses to bill or to authorise, or has nothing for in
+ * its protocol, but a request that one calls wrong is wrong. */
 static bool worth_it(const struct turn *t, int err)
 {
     bool theirs = err_retryable(err) || err == E_UPSTREAM_AUTH || err == E_UPSTREAM_LARGE ||
-                  err == E_TLS;
+                  err == E_TLS || err == E_UNSUPPORTED;
     return theirs && !t->streamed && !task_canceled(task_self());
 }
 

@@ -13,6 +13,9 @@ listen: 127.0.0.1:@PORT@
 state: {ledger: "sqlite:@FOLDER@/ledger.db"}
 providers:@PROVIDERS@
   own: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", pass_key: on}
+models:
+  either: {is: anthropic/text, fallback: [openai_chat/text]}
+  neither: {is: anthropic/text, fallback: [gemini/text]}
 lanes:
   deep: [{is: anthropic/text, reasoning_effort: high}]
 prices:
@@ -256,6 +259,15 @@ def test_what_cannot_be_carried_is_refused(w):
     assert a.status == 200 and a.headers["x-sluice-left-out"] == "metadata", a.headers
 
 
+def test_a_fallback_that_can_carry_it(w):
+    a = ask(w, "openai_chat", "either", logit_bias={"50256": -100})
+    assert a.status == 200 and a.headers["x-sluice-model"] == "openai_chat/text", a.headers
+    row = w.sluice.turn(a)
+    assert row["state"] == "done" and row["provider"] == "openai_chat", row
+    a = ask(w, "openai_chat", "neither", logit_bias={"50256": -100})
+    assert a.status == 400 and "gemini has nothing for logit_bias" in a.error()["message"], a.body
+
+
 def test_responses_that_go_by_kept_state(w):
     for wire in ("responses", "anthropic"):
         a = ask(w, "responses", f"{wire}/text", previous_response_id="resp_1")
@@ -305,7 +317,8 @@ def test_count_of_tokens(w):
 def test_models_as_anthropic_lists_them(w):
     a = w.sluice.request("GET", "/v1/models", headers={"anthropic-version": "2023-06-01"}, key=None)
     told = a.json()
-    assert told["first_id"] == told["data"][0]["id"] == "lane/deep" and not told["has_more"], told
+    assert told["first_id"] == told["data"][0]["id"] == "either" and not told["has_more"], told
+    assert told["last_id"] == "neither" and len(told["data"]) == 3, told
     assert told["data"][0]["type"] == "model" and told["data"][0]["created_at"].endswith("Z")
 
 
