@@ -77,6 +77,30 @@ static const struct conf_table http_table = {.name = "http",
                                              .rows = http_rows};
 
 /* clang-format off */
+#define THIS struct client_tls_settings
+static const struct conf_row client_tls_rows[] = {
+    {.name = "cert_file", .type = CONF_STR, AT(cert_file),
+     .help = "The server's certificate and those between it and its authority (PEM, its own "
+             "first). Without it clients speak plain HTTP."},
+    {.name = "key_file", .type = CONF_STR, AT(key_file),
+     .help = "Its private key (PEM, without a password). Without it: in `cert_file`."},
+    {.name = "client_ca_file", .type = CONF_STR, AT(client_ca_file),
+     .help = "Authorities (PEM) one of which a client's own certificate has to come from. "
+             "Without it clients are asked for none."},
+    {0},
+};
+/* clang-format on */
+#undef THIS
+static const struct conf_table client_tls_table = {
+    .name = "tls",
+    .help = "TLS 1.2 and 1.3 on `listen`, and on an `admin_listen` that others can reach. The "
+            "files are looked at every two seconds; one that changed is used for the next "
+            "connections.",
+    .size = sizeof(struct client_tls_settings),
+    .rows = client_tls_rows,
+    .example = "tls: {cert_file: /etc/sluice/tls.pem, key_file: /etc/sluice/tls.key}"};
+
+/* clang-format off */
 #define THIS struct config
 static const struct conf_row config_rows[] = {
     {.name = "listen", .type = CONF_STR, AT(listen), .fallback = "127.0.0.1:8080",
@@ -88,6 +112,8 @@ static const struct conf_row config_rows[] = {
              "for no key; anywhere else it asks for an admin key. Usual: `127.0.0.1:8081`."},
     {.name = "hosts", .type = CONF_STRS, AT(hosts),
      .help = "Names by which sluice without keys may be called, beside localhost."},
+    {.name = "tls", .type = CONF_TABLE, AT(tls), .child = &client_tls_table,
+     .help = "HTTPS for clients."},
     {.name = "drain", .type = CONF_DURATION, AT(drain_ms), .fallback = "30s", .max = DAY_MS,
      .help = "How long open requests may go on after SIGTERM."},
     {.name = "state", .type = CONF_TABLE, AT(state), .child = &state_table,

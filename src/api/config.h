@@ -29,10 +29,15 @@ struct http_settings {
     int64_t connections_max;
 };
 
+struct client_tls_settings {
+    struct str cert_file, key_file, client_ca_file;
+};
+
 struct config {
     struct str listen;
     struct str admin_listen;
     struct conf_strs hosts;
+    struct client_tls_settings tls;
     int64_t drain_ms;
     struct state_settings state;
     struct log_settings log;

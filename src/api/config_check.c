@@ -41,6 +41,9 @@ static void listeners_check(const struct config *c, struct conf_doc *doc)
                       "%.*s is open to others, but no keys are required; set keys: {require: true} "
                       "or listen on 127.0.0.1",
                       STR_ARGS(c->listen));
+    if (!c->tls.cert_file.n && (c->tls.key_file.n || c->tls.client_ca_file.n))
+        conf_complain(doc, c->tls.key_file.n ? &c->tls.key_file : &c->tls.client_ca_file,
+                      "without tls.cert_file clients speak no TLS; expected cert_file beside it");
     if (!c->admin_listen.p)
         return;
     if (listener_is_good(&c->admin_listen, doc) && good &&

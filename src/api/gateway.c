@@ -12,7 +12,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/listener.h"
+#include "net/stream.h"
+#include "net/tls.h"
 #include "rt/pool.h"
+#include "rt/task.h"
 
 #define REQUEST_ARENA_BYTES_MAX (8u * 1024 * 1024)
 #define DAY_MS                  86400000
@@ -28,6 +31,7 @@ void snapshot_unref(struct snapshot *s)
     if (!s || --s->refs > 0)
         return;
     models_close(s->models);
+    tls_context_free(s->tls);
     conf_unref(s->doc); /* the arena goes with it, and so does all that was compiled */
     free(s);
 }
@@ -40,6 +44,24 @@ static struct http_limits limits_of(const struct http_settings *s)
                                 .idle_ms = s->idle_ms,
                                 .body_ms = s->body_ms,
                                 .write_ms = s->write_ms};
+}
+
+/* What is wrong with a file of it is wrong with the configuration. */
+static int tls_make(const struct client_tls_settings *s, struct conf_doc *doc,
+                    struct tls_context **ret_tls)
+{
+    if (!s->cert_file.n)
+        return 0;
+    const struct tls_server_settings settings = {
+        .cert_file = s->cert_file.p,
+        .key_file = s->key_file.n ? s->key_file.p : NULL,
+        .client_ca_file = s->client_ca_file.n ? s->client_ca_file.p : NULL};
+    struct fault f = {0};
+    int err = tls_server_context_new(&settings, ret_tls, &f);
+    if (err != E_TLS)
+        return err;
+    conf_complain(doc, &s->cert_file, "%s", fault_text(&f));
+    return E_CONFIG;
 }
 
 int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char *listen,
@@ -64,6 +86,8 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char 
     }
     int checked = config_check(s->config, listen, doc);
     err = err ? err : checked;
+    int secured = tls_make(&s->config->tls, doc, &s->tls);
+    err = err ? err : secured;
     if (!err)
         err = models_compile(&s->config->models, doc, upstreams, s->prices, &s->models);
     if (!err)
@@ -371,6 +395,31 @@ void door_init(struct door *door, struct gateway *g, bool admin, const char *add
                                                .draining = &g->draining};
 }
 
+/*
+ * TLS over the connection where clients speak it. NULL: there is nobody to serve. The shake of
+ * hands may take as long as a request's header.
+ */
+static struct stream *secure(struct door *door, struct stream *s, const struct http_limits *limits)
+{
+    static const char to_plain[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+                                   "Content-Length: 43\r\nConnection: close\r\n\r\n"
+                                   "this port speaks TLS: ask it with https://\n";
+    struct tls_context *tls = door->gateway->now->tls;
+    struct stream *over = NULL;
+    struct fault f = {0};
+    if (!tls || (door->admin && door->local))
+        return s;
+    int64_t outer = task_deadline(clock_cached_ms() + limits->header_ms);
+    int err = tls_accept(tls, s, to_plain, &over, &f);
+    task_deadline_restore(outer);
+    if (err) {
+        door->gateway->tls_failures++;
+        LOG(LOG_DEBUG, "no TLS with a client",
+            log_z("why", f.err ? fault_text(&f) : err_text(err)));
+    }
+    return over;
+}
+
 void door_serve(void *arg, struct stream *s, const struct sockaddr *peer)
 {
     struct door *door = arg;
@@ -379,5 +428,9 @@ void door_serve(void *arg, struct stream *s, const struct sockaddr *peer)
     const struct http_limits limits = door->gateway->now->limits;
     struct http_server_settings settings = door->http;
     settings.limits = &limits;
-    http_serve(s, peer, &settings);
+    struct stream *over = secure(door, s, &limits);
+    if (over)
+        http_serve(over, peer, &settings);
+    if (over != s)
+        stream_close(over);
 }

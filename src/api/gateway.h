@@ -25,6 +25,7 @@
 #include "turn/turn.h"
 
 struct listener;
+struct tls_context;
 struct watch;
 
 struct snapshot {
@@ -33,6 +34,7 @@ struct snapshot {
     const struct config *config;
     struct prices *prices;
     struct models *models;
+    struct tls_context *tls; /* of clients; NULL: they speak plain HTTP */
     struct lever_chain chain;
     struct limits_rules rules;
     struct http_limits limits;
@@ -56,7 +58,8 @@ struct gateway {
     bool draining;
     int64_t began_wall_us;
     uint64_t reloads, reloads_refused;
-    uint64_t refused; /* requests that did not come past the door */
+    uint64_t refused;      /* requests that did not come past the door */
+    uint64_t tls_failures; /* connections that came to no TLS */
 };
 
 /*

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "api/config.h"
 #include "base/arena.h"
 
 #define WATCH_BYTES_MAX (1u << 20)
@@ -57,7 +58,13 @@ int watch_new(const struct conf_doc *doc, struct watch **ret_watch)
     if (!w)
         return E_MEMORY;
     arena_init_private(&w->arena, WATCH_BYTES_MAX);
+    const struct client_tls_settings *tls = &((const struct config *)conf_root(doc))->tls;
+    const struct str more[] = {tls->cert_file, tls->key_file, tls->client_ca_file};
     int err = conf_file_each(doc, file_add, w);
+    for (unsigned i = 0; i < ARRAY_LEN(more); i++) {
+        if (more[i].n)
+            file_add(w, more[i]);
+    }
     if (!err)
         err = w->err;
     *ret_watch = w;

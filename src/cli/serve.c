@@ -244,7 +244,8 @@ static void greet(const struct server *s)
     bool has_file = path[0] != '(';
     const char *address = listener_address(g->listener);
     if (isatty(STDERR_FILENO) || !has_file) {
-        fprintf(stderr, "sluice listens on %s (base URL http://%s/v1)\n", address, address);
+        fprintf(stderr, "sluice listens on %s (base URL %s://%s/v1)\n", address,
+                g->now->tls ? "https" : "http", address);
         if (!has_file)
             fputs("  no configuration file: provider and key are OPENAI_BASE_URL (else OpenAI)\n"
                   "  and OPENAI_API_KEY of the environment; requests are passed on as they\n"

@@ -8,6 +8,8 @@
  *     SSL_read  -> BIO read  -> stream_read_now(lower)  -> nothing there: wait, again
  *     SSL_write -> BIO write -> out -> tls_flush -> stream_writev(lower), may wait
  *
+ * Of a client's stream the lower one is only borrowed: the listener made it and closes it.
+ *
  * A task that reads may make OpenSSL write (an answer to a key update) while another task flushes:
  * whoever flushes first also sends what the other one adds, in order.
  */
@@ -387,7 +389,8 @@ static void tls_close(struct stream *s)
         say_goodbye(t);
         loop_stack_call(free_on_loop_stack, t->ssl);
     }
-    stream_close(t->lower);
+    if (!t->borrowed)
+        stream_close(t->lower);
     buf_fini(&t->out);
     free(t->host);
     tls_context_unref(t->ctx);
@@ -421,25 +424,48 @@ static int verify_host(SSL *ssl, const char *host)
     return SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
-static void setup_on_loop_stack(void *arg)
+static SSL *ssl_new(struct tls *t)
 {
-    struct tls *t = arg;
     SSL *ssl = SSL_new(t->ctx->ssl_ctx);
     BIO *bio = BIO_new(t->ctx->bio_method);
 
-    if (ssl == NULL || bio == NULL || verify_host(ssl, t->host) != 1) {
+    if (ssl == NULL || bio == NULL) {
         SSL_free(ssl);
         BIO_free(bio);
         ERR_clear_error();
-        return;
+        return NULL;
     }
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
     SSL_set_app_data(ssl, t);
-    SSL_set_connect_state(ssl);
-    tls_sessions_resume(&t->ctx->sessions, t->host, ssl);
+    return ssl;
+}
+
+static void setup_on_loop_stack(void *arg)
+{
+    struct tls *t = arg;
+    SSL *ssl = ssl_new(t);
+
+    if (ssl != NULL && verify_host(ssl, t->host) != 1) {
+        SSL_free(ssl);
+        ERR_clear_error();
+        ssl = NULL;
+    }
+    if (ssl != NULL) {
+        SSL_set_connect_state(ssl);
+        tls_sessions_resume(&t->ctx->sessions, t->host, ssl);
+    }
     t->ssl = ssl;
+}
+
+static void setup_server_on_loop_stack(void *arg)
+{
+    struct tls *t = arg;
+
+    t->ssl = ssl_new(t);
+    if (t->ssl != NULL)
+        SSL_set_accept_state(t->ssl);
 }
 
 static int handshake_fault(struct tls *t, const struct call *c, struct fault *f)
@@ -460,7 +486,7 @@ static int handshake_fault(struct tls *t, const struct call *c, struct fault *f)
     }
     why = ERR_reason_error_string(c->reason);
     if (ERR_GET_REASON(c->reason) == SSL_R_WRONG_VERSION_NUMBER)
-        why = "the answer is not TLS";
+        why = t->borrowed ? "what it says is not TLS" : "the answer is not TLS";
     return fault_set(f, E_TLS, "TLS with %s: %s", t->host, why != NULL ? why : "it failed");
 }
 
@@ -471,7 +497,9 @@ static int shake_hands(struct tls *t, struct fault *f)
         call(t, &c);
         bool failed = c.error != SSL_ERROR_NONE && c.error != SSL_ERROR_WANT_READ;
         if (failed) {
-            flush_now(t); /* the alert that tells the server why */
+            t->speaks_plain = ERR_GET_REASON(c.reason) == SSL_R_HTTP_REQUEST;
+            if (!t->speaks_plain)
+                flush_now(t); /* the alert that tells the other side why */
             return handshake_fault(t, &c, f);
         }
         int err = tls_flush(t);
@@ -492,15 +520,12 @@ static char *host_copy(const char *host)
     return strndup(host, n > 1 && host[n - 1] == '.' ? n - 1 : n);
 }
 
-int tls_connect(struct tls_context *ctx, struct stream *lower, const char *host,
-                struct stream **ret_stream, struct fault *f)
+static struct tls *tls_new(struct tls_context *ctx, struct stream *lower, const char *host)
 {
     struct tls *t = calloc(1, sizeof(*t));
 
-    if (t == NULL) {
-        stream_close(lower);
-        return E_MEMORY;
-    }
+    if (t == NULL)
+        return NULL;
     t->stream.ops = &tls_ops;
     t->lower = lower;
     t->ctx = ctx;
@@ -508,20 +533,68 @@ int tls_connect(struct tls_context *ctx, struct stream *lower, const char *host,
     buf_init(&t->out, OUT_BYTES_MAX);
     waitq_init(&t->flushed);
     t->host = host_copy(host);
+    return t;
+}
+
+/* Shakes hands with what the set-up has made. */
+static int establish(struct tls *t, struct fault *f)
+{
+    if (t->host == NULL || t->ssl == NULL)
+        return E_MEMORY;
+    t->fault = f;
+    int err = shake_hands(t, f);
+    t->fault = NULL;
+    t->established = err == 0;
+    return err;
+}
+
+int tls_connect(struct tls_context *ctx, struct stream *lower, const char *host,
+                struct stream **ret_stream, struct fault *f)
+{
+    struct tls *t = tls_new(ctx, lower, host);
+
+    if (t == NULL) {
+        stream_close(lower);
+        return E_MEMORY;
+    }
     int err = tls_context_trust(ctx);
     if (err == 0 && t->host != NULL)
         loop_stack_call(setup_on_loop_stack, t);
-    if (err == 0 && t->ssl == NULL)
-        err = E_MEMORY;
-    t->fault = f;
     if (err == 0)
-        err = shake_hands(t, f);
-    t->fault = NULL;
+        err = establish(t, f);
     if (err != 0) {
         tls_close(&t->stream);
         return err;
     }
-    t->established = true;
+    *ret_stream = &t->stream;
+    return 0;
+}
+
+/* A client that does not take it at once has gone without it. */
+static void tell_plainly(struct stream *lower, struct str text)
+{
+    size_t n;
+    int ignored = stream_write_now(lower, text.p, text.n, &n);
+
+    (void)ignored;
+}
+
+int tls_accept(struct tls_context *ctx, struct stream *lower, const char *to_plain,
+               struct stream **ret_stream, struct fault *f)
+{
+    struct tls *t = tls_new(ctx, lower, "a client");
+
+    if (t == NULL)
+        return E_MEMORY;
+    t->borrowed = true;
+    loop_stack_call(setup_server_on_loop_stack, t);
+    int err = establish(t, f);
+    if (err != 0) {
+        if (t->speaks_plain && to_plain != NULL)
+            tell_plainly(lower, str_from(to_plain));
+        tls_close(&t->stream);
+        return err;
+    }
     *ret_stream = &t->stream;
     return 0;
 }

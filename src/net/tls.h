@@ -1,10 +1,11 @@
 /*
- * tls.h: TLS 1.2 and 1.3 to upstreams, with OpenSSL.
+ * tls.h: TLS 1.2 and 1.3, to upstreams and from clients, with OpenSSL.
  *
- * A context holds trust anchors, client certificate and the sessions to resume; it is made once a
- * provider and shared by its connections. The certificate and the host name are always verified
- * unless `insecure` was asked for by name. (Serving TLS comes with HTTP/2.) An end of the stream
- * without TLS's own farewell reads as E_RESET, since it may be an attacker's cut; E_EOF is clean.
+ * A context is what connections share. One to upstreams holds trust anchors, client certificate and
+ * the sessions to resume; it is made once a provider. The certificate and the host name are always
+ * verified unless `insecure` was asked for by name. One from clients holds the server's own
+ * certificate; it is made once a configuration. An end of the stream without TLS's own farewell
+ * reads as E_RESET, since it may be an attacker's cut; E_EOF is clean.
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H
@@ -24,9 +25,18 @@ struct tls_settings {
     bool insecure;
 };
 
-/* Lazy: OpenSSL is not touched before the first context is made. */
+struct tls_server_settings {
+    const char *cert_file;      /* the chain, the server's own certificate first */
+    const char *key_file;       /* NULL: in cert_file */
+    const char *client_ca_file; /* clients need a certificate of these; NULL: none is asked for */
+};
+
+/* Lazy: OpenSSL is not touched before the first context is made. A key that asks for a password is
+ * refused. */
 MUSTCHECK int tls_context_new(const struct tls_settings *settings, struct tls_context **ret_ctx,
                               struct fault *f);
+MUSTCHECK int tls_server_context_new(const struct tls_server_settings *settings,
+                                     struct tls_context **ret_ctx, struct fault *f);
 /* Connections of it that are still open keep what they need. */
 void tls_context_free(struct tls_context *ctx);
 
@@ -37,6 +47,14 @@ void tls_context_free(struct tls_context *ctx);
  */
 YIELDS MUSTCHECK int tls_connect(struct tls_context *ctx, struct stream *lower, const char *host,
                                  struct stream **ret_stream, struct fault *f);
+
+/*
+ * Lets a client shake hands over `lower`, which stays the caller's and has to outlast *ret_stream.
+ * `to_plain`, where it is not NULL, is what a client gets in the clear that speaks plain HTTP.
+ * E_TLS with a fault, E_RESET when the client hung up, the lower stream's errors.
+ */
+YIELDS MUSTCHECK int tls_accept(struct tls_context *ctx, struct stream *lower, const char *to_plain,
+                                struct stream **ret_stream, struct fault *f);
 
 /* Did this connection resume an earlier session? False for streams that are not TLS. */
 bool tls_was_resumed(const struct stream *s);

@@ -21,15 +21,17 @@ struct tls_context {
 struct tls {
     struct stream stream;
     struct stream *lower;
+    bool borrowed; /* the lower stream is somebody else's to close */
     struct tls_context *ctx;
     SSL *ssl;
-    char *host;
+    char *host; /* to an upstream: its name; of a client: what faults call it */
     struct buf out;
     bool flushing;
     bool established;
-    int lower_err; /* of the lower stream's last read; E_EOF: it ended */
-    int read_err;  /* sticky: how reading ended */
-    int write_err; /* sticky: why nothing can be sent any more */
+    bool speaks_plain; /* the other side began with a plain HTTP request */
+    int lower_err;     /* of the lower stream's last read; E_EOF: it ended */
+    int read_err;      /* sticky: how reading ended */
+    int write_err;     /* sticky: why nothing can be sent any more */
     struct waitq flushed;
     struct fault *fault; /* the caller's, during the handshake */
 };
