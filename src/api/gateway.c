@@ -429,6 +429,7 @@ void door_serve(void *arg, struct stream *s, const struct sockaddr *peer)
     struct http_server_settings settings = door->http;
     settings.limits = &limits;
     struct stream *over = secure(door, s, &limits);
+    settings.http2 = over && str_eq(tls_protocol(over), STR("h2"));
     if (over)
         http_serve(over, peer, &settings);
     if (over != s)

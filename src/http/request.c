@@ -45,7 +45,7 @@ static bool skip_empty_lines(struct rbuf *in)
 }
 
 /* Until the first byte. Whatever goes wrong here is nobody's fault: the connection just ends. */
-static int wait_first_byte(struct server_conn *c)
+int request_await(struct server_conn *c)
 {
     if (skip_empty_lines(&c->in))
         return 0;
@@ -233,7 +233,7 @@ static int take_header(struct server_conn *c)
 
 int request_read_header(struct server_conn *c)
 {
-    int err = wait_first_byte(c);
+    int err = request_await(c);
     if (err != 0)
         return err;
     c->x.began_us = clock_mono_us();

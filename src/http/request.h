@@ -11,6 +11,9 @@
  */
 YIELDS MUSTCHECK int request_read_header(struct server_conn *c);
 
+/* Waits for a connection's first bytes; E_CLIENT_GONE where none come in time. */
+YIELDS MUSTCHECK int request_await(struct server_conn *c);
+
 /* Reads over what the handler left of the body; false when that is too much. */
 YIELDS MUSTCHECK bool request_drain(struct server_conn *c);
 

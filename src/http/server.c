@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "http/answer.h"
+#include "http/http2.h"
 #include "http/request.h"
 #include "rt/task.h"
 
@@ -149,6 +150,23 @@ static void linger(struct server_conn *c)
     task_deadline_restore(outer);
 }
 
+/*
+ * Who begins with HTTP/2's preface, and has not agreed on it, was told so by whoever set it up. No
+ * method of HTTP/1.1 begins so; where less has come, the rest of it tells.
+ */
+static bool speaks_http2(struct server_conn *c)
+{
+    const struct str preface = STR("PRI ");
+    int64_t outer = task_deadline(clock_cached_ms() + c->settings->limits->header_ms);
+    int err = 0;
+
+    while (err == 0 && rbuf_held(&c->in) < preface.n &&
+           memcmp(c->in.mem + c->in.from, preface.p, rbuf_held(&c->in)) == 0)
+        err = rbuf_fill(&c->in, c->stream);
+    task_deadline_restore(outer);
+    return c->settings->http2 || str_starts(rbuf_view(&c->in), preface);
+}
+
 void http_serve(struct stream *s, const struct sockaddr *peer,
                 const struct http_server_settings *settings)
 {
@@ -158,6 +176,14 @@ void http_serve(struct stream *s, const struct sockaddr *peer,
     c.body.in = &c.in;
     c.body.stream = s;
     c.body.parser = &c.parser;
+    if (request_await(&c) != 0) {
+        rbuf_drop(&c.in);
+        return;
+    }
+    if (speaks_http2(&c)) {
+        http2_serve(s, &c.in, peer, settings);
+        return;
+    }
     while (serve_one(&c)) {
         if (rbuf_held(&c.in) == 0)
             rbuf_drop(&c.in);

@@ -1,6 +1,8 @@
 /*
  * server.h: one client connection, request after request.
  *
+ * A connection that begins with HTTP/2's preface is served by http/http2.h.
+ *
  * `http_serve` reads a request's header, calls the handler in the same task, and goes on while the
  * connection may be kept. The handler reads the body and writes the answer through `struct
  * exchange`, which has a table of functions, so that HTTP/2's streams are the same to it.
@@ -128,6 +130,7 @@ struct http_server_settings {
     http_refuser *refuse;
     void *arg;
     const bool *draining; /* when true, connections close after their answer */
+    bool http2;           /* the client has said that it will speak it (ALPN) */
 };
 
 /* Serves the connection to its end. Does not close the stream. */

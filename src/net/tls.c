@@ -20,12 +20,6 @@
 #include "net/tls_internal.h"
 #include "rt/loop.h"
 
-#define RECORD_BYTES 16384
-
-/* Records are collected up to this before they are sent; one more may come on top. */
-#define FLUSH_BYTES   (4 * RECORD_BYTES)
-#define OUT_BYTES_MAX (FLUSH_BYTES + 4 * RECORD_BYTES)
-
 /* ---- the BIO under OpenSSL */
 
 static int bio_read(BIO *bio, char *bytes, size_t n, size_t *ret_n)
@@ -89,21 +83,9 @@ BIO_METHOD *tls_bio_method_new(void)
 
 /* ---- calls into OpenSSL, on the loop's stack */
 
-enum what { HANDSHAKE, READ, PEEK, WRITE };
-
-struct call {
-    struct tls *t;
-    enum what what;
-    void *bytes;
-    size_t n;
-    size_t done;
-    int error; /* SSL_get_error's */
-    unsigned long reason;
-};
-
 static void call_on_loop_stack(void *arg)
 {
-    struct call *c = arg;
+    struct tls_call *c = arg;
     SSL *ssl = c->t->ssl;
     int ok = 0;
 
@@ -132,14 +114,13 @@ static void call_on_loop_stack(void *arg)
         SSL_free_buffers(ssl);
 }
 
-static void call(struct tls *t, struct call *c)
+void tls_call(struct tls *t, struct tls_call *c)
 {
     c->t = t;
     loop_stack_call(call_on_loop_stack, c);
 }
 
-/* Sends what OpenSSL has written, also what is added meanwhile. */
-static int tls_flush(struct tls *t)
+int tls_flush(struct tls *t)
 {
     while (t->flushing) {
         int err = waitq_wait(&t->flushed);
@@ -162,13 +143,13 @@ static int tls_flush(struct tls *t)
 /* ---- reading */
 
 /* READ or PEEK of what is there now; E_AGAIN, E_EOF and the like otherwise. */
-static int take_now(struct tls *t, enum what what, void *bytes, size_t n, size_t *ret_n)
+static int take_now(struct tls *t, enum tls_what what, void *bytes, size_t n, size_t *ret_n)
 {
-    struct call c = {.what = what, .bytes = bytes, .n = n};
+    struct tls_call c = {.what = what, .bytes = bytes, .n = n};
 
     if (t->read_err != 0)
         return t->read_err;
-    call(t, &c);
+    tls_call(t, &c);
     switch (c.error) {
     case SSL_ERROR_NONE:
         *ret_n = c.done;
@@ -191,7 +172,7 @@ static int tls_read_now(struct stream *s, void *bytes, size_t n, size_t *ret_n)
     return take_now(CONTAINER_OF(s, struct tls, stream), READ, bytes, n, ret_n);
 }
 
-static int take(struct tls *t, enum what what, void *bytes, size_t n, size_t *ret_n)
+static int take(struct tls *t, enum tls_what what, void *bytes, size_t n, size_t *ret_n)
 {
     int err;
 
@@ -264,9 +245,9 @@ static struct str next_record(struct iovec **iov, int *count, char **together)
 
 static int encrypt(struct tls *t, struct str record)
 {
-    struct call c = {.what = WRITE, .bytes = (void *)record.p, .n = record.n};
+    struct tls_call c = {.what = WRITE, .bytes = (void *)record.p, .n = record.n};
 
-    call(t, &c);
+    tls_call(t, &c);
     if (c.error == SSL_ERROR_NONE && c.done == record.n)
         return 0;
     if (t->write_err == 0)
@@ -292,8 +273,7 @@ static int tls_writev(struct stream *s, struct iovec *iov, int count)
     return err != 0 ? err : tls_flush(t);
 }
 
-/* Sends what there is as far as it goes without waiting: the farewell, for which nobody waits. */
-static void flush_now(struct tls *t)
+void tls_flush_now(struct tls *t)
 {
     size_t n;
 
@@ -316,7 +296,7 @@ static int tls_write_now(struct stream *s, const void *bytes, size_t n, size_t *
     int err = encrypt(t, str_of(bytes, n));
     if (err != 0)
         return err;
-    flush_now(t);
+    tls_flush_now(t);
     if (t->write_err == E_AGAIN)
         t->write_err = 0; /* the rest of the record stays in `out` for the next flush */
     *ret_n = n;
@@ -362,7 +342,7 @@ static void say_goodbye(struct tls *t)
     if (!t->established || fatal || (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN) != 0)
         return;
     loop_stack_call(shutdown_on_loop_stack, t->ssl);
-    flush_now(t);
+    tls_flush_now(t);
 }
 
 static void tls_shut_write(struct stream *s)
@@ -397,7 +377,7 @@ static void tls_close(struct stream *s)
     free(t);
 }
 
-static const struct stream_ops tls_ops = {
+const struct stream_ops tls_stream_ops = {
     .kind = "tls",
     .read = tls_read,
     .read_now = tls_read_now,
@@ -410,196 +390,18 @@ static const struct stream_ops tls_ops = {
     .write_now = tls_write_now,
 };
 
-/* ---- the handshake */
-
-static int verify_host(SSL *ssl, const char *host)
-{
-    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1)
-        return 1; /* an address is no name: it is not sent as one */
-    if (X509_VERIFY_PARAM_set1_host(param, host, 0) != 1)
-        return 0;
-    return SSL_set_tlsext_host_name(ssl, host) == 1;
-}
-
-static SSL *ssl_new(struct tls *t)
-{
-    SSL *ssl = SSL_new(t->ctx->ssl_ctx);
-    BIO *bio = BIO_new(t->ctx->bio_method);
-
-    if (ssl == NULL || bio == NULL) {
-        SSL_free(ssl);
-        BIO_free(bio);
-        ERR_clear_error();
-        return NULL;
-    }
-    BIO_set_data(bio, t);
-    BIO_set_init(bio, 1);
-    SSL_set_bio(ssl, bio, bio);
-    SSL_set_app_data(ssl, t);
-    return ssl;
-}
-
-static void setup_on_loop_stack(void *arg)
-{
-    struct tls *t = arg;
-    SSL *ssl = ssl_new(t);
-
-    if (ssl != NULL && verify_host(ssl, t->host) != 1) {
-        SSL_free(ssl);
-        ERR_clear_error();
-        ssl = NULL;
-    }
-    if (ssl != NULL) {
-        SSL_set_connect_state(ssl);
-        tls_sessions_resume(&t->ctx->sessions, t->host, ssl);
-    }
-    t->ssl = ssl;
-}
-
-static void setup_server_on_loop_stack(void *arg)
-{
-    struct tls *t = arg;
-
-    t->ssl = ssl_new(t);
-    if (t->ssl != NULL)
-        SSL_set_accept_state(t->ssl);
-}
-
-static int handshake_fault(struct tls *t, const struct call *c, struct fault *f)
-{
-    long verdict = SSL_get_verify_result(t->ssl);
-    const char *why;
-
-    if (t->lower_err != 0 || t->write_err != 0) {
-        int err = t->lower_err != 0 ? t->lower_err : t->write_err;
-        if (err == E_EOF || err == E_RESET || err == E_CLOSED)
-            return fault_set(f, E_RESET, "%s closed the connection during the TLS handshake",
-                             t->host);
-        return err;
-    }
-    if (ERR_GET_REASON(c->reason) == SSL_R_CERTIFICATE_VERIFY_FAILED && verdict != X509_V_OK) {
-        why = X509_verify_cert_error_string(verdict);
-        return fault_set(f, E_TLS, "certificate of %s: %s", t->host, why);
-    }
-    why = ERR_reason_error_string(c->reason);
-    if (ERR_GET_REASON(c->reason) == SSL_R_WRONG_VERSION_NUMBER)
-        why = t->borrowed ? "what it says is not TLS" : "the answer is not TLS";
-    return fault_set(f, E_TLS, "TLS with %s: %s", t->host, why != NULL ? why : "it failed");
-}
-
-static int shake_hands(struct tls *t, struct fault *f)
-{
-    for (;;) {
-        struct call c = {.what = HANDSHAKE};
-        call(t, &c);
-        bool failed = c.error != SSL_ERROR_NONE && c.error != SSL_ERROR_WANT_READ;
-        if (failed) {
-            t->speaks_plain = ERR_GET_REASON(c.reason) == SSL_R_HTTP_REQUEST;
-            if (!t->speaks_plain)
-                flush_now(t); /* the alert that tells the other side why */
-            return handshake_fault(t, &c, f);
-        }
-        int err = tls_flush(t);
-        if (err == E_CLOSED || err == E_RESET)
-            return handshake_fault(t, &c, f);
-        if (err != 0 || c.error == SSL_ERROR_NONE)
-            return err;
-        err = stream_wait_readable(t->lower);
-        if (err != 0)
-            return err;
-    }
-}
-
-/* "api.example.com." is the same host as without the dot, which certificates never have. */
-static char *host_copy(const char *host)
-{
-    size_t n = strlen(host);
-    return strndup(host, n > 1 && host[n - 1] == '.' ? n - 1 : n);
-}
-
-static struct tls *tls_new(struct tls_context *ctx, struct stream *lower, const char *host)
-{
-    struct tls *t = calloc(1, sizeof(*t));
-
-    if (t == NULL)
-        return NULL;
-    t->stream.ops = &tls_ops;
-    t->lower = lower;
-    t->ctx = ctx;
-    ctx->refs++;
-    buf_init(&t->out, OUT_BYTES_MAX);
-    waitq_init(&t->flushed);
-    t->host = host_copy(host);
-    return t;
-}
-
-/* Shakes hands with what the set-up has made. */
-static int establish(struct tls *t, struct fault *f)
-{
-    if (t->host == NULL || t->ssl == NULL)
-        return E_MEMORY;
-    t->fault = f;
-    int err = shake_hands(t, f);
-    t->fault = NULL;
-    t->established = err == 0;
-    return err;
-}
-
-int tls_connect(struct tls_context *ctx, struct stream *lower, const char *host,
-                struct stream **ret_stream, struct fault *f)
-{
-    struct tls *t = tls_new(ctx, lower, host);
-
-    if (t == NULL) {
-        stream_close(lower);
-        return E_MEMORY;
-    }
-    int err = tls_context_trust(ctx);
-    if (err == 0 && t->host != NULL)
-        loop_stack_call(setup_on_loop_stack, t);
-    if (err == 0)
-        err = establish(t, f);
-    if (err != 0) {
-        tls_close(&t->stream);
-        return err;
-    }
-    *ret_stream = &t->stream;
-    return 0;
-}
-
-/* A client that does not take it at once has gone without it. */
-static void tell_plainly(struct stream *lower, struct str text)
-{
-    size_t n;
-    int ignored = stream_write_now(lower, text.p, text.n, &n);
-
-    (void)ignored;
-}
-
-int tls_accept(struct tls_context *ctx, struct stream *lower, const char *to_plain,
-               struct stream **ret_stream, struct fault *f)
-{
-    struct tls *t = tls_new(ctx, lower, "a client");
-
-    if (t == NULL)
-        return E_MEMORY;
-    t->borrowed = true;
-    loop_stack_call(setup_server_on_loop_stack, t);
-    int err = establish(t, f);
-    if (err != 0) {
-        if (t->speaks_plain && to_plain != NULL)
-            tell_plainly(lower, str_from(to_plain));
-        tls_close(&t->stream);
-        return err;
-    }
-    *ret_stream = &t->stream;
-    return 0;
-}
-
 bool tls_was_resumed(const struct stream *s)
 {
-    return s->ops == &tls_ops && SSL_session_reused(CONTAINER_OF(s, struct tls, stream)->ssl) == 1;
+    return s->ops == &tls_stream_ops &&
+           SSL_session_reused(CONTAINER_OF(s, struct tls, stream)->ssl) == 1;
+}
+
+struct str tls_protocol(const struct stream *s)
+{
+    const unsigned char *name = NULL;
+    unsigned n = 0;
+
+    if (s->ops == &tls_stream_ops)
+        SSL_get0_alpn_selected(CONTAINER_OF(s, struct tls, stream)->ssl, &name, &n);
+    return name != NULL ? str_of((const char *)name, n) : STR_NONE;
 }

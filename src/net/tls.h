@@ -56,6 +56,9 @@ YIELDS MUSTCHECK int tls_connect(struct tls_context *ctx, struct stream *lower, 
 YIELDS MUSTCHECK int tls_accept(struct tls_context *ctx, struct stream *lower, const char *to_plain,
                                 struct stream **ret_stream, struct fault *f);
 
+/* What both sides have agreed on by ALPN; STR_NONE where it is nothing, or no TLS. */
+struct str tls_protocol(const struct stream *s);
+
 /* Did this connection resume an earlier session? False for streams that are not TLS. */
 bool tls_was_resumed(const struct stream *s);
 

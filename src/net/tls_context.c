@@ -132,7 +132,7 @@ static int configure(SSL_CTX *c, const struct tls_settings *s, struct fault *f)
 static int alpn_choose(SSL *ssl UNUSED, const unsigned char **out, unsigned char *out_n,
                        const unsigned char *in, unsigned in_n, void *arg UNUSED)
 {
-    static const unsigned char ours[] = "\x08http/1.1";
+    static const unsigned char ours[] = "\x02h2\x08http/1.1";
     unsigned char *chosen;
 
     if (SSL_select_next_proto(&chosen, out_n, ours, sizeof(ours) - 1, in, in_n) !=

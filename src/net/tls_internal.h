@@ -1,4 +1,4 @@
-/* tls_internal.h: what tls.c and tls_context.c share; nobody else includes it. */
+/* tls_internal.h: what tls.c, tls_context.c and tls_handshake.c share; nobody else includes it. */
 #ifndef NET_TLS_INTERNAL_H
 #define NET_TLS_INTERNAL_H
 
@@ -9,6 +9,12 @@
 #include "net/tls.h"
 #include "net/tls_session.h"
 #include "rt/task.h"
+
+#define RECORD_BYTES 16384
+
+/* Records are collected up to this before they are sent; one more may come on top. */
+#define FLUSH_BYTES   (4 * RECORD_BYTES)
+#define OUT_BYTES_MAX (FLUSH_BYTES + 4 * RECORD_BYTES)
 
 struct tls_context {
     SSL_CTX *ssl_ctx;
@@ -35,6 +41,29 @@ struct tls {
     struct waitq flushed;
     struct fault *fault; /* the caller's, during the handshake */
 };
+
+extern const struct stream_ops tls_stream_ops;
+
+/* ---- calls into OpenSSL, on the loop's stack */
+
+enum tls_what { HANDSHAKE, READ, PEEK, WRITE };
+
+struct tls_call {
+    struct tls *t;
+    enum tls_what what;
+    void *bytes;
+    size_t n;
+    size_t done;
+    int error; /* SSL_get_error's */
+    unsigned long reason;
+};
+
+void tls_call(struct tls *t, struct tls_call *c);
+
+/* Sends what OpenSSL has written, also what is added meanwhile. */
+YIELDS MUSTCHECK int tls_flush(struct tls *t);
+/* The same as far as it goes without waiting: a farewell, for which nobody waits. */
+void tls_flush_now(struct tls *t);
 
 /* The BIO whose data is a struct tls. */
 BIO_METHOD *tls_bio_method_new(void);

@@ -1,0 +1,533 @@
+/*
+ * http2.c: the connection: what arrives, what is sent, and a task for each request.
+ *
+ *     reader (the connection's task) -> nghttp2 -> callbacks -> streams, each in a task
+ *     streams -> nghttp2 <- writer (a task of its own) -> the connection
+ *
+ * nghttp2 is called on the loop's stack; its callbacks never wait. Only the writer writes, so a
+ * stream that is canceled leaves no half a frame behind. heap: a stream lives as long as its task,
+ * which may outlast what nghttp2 knows of it.
+ */
+#include "http/http2.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "http/http2_conn.h"
+#include "rt/loop.h"
+#include "rt/task.h"
+#include "rt/timer.h"
+
+#define SEND_BYTES   (64 * 1024)   /* at most so much is packed ahead of the socket */
+#define WINDOW_BYTES (256 * 1024)  /* of a body that its handler has not read yet */
+#define WINDOW_ALL   (1024 * 1024) /* of all bodies of a connection */
+
+/* Frames that carry nothing, a second: no honest client comes near (libraries send a PING every few
+ * seconds). */
+#define EMPTY_FRAMES_MAX 1000
+
+/* Streams that the client has reset go on until their handler has noticed. */
+#define TASKS_MAX (2 * HTTP2_STREAMS_MAX)
+
+struct connection {
+    struct http2 h;
+    struct rbuf *in;
+    struct group writer;
+    struct timer idle, slow; /* no stream is open; a header is under way */
+    int64_t second_ms;       /* when counting empty frames began, ... */
+    unsigned empty_frames;   /* ... and how many came since */
+    int32_t last_id;         /* of the streams that the client has begun */
+    bool told_to_go;         /* the client knows that no further stream is taken */
+};
+
+static struct connection *connection_of(struct http2 *h)
+{
+    return CONTAINER_OF(h, struct connection, h);
+}
+
+/* ---- streams */
+
+static void stream_free(struct http2_stream *s)
+{
+    list_remove(&s->node);
+    s->conn->streams_n--;
+    buf_fini(&s->in);
+    buf_fini(&s->taken);
+    free(s->x.held);
+    arena_fini(&s->arena);
+    free(s);
+}
+
+static struct http2_stream *stream_new(struct http2 *h, int32_t id)
+{
+    struct http2_stream *s = calloc(1, sizeof(*s));
+
+    if (s == NULL)
+        return NULL;
+    s->conn = h;
+    s->id = id;
+    s->out_left = -1;
+    arena_init(&s->arena, h->settings->arena_bytes_max);
+    s->x = (struct exchange){.ops = &http2_ops,
+                             .arena = &s->arena,
+                             .method = HTTP_OTHER,
+                             .peer = h->peer,
+                             .began_us = clock_mono_us()};
+    http_headers_init(&s->x.headers, &s->arena);
+    http_headers_init(&s->x.trailers, &s->arena);
+    buf_init(&s->in, SIZE_MAX);
+    buf_init(&s->taken, SIZE_MAX);
+    waitq_init(&s->arrived);
+    waitq_init(&s->packed);
+    list_push_back(&h->streams, &s->node);
+    h->streams_n++;
+    timer_stop(&connection_of(h)->idle);
+    return s;
+}
+
+/* Without memory for a timer the connection stays until its client goes. */
+static void timer_ring(struct timer *t, int64_t ms)
+{
+    int ignored = timer_start(t, clock_cached_ms() + ms);
+
+    (void)ignored;
+}
+
+static void refuse(struct http2_stream *s, int err, const char *text)
+{
+    const struct http_server_settings *settings = s->conn->settings;
+    struct http_headers h;
+
+    if (settings->refuse != NULL)
+        settings->refuse(settings->arg, &s->x, err, text);
+    if (s->x.begun)
+        return;
+    http_headers_init(&h, &s->arena);
+    if (http_headers_add(&h, STR("content-type"), STR("text/plain; charset=utf-8")) == 0)
+        err = exchange_respond(&s->x, err_status(err), &h, str_from(text));
+}
+
+/* What the handler left open. An answer that was cut short is seen by the stream's reset. */
+static void answer_complete(struct http2_stream *s)
+{
+    if (s->closed || s->conn->broken || s->x.ended || task_canceled(task_self()) != 0)
+        return;
+    if (!s->x.begun)
+        refuse(s, E_INTERNAL, err_text(E_INTERNAL));
+    else if (s->out_left != 0 || exchange_end(&s->x, NULL) != 0)
+        s->cut = true;
+}
+
+/* From here on nghttp2 knows nothing of the stream that this program would have to remember. */
+static void stream_leave(struct http2_stream *s)
+{
+    struct http2 *h = s->conn;
+    int err = 0;
+
+    if (h->broken)
+        return;
+    if (s->in.n > 0)
+        err = nghttp2_session_consume_connection(h->session, s->in.n);
+    if (!s->closed) {
+        err = nghttp2_session_set_stream_user_data(h->session, s->id, NULL);
+        if (!s->end_sent)
+            err = nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, s->id,
+                                            NGHTTP2_INTERNAL_ERROR);
+        else if (!s->in_end) /* the rest of its body is not wanted (RFC 9113, 8.1) */
+            err = nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+    }
+    (void)err; /* without memory the connection ends with its next frame */
+    http2_wake(h);
+}
+
+static void stream_task(void *arg)
+{
+    struct http2_stream *s = arg;
+    struct http2 *h = s->conn;
+
+    if (s->fault != 0)
+        refuse(s, s->fault, s->fault_text != NULL ? s->fault_text : err_text(s->fault));
+    else
+        h->settings->handler(h->settings->arg, &s->x);
+    answer_complete(s);
+    s->hangup = NULL;
+    stream_leave(s);
+    stream_free(s);
+    if (h->streams_n == 0)
+        timer_ring(&connection_of(h)->idle, h->settings->limits->idle_ms);
+}
+
+/* ---- nghttp2's callbacks, on the loop's stack */
+
+/* The request's header is whole: its task begins. */
+static int stream_begin(struct http2_stream *s)
+{
+    struct http2 *h = s->conn;
+
+    http2_request_check(s);
+    if (h->settings->draining != NULL && *h->settings->draining && !connection_of(h)->told_to_go) {
+        connection_of(h)->told_to_go = true;
+        if (nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
+                                  nghttp2_session_get_last_proc_stream_id(h->session),
+                                  NGHTTP2_NO_ERROR, NULL, 0) != 0)
+            return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    if (group_spawn(&h->tasks, "request", stream_task, s) == 0)
+        return 0;
+    int err = nghttp2_session_set_stream_user_data(h->session, s->id, NULL);
+    if (err == 0)
+        err = nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, s->id,
+                                        NGHTTP2_REFUSED_STREAM);
+    stream_free(s);
+    return err == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static struct http2_stream *stream_of(nghttp2_session *session, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(session, id);
+}
+
+/*
+ * A stream with a smaller number than one before it (RFC 9113, 5.1.1). nghttp2 would take it for
+ * one that was closed long ago, and be silent; those closed lately it knows.
+ */
+static bool is_backwards(nghttp2_session *session, const nghttp2_frame_hd *hd, struct connection *c)
+{
+    if (hd->type != NGHTTP2_HEADERS || hd->stream_id >= c->last_id) {
+        c->last_id = hd->type == NGHTTP2_HEADERS ? hd->stream_id : c->last_id;
+        return false;
+    }
+    return nghttp2_session_find_stream(session, hd->stream_id) == NULL;
+}
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
+{
+    struct connection *c = arg;
+    int64_t now = clock_cached_ms();
+    bool empty = hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0;
+
+    if (is_backwards(session, hd, c))
+        return nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR) == 0
+                   ? 0
+                   : NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (hd->type != NGHTTP2_SETTINGS && hd->type != NGHTTP2_PING &&
+        hd->type != NGHTTP2_RST_STREAM && hd->type != NGHTTP2_PRIORITY && !empty)
+        return 0;
+    if (now - c->second_ms >= 1000) {
+        c->second_ms = now;
+        c->empty_frames = 0;
+    }
+    return ++c->empty_frames > EMPTY_FRAMES_MAX ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    struct connection *c = arg;
+
+    timer_ring(&c->slow, c->h.settings->limits->header_ms);
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0;
+    if (c->h.streams_n >= TASKS_MAX)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    struct http2_stream *s = stream_new(&c->h, frame->hd.stream_id);
+    if (s == NULL)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (nghttp2_session_set_stream_user_data(session, s->id, s) != 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_n, const uint8_t *value, size_t value_n, uint8_t flags UNUSED,
+                     void *arg UNUSED)
+{
+    struct http2_stream *s = stream_of(session, frame->hd.stream_id);
+
+    if (s == NULL || s->fault != 0)
+        return 0;
+    http2_request_field(s, str_of((const char *)name, name_n),
+                        str_of((const char *)value, value_n));
+    return 0;
+}
+
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    struct connection *c = arg;
+    struct http2_stream *s;
+
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
+        return 0;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        timer_stop(&c->slow);
+    s = stream_of(session, frame->hd.stream_id);
+    if (s == NULL)
+        return 0;
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+        s->in_end = true;
+        waitq_wake_all(&s->arrived);
+    }
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        return stream_begin(s);
+    return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags UNUSED, int32_t id, const uint8_t *bytes,
+                   size_t n, void *arg UNUSED)
+{
+    struct http2_stream *s = stream_of(session, id);
+
+    if (s == NULL)
+        return nghttp2_session_consume_connection(session, n) == 0 ? 0
+                                                                   : NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (buf_add(&s->in, bytes, n) != 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    waitq_wake_all(&s->arrived);
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code UNUSED,
+                           void *arg UNUSED)
+{
+    struct http2_stream *s = stream_of(session, id);
+
+    if (s == NULL)
+        return 0;
+    if (s->header_done)
+        http2_stream_close(s);
+    else
+        stream_free(s); /* its header was never whole */
+    return 0;
+}
+
+/* ---- the session */
+
+static int session_settings(struct http2 *h)
+{
+    const nghttp2_settings_entry entries[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, HTTP2_STREAMS_MAX},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_BYTES},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)h->settings->limits->header_bytes_max},
+    };
+
+    if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, entries, ARRAY_LEN(entries)) != 0 ||
+        nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0, WINDOW_ALL) != 0)
+        return E_MEMORY;
+    return 0;
+}
+
+static int session_make(struct connection *c)
+{
+    nghttp2_session_callbacks *cb = NULL;
+    nghttp2_option *option = NULL;
+    int err = E_MEMORY;
+
+    if (nghttp2_session_callbacks_new(&cb) != 0 || nghttp2_option_new(&option) != 0)
+        goto out;
+    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    if (nghttp2_session_server_new2(&c->h.session, cb, c, option) == 0)
+        err = session_settings(&c->h);
+out:
+    nghttp2_option_del(option);
+    nghttp2_session_callbacks_del(cb);
+    return err;
+}
+
+struct feed {
+    nghttp2_session *session;
+    struct str bytes;
+    ssize_t used;
+};
+
+static void feed_on_loop_stack(void *arg)
+{
+    struct feed *f = arg;
+    f->used = nghttp2_session_mem_recv(f->session, (const uint8_t *)f->bytes.p, f->bytes.n);
+}
+
+/* E_BAD_HTTP: the client is not one to go on with. It has been told so where it can be. */
+static int feed(struct connection *c, struct str bytes)
+{
+    struct feed f = {.session = c->h.session, .bytes = bytes};
+
+    loop_stack_call(feed_on_loop_stack, &f);
+    if (f.used < 0 && f.used != NGHTTP2_ERR_BAD_CLIENT_MAGIC &&
+        nghttp2_session_terminate_session(c->h.session, f.used == NGHTTP2_ERR_NOMEM
+                                                            ? NGHTTP2_INTERNAL_ERROR
+                                                            : NGHTTP2_ENHANCE_YOUR_CALM) != 0)
+        c->h.broken = true;
+    http2_wake(&c->h);
+    return f.used < 0 ? E_BAD_HTTP : 0;
+}
+
+/* ---- the writer */
+
+struct packing {
+    nghttp2_session *session;
+    struct buf *out;
+    bool failed;
+};
+
+static void pack_on_loop_stack(void *arg)
+{
+    struct packing *p = arg;
+
+    while (p->out->n < SEND_BYTES) {
+        const uint8_t *bytes;
+        ssize_t n = nghttp2_session_mem_send(p->session, &bytes);
+        if (n < 0 || (n > 0 && buf_add(p->out, bytes, (size_t)n) != 0))
+            p->failed = true;
+        if (n <= 0)
+            return;
+    }
+}
+
+/* All streams at once: their client is gone. */
+static void streams_close(struct http2 *h)
+{
+    LIST_EACH(&h->streams, it)
+    {
+        struct http2_stream *s = LIST_ENTRY(it, struct http2_stream, node);
+        if (!s->closed)
+            http2_stream_close(s);
+    }
+}
+
+static int send_some(struct http2 *h, struct buf *out)
+{
+    struct packing p = {.session = h->session, .out = out};
+
+    loop_stack_call(pack_on_loop_stack, &p);
+    if (p.failed)
+        return E_MEMORY;
+    if (out->n == 0)
+        return E_AGAIN;
+    int64_t outer = task_deadline(clock_cached_ms() + h->settings->limits->write_ms);
+    int err = stream_write(h->stream, buf_view(out));
+    task_deadline_restore(outer);
+    buf_fini(out);
+    buf_init(out, SIZE_MAX);
+    return err;
+}
+
+static void writer_task(void *arg)
+{
+    struct http2 *h = arg;
+    struct buf out;
+    int err = 0;
+
+    buf_init(&out, SIZE_MAX);
+    while (err == 0) {
+        err = send_some(h, &out);
+        if (err == E_AGAIN && h->ending)
+            break;
+        /* Both sides have said all that they will: also the reader waits for nothing. */
+        if (err == E_AGAIN && !nghttp2_session_want_read(h->session))
+            task_cancel(h->reader, E_CANCELED);
+        if (err == E_AGAIN)
+            err = waitq_wait(&h->to_send);
+    }
+    buf_fini(&out);
+    if (err == E_AGAIN)
+        return;
+    h->broken = true;
+    streams_close(h);
+    task_cancel(h->reader, E_CLIENT_GONE);
+}
+
+/* ---- the connection */
+
+static void on_idle(struct timer *t)
+{
+    task_cancel(CONTAINER_OF(t, struct connection, idle)->h.reader, E_TIMEOUT);
+}
+
+static void on_slow(struct timer *t)
+{
+    task_cancel(CONTAINER_OF(t, struct connection, slow)->h.reader, E_TOO_SLOW);
+}
+
+/* Until the client goes, nothing more is to come, or it is told to go. Why it ended. */
+static int read_all(struct connection *c)
+{
+    struct http2 *h = &c->h;
+    int err = feed(c, rbuf_view(c->in));
+
+    rbuf_drop(c->in);
+    while (err == 0 && (nghttp2_session_want_read(h->session) || h->streams_n > 0)) {
+        err = rbuf_fill(c->in, h->stream);
+        if (err == 0)
+            err = feed(c, rbuf_view(c->in));
+        rbuf_drop(c->in);
+    }
+    return err;
+}
+
+/* The farewell, in what time a client is given to take something. */
+static void say_goodbye(struct connection *c, int why)
+{
+    struct http2 *h = &c->h;
+    bool gone = why == E_EOF || why == E_CLOSED || why == E_RESET || why == E_CLIENT_GONE;
+
+    if (gone)
+        h->broken = true;
+    streams_close(h);
+    if (why != 0 && why != E_CANCELED)
+        group_cancel(&h->tasks, why == E_DRAINING ? why : E_CLIENT_GONE);
+    group_join(&h->tasks);
+    if (!h->broken && why != E_BAD_HTTP &&
+        nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR) != 0)
+        h->broken = true;
+    h->ending = true;
+    http2_wake(h);
+    if (h->broken)
+        group_cancel(&c->writer, E_CLIENT_GONE);
+    group_join(&c->writer);
+}
+
+static void connection_serve(struct connection *c)
+{
+    struct http2 *h = &c->h;
+
+    if (group_spawn(&c->writer, "writer", writer_task, h) != 0)
+        return;
+    timer_ring(&c->idle, h->settings->limits->idle_ms);
+    int why = read_all(c);
+    timer_stop(&c->idle);
+    timer_stop(&c->slow);
+    task_shield(); /* whoever canceled this task still has to wait for the others */
+    say_goodbye(c, why);
+    task_unshield();
+    timer_stop(&c->idle);
+    while (!list_empty(&h->streams)) /* those whose header was never whole */
+        stream_free(LIST_ENTRY(h->streams.next, struct http2_stream, node));
+    stream_shut_write(h->stream);
+}
+
+void http2_serve(struct stream *s, struct rbuf *in, const struct sockaddr *peer,
+                 const struct http_server_settings *settings)
+{
+    struct connection *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        return;
+    c->h = (struct http2){.stream = s, .peer = peer, .settings = settings, .reader = task_self()};
+    c->in = in;
+    group_init(&c->h.tasks);
+    group_init(&c->writer);
+    list_init(&c->h.streams);
+    waitq_init(&c->h.to_send);
+    timer_init(&c->idle, on_idle);
+    timer_init(&c->slow, on_slow);
+    if (session_make(c) == 0)
+        connection_serve(c);
+    rbuf_drop(in);
+    nghttp2_session_del(c->h.session);
+    free(c);
+}

@@ -1,0 +1,328 @@
+/*
+ * http2_stream.c: a request's body and its answer, as an exchange.
+ *
+ *     write -> out -> (the writer's task asks nghttp2, nghttp2 asks http2_stream_pack) -> a frame
+ *
+ * nghttp2 takes what the client's window allows, so the handler's write waits for the client. What
+ * arrives of a body stands in `in`; only what the handler has read opens the window again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/put.h"
+#include "http/head.h"
+#include "http/http2_conn.h"
+#include "rt/task.h"
+
+/* A stream that is gone, or a connection: for the handler both are its client. */
+static bool is_gone(const struct http2_stream *s)
+{
+    return s->closed || s->conn->broken;
+}
+
+/* Waits in `q`, at most `ms`: then it is `late`, unless the task's own deadline came first. */
+static int wait_for(struct waitq *q, int64_t ms, int late)
+{
+    int64_t outer = task_deadline(clock_cached_ms() + ms);
+    int err = waitq_wait(q);
+
+    task_deadline_restore(outer);
+    return err == E_TIMEOUT && clock_cached_ms() < outer ? late : err;
+}
+
+/* ---- the body */
+
+/* Told once, where the client waits for it. */
+static int take_more(struct http2_stream *s)
+{
+    nghttp2_nv status = {.name = (uint8_t *)":status",
+                         .namelen = 7,
+                         .value = (uint8_t *)"100",
+                         .valuelen = 3,
+                         .flags = NGHTTP2_NV_FLAG_NONE};
+
+    if (!s->takes_more)
+        return 0;
+    s->takes_more = false;
+    if (s->in.n > 0 || s->in_end || s->x.begun)
+        return 0;
+    if (nghttp2_submit_headers(s->conn->session, NGHTTP2_FLAG_NONE, s->id, NULL, &status, 1,
+                               NULL) != 0)
+        return E_MEMORY;
+    http2_wake(s->conn);
+    return 0;
+}
+
+static int read_body(struct exchange *x, struct str *ret_piece)
+{
+    struct http2_stream *s = http2_stream_of(x);
+
+    *ret_piece = STR_NONE;
+    int err = task_canceled(task_self());
+    if (err == 0)
+        err = take_more(s);
+    while (err == 0 && s->in.n == 0 && !s->in_end) {
+        err = is_gone(s) ? E_CLIENT_GONE
+                         : wait_for(&s->arrived, s->conn->settings->limits->body_ms, E_TOO_SLOW);
+    }
+    if (err != 0 || s->in.n == 0)
+        return err;
+    buf_fini(&s->taken);
+    s->taken = s->in;
+    buf_init(&s->in, SIZE_MAX);
+    if (!is_gone(s) && nghttp2_session_consume(s->conn->session, s->id, s->taken.n) != 0)
+        return E_MEMORY;
+    http2_wake(s->conn);
+    *ret_piece = buf_view(&s->taken);
+    return 0;
+}
+
+static int read_known(struct exchange *x, struct str *ret_body)
+{
+    struct str piece;
+    size_t total = 0, n = (size_t)x->body_bytes;
+    int err;
+
+    x->held = malloc(n);
+    if (x->held == NULL)
+        return E_MEMORY;
+    do {
+        err = read_body(x, &piece);
+        if (err == 0 && piece.n > n - total)
+            err = E_BAD_HTTP; /* nghttp2 has seen to it that this cannot be */
+        if (err == 0 && piece.n > 0)
+            memcpy(x->held + total, piece.p, piece.n);
+        total += piece.n;
+    } while (err == 0 && piece.n > 0);
+    if (err == 0)
+        *ret_body = str_of(x->held, total);
+    return err;
+}
+
+static void drop_body(struct exchange *x)
+{
+    struct http2_stream *s = http2_stream_of(x);
+
+    buf_fini(&s->taken);
+    buf_init(&s->taken, SIZE_MAX);
+}
+
+static void watch_hangup(struct exchange *x, void (*fn)(void *arg), void *arg)
+{
+    struct http2_stream *s = http2_stream_of(x);
+
+    s->hangup = fn;
+    s->hangup_arg = arg;
+}
+
+void http2_stream_close(struct http2_stream *s)
+{
+    void (*fn)(void *) = s->hangup;
+
+    s->closed = true;
+    s->hangup = NULL;
+    waitq_wake_all(&s->arrived);
+    waitq_wake_all(&s->packed);
+    if (fn != NULL && !s->end_sent)
+        fn(s->hangup_arg);
+}
+
+/* ---- the answer's header */
+
+/* What HTTP/1.1 says of its connection has no place here (RFC 9113, 8.2.2), and what is set here
+ * stands there once. */
+#define FIELDS_LEFT_OUT                                                                            \
+    (FIELDS_HOP_BY_HOP | FIELD_BIT(FIELD_CONTENT_LENGTH) | FIELD_BIT(FIELD_DATE))
+
+static nghttp2_nv field_of(struct str name, struct str value)
+{
+    return (nghttp2_nv){.name = (uint8_t *)name.p,
+                        .namelen = name.n,
+                        .value = (uint8_t *)value.p,
+                        .valuelen = value.n,
+                        .flags = NGHTTP2_NV_FLAG_NONE};
+}
+
+/* Names in small letters, into the stream's arena. nghttp2 copies them once more when they are
+ * submitted. */
+static int fields_make(struct http2_stream *s, const struct http_headers *headers, nghttp2_nv *out,
+                       size_t *n)
+{
+    for (unsigned i = 0; headers != NULL && i < headers->n; i++) {
+        const struct http_header *h = &headers->at[i];
+        if (http_field_is_in(h->field, FIELDS_LEFT_OUT))
+            continue;
+        char *name = arena_alloc(&s->arena, h->name.n);
+        if (name == NULL)
+            return E_MEMORY;
+        for (size_t k = 0; k < h->name.n; k++)
+            name[k] = h->name.p[k] >= 'A' && h->name.p[k] <= 'Z' ? (char)(h->name.p[k] | 0x20)
+                                                                 : h->name.p[k];
+        out[(*n)++] = field_of(str_of(name, h->name.n), h->value);
+    }
+    return 0;
+}
+
+static int submit(struct http2_stream *s, int status, const struct http_headers *headers,
+                  int64_t body_bytes)
+{
+    size_t n = 0, room = 3 + (headers != NULL ? headers->n : 0);
+    char digits[8], date[HEAD_DATE_BYTES], length[PUT_U64_MAX];
+    nghttp2_nv *nv = ARENA_ARRAY(&s->arena, nghttp2_nv, room);
+
+    if (nv == NULL)
+        return E_MEMORY;
+    char *end = put_u64(digits, (uint64_t)status);
+    nv[n++] = field_of(STR(":status"), str_of(digits, (size_t)(end - digits)));
+    end = head_date(date); /* "Date: ...\r\n" */
+    nv[n++] = field_of(STR("date"), str_of(date + 6, (size_t)(end - date) - 8));
+    if (body_bytes >= 0 && status != 204 && (status != 304 || body_bytes > 0)) {
+        end = put_u64(length, (uint64_t)body_bytes);
+        nv[n++] = field_of(STR("content-length"), str_of(length, (size_t)(end - length)));
+    }
+    int err = fields_make(s, headers, nv, &n);
+    if (err != 0)
+        return err;
+    nghttp2_data_provider body = {.read_callback = http2_stream_pack};
+    bool none = s->swallow || body_bytes == 0;
+    s->out_end = none;
+    if (nghttp2_submit_response(s->conn->session, s->id, nv, n, none ? NULL : &body) != 0)
+        return E_MEMORY;
+    s->end_sent = none;
+    return 0;
+}
+
+static int begin(struct exchange *x, int status, const struct http_headers *headers,
+                 int64_t body_bytes)
+{
+    struct http2_stream *s = http2_stream_of(x);
+
+    if (is_gone(s))
+        return E_CLIENT_GONE;
+    if (x->begun || status < 200 || status > 999)
+        return E_INTERNAL;
+    s->swallow = status == 204 || status == 304 || x->method == HTTP_HEAD;
+    s->out_left = s->swallow ? 0 : body_bytes;
+    int err = submit(s, status, headers, body_bytes);
+    if (err != 0)
+        return err;
+    x->begun = true;
+    x->status = status;
+    return 0;
+}
+
+/* ---- the answer's body */
+
+ssize_t http2_stream_pack(nghttp2_session *session, int32_t id, uint8_t *out, size_t n,
+                          uint32_t *flags, nghttp2_data_source *source UNUSED, void *conn UNUSED)
+{
+    struct http2_stream *s = nghttp2_session_get_stream_user_data(session, id);
+
+    if (s == NULL) /* its task is done, and the reset is on its way */
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (s->out.n == 0 && !s->out_end)
+        return NGHTTP2_ERR_DEFERRED;
+    if (n > s->out.n)
+        n = s->out.n;
+    if (n > 0)
+        memcpy(out, s->out.p, n);
+    s->out = str_tail(s->out, n);
+    if (s->out_left > 0)
+        s->out_left -= (int64_t)n;
+    if (s->out.n == 0) {
+        /* With the last byte that was promised the end is told in the same frame. */
+        if (s->out_end || s->out_left == 0) {
+            *flags |= NGHTTP2_DATA_FLAG_EOF;
+            if (s->has_trailers)
+                *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            s->end_sent = true;
+        }
+    }
+    waitq_wake_all(&s->packed);
+    return (ssize_t)n;
+}
+
+/* Until nghttp2 has packed what is there. The time for it begins anew with every piece taken. */
+static int wait_packed(struct http2_stream *s)
+{
+    int err = 0;
+
+    if (s->conn->broken ||
+        nghttp2_session_resume_data(s->conn->session, s->id) == NGHTTP2_ERR_NOMEM)
+        return E_CLIENT_GONE;
+    http2_wake(s->conn);
+    while (err == 0 && (s->out.n > 0 || (s->out_end && !s->end_sent))) {
+        err = is_gone(s) ? E_CLIENT_GONE
+                         : wait_for(&s->packed, s->conn->settings->limits->write_ms, E_CLIENT_GONE);
+    }
+    if (err != 0) {
+        s->out = STR_NONE; /* it is not ours any more */
+        s->cut = true;
+    }
+    return err;
+}
+
+static int write_some(struct exchange *x, struct str bytes)
+{
+    struct http2_stream *s = http2_stream_of(x);
+
+    if (!x->begun || x->ended)
+        return E_INTERNAL;
+    if (is_gone(s) && !s->end_sent)
+        return E_CLIENT_GONE;
+    if (s->swallow)
+        bytes.n = 0;
+    if (s->out_left >= 0 && (uint64_t)s->out_left < bytes.n)
+        return E_INTERNAL;
+    if (bytes.n == 0) {
+        http2_wake(s->conn);
+        return 0;
+    }
+    int err = task_canceled(task_self());
+    if (err != 0)
+        return err;
+    s->out = bytes;
+    err = wait_packed(s);
+    if (err == 0)
+        x->bytes_out += bytes.n;
+    return err;
+}
+
+static int end(struct exchange *x, const struct http_headers *trailers)
+{
+    struct http2_stream *s = http2_stream_of(x);
+    size_t n = 0;
+
+    if (!x->begun || x->ended)
+        return E_INTERNAL;
+    if (s->cut)
+        return E_CLIENT_GONE;
+    if (s->out_left > 0)
+        return E_INTERNAL; /* less than was promised: the stream is reset */
+    if (!s->end_sent && trailers != NULL && trailers->n > 0) {
+        nghttp2_nv *nv = ARENA_ARRAY(&s->arena, nghttp2_nv, trailers->n);
+        int err = nv != NULL ? fields_make(s, trailers, nv, &n) : E_MEMORY;
+        if (err == 0 && n > 0 && nghttp2_submit_trailer(s->conn->session, s->id, nv, n) != 0)
+            err = E_MEMORY;
+        if (err != 0)
+            return err;
+        s->has_trailers = n > 0;
+    }
+    s->out_end = true;
+    int err = s->end_sent ? 0 : wait_packed(s);
+    http2_wake(s->conn);
+    if (err == 0)
+        x->ended = true;
+    return err;
+}
+
+const struct exchange_ops http2_ops = {
+    .read_body = read_body,
+    .begin = begin,
+    .write = write_some,
+    .end = end,
+    .watch_hangup = watch_hangup,
+    .read_known = read_known,
+    .drop_body = drop_body,
+};
