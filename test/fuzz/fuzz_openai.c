@@ -41,7 +41,9 @@ static void check_edits(struct arena *a, const struct llm_request *r)
         /* Half a surrogate pair is JSON that yyjson does not take: it is passed on. */
         const struct json_scan *scan = NULL;
         MUST(str_find(edited, STR("\\ud")) >= 0 || str_find(edited, STR("\\uD")) >= 0);
-        MUST(json_scan(edited, &scan, NULL) == 0);
+        /* With what is added there may be more members than one text may have here. */
+        MUST(json_scan(r->body, &scan, NULL) == 0);
+        MUST(scan->count + edits.n > JSON_MEMBERS_MAX || json_scan(edited, &scan, NULL) == 0);
         return;
     }
     yyjson_val *root = parsed(a, edited);
