@@ -37,6 +37,7 @@ struct connection {
     struct timer idle, slow; /* no stream is open; a header is under way */
     int64_t second_ms;       /* when counting empty frames began, ... */
     unsigned empty_frames;   /* ... and how many came since */
+    int32_t slow_id;         /* whose header that is */
     int32_t last_id;         /* of the streams that the client has begun */
     bool told_to_go;         /* the client knows that no further stream is taken */
 };
@@ -48,10 +49,21 @@ static struct connection *connection_of(struct http2 *h)
 
 /* ---- streams */
 
+/* Without memory for a timer the connection stays until its client goes. */
+static void timer_ring(struct timer *t, int64_t ms)
+{
+    int ignored = timer_start(t, clock_cached_ms() + ms);
+
+    (void)ignored;
+}
+
 static void stream_free(struct http2_stream *s)
 {
+    struct http2 *h = s->conn;
+
     list_remove(&s->node);
-    s->conn->streams_n--;
+    if (--h->streams_n == 0 && !h->ending)
+        timer_ring(&connection_of(h)->idle, h->settings->limits->idle_ms);
     buf_fini(&s->in);
     buf_fini(&s->taken);
     free(s->x.held);
@@ -84,14 +96,6 @@ static struct http2_stream *stream_new(struct http2 *h, int32_t id)
     h->streams_n++;
     timer_stop(&connection_of(h)->idle);
     return s;
-}
-
-/* Without memory for a timer the connection stays until its client goes. */
-static void timer_ring(struct timer *t, int64_t ms)
-{
-    int ignored = timer_start(t, clock_cached_ms() + ms);
-
-    (void)ignored;
 }
 
 static void refuse(struct http2_stream *s, int err, const char *text)
@@ -154,8 +158,6 @@ static void stream_task(void *arg)
     s->hangup = NULL;
     stream_leave(s);
     stream_free(s);
-    if (h->streams_n == 0)
-        timer_ring(&connection_of(h)->idle, h->settings->limits->idle_ms);
 }
 
 /* ---- nghttp2's callbacks, on the loop's stack */
@@ -205,6 +207,8 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 {
     struct connection *c = arg;
     int64_t now = clock_cached_ms();
+    if (hd->type != NGHTTP2_CONTINUATION)
+        timer_stop(&c->slow);
     bool empty = hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0;
 
     if (is_backwards(session, hd, c))
@@ -225,6 +229,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 {
     struct connection *c = arg;
 
+    c->slow_id = frame->hd.stream_id;
     timer_ring(&c->slow, c->h.settings->limits->header_ms);
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
@@ -286,11 +291,13 @@ static int on_data(nghttp2_session *session, uint8_t flags UNUSED, int32_t id, c
     return 0;
 }
 
-static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code UNUSED,
-                           void *arg UNUSED)
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code UNUSED, void *arg)
 {
+    struct connection *c = arg;
     struct http2_stream *s = stream_of(session, id);
 
+    if (id == c->slow_id) /* what was wrong with its header has ended it */
+        timer_stop(&c->slow);
     if (s == NULL)
         return 0;
     if (s->header_done)
@@ -499,12 +506,11 @@ static void connection_serve(struct connection *c)
         return;
     timer_ring(&c->idle, h->settings->limits->idle_ms);
     int why = read_all(c);
-    timer_stop(&c->idle);
-    timer_stop(&c->slow);
     task_shield(); /* whoever canceled this task still has to wait for the others */
     say_goodbye(c, why);
     task_unshield();
     timer_stop(&c->idle);
+    timer_stop(&c->slow);
     while (!list_empty(&h->streams)) /* those whose header was never whole */
         stream_free(LIST_ENTRY(h->streams.next, struct http2_stream, node));
     stream_shut_write(h->stream);

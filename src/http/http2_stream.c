@@ -248,9 +248,8 @@ static int wait_packed(struct http2_stream *s)
 {
     int err = 0;
 
-    if (s->conn->broken ||
-        nghttp2_session_resume_data(s->conn->session, s->id) == NGHTTP2_ERR_NOMEM)
-        return E_CLIENT_GONE;
+    if (!is_gone(s) && nghttp2_session_resume_data(s->conn->session, s->id) == NGHTTP2_ERR_NOMEM)
+        err = E_MEMORY;
     http2_wake(s->conn);
     while (err == 0 && (s->out.n > 0 || (s->out_end && !s->end_sent))) {
         err = is_gone(s) ? E_CLIENT_GONE

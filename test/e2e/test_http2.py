@@ -9,7 +9,7 @@ import tempfile
 import time
 from types import SimpleNamespace
 
-import test_tls
+import test_tls as certificates
 from players import Always
 from world import DONE, KEY, Provider, Sluice, answer_ok, delta, stream
 
@@ -30,8 +30,8 @@ ENHANCE_YOUR_CALM = 11
 
 def open_world():
     folder = tempfile.mkdtemp(prefix="sluice-http2-")
-    test_tls.authority(folder, "ca")
-    test_tls.certificate(folder, "ca", "server")
+    certificates.authority(folder, "ca")
+    certificates.certificate(folder, "ca", "server")
     p = Provider()
     p.answers = Always(answer_ok)
     w = SimpleNamespace(p=p, folder=folder)
@@ -290,6 +290,19 @@ def test_a_header_that_never_ends(w):
     assert 0.5 < time.time() - began < 3
 
 
+def test_what_is_wrong_with_one_request_ends_no_other(w):
+    c = Http2(open_clear(w))
+    c.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, header("GET", "/health", [("X-UPPER", "1")])))
+    assert any(kind == RST and stream_id == 1 for kind, _, stream_id, _ in c.frames(0.5))
+    time.sleep(1)  # longer than a header may take, since its begin
+    c.chat(3, CHAT)
+    assert any(kind == DATA and flags & END_STREAM and stream_id == 3
+               for kind, flags, stream_id, _ in c.frames(1.5))
+    began = time.time()
+    list(c.frames())
+    assert time.time() - began < 3, "and then it is as quiet as any"
+
+
 def test_a_connection_that_is_quiet(w):
     c = Http2(open_clear(w))
     began = time.time()
@@ -302,8 +315,8 @@ def test_no_http2_behind_its_preface(w):
         s = Http2(open_clear(w))
         s.send(data)
         list(s.frames())
-    with test_tls.connect(SimpleNamespace(folder=w.folder, sluice=w.sluice),
-                          c=test_tls.context(w, alpn=("h2",))) as conn:
+    with certificates.connect(SimpleNamespace(folder=w.folder, sluice=w.sluice),
+                          c=certificates.context(w, alpn=("h2",))) as conn:
         conn.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert b"HTTP/1.1" not in conn.recv(1000)
     assert well(w.clear)

@@ -84,7 +84,7 @@ static const struct bad refused[] = {
     {"GET http://user@b/ HTTP/1.1\r\n" HOST "\r\n", 400},
     {"get / HTTP/1.1\r\n" HOST "\r\n", 400},
     {"NOSUCH / HTTP/1.1\r\n" HOST "\r\n", 400},
-    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
+    {"PRIX * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
     {"\x16\x03\x01\x02\x01\x01", 400},
     {"CONNECT a:443 HTTP/1.1\r\n" HOST "\r\n", 405},
     {"POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nExpect: 200-maybe\r\n\r\nabc", 417},
