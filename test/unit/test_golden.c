@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "eventstream_frames.h"
+#include "llm/call.h"
 #include "llm/crossing.h"
 #include "llm/frames.h"
 #include "wire_world.h"
@@ -45,8 +46,9 @@ static const struct provider_folder folders[] = {
 
 /* What every provider has to show; a line of its covers.txt names the exchange that does. */
 static const char *const kinds[] = {
-    "text",    "one-tool", "parallel-tools", "tool-error",       "image",          "thinking",
-    "length",  "refusal",  "empty",          "usage-with-cache", "error-mid-stream", "unknown-events",
+    "text",    "one-tool",         "parallel-tools",   "tool-error",
+    "image",   "thinking",         "length",           "refusal",
+    "empty",   "usage-with-cache", "error-mid-stream", "unknown-events",
     "not-json"};
 
 struct world {
@@ -138,7 +140,7 @@ static int crossing_make(struct world *w, const struct wire *from, const struct 
 {
     static const struct provider_settings settings = {.stream_usage = STREAM_USAGE_ASK};
     static const struct provider provider = {.settings = &settings};
-    const struct target target = {.provider = &provider, .model = STR("\"provider-model\"")};
+    const struct target target = {.provider = &provider, .model = STR("provider-model")};
     const struct llm_request request = {.wire = from, .body = body};
     return crossing_new(&request, &target, to, &w->arena, ret_crossing, f);
 }
@@ -157,16 +159,45 @@ static struct str plain_ask(const struct wire *client)
 static void fault_put(struct world *w, const struct wire *client, const struct llm_facts *facts,
                       int err)
 {
-    struct str text = facts && facts->error_text.n ? facts->error_text : str_from(err_text(err));
-    if (facts && facts->error_status == 429)
-        err = E_UPSTREAM_LIMIT;
+    int status = facts ? facts->error_status : 0;
+    if (status)
+        err = llm_error_of_status(status);
+    bool words = facts && facts->error_text.n && err != E_UPSTREAM_AUTH; /* may quote the key */
+    struct str text = words ? facts->error_text : str_from(err_text(err));
     if (w->begun) {
         assert_int_equal(client->error_event_write(&w->out, err_status(err), err_code(err), text),
                          0);
         return;
     }
-    assert_int_equal(client->error_write(&w->out, err_status(err), err_code(err), text), 0);
+    if (!status || err == E_UPSTREAM_AUTH)
+        status = err_status(err);
+    buf_printf(&w->out, "%d ", status);
+    assert_int_equal(client->error_write(&w->out, status, err_code(err), text), 0);
     buf_char(&w->out, '\n');
+}
+
+/*
+ * error.json comes with a status that is none of 2xx. It is the body, or {"status": N, "body":
+ * ...}; where neither says which, 400.
+ */
+static void error_put(struct world *w, const struct wire *client, const struct wire *provider,
+                      struct str error)
+{
+    struct llm_facts facts = {0};
+    yyjson_val *whole = parsed(&w->arena, error), *body = yyjson_obj_get(whole, "body");
+    size_t n = 0;
+    char *text = yyjson_val_write(body ? body : whole, 0, &n);
+    assert_non_null(text);
+    int err = provider->answer_facts(str_of(text, n), &facts);
+    w->begun = false;
+    if (err || !facts.has_error)
+        fail_msg("no error: %.*s", STR_ARGS(error));
+    if (body)
+        facts.error_status = (int)yyjson_get_int(yyjson_obj_get(whole, "status"));
+    else if (!facts.error_status)
+        facts.error_status = 400;
+    fault_put(w, client, &facts, E_UPSTREAM_STATUS);
+    free(text);
 }
 
 static void whole_put(struct world *w, const struct wire *client, const struct wire *provider,
@@ -313,7 +344,7 @@ static void exchange_check(struct world *w, const struct provider_folder *p, con
         }
         if (error.n) {
             buf_str(&w->out, STR("---- error\n"));
-            whole_put(w, c->wire, p->wire, error);
+            error_put(w, c->wire, p->wire, error);
         }
         if (stream.n) {
             buf_str(&w->out, STR("---- stream\n"));
@@ -404,6 +435,7 @@ static void bad_put(struct world *w, const struct wire *client, const struct wir
         err = crossing_request(c, &w->out, &f);
     if (err) {
         w->out.n = from;
+        buf_printf(&w->out, "%d ", err_status(err));
         assert_int_equal(
             client->error_write(&w->out, err_status(err), err_code(err), str_from(fault_text(&f))),
             0);
