@@ -178,10 +178,10 @@ static void fault_put(struct world *w, const struct wire *client, const struct l
 
 /*
  * error.json comes with a status that is none of 2xx. It is the body, or {"status": N, "body":
- * ...}; where neither says which, 400.
+ * ...}; the status may stand in status.txt, too. Where nothing says which, it is 400.
  */
 static void error_put(struct world *w, const struct wire *client, const struct wire *provider,
-                      struct str error)
+                      struct str error, struct str status)
 {
     struct llm_facts facts = {0};
     yyjson_val *whole = parsed(&w->arena, error), *body = yyjson_obj_get(whole, "body");
@@ -192,7 +192,9 @@ static void error_put(struct world *w, const struct wire *client, const struct w
     w->begun = false;
     if (err || !facts.has_error)
         fail_msg("no error: %.*s", STR_ARGS(error));
-    if (body)
+    if (status.n)
+        facts.error_status = atoi(status.p);
+    else if (body)
         facts.error_status = (int)yyjson_get_int(yyjson_obj_get(whole, "status"));
     else if (!facts.error_status)
         facts.error_status = 400;
@@ -344,7 +346,8 @@ static void exchange_check(struct world *w, const struct provider_folder *p, con
         }
         if (error.n) {
             buf_str(&w->out, STR("---- error\n"));
-            error_put(w, c->wire, p->wire, error);
+            error_put(w, c->wire, p->wire, error,
+                      fixture_read(&w->arena, folder, name, "status.txt"));
         }
         if (stream.n) {
             buf_str(&w->out, STR("---- stream\n"));
