@@ -44,7 +44,7 @@ static const struct provider_folder folders[] = {
     {"converse", &wire_converse},       {"azure", &wire_openai_chat},
 };
 
-/* What every provider has to show; a line of its covers.txt names the exchange that does. */
+/* What every provider has to show; a line in test/fixture/covers names the exchange that does. */
 static const char *const kinds[] = {
     "text",    "one-tool",         "parallel-tools",   "tool-error",
     "image",   "thinking",         "length",           "refusal",
@@ -193,7 +193,7 @@ static void error_put(struct world *w, const struct wire *client, const struct w
     if (err || !facts.has_error)
         fail_msg("no error: %.*s", STR_ARGS(error));
     if (status.n)
-        facts.error_status = atoi(status.p);
+        facts.error_status = (int)strtol(status.p, NULL, 10);
     else if (body)
         facts.error_status = (int)yyjson_get_int(yyjson_obj_get(whole, "status"));
     else if (!facts.error_status)
@@ -331,8 +331,11 @@ static void exchange_check(struct world *w, const struct provider_folder *p, con
 {
     struct str about = fixture_read(&w->arena, folder, name, "about.txt");
     struct str answer = fixture_read(&w->arena, folder, name, "answer.json");
+    struct str page = fixture_read(&w->arena, folder, name, "page.html");
     struct str error = fixture_read(&w->arena, folder, name, "error.json");
     struct str stream = fixture_read(&w->arena, folder, name, "stream.txt");
+    if (page.n)
+        answer = page;
     if (about.n == 0)
         fail_msg("%s/%s does not say where its form comes from", folder, name);
     for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
@@ -378,7 +381,7 @@ static void each_exchange_has_its_goldens(void **state)
 
 /* ---- nothing is missing ---- */
 
-/* The exchange that covers.txt has for a kind: "KIND EXCHANGE", a line each. */
+/* The exchange that a provider's covers has for a kind: "KIND EXCHANGE", a line each. */
 static struct str covering(struct str covers, const char *kind)
 {
     size_t n = strlen(kind);
@@ -401,7 +404,9 @@ static bool covered(struct arena *a, const char *folder, const char *name, const
         return fixture_read(a, folder, name, "request.json").n > 0;
     if (strcmp(kind, "error-mid-stream") == 0 || strcmp(kind, "unknown-events") == 0)
         return stream;
-    return strcmp(kind, "not-json") == 0 ? answer : answer && stream;
+    if (strcmp(kind, "not-json") == 0)
+        return fixture_read(a, folder, name, "page.html").n > 0;
+    return answer && stream;
 }
 
 static void each_provider_shows_every_kind(void **state)
@@ -411,7 +416,8 @@ static void each_provider_shows_every_kind(void **state)
     for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
         char folder[256];
         snprintf(folder, sizeof(folder), "%s/%s", FIXTURES, folders[i].name);
-        struct str covers = fixture_read(&w->arena, FIXTURES, folders[i].name, "covers.txt");
+        struct str file = arena_printf(&w->arena, "%s.txt%c", folders[i].name, 0);
+        struct str covers = fixture_read(&w->arena, "test/fixture", "covers", file.p);
         for (size_t j = 0; j < ARRAY_LEN(kinds); j++) {
             struct str name = covering(covers, kinds[j]);
             struct str path = arena_printf(&w->arena, "%.*s%c", STR_ARGS(name), 0);
