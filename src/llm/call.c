@@ -107,7 +107,7 @@ static int retry_after_read(const struct http_headers *h, int64_t *ret_ms)
 }
 
 /* What a status means, be it the answer's own or the one that an error inside a 200 names. */
-static int error_of_status(int status)
+int llm_error_of_status(int status)
 {
     switch (status) {
     case 401:
@@ -155,9 +155,9 @@ static int status_error(struct llm_call *c, struct fault *f)
     if (body_read(c, ERROR_BODY_BYTES_MAX, NULL) != 0)
         buf_clear(&c->body);
     struct llm_facts facts;
-    int err = error_of_status(c->status);
+    int err = llm_error_of_status(c->status);
     bool read = c->out->wire->answer_facts(buf_view(&c->body), &facts) == 0 && facts.has_error;
-    if (read && error_of_status(facts.error_status) == E_UPSTREAM_AUTH)
+    if (read && llm_error_of_status(facts.error_status) == E_UPSTREAM_AUTH)
         err = E_UPSTREAM_AUTH; /* some say 400 to a wrong key */
     if (err == E_UPSTREAM_AUTH) {
         buf_clear(&c->body); /* it may quote the key */
@@ -192,7 +192,7 @@ static void facts_take(struct llm_call *c, const struct llm_facts *facts)
 
 static int in_body_error(struct llm_call *c, const struct llm_facts *facts, struct fault *f)
 {
-    int err = facts->error_status ? error_of_status(facts->error_status) : E_UPSTREAM_BUSY;
+    int err = facts->error_status ? llm_error_of_status(facts->error_status) : E_UPSTREAM_BUSY;
     if (err == E_UPSTREAM_AUTH)
         return key_fault(c, f);
     struct str text = facts->error_text.n ? facts->error_text : STR("an error without words");

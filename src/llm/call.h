@@ -75,6 +75,9 @@ struct llm_call {
     void *own;           /* the transport's, of this send */
 };
 
+/* What a provider's status that is no 2xx comes to: E_UPSTREAM_... */
+int llm_error_of_status(int status);
+
 void llm_call_init(struct llm_call *call);
 void llm_call_fini(struct llm_call *call);
 

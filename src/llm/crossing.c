@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "llm/wire.h"
+#include "llm/wire/parts.h"
 
 struct crossing {
     const struct wire *client, *provider;
@@ -100,7 +101,9 @@ int crossing_answer(struct crossing *c, struct str body, struct buf *out)
     answer.request = &c->asked;
     answer.id = id_or_ours(c, answer.id);
     answer.created_s = answer.created_s ? answer.created_s : c->began_s;
-    return c->client->answer_write(&answer, out);
+    if (answer.model.n <= 2) /* Bedrock's answers have none */
+        err = string_make(c->in.arena, c->out.model, &answer.model);
+    return err ? err : c->client->answer_write(&answer, out);
 }
 
 static int events_write(struct crossing *c, struct buf *out)

@@ -164,6 +164,13 @@ static struct str maker_of(struct str seal)
     return n > 0 && n < seal.n && seal.p[n] == ':' ? str_head(seal, n + 1) : STR("");
 }
 
+/* OpenAI's own in an answer that went to its client as it came. It is a Fernet token, whose first
+ * bytes are its version and the time; Anthropic's begin otherwise. */
+static bool is_openai_bare(struct str seal)
+{
+    return str_starts(seal, STR("gAAAA"));
+}
+
 enum seal thinking_seal(const struct chat_block *b, struct str maker, struct str *ret_seal)
 {
     struct str string = b->kind == BLOCK_HIDDEN ? b->text : b->signature;
@@ -171,7 +178,7 @@ enum seal thinking_seal(const struct chat_block *b, struct str maker, struct str
     if (string.n <= 2)
         return SEAL_NONE;
     struct str seal = json_string_raw(string), of = maker_of(seal);
-    if (!str_eq(of, maker))
+    if (!str_eq(of.n == 0 && is_openai_bare(seal) ? STR(MAKER_OPENAI) : of, maker))
         return SEAL_FOREIGN;
     *ret_seal = str_tail(seal, of.n);
     return SEAL_OWN;

@@ -106,7 +106,8 @@ struct str effort_of_thinking(const struct chat_request *r);
 /*
  * Thinking that is sealed, by a signature or by being encrypted, can be used by its maker alone.
  * Between clients and providers the seal has its maker's name in front; Anthropic's, which are the
- * same on Bedrock, have none, and are base64, where no colon is. Every writer of requests asks this
+ * same on Bedrock, have none, and are base64, where no colon is. OpenAI's have none either where
+ * its answers were passed on, and are known by how they begin. Every writer of requests asks this
  * before it writes thinking, and no seal goes to a provider that it is not of.
  */
 #define MAKER_ANTHROPIC ""
