@@ -92,7 +92,7 @@ static const struct conf_row client_tls_rows[] = {
 /* clang-format on */
 #undef THIS
 static const struct conf_table client_tls_table = {
-    .name = "tls",
+    .name = "client_tls",
     .help = "TLS 1.2 and 1.3 on `listen`, and on an `admin_listen` that others can reach. The "
             "files are looked at every two seconds; one that changed is used for the next "
             "connections.",

@@ -402,7 +402,7 @@ void door_init(struct door *door, struct gateway *g, bool admin, const char *add
 static struct stream *secure(struct door *door, struct stream *s, const struct http_limits *limits)
 {
     static const char to_plain[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
-                                   "Content-Length: 43\r\nConnection: close\r\n\r\n"
+                                   "Connection: close\r\n\r\n"
                                    "this port speaks TLS: ask it with https://\n";
     struct tls_context *tls = door->gateway->now->tls;
     struct stream *over = NULL;

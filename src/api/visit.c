@@ -65,7 +65,7 @@ void visit_refuse(void *arg, struct exchange *x, int err, const char *text)
 {
     struct door *door = arg;
     refusal_log(door->gateway, x, err);
-    int status = x->status >= 400 ? x->status : err_status(err);
+    int status = err_status(err);
     respond(x, status, NULL,
             arena_error(wire_of_path(x->path), x->arena, status, err_code(err), str_from(text)));
 }

@@ -34,7 +34,7 @@
     X(E_AGAIN, "would_block", 500, true, "not ready yet")                                          \
     X(E_EOF, "end_of_stream", 502, true, "the stream ended")                                       \
     /* what a client may do wrong */                                                               \
-    X(E_BAD_HTTP, "bad_http", 400, false, "this is not valid HTTP/1.1")                            \
+    X(E_BAD_HTTP, "bad_http", 400, false, "this is not valid HTTP")                                \
     X(E_BAD_JSON, "invalid_json", 400, false, "the body is not valid JSON")                        \
     X(E_BAD_REQUEST, "invalid_request", 400, false, "the request is not valid")                    \
     X(E_UNSUPPORTED, "unsupported_by_provider", 400, false,                                        \
@@ -43,6 +43,7 @@
     X(E_TOO_LARGE, "body_too_large", 413, false, "the body is larger than allowed")                \
     X(E_HEADERS_TOO_LARGE, "headers_too_large", 431, false, "the headers are larger than allowed") \
     X(E_TOO_SLOW, "request_timeout", 408, false, "the request did not arrive in time")             \
+    X(E_EXPECTATION, "expectation_failed", 417, false, "this expectation cannot be met")           \
     X(E_NO_KEY, "missing_api_key", 401, false, "an API key is needed")                             \
     X(E_BAD_KEY, "invalid_api_key", 401, false, "this API key is not known")                       \
     X(E_KEY_REVOKED, "revoked_api_key", 401, false, "this API key was revoked")                    \

@@ -86,7 +86,7 @@ static int head_make(struct server_conn *c, int status, const struct http_header
     at = head_fields(at, headers);
     if (c->chunked) {
         at = put_str(at, STR("Transfer-Encoding: chunked\r\n"));
-    } else if (body_bytes >= 0 && status != 204 && (status != 304 || body_bytes > 0)) {
+    } else if (head_has_length(status, body_bytes)) {
         at = put_u64(put_str(at, STR("Content-Length: ")), (uint64_t)body_bytes);
         at = put_str(at, STR("\r\n"));
     }
@@ -108,12 +108,10 @@ int answer_begin(struct exchange *x, int status, const struct http_headers *head
         return E_CLIENT_GONE;
     if (x->begun)
         return E_INTERNAL;
-    if (c->status_forced != 0)
-        status = c->status_forced;
     if (status < 200 || status > 999)
         return E_INTERNAL;
     bool draining = c->settings->draining != NULL && *c->settings->draining;
-    bool no_body = status == 204 || status == 304;
+    bool no_body = http_status_has_no_body(status);
     c->swallow = no_body || x->method == HTTP_HEAD;
     c->chunked = body_bytes < 0 && c->minor > 0 && !no_body;
     c->keep = c->keep && !draining && request_is_drainable(c) &&

@@ -35,9 +35,8 @@ struct server_conn {
     struct str head; /* made and not yet sent */
     bool keep;       /* the connection may go on after it */
     bool chunked;
-    bool swallow;      /* its body is not sent (HEAD, 204, 304) */
-    int status_forced; /* a status that stands for no err (417) */
-    int64_t out_left;  /* bytes that Content-Length still promises */
+    bool swallow;     /* its body is not sent (HEAD, 204, 304) */
+    int64_t out_left; /* bytes that Content-Length still promises */
 };
 
 static inline struct server_conn *conn_of(struct exchange *x)

@@ -56,3 +56,19 @@ int exchange_respond(struct exchange *x, int status, const struct http_headers *
         err = exchange_end(x, NULL);
     return err;
 }
+
+void exchange_refuse(struct exchange *x, const struct http_server_settings *settings, int err,
+                     const char *text)
+{
+    struct http_headers h;
+
+    if (settings->refuse != NULL)
+        settings->refuse(settings->arg, x, err, text);
+    if (x->begun)
+        return;
+    http_headers_init(&h, x->arena);
+    int failed = http_headers_add(&h, STR("Content-Type"), STR("text/plain; charset=utf-8"));
+    if (failed == 0)
+        failed = exchange_respond(x, err_status(err), &h, str_from(text));
+    (void)failed; /* x->ended tells */
+}

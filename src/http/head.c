@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 
+#define DATE_BYTES 29
+
 #define FIELDS_OF_FRAMING                                                                          \
     (FIELD_BIT(FIELD_CONNECTION) | FIELD_BIT(FIELD_CONTENT_LENGTH) | FIELD_BIT(FIELD_DATE) |       \
      FIELD_BIT(FIELD_KEEP_ALIVE) | FIELD_BIT(FIELD_TRANSFER_ENCODING))
@@ -48,10 +50,10 @@ char *head_chunk(char *at, uint64_t size)
     return put_str(at, STR("\r\n"));
 }
 
-char *head_date(char *at)
+struct str head_date_value(void)
 {
     /* The text is true from made_ms on until next_ms, when the second ends. */
-    static char text[HEAD_DATE_BYTES + 16];
+    static char text[DATE_BYTES + 16];
     static int64_t made_ms = 1;
     static int64_t next_ms;
     int64_t now_ms = clock_cached_ms();
@@ -64,12 +66,16 @@ char *head_date(char *at)
         /* strftime would speak the user's language. */
         static const char days[] = "SunMonTueWedThuFriSat";
         static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-        snprintf(text, sizeof(text), "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
+        snprintf(text, sizeof(text), "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
                  days + 3 * tm.tm_wday, tm.tm_mday, months + 3 * tm.tm_mon,
                  (tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min, tm.tm_sec);
         made_ms = now_ms;
         next_ms = now_ms + 1000 - wall_us / 1000 % 1000;
     }
-    memcpy(at, text, HEAD_DATE_BYTES);
-    return at + HEAD_DATE_BYTES;
+    return str_of(text, DATE_BYTES);
+}
+
+char *head_date(char *at)
+{
+    return put_str(put_str(put_str(at, STR("Date: ")), head_date_value()), STR("\r\n"));
 }

@@ -26,6 +26,15 @@ char *head_field(char *at, struct str name, struct str value);
 /* Those that the writer of a message sets itself are left out: length, connection, date. */
 char *head_fields(char *at, const struct http_headers *h);
 char *head_chunk(char *at, uint64_t size); /* the line before a chunk's data */
-char *head_date(char *at);                 /* made once a second */
+char *head_date(char *at);
+
+/* "Tue, 24 Nov 2026 15:04:05 GMT", made once a second; valid until the next call. */
+struct str head_date_value(void);
+
+/* Is the length of its body told in the header? */
+static inline bool head_has_length(int status, int64_t body_bytes)
+{
+    return body_bytes >= 0 && status != 204 && (status != 304 || body_bytes > 0);
+}
 
 #endif

@@ -30,23 +30,6 @@
 /* Streams that the client has reset go on until their handler has noticed. */
 #define TASKS_MAX (2 * HTTP2_STREAMS_MAX)
 
-struct connection {
-    struct http2 h;
-    struct rbuf *in;
-    struct group writer;
-    struct timer idle, slow; /* no stream is open; a header is under way */
-    int64_t second_ms;       /* when counting empty frames began, ... */
-    unsigned empty_frames;   /* ... and how many came since */
-    int32_t slow_id;         /* whose header that is */
-    int32_t last_id;         /* of the streams that the client has begun */
-    bool told_to_go;         /* the client knows that no further stream is taken */
-};
-
-static struct connection *connection_of(struct http2 *h)
-{
-    return CONTAINER_OF(h, struct connection, h);
-}
-
 /* ---- streams */
 
 /* Without memory for a timer the connection stays until its client goes. */
@@ -63,7 +46,7 @@ static void stream_free(struct http2_stream *s)
 
     list_remove(&s->node);
     if (--h->streams_n == 0 && !h->ending)
-        timer_ring(&connection_of(h)->idle, h->settings->limits->idle_ms);
+        timer_ring(&h->idle, h->settings->limits->idle_ms);
     buf_fini(&s->in);
     buf_fini(&s->taken);
     free(s->x.held);
@@ -94,22 +77,7 @@ static struct http2_stream *stream_new(struct http2 *h, int32_t id)
     waitq_init(&s->packed);
     list_push_back(&h->streams, &s->node);
     h->streams_n++;
-    timer_stop(&connection_of(h)->idle);
     return s;
-}
-
-static void refuse(struct http2_stream *s, int err, const char *text)
-{
-    const struct http_server_settings *settings = s->conn->settings;
-    struct http_headers h;
-
-    if (settings->refuse != NULL)
-        settings->refuse(settings->arg, &s->x, err, text);
-    if (s->x.begun)
-        return;
-    http_headers_init(&h, &s->arena);
-    if (http_headers_add(&h, STR("content-type"), STR("text/plain; charset=utf-8")) == 0)
-        err = exchange_respond(&s->x, err_status(err), &h, str_from(text));
 }
 
 /* What the handler left open. An answer that was cut short is seen by the stream's reset. */
@@ -118,7 +86,7 @@ static void answer_complete(struct http2_stream *s)
     if (s->closed || s->conn->broken || s->x.ended || task_canceled(task_self()) != 0)
         return;
     if (!s->x.begun)
-        refuse(s, E_INTERNAL, err_text(E_INTERNAL));
+        exchange_refuse(&s->x, s->conn->settings, E_INTERNAL, err_text(E_INTERNAL));
     else if (s->out_left != 0 || exchange_end(&s->x, NULL) != 0)
         s->cut = true;
 }
@@ -131,8 +99,8 @@ static void stream_leave(struct http2_stream *s)
 
     if (h->broken)
         return;
-    if (s->in.n > 0)
-        err = nghttp2_session_consume_connection(h->session, s->in.n);
+    if (s->in.n > s->in_taken)
+        err = nghttp2_session_consume_connection(h->session, s->in.n - s->in_taken);
     if (!s->closed) {
         err = nghttp2_session_set_stream_user_data(h->session, s->id, NULL);
         if (!s->end_sent)
@@ -151,7 +119,8 @@ static void stream_task(void *arg)
     struct http2 *h = s->conn;
 
     if (s->fault != 0)
-        refuse(s, s->fault, s->fault_text != NULL ? s->fault_text : err_text(s->fault));
+        exchange_refuse(&s->x, s->conn->settings, s->fault,
+                        s->fault_text != NULL ? s->fault_text : err_text(s->fault));
     else
         h->settings->handler(h->settings->arg, &s->x);
     answer_complete(s);
@@ -168,8 +137,8 @@ static int stream_begin(struct http2_stream *s)
     struct http2 *h = s->conn;
 
     http2_request_check(s);
-    if (h->settings->draining != NULL && *h->settings->draining && !connection_of(h)->told_to_go) {
-        connection_of(h)->told_to_go = true;
+    if (h->settings->draining != NULL && *h->settings->draining && !h->told_to_go) {
+        h->told_to_go = true;
         if (nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
                                   nghttp2_session_get_last_proc_stream_id(h->session),
                                   NGHTTP2_NO_ERROR, NULL, 0) != 0)
@@ -194,48 +163,58 @@ static struct http2_stream *stream_of(nghttp2_session *session, int32_t id)
  * A stream with a smaller number than one before it (RFC 9113, 5.1.1). nghttp2 would take it for
  * one that was closed long ago, and be silent; those closed lately it knows.
  */
-static bool is_backwards(nghttp2_session *session, const nghttp2_frame_hd *hd, struct connection *c)
+static bool is_backwards(nghttp2_session *session, const nghttp2_frame_hd *hd)
 {
-    if (hd->type != NGHTTP2_HEADERS || hd->stream_id >= c->last_id) {
-        c->last_id = hd->type == NGHTTP2_HEADERS ? hd->stream_id : c->last_id;
-        return false;
+    return hd->type == NGHTTP2_HEADERS &&
+           hd->stream_id < nghttp2_session_get_last_proc_stream_id(session) &&
+           nghttp2_session_find_stream(session, hd->stream_id) == NULL;
+}
+
+/* Does it carry nothing that a handler or a window would have of it? */
+static bool is_empty(const nghttp2_frame_hd *hd)
+{
+    switch (hd->type) {
+    case NGHTTP2_SETTINGS:
+    case NGHTTP2_PING:
+    case NGHTTP2_RST_STREAM:
+    case NGHTTP2_PRIORITY:
+        return true;
+    default:
+        return hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0;
     }
-    return nghttp2_session_find_stream(session, hd->stream_id) == NULL;
 }
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
-    struct connection *c = arg;
+    struct http2 *h = arg;
     int64_t now = clock_cached_ms();
-    if (hd->type != NGHTTP2_CONTINUATION)
-        timer_stop(&c->slow);
-    bool empty = hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0;
 
-    if (is_backwards(session, hd, c))
+    if (hd->type != NGHTTP2_CONTINUATION)
+        h->header_of = 0;
+    if (is_backwards(session, hd))
         return nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR) == 0
                    ? 0
                    : NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (hd->type != NGHTTP2_SETTINGS && hd->type != NGHTTP2_PING &&
-        hd->type != NGHTTP2_RST_STREAM && hd->type != NGHTTP2_PRIORITY && !empty)
+    if (!is_empty(hd))
         return 0;
-    if (now - c->second_ms >= 1000) {
-        c->second_ms = now;
-        c->empty_frames = 0;
+    if (now - h->second_ms >= 1000) {
+        h->second_ms = now;
+        h->empty_frames = 0;
     }
-    return ++c->empty_frames > EMPTY_FRAMES_MAX ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return ++h->empty_frames > EMPTY_FRAMES_MAX ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
-    struct connection *c = arg;
+    struct http2 *h = arg;
 
-    c->slow_id = frame->hd.stream_id;
-    timer_ring(&c->slow, c->h.settings->limits->header_ms);
+    h->header_of = frame->hd.stream_id;
+    timer_ring(&h->slow, h->settings->limits->header_ms);
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
-    if (c->h.streams_n >= TASKS_MAX)
+    if (h->streams_n >= TASKS_MAX)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    struct http2_stream *s = stream_new(&c->h, frame->hd.stream_id);
+    struct http2_stream *s = stream_new(h, frame->hd.stream_id);
     if (s == NULL)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (nghttp2_session_set_stream_user_data(session, s->id, s) != 0)
@@ -258,13 +237,13 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
-    struct connection *c = arg;
+    struct http2 *h = arg;
     struct http2_stream *s;
 
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS)
-        timer_stop(&c->slow);
+        h->header_of = 0;
     s = stream_of(session, frame->hd.stream_id);
     if (s == NULL)
         return 0;
@@ -293,11 +272,11 @@ static int on_data(nghttp2_session *session, uint8_t flags UNUSED, int32_t id, c
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code UNUSED, void *arg)
 {
-    struct connection *c = arg;
+    struct http2 *h = arg;
     struct http2_stream *s = stream_of(session, id);
 
-    if (id == c->slow_id) /* what was wrong with its header has ended it */
-        timer_stop(&c->slow);
+    if (id == h->header_of) /* what was wrong with its header has ended it */
+        h->header_of = 0;
     if (s == NULL)
         return 0;
     if (s->header_done)
@@ -323,7 +302,7 @@ static int session_settings(struct http2 *h)
     return 0;
 }
 
-static int session_make(struct connection *c)
+static int session_make(struct http2 *h)
 {
     nghttp2_session_callbacks *cb = NULL;
     nghttp2_option *option = NULL;
@@ -338,8 +317,8 @@ static int session_make(struct connection *c)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
     nghttp2_option_set_no_auto_window_update(option, 1);
-    if (nghttp2_session_server_new2(&c->h.session, cb, c, option) == 0)
-        err = session_settings(&c->h);
+    if (nghttp2_session_server_new2(&h->session, cb, h, option) == 0)
+        err = session_settings(h);
 out:
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(cb);
@@ -359,17 +338,17 @@ static void feed_on_loop_stack(void *arg)
 }
 
 /* E_BAD_HTTP: the client is not one to go on with. It has been told so where it can be. */
-static int feed(struct connection *c, struct str bytes)
+static int feed(struct http2 *h, struct str bytes)
 {
-    struct feed f = {.session = c->h.session, .bytes = bytes};
+    struct feed f = {.session = h->session, .bytes = bytes};
 
     loop_stack_call(feed_on_loop_stack, &f);
     if (f.used < 0 && f.used != NGHTTP2_ERR_BAD_CLIENT_MAGIC &&
-        nghttp2_session_terminate_session(c->h.session, f.used == NGHTTP2_ERR_NOMEM
-                                                            ? NGHTTP2_INTERNAL_ERROR
-                                                            : NGHTTP2_ENHANCE_YOUR_CALM) != 0)
-        c->h.broken = true;
-    http2_wake(&c->h);
+        nghttp2_session_terminate_session(h->session, f.used == NGHTTP2_ERR_NOMEM
+                                                          ? NGHTTP2_INTERNAL_ERROR
+                                                          : NGHTTP2_ENHANCE_YOUR_CALM) != 0)
+        h->broken = true;
+    http2_wake(h);
     return f.used < 0 ? E_BAD_HTTP : 0;
 }
 
@@ -432,16 +411,15 @@ static void writer_task(void *arg)
     buf_init(&out, SIZE_MAX);
     while (err == 0) {
         err = send_some(h, &out);
-        if (err == E_AGAIN && h->ending)
-            break;
+        if (err != E_AGAIN || h->ending)
+            continue;
         /* Both sides have said all that they will: also the reader waits for nothing. */
-        if (err == E_AGAIN && !nghttp2_session_want_read(h->session))
+        if (!nghttp2_session_want_read(h->session))
             task_cancel(h->reader, E_CANCELED);
-        if (err == E_AGAIN)
-            err = waitq_wait(&h->to_send);
+        err = waitq_wait(&h->to_send);
     }
     buf_fini(&out);
-    if (err == E_AGAIN)
+    if (err == E_AGAIN) /* all is sent */
         return;
     h->broken = true;
     streams_close(h);
@@ -450,36 +428,42 @@ static void writer_task(void *arg)
 
 /* ---- the connection */
 
+/* The timers are moved on and never stopped, which costs a request next to nothing; whether there
+ * is something to end is seen when they ring. */
 static void on_idle(struct timer *t)
 {
-    task_cancel(CONTAINER_OF(t, struct connection, idle)->h.reader, E_TIMEOUT);
+    struct http2 *h = CONTAINER_OF(t, struct http2, idle);
+
+    if (h->streams_n == 0)
+        task_cancel(h->reader, E_TIMEOUT);
 }
 
 static void on_slow(struct timer *t)
 {
-    task_cancel(CONTAINER_OF(t, struct connection, slow)->h.reader, E_TOO_SLOW);
+    struct http2 *h = CONTAINER_OF(t, struct http2, slow);
+
+    if (h->header_of != 0)
+        task_cancel(h->reader, E_TOO_SLOW);
 }
 
 /* Until the client goes, nothing more is to come, or it is told to go. Why it ended. */
-static int read_all(struct connection *c)
+static int read_all(struct http2 *h)
 {
-    struct http2 *h = &c->h;
-    int err = feed(c, rbuf_view(c->in));
+    int err = feed(h, rbuf_view(h->in));
 
-    rbuf_drop(c->in);
+    rbuf_drop(h->in);
     while (err == 0 && (nghttp2_session_want_read(h->session) || h->streams_n > 0)) {
-        err = rbuf_fill(c->in, h->stream);
+        err = rbuf_fill(h->in, h->stream);
         if (err == 0)
-            err = feed(c, rbuf_view(c->in));
-        rbuf_drop(c->in);
+            err = feed(h, rbuf_view(h->in));
+        rbuf_drop(h->in);
     }
     return err;
 }
 
 /* The farewell, in what time a client is given to take something. */
-static void say_goodbye(struct connection *c, int why)
+static void say_goodbye(struct http2 *h, int why)
 {
-    struct http2 *h = &c->h;
     bool gone = why == E_EOF || why == E_CLOSED || why == E_RESET || why == E_CLIENT_GONE;
 
     if (gone)
@@ -494,23 +478,21 @@ static void say_goodbye(struct connection *c, int why)
     h->ending = true;
     http2_wake(h);
     if (h->broken)
-        group_cancel(&c->writer, E_CLIENT_GONE);
-    group_join(&c->writer);
+        group_cancel(&h->writer, E_CLIENT_GONE);
+    group_join(&h->writer);
 }
 
-static void connection_serve(struct connection *c)
+static void connection_serve(struct http2 *h)
 {
-    struct http2 *h = &c->h;
-
-    if (group_spawn(&c->writer, "writer", writer_task, h) != 0)
+    if (group_spawn(&h->writer, "writer", writer_task, h) != 0)
         return;
-    timer_ring(&c->idle, h->settings->limits->idle_ms);
-    int why = read_all(c);
+    timer_ring(&h->idle, h->settings->limits->idle_ms);
+    int why = read_all(h);
     task_shield(); /* whoever canceled this task still has to wait for the others */
-    say_goodbye(c, why);
+    say_goodbye(h, why);
     task_unshield();
-    timer_stop(&c->idle);
-    timer_stop(&c->slow);
+    timer_stop(&h->idle);
+    timer_stop(&h->slow);
     while (!list_empty(&h->streams)) /* those whose header was never whole */
         stream_free(LIST_ENTRY(h->streams.next, struct http2_stream, node));
     stream_shut_write(h->stream);
@@ -519,21 +501,21 @@ static void connection_serve(struct connection *c)
 void http2_serve(struct stream *s, struct rbuf *in, const struct sockaddr *peer,
                  const struct http_server_settings *settings)
 {
-    struct connection *c = calloc(1, sizeof(*c));
+    struct http2 *h = calloc(1, sizeof(*h));
 
-    if (c == NULL)
+    if (h == NULL)
         return;
-    c->h = (struct http2){.stream = s, .peer = peer, .settings = settings, .reader = task_self()};
-    c->in = in;
-    group_init(&c->h.tasks);
-    group_init(&c->writer);
-    list_init(&c->h.streams);
-    waitq_init(&c->h.to_send);
-    timer_init(&c->idle, on_idle);
-    timer_init(&c->slow, on_slow);
-    if (session_make(c) == 0)
-        connection_serve(c);
+    *h = (struct http2){
+        .stream = s, .in = in, .peer = peer, .settings = settings, .reader = task_self()};
+    group_init(&h->tasks);
+    group_init(&h->writer);
+    list_init(&h->streams);
+    waitq_init(&h->to_send);
+    timer_init(&h->idle, on_idle);
+    timer_init(&h->slow, on_slow);
+    if (session_make(h) == 0)
+        connection_serve(h);
     rbuf_drop(in);
-    nghttp2_session_del(c->h.session);
-    free(c);
+    nghttp2_session_del(h->session);
+    free(h);
 }

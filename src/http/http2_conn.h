@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "http/http2.h"
 #include "rt/task.h"
+#include "rt/timer.h"
 
 struct http2 {
     struct stream *stream;
@@ -18,12 +19,22 @@ struct http2 {
     struct list streams;  /* whose task is not done, or not begun */
     unsigned streams_n;   /* of them */
     struct waitq to_send; /* the writer waits here */
+    bool broken;          /* nothing can be sent any more */
+    bool ending;          /* all that shall be sent is; the writer may go */
+
+    /* the reader's */
+    struct rbuf *in;
     struct task *reader;
-    bool broken; /* nothing can be sent any more */
-    bool ending; /* all that shall be sent is; the writer may go */
+    struct group writer;
+    struct timer idle, slow; /* no stream may be open; a header may be under way, ... */
+    int32_t header_of;       /* ... of this stream; 0: of none */
+    int64_t second_ms;       /* when counting empty frames began, ... */
+    unsigned empty_frames;   /* ... and how many came since */
+    bool told_to_go;         /* the client knows that no further stream is taken */
 };
 
-/* One request. It lives until its task is done and nghttp2 has closed the stream. */
+/* One request. It lives as long as its task; one whose header was never whole, as long as nghttp2
+ * has it. */
 struct http2_stream {
     struct list node;
     struct http2 *conn;
@@ -38,7 +49,8 @@ struct http2_stream {
     bool header_done;
     bool in_end;      /* its body is all there */
     bool takes_more;  /* the client waits for 100 (Continue) */
-    struct buf in;    /* of its body, not yet read */
+    struct buf in;    /* of its body, not yet read, ... */
+    size_t in_taken;  /* ... and how much of that the client has been told of as taken */
     struct buf taken; /* what the reader was given last */
     struct waitq arrived;
 

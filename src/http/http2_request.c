@@ -28,6 +28,14 @@ static int pseudo_take(struct http2_stream *s, struct str name, struct str value
     return 0;
 }
 
+/* Host beside :authority or another Host: whom is the request for (RFC 9113, 8.3.1)? */
+static int host_again(struct http2_stream *s, struct str value)
+{
+    if (!str_eq_nocase(value, http_headers_value(&s->x.headers, FIELD_HOST)))
+        find_fault(s, E_BAD_HTTP, "Host stands twice and says different things");
+    return 0;
+}
+
 /* A field of the header or the trailers, into the stream's arena. */
 static int field_take(struct http2_stream *s, struct str name, struct str value)
 {
@@ -44,9 +52,8 @@ static int field_take(struct http2_stream *s, struct str name, struct str value)
     if (name.n > 0 && name.p[0] == ':')
         return pseudo_take(s, name, value);
     enum http_field field = http_field_of(name);
-    /* Whom the request is for is said by :authority where that is there (RFC 9113, 8.3.1). */
     if (field == FIELD_HOST && http_headers_times(to, FIELD_HOST) > 0)
-        return 0;
+        return host_again(s, value);
     return http_headers_add_as(to, field, name, value);
 }
 
@@ -58,31 +65,11 @@ void http2_request_field(struct http2_stream *s, struct str name, struct str val
         find_fault(s, err == E_INTERNAL ? E_BAD_HTTP : err, NULL);
 }
 
-static enum http_method method_of(struct str text)
-{
-    static const struct {
-        struct str text;
-        enum http_method method;
-    } methods[] = {
-        {{"GET", 3}, HTTP_GET},         {{"HEAD", 4}, HTTP_HEAD},     {{"POST", 4}, HTTP_POST},
-        {{"PUT", 3}, HTTP_PUT},         {{"DELETE", 6}, HTTP_DELETE}, {{"PATCH", 5}, HTTP_PATCH},
-        {{"OPTIONS", 7}, HTTP_OPTIONS},
-    };
-
-    for (unsigned i = 0; i < ARRAY_LEN(methods); i++) {
-        if (str_eq(text, methods[i].text))
-            return methods[i].method;
-    }
-    return HTTP_OTHER;
-}
-
 static void check_target(struct http2_stream *s)
 {
     struct exchange *x = &s->x;
-    bool good = x->target.n > 0;
+    bool good = http_target_is_clean(x->target);
 
-    for (size_t i = 0; i < x->target.n; i++)
-        good = good && x->target.p[i] > ' ' && x->target.p[i] < 0x7f && x->target.p[i] != '#';
     if (good && x->target.p[0] != '/')
         good = str_eq(x->target, STR("*")) && x->method == HTTP_OPTIONS;
     if (!good)
@@ -111,15 +98,13 @@ void http2_request_check(struct http2_stream *s)
     struct str expect = http_headers_value(&x->headers, FIELD_EXPECT);
 
     s->header_done = true;
-    x->method = method_of(x->method_text);
+    x->method = http_method_of(x->method_text);
     take_length(s);
     if (str_eq(x->method_text, STR("CONNECT")))
         find_fault(s, E_BAD_METHOD, "this is not a proxy");
     else
         check_target(s);
-    if (http_headers_times(&x->headers, FIELD_HOST) > 1)
-        find_fault(s, E_BAD_HTTP, "Host stands twice");
     if (expect.p != NULL && !str_eq_nocase(expect, STR("100-continue")))
-        find_fault(s, E_BAD_REQUEST, "this expectation cannot be met");
+        find_fault(s, E_EXPECTATION, NULL);
     s->takes_more = expect.p != NULL;
 }

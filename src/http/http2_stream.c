@@ -31,16 +31,41 @@ static int wait_for(struct waitq *q, int64_t ms, int late)
     return err == E_TIMEOUT && clock_cached_ms() < outer ? late : err;
 }
 
+/* Nothing of it is copied before it is submitted. */
+static nghttp2_nv field_of(struct str name, struct str value)
+{
+    return (nghttp2_nv){.name = (uint8_t *)name.p,
+                        .namelen = name.n,
+                        .value = (uint8_t *)value.p,
+                        .valuelen = value.n,
+                        .flags = NGHTTP2_NV_FLAG_NONE};
+}
+
 /* ---- the body */
+
+/* Opens the client's window again by what has come since. */
+static int take(struct http2_stream *s)
+{
+    size_t n = s->in.n - s->in_taken;
+
+    s->in_taken = s->in.n;
+    if (n == 0 || is_gone(s))
+        return 0;
+    http2_wake(s->conn);
+    return nghttp2_session_consume(s->conn->session, s->id, n) == 0 ? 0 : E_MEMORY;
+}
+
+/* Until more of the body has come, or its end. */
+static int wait_arrived(struct http2_stream *s)
+{
+    return is_gone(s) ? E_CLIENT_GONE
+                      : wait_for(&s->arrived, s->conn->settings->limits->body_ms, E_TOO_SLOW);
+}
 
 /* Told once, where the client waits for it. */
 static int take_more(struct http2_stream *s)
 {
-    nghttp2_nv status = {.name = (uint8_t *)":status",
-                         .namelen = 7,
-                         .value = (uint8_t *)"100",
-                         .valuelen = 3,
-                         .flags = NGHTTP2_NV_FLAG_NONE};
+    const nghttp2_nv status = field_of(STR(":status"), STR("100"));
 
     if (!s->takes_more)
         return 0;
@@ -54,50 +79,53 @@ static int take_more(struct http2_stream *s)
     return 0;
 }
 
+static int read_begin(struct http2_stream *s)
+{
+    int err = task_canceled(task_self());
+
+    return err != 0 ? err : take_more(s);
+}
+
 static int read_body(struct exchange *x, struct str *ret_piece)
 {
     struct http2_stream *s = http2_stream_of(x);
 
     *ret_piece = STR_NONE;
-    int err = task_canceled(task_self());
+    int err = read_begin(s);
+    while (err == 0 && s->in.n == 0 && !s->in_end)
+        err = wait_arrived(s);
     if (err == 0)
-        err = take_more(s);
-    while (err == 0 && s->in.n == 0 && !s->in_end) {
-        err = is_gone(s) ? E_CLIENT_GONE
-                         : wait_for(&s->arrived, s->conn->settings->limits->body_ms, E_TOO_SLOW);
-    }
+        err = take(s);
     if (err != 0 || s->in.n == 0)
         return err;
     buf_fini(&s->taken);
     s->taken = s->in;
     buf_init(&s->in, SIZE_MAX);
-    if (!is_gone(s) && nghttp2_session_consume(s->conn->session, s->id, s->taken.n) != 0)
-        return E_MEMORY;
-    http2_wake(s->conn);
+    s->in_taken = 0;
     *ret_piece = buf_view(&s->taken);
     return 0;
 }
 
+/* It is collected where it arrives; nghttp2 sees to it that it has its length. */
 static int read_known(struct exchange *x, struct str *ret_body)
 {
-    struct str piece;
-    size_t total = 0, n = (size_t)x->body_bytes;
-    int err;
+    struct http2_stream *s = http2_stream_of(x);
+    size_t n;
 
-    x->held = malloc(n);
-    if (x->held == NULL)
-        return E_MEMORY;
-    do {
-        err = read_body(x, &piece);
-        if (err == 0 && piece.n > n - total)
-            err = E_BAD_HTTP; /* nghttp2 has seen to it that this cannot be */
-        if (err == 0 && piece.n > 0)
-            memcpy(x->held + total, piece.p, piece.n);
-        total += piece.n;
-    } while (err == 0 && piece.n > 0);
+    int err = read_begin(s);
     if (err == 0)
-        *ret_body = str_of(x->held, total);
-    return err;
+        err = take(s);
+    while (err == 0 && !s->in_end) {
+        err = wait_arrived(s);
+        if (err == 0)
+            err = take(s);
+    }
+    if (err != 0)
+        return err;
+    x->held = buf_steal(&s->in, &n);
+    s->in_taken = 0;
+    *ret_body = str_of(x->held, n);
+    return 0;
 }
 
 static void drop_body(struct exchange *x)
@@ -135,15 +163,6 @@ void http2_stream_close(struct http2_stream *s)
 #define FIELDS_LEFT_OUT                                                                            \
     (FIELDS_HOP_BY_HOP | FIELD_BIT(FIELD_CONTENT_LENGTH) | FIELD_BIT(FIELD_DATE))
 
-static nghttp2_nv field_of(struct str name, struct str value)
-{
-    return (nghttp2_nv){.name = (uint8_t *)name.p,
-                        .namelen = name.n,
-                        .value = (uint8_t *)value.p,
-                        .valuelen = value.n,
-                        .flags = NGHTTP2_NV_FLAG_NONE};
-}
-
 /* Names in small letters, into the stream's arena. nghttp2 copies them once more when they are
  * submitted. */
 static int fields_make(struct http2_stream *s, const struct http_headers *headers, nghttp2_nv *out,
@@ -168,16 +187,15 @@ static int submit(struct http2_stream *s, int status, const struct http_headers 
                   int64_t body_bytes)
 {
     size_t n = 0, room = 3 + (headers != NULL ? headers->n : 0);
-    char digits[8], date[HEAD_DATE_BYTES], length[PUT_U64_MAX];
+    char digits[PUT_U64_MAX], length[PUT_U64_MAX];
     nghttp2_nv *nv = ARENA_ARRAY(&s->arena, nghttp2_nv, room);
 
     if (nv == NULL)
         return E_MEMORY;
     char *end = put_u64(digits, (uint64_t)status);
     nv[n++] = field_of(STR(":status"), str_of(digits, (size_t)(end - digits)));
-    end = head_date(date); /* "Date: ...\r\n" */
-    nv[n++] = field_of(STR("date"), str_of(date + 6, (size_t)(end - date) - 8));
-    if (body_bytes >= 0 && status != 204 && (status != 304 || body_bytes > 0)) {
+    nv[n++] = field_of(STR("date"), head_date_value());
+    if (head_has_length(status, body_bytes)) {
         end = put_u64(length, (uint64_t)body_bytes);
         nv[n++] = field_of(STR("content-length"), str_of(length, (size_t)(end - length)));
     }
@@ -202,7 +220,7 @@ static int begin(struct exchange *x, int status, const struct http_headers *head
         return E_CLIENT_GONE;
     if (x->begun || status < 200 || status > 999)
         return E_INTERNAL;
-    s->swallow = status == 204 || status == 304 || x->method == HTTP_HEAD;
+    s->swallow = http_status_has_no_body(status) || x->method == HTTP_HEAD;
     s->out_left = s->swallow ? 0 : body_bytes;
     int err = submit(s, status, headers, body_bytes);
     if (err != 0)
@@ -230,14 +248,12 @@ ssize_t http2_stream_pack(nghttp2_session *session, int32_t id, uint8_t *out, si
     s->out = str_tail(s->out, n);
     if (s->out_left > 0)
         s->out_left -= (int64_t)n;
-    if (s->out.n == 0) {
-        /* With the last byte that was promised the end is told in the same frame. */
-        if (s->out_end || s->out_left == 0) {
-            *flags |= NGHTTP2_DATA_FLAG_EOF;
-            if (s->has_trailers)
-                *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-            s->end_sent = true;
-        }
+    /* With the last byte that was promised the end is told in the same frame. */
+    if (s->out.n == 0 && (s->out_end || s->out_left == 0)) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (s->has_trailers)
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        s->end_sent = true;
     }
     waitq_wake_all(&s->packed);
     return (ssize_t)n;

@@ -14,6 +14,31 @@ const struct http_limits http_limits_default = {
     .write_ms = 60 * 1000,
 };
 
+enum http_method http_method_of(struct str text)
+{
+    static const struct str names[] = {
+        [HTTP_GET] = {"GET", 3},        [HTTP_HEAD] = {"HEAD", 4},     [HTTP_POST] = {"POST", 4},
+        [HTTP_PUT] = {"PUT", 3},        [HTTP_DELETE] = {"DELETE", 6}, [HTTP_PATCH] = {"PATCH", 5},
+        [HTTP_OPTIONS] = {"OPTIONS", 7}};
+
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_eq(text, names[i]))
+            return (enum http_method)i;
+    }
+    return HTTP_OTHER;
+}
+
+static ALWAYS_INLINE bool word_is_odd(uint64_t word)
+{
+    return (word_below(word, ' ' + 1) | word_has(word, '#') | word_has(word, 0x7f) |
+            (word & WORD_HIGHS)) != 0;
+}
+
+bool http_target_is_clean(struct str target)
+{
+    return target.n > 0 && !word_any(target.p, target.n, word_is_odd);
+}
+
 void http_headers_init(struct http_headers *h, struct arena *arena)
 {
     *h = (struct http_headers){.arena = arena};

@@ -29,6 +29,12 @@ enum http_method {
     HTTP_OTHER
 };
 
+/* HTTP_OTHER for what is not in the list; capitals count. */
+enum http_method http_method_of(struct str text);
+
+/* Has it nothing but visible ASCII, and no fragment? */
+bool http_target_is_clean(struct str target);
+
 struct http_header {
     struct str name, value;
     enum http_field field; /* the name's number */
@@ -78,6 +84,10 @@ bool http_headers_has(const struct http_headers *h, const struct http_header *fi
 
 /* "OK" for 200; "Status" for what is not in the table. */
 const char *http_status_text(int status);
+static inline bool http_status_has_no_body(int status)
+{
+    return status == 204 || status == 304;
+}
 
 struct http_limits {
     size_t header_bytes_max; /* request line or status line and all fields; default 64 KiB */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/word.h"
 #include "http/answer.h"
 #include "rt/task.h"
 
@@ -96,39 +95,6 @@ static int parse_header(struct server_conn *c)
 
 /* ---- checks */
 
-static enum http_method method_of(const llhttp_t *ll)
-{
-    switch (ll->method) {
-    case LLHTTP_GET:
-        return HTTP_GET;
-    case LLHTTP_HEAD:
-        return HTTP_HEAD;
-    case LLHTTP_POST:
-        return HTTP_POST;
-    case LLHTTP_PUT:
-        return HTTP_PUT;
-    case LLHTTP_DELETE:
-        return HTTP_DELETE;
-    case LLHTTP_PATCH:
-        return HTTP_PATCH;
-    case LLHTTP_OPTIONS:
-        return HTTP_OPTIONS;
-    default:
-        return HTTP_OTHER;
-    }
-}
-
-static ALWAYS_INLINE bool word_is_odd(uint64_t word)
-{
-    return (word_below(word, ' ' + 1) | word_has(word, '#') | word_has(word, 0x7f) |
-            (word & WORD_HIGHS)) != 0;
-}
-
-static bool is_visible_ascii(struct str s)
-{
-    return s.n > 0 && !word_any(s.p, s.n, word_is_odd);
-}
-
 /* "http://host/path": the host counts as Host, the rest is the path. */
 static int absolute_target(struct server_conn *c, struct str rest, struct str *ret_path)
 {
@@ -164,7 +130,7 @@ static int take_target(struct server_conn *c)
     struct exchange *x = &c->x;
     struct str path = x->target;
 
-    if (!is_visible_ascii(path))
+    if (!http_target_is_clean(path))
         return bad(c, "the request's target is not valid");
     /* llhttp takes several spaces for one; others on the way might not. */
     if (x->method_text.p + x->method_text.n + 1 != path.p || path.p[path.n + 1] != 'H')
@@ -185,11 +151,8 @@ static int take_expect(struct server_conn *c)
 
     if (expect.p == NULL || c->minor == 0)
         return 0;
-    if (!str_eq_nocase(expect, STR("100-continue"))) {
-        c->fault_text = "this expectation cannot be met";
-        c->status_forced = 417;
-        return E_BAD_REQUEST;
-    }
+    if (!str_eq_nocase(expect, STR("100-continue")))
+        return E_EXPECTATION;
     c->expects_continue = !c->body.done;
     return 0;
 }
@@ -207,8 +170,8 @@ static int take_header(struct server_conn *c)
     if (rbuf_held(&c->in) == 0)
         rbuf_drop(&c->in);
     c->minor = c->parser.ll.http_minor;
-    x->method = method_of(&c->parser.ll);
     x->method_text = c->parser.method;
+    x->method = http_method_of(x->method_text);
     x->target = c->parser.target;
     if (c->parser.ll.method == HTTP_CONNECT) {
         c->fault_text = "this is not a proxy";

@@ -6,8 +6,8 @@
 
 /*
  * The next request's header, checked, into c->x. A refusal is E_BAD_HTTP, E_BAD_METHOD,
- * E_BAD_REQUEST (with status_forced), E_HEADERS_TOO_LARGE or E_TOO_SLOW; anything else means that
- * there is nobody to answer.
+ * E_EXPECTATION, E_HEADERS_TOO_LARGE or E_TOO_SLOW; anything else means that there is nobody to
+ * answer.
  */
 YIELDS MUSTCHECK int request_read_header(struct server_conn *c);
 

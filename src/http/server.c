@@ -44,28 +44,14 @@ static void exchange_reset(struct server_conn *c)
     c->minor = 1;
     c->expects_continue = c->watching = false;
     c->keep = c->swallow = c->chunked = false;
-    c->status_forced = 0;
     c->out_left = 0;
     c->head = STR_NONE;
-}
-
-static void refuse_plainly(struct server_conn *c, int err, const char *text)
-{
-    struct http_headers h;
-
-    http_headers_init(&h, &c->arena);
-    if (http_headers_add(&h, STR("Content-Type"), STR("text/plain; charset=utf-8")) != 0 ||
-        exchange_respond(&c->x, err_status(err), &h, str_from(text)) != 0)
-        c->broken = true;
 }
 
 static void refuse(struct server_conn *c, int err, const char *text)
 {
     c->keep = false;
-    if (c->settings->refuse != NULL)
-        c->settings->refuse(c->settings->arg, &c->x, err, text);
-    if (!c->x.begun)
-        refuse_plainly(c, err, text);
+    exchange_refuse(&c->x, c->settings, err, text);
     if (!c->x.ended)
         c->broken = true;
 }
@@ -75,8 +61,8 @@ static bool is_refusal(int err)
 {
     switch (err) {
     case E_BAD_HTTP:
-    case E_BAD_REQUEST:
     case E_BAD_METHOD:
+    case E_EXPECTATION:
     case E_HEADERS_TOO_LARGE:
     case E_TOO_SLOW:
     case E_MEMORY:
@@ -157,6 +143,8 @@ static void linger(struct server_conn *c)
 static bool speaks_http2(struct server_conn *c)
 {
     const struct str preface = STR("PRI ");
+    if (c->settings->http2)
+        return true;
     int64_t outer = task_deadline(clock_cached_ms() + c->settings->limits->header_ms);
     int err = 0;
 
@@ -164,7 +152,7 @@ static bool speaks_http2(struct server_conn *c)
            memcmp(c->in.mem + c->in.from, preface.p, rbuf_held(&c->in)) == 0)
         err = rbuf_fill(&c->in, c->stream);
     task_deadline_restore(outer);
-    return c->settings->http2 || str_starts(rbuf_view(&c->in), preface);
+    return str_starts(rbuf_view(&c->in), preface);
 }
 
 void http_serve(struct stream *s, const struct sockaddr *peer,

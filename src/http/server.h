@@ -133,6 +133,10 @@ struct http_server_settings {
     bool http2;           /* the client has said that it will speak it (ALPN) */
 };
 
+/* Refuses the request as the settings say; in plain text where they do not. Internal to http/. */
+YIELDS void exchange_refuse(struct exchange *x, const struct http_server_settings *settings,
+                            int err, const char *text);
+
 /* Serves the connection to its end. Does not close the stream. */
 YIELDS void http_serve(struct stream *s, const struct sockaddr *peer,
                        const struct http_server_settings *settings);

@@ -5,8 +5,8 @@ import socket
 import time
 from types import SimpleNamespace
 
-from world import (DONE, KEY, Provider, Sluice, WHOLE, answer_ok, chunk, delta, first_then_ok,
-                   free_port, raw, reset, status, stream, STREAM_HEAD)
+from world import (DONE, Provider, Sluice, WHOLE, answer_ok, chunk, delta, endless,
+                   first_then_ok, free_port, gone_within, raw, reset, status, stream, STREAM_HEAD)
 
 CONFIG = """
 listen: 127.0.0.1:@PORT@
@@ -304,27 +304,14 @@ def test_stream_stalls(w):
 
 def test_client_hangs_up(w):
     gone = []
-
-    def endless(conn, head, body, n):
-        conn.sendall(STREAM_HEAD)
-        try:
-            for _ in range(200):
-                conn.sendall(chunk(delta(b"x")))
-                time.sleep(0.05)
-        except OSError:
-            gone.append(time.time())
-        return "close"
-    w.p.answers["endless"] = endless
+    w.p.answers["endless"] = endless(gone)
     body = b'{"model":"endless","stream":true,"messages":[]}'
     s = socket.create_connection(("127.0.0.1", w.sluice.port))
     s.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
               b"Content-Length: %d\r\n\r\n" % len(body) + body)
     data = s.recv(65536)
     s.close()
-    closed = time.time()
-    while not gone and time.time() - closed < 3:
-        time.sleep(0.02)
-    assert gone and gone[0] - closed < 1
+    assert gone_within(gone)
     turn_id = data.split(b"x-sluice-id: ")[1].split(b"\r\n")[0].decode()
     t = w.sluice.turn_by_id(turn_id)
     assert t["state"] == "partial" and t["error"] == "client_gone" and t["status"] == 499, t

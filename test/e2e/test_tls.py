@@ -9,8 +9,10 @@ import tempfile
 import time
 from types import SimpleNamespace
 
+from certificates import authority, certificate, context, openssl
 from players import Always
-from world import DONE, KEY, SLUICE, Answer, Provider, Sluice, answer_ok, delta, read_all, stream
+from world import (DONE, KEY, SLUICE, Answer, Provider, Sluice, answer_ok, delta, endless, gone_within,
+                   read_all, stream)
 
 CONFIG = """
 listen: 127.0.0.1:@PORT@
@@ -21,27 +23,6 @@ tls: {cert_file: "%s/server.pem", key_file: "%s/server.key"%s}
 providers:
   p: {base_url: "http://127.0.0.1:%d/v1", key: house}
 """
-
-
-def openssl(folder, *words):
-    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-
-def authority(folder, name):
-    openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-            "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN={name}")
-
-
-def certificate(folder, ca, name, as_name=None):
-    """`name`.pem and .key by `ca`; both put in place by a new name, the certificate first."""
-    openssl(folder, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-keyout", "new.key", "-out", "new.csr", "-subj", f"/CN={as_name or name}")
-    with open(os.path.join(folder, "names"), "w", encoding="utf-8") as file:
-        file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    openssl(folder, "x509", "-req", "-in", "new.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key",
-            "-CAcreateserial", "-out", "new.pem", "-days", "2", "-extfile", "names")
-    for end in ("pem", "key"):
-        os.rename(os.path.join(folder, "new." + end), os.path.join(folder, f"{name}.{end}"))
 
 
 def open_world():
@@ -57,16 +38,6 @@ def open_world():
     w.sluice = Sluice(CONFIG % (folder, folder, "", p.port))
     w.asking = Sluice(CONFIG % (folder, folder, f', client_ca_file: "{folder}/ca.pem"', p.port))
     return w
-
-
-def context(w, alpn=("http/1.1",), own=None, most=ssl.TLSVersion.TLSv1_3):
-    c = ssl.create_default_context(cafile=os.path.join(w.folder, "ca.pem"))
-    c.maximum_version = most
-    c.set_alpn_protocols(list(alpn))
-    if own:
-        c.load_cert_chain(os.path.join(w.folder, own + ".pem"),
-                          os.path.join(w.folder, own + ".key"))
-    return c
 
 
 def connect(w, sluice=None, c=None, session=None):
@@ -165,24 +136,15 @@ def test_streams_come_event_by_event(w):
 
 def test_a_client_that_hangs_up(w):
     gone = []
-
-    def endless(conn, head, body, n):
-        try:
-            stream(*[delta(b"x")] * 100, pause=0.05)(conn, head, body, n)
-        except OSError:
-            gone.append(time.time())
-        return "close"
-    w.p.answers = Always(endless)
+    w.p.answers = Always(endless(gone))
     conn = connect(w)
     conn.sendall(request_bytes(dict(CHAT, stream=True)))
     data = conn.recv(1 << 16)
     conn.close()
-    closed = time.time()
-    while not gone and time.time() - closed < 3:
-        time.sleep(0.02)
+    closed = gone_within(gone)
     w.p.answers = Always(answer_ok)
     turn = w.sluice.turn_by_id(data.split(b"x-sluice-id: ")[1].split(b"\r\n")[0].decode())
-    assert gone and gone[0] - closed < 1 and turn["error"] == "client_gone", (gone, closed, turn)
+    assert closed and turn["error"] == "client_gone", turn
 
 
 def test_a_session_is_resumed(w):

@@ -175,6 +175,25 @@ def stream(*events, end=True, pause=0.0):
     return answer
 
 
+def endless(gone, event=delta(b"x"), pause=0.05):
+    """A stream that ends when the other side has closed; when that was, stands in `gone` then."""
+    def answer(conn, head, body, n):
+        try:
+            stream(*[event] * 2000, pause=pause)(conn, head, body, n)
+        except OSError:
+            gone.append(time.time())
+        return "close"
+    return answer
+
+
+def gone_within(gone, seconds=1.0):
+    """Has it ended by then?"""
+    since = time.time()
+    while not gone and time.time() - since < 3 * seconds:
+        time.sleep(0.02)
+    return bool(gone) and gone[0] - since < seconds
+
+
 # ---- sluice ----
 
 class Sluice:
