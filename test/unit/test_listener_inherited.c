@@ -153,7 +153,7 @@ static void test_is_same(void **state)
 /* The path of a socket that was handed over: `ours` to remove, or left to who has it now. */
 static void path_at_the_end(bool ours, bool left, bool stays)
 {
-    char dir[] = "/tmp/sluice-test-XXXXXX", address[64];
+    char dir[] = "/tmp/sluice-test-XXXXXX", address[LISTENER_ADDRESS_BYTES];
     union any un = {.un = {.sun_family = AF_UNIX}};
     struct listener *l;
     struct fault f = {0};
