@@ -73,6 +73,10 @@ class Takeover(Folder):
         except OSError:
             return False
 
+    def listens(self):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
     def first(self):
         process = self.serve()
         self.until("the first one waits", self.waits)
@@ -297,6 +301,8 @@ class Addresses(Takeover):
         self.assertEqual((stat.S_ISSOCK(mode), stat.S_IMODE(mode)), (True, 0o600))
         process.kill()
         process.wait()
+        # With io_uring the system closes a dead process' sockets a moment later.
+        self.until("its sockets are closed", lambda: not self.waits() and not self.listens())
         process = self.serve("--takeover")  # what the dead one left is in nobody's way
         self.until("it waits", self.waits)
         self.assertEqual(self.ask(), 200)
