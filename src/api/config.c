@@ -116,6 +116,10 @@ static const struct conf_row config_rows[] = {
      .help = "HTTPS for clients."},
     {.name = "drain", .type = CONF_DURATION, AT(drain_ms), .fallback = "30s", .max = DAY_MS,
      .help = "How long open requests may go on after SIGTERM."},
+    {.name = "takeover", .type = CONF_STR, AT(takeover), .flags = CONF_NEEDS_RESTART,
+     .help = "The path of a Unix socket at which `sluice serve --takeover` of the same user gets "
+             "the listening sockets of the sluice that runs, and takes its place. Without it "
+             "nobody can."},
     {.name = "state", .type = CONF_TABLE, AT(state), .child = &state_table,
      .help = "What is remembered."},
     {.name = "log", .type = CONF_TABLE, AT(log), .child = &log_table, .help = "The log."},

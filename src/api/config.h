@@ -39,6 +39,7 @@ struct config {
     struct conf_strs hosts;
     struct client_tls_settings tls;
     int64_t drain_ms;
+    struct str takeover; /* a path; STR_NONE: nobody may take over */
     struct state_settings state;
     struct log_settings log;
     struct http_settings http;

@@ -8,6 +8,7 @@
 
 #include "conf/file.h"
 #include "llm/upstream.h"
+#include "net/handover.h"
 #include "net/listener.h"
 #include "store/rows.h"
 
@@ -52,6 +53,23 @@ static void listeners_check(const struct config *c, struct conf_doc *doc)
                       "%.*s is taken by clients (listen: %.*s); expected another port, or no "
                       "admin_listen",
                       STR_ARGS(c->admin_listen), STR_ARGS(c->listen));
+}
+
+static void takeover_check(const struct config *c, struct conf_doc *doc)
+{
+    char address[LISTENER_ADDRESS_BYTES];
+    struct fault f = {0};
+    if (!c->takeover.p)
+        return;
+    int err = handover_check(c->takeover, &f);
+    if (!err)
+        err = file_folder_check(c->takeover, &f);
+    snprintf(address, sizeof(address), "unix:%.*s", STR_ARGS(c->takeover));
+    if (!err && (listener_clashes(address, c->listen.p) ||
+                 (c->admin_listen.p && listener_clashes(address, c->admin_listen.p))))
+        err = fault_set(&f, E_CONFIG, "is where a listener is; expected a path of its own");
+    if (err)
+        conf_complain(doc, &c->takeover, "%s", fault_text(&f));
 }
 
 /* A Host header is compared without its port, so a name with more in it would never be met. */
@@ -302,6 +320,7 @@ static void names_check(const struct config *c, const char *listen, struct conf_
 int config_check(const struct config *c, const char *listen, struct conf_doc *doc)
 {
     listeners_check(c, doc);
+    takeover_check(c, doc);
     hosts_check(&c->hosts, doc);
     state_check(c, doc);
     names_check(c, listen ? listen : c->listen.p, doc);

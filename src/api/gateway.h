@@ -56,6 +56,7 @@ struct gateway {
     struct turn_house house;
     struct listener *listener, *admin_listener;
     bool draining;
+    bool handed_over; /* another process accepts in our place, so that who asks here is served */
     int64_t began_wall_us;
     uint64_t reloads, reloads_refused;
     uint64_t refused;      /* requests that did not come past the door */

@@ -32,7 +32,7 @@ static bool any_usable(const struct models *m, bool probe)
 void api_ready(struct visit *v)
 {
     const struct models *m = v->snapshot->models;
-    if (v->gateway->draining) {
+    if (v->gateway->draining && !v->gateway->handed_over) {
         visit_error(v, E_DRAINING);
         return;
     }

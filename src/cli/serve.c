@@ -15,6 +15,7 @@
 #include "cli/load.h"
 #include "cli/options.h"
 #include "cli/supervisor.h"
+#include "cli/takeover.h"
 #include "llm/kinds.h"
 #include "llm/upstream.h"
 #include "net/listener.h"
@@ -26,6 +27,7 @@
 
 struct wish {
     const char *config, *listen, *io;
+    bool takeover;
 };
 
 static const char *const io_names[] = {"epoll", "uring", NULL};
@@ -35,6 +37,8 @@ static const struct command_option options[] = {
      "the configuration (sluice check FILE tells what is wrong with it)", true, NULL},
     {"--listen", "ADDRESS", offsetof(struct wish, listen),
      "in place of the file's: HOST:PORT, :PORT, unix:/PATH", false, NULL},
+    {"--takeover", NULL, offsetof(struct wish, takeover),
+     "take the place of the sluice that runs (takeover: PATH), if one does", false, NULL},
     {"--io", "NAME", offsetof(struct wish, io), "epoll (default) or uring", false, io_names},
     {0},
 };
@@ -44,8 +48,10 @@ struct server {
     struct door door, admin_door;
     struct conf_doc *doc;
     struct supervisor_sockets inherited;
+    struct takeover takeover;
     struct task *background;
-    unsigned stops;
+    unsigned stops; /* signals that asked for the end */
+    bool ending;    /* it has begun */
     bool reload;
     struct loop_hook flush;
 };
@@ -109,7 +115,7 @@ static void background(void *arg)
 {
     struct server *s = arg;
     int64_t keys_at = 0, files_at = 0;
-    while (!s->stops) {
+    while (!s->ending) {
         if (s->reload) {
             s->reload = false;
             reload(s);
@@ -124,9 +130,23 @@ static void background(void *arg)
             files_at = clock_cached_ms() + FILES_LOOK_MS;
         }
         int err = task_sleep(250);
-        if (err && !s->stops)
+        if (err && !s->ending)
             break;
     }
+}
+
+/*
+ * Is there somebody to wait for? After a takeover also who asks nothing at the moment: the next
+ * answer on a kept connection is its last, so that no request meets a connection that is just being
+ * closed.
+ */
+static bool is_busy(const struct gateway *g)
+{
+    unsigned kept = 0;
+    if (g->handed_over)
+        kept = listener_connections(g->listener) +
+               (g->admin_listener ? listener_connections(g->admin_listener) : 0);
+    return g->house.running_n > 0 || kept > 0;
 }
 
 static void drain(void *arg)
@@ -135,13 +155,16 @@ static void drain(void *arg)
     struct gateway *g = &s->gateway;
     int64_t until = clock_cached_ms() + g->now->config->drain_ms;
     g->draining = true;
-    supervisor_tell("STOPPING=1\nSTATUS=open requests may end");
+    if (!g->handed_over) /* else the service goes on, and only this process ends */
+        supervisor_tell("STOPPING=1\nSTATUS=open requests may end");
+    handover_stop(s->takeover.next);
+    s->takeover.next = NULL;
     listener_stop(g->listener);
     if (g->admin_listener)
         listener_stop(g->admin_listener);
     LOG(LOG_INFO, "draining", log_i("connections", listener_connections(g->listener)),
         log_i("turns", g->house.running_n));
-    while (g->house.running_n > 0 && clock_cached_ms() < until && s->stops < 2)
+    while (is_busy(g) && clock_cached_ms() < until && s->stops < 2)
         if (task_sleep(20) != 0)
             break;
     listener_cancel_all(g->listener, E_DRAINING);
@@ -154,19 +177,63 @@ static void drain(void *arg)
     loop_stop();
 }
 
+/* Once: what asks for it again changes nothing. */
+static void end(struct server *s)
+{
+    if (s->ending)
+        return;
+    s->ending = true;
+    task_cancel(s->background, E_CANCELED);
+    if (task_spawn("drain", drain, s, NULL) != 0)
+        loop_stop();
+}
+
 static void on_signal(int signum, void *arg)
 {
     struct server *s = arg;
-    if (signum == SIGHUP) {
+    if (signum != SIGHUP) {
+        s->stops++;
+        end(s);
+    } else if (!s->ending) {
         s->reload = true;
         task_wake(s->background);
-        return;
     }
-    if (s->stops++ == 0) {
-        task_cancel(s->background, E_CANCELED);
-        if (task_spawn("drain", drain, s, NULL) != 0)
-            loop_stop();
+}
+
+/* ---- takeover ---- */
+
+static bool is_given(const struct supervisor_socket *socket)
+{
+    return socket->fd && !socket->ours;
+}
+
+static void offer(void *arg, struct handover_offer *ret_offer)
+{
+    struct server *s = arg;
+    struct gateway *g = &s->gateway;
+    handover_add(ret_offer, TAKEOVER_CLIENTS, listener_address(g->listener),
+                 is_given(&s->inherited.clients), listener_fd(g->listener));
+    if (g->admin_listener)
+        handover_add(ret_offer, TAKEOVER_ADMIN, listener_address(g->admin_listener),
+                     is_given(&s->inherited.admin), listener_fd(g->admin_listener));
+}
+
+/* The supervisor hears whom it looks after from now on while it still believes us. */
+static void handed(void *arg, const struct handover_offer *offered, pid_t successor)
+{
+    struct server *s = arg;
+    struct gateway *g = &s->gateway;
+    char state[64];
+    for (unsigned i = 0; i < offered->n; i++) /* in the order of `offer` */
+        if (offered->at[i].taken)
+            listener_leave_path(i == 0 ? g->listener : g->admin_listener);
+    s->takeover.next = NULL; /* it ends by itself */
+    g->handed_over = true;
+    if (successor > 0) {
+        snprintf(state, sizeof(state), "MAINPID=%d", (int)successor);
+        supervisor_tell(state);
     }
+    end(s);
 }
 
 static int signals_take(struct server *s)
@@ -180,14 +247,16 @@ static int signals_take(struct server *s)
 
 /* Takes over what was inherited, also on failure; else binds `address`. */
 static int listen_on(struct gateway *g, struct door *door, bool admin, const char *address,
-                     int inherited, struct listener **ret_listener, struct fault *f)
+                     const struct supervisor_socket *inherited, struct listener **ret_listener,
+                     struct fault *f)
 {
     door_init(door, g, admin, address);
     return listener_start(
         &(struct listener_settings){
             .address = address,
             .connections_max = (unsigned)g->now->config->http.connections_max,
-            .inherited = inherited},
+            .inherited = inherited->fd,
+            .path_is_ours = inherited->ours},
         door_serve, door, ret_listener, f);
 }
 
@@ -196,9 +265,9 @@ static int listen_all(struct server *s, const char *address, struct fault *f)
     struct gateway *g = &s->gateway;
     const struct supervisor_socket *admin = &s->inherited.admin;
     const char *admin_address = admin->fd ? admin->address : g->now->config->admin_listen.p;
-    int err = listen_on(g, &s->door, false, address, s->inherited.clients.fd, &g->listener, f);
+    int err = listen_on(g, &s->door, false, address, &s->inherited.clients, &g->listener, f);
     if (!err && admin_address && *admin_address)
-        err = listen_on(g, &s->admin_door, true, admin_address, admin->fd, &g->admin_listener, f);
+        err = listen_on(g, &s->admin_door, true, admin_address, admin, &g->admin_listener, f);
     return err;
 }
 
@@ -262,6 +331,9 @@ static int serve(struct server *s, const char *listen)
 {
     struct fault f = {0};
     int err = open_all(s, listen, &f);
+    if (!err)
+        err = takeover_complete(
+            &s->takeover, &(struct handover_giver){.offer = offer, .handed = handed, .arg = s}, &f);
     if (err) {
         fprintf(stderr, "sluice serve: %s\n", fault_text(&f));
         return err == E_CONFIG ? EXIT_BAR : EXIT_COULD_NOT;
@@ -276,6 +348,22 @@ static int serve(struct server *s, const char *listen)
     LOG(LOG_INFO, "ended", log_z("why", err ? err_code(err) : "asked to"));
     log_flush();
     return err ? EXIT_COULD_NOT : EXIT_DONE;
+}
+
+/* Who runs may have sockets for us. What is wrong with the file is told when it is compiled. */
+static int meet(struct server *s, const struct wish *w)
+{
+    struct fault f = {0};
+    s->takeover.conn = -1;
+    if (conf_error_count(s->doc) > 0)
+        return 0;
+    int err = takeover_begin(&s->takeover, conf_root(s->doc), w->takeover, w->listen, &s->inherited,
+                             &f);
+    if (err == E_USAGE)
+        return options_wrong(&command_serve, "%s", fault_text(&f));
+    if (err)
+        fprintf(stderr, "sluice serve: %s\n", fault_text(&f));
+    return err ? EXIT_COULD_NOT : 0;
 }
 
 static int run(int argc, char **argv)
@@ -307,6 +395,8 @@ static int run(int argc, char **argv)
     else
         code = load_config(w.config, &s->doc);
     if (code == 0)
+        code = meet(s, &w);
+    if (code == 0)
         code = serve(s, s->inherited.clients.fd ? s->inherited.clients.address : w.listen);
     conf_unref(s->doc);
     free(s);
@@ -316,7 +406,7 @@ static int run(int argc, char **argv)
 const struct command command_serve = {
     .name = "serve",
     .summary = "serve requests",
-    .usage = "serve [--config FILE] [--listen ADDRESS] [--io NAME]",
+    .usage = "serve [--config FILE] [--listen ADDRESS] [--takeover] [--io NAME]",
     .about =
         "Serves OpenAI's API under /v1 and passes it on to the providers of the configuration.\n"
         "Without --config it reads sluice.yaml where there is one; without that it needs nothing\n"
@@ -329,6 +419,10 @@ const struct command command_serve = {
         "Sockets: those that a supervisor passes on (LISTEN_FDS) under the names sluice and admin "
         "are\n"
         "taken in place of listen and admin_listen.\n\n"
+        "Upgrades: with takeover: PATH in the file, `sluice serve --takeover` gets the sockets of\n"
+        "the one that runs and serves; that one lets its requests end, and ends. Where the new "
+        "one\n"
+        "cannot start, the old one goes on.\n\n"
         "Example:\n"
         "  OPENAI_API_KEY=sk-... sluice serve\n"
         "  curl http://127.0.0.1:8080/v1/chat/completions -d '{\"model\": \"gpt-5-nano\",\n"

@@ -11,7 +11,8 @@
 #include "net/listener.h"
 
 struct supervisor_socket {
-    int fd; /* 0: none was given */
+    int fd;    /* 0: none was given */
+    bool ours; /* it came from the sluice that ran here (takeover.h), and was its own */
     char address[LISTENER_ADDRESS_BYTES];
 };
 

@@ -190,6 +190,14 @@ bool listener_clashes(const char *address, const char *other)
     return takes(&x, &y) || takes(&y, &x);
 }
 
+bool listener_is_same(const char *address, const char *other)
+{
+    union address a, b;
+    socklen_t len;
+    return parse(address, &a, &len, NULL) == 0 && parse(other, &b, &len, NULL) == 0 &&
+           (a.any.sa_family == AF_UNIX || a.in.sin_port != 0) && memcmp(&a, &b, sizeof(a)) == 0;
+}
+
 bool listener_is_loopback(const char *address)
 {
     union address a;
@@ -213,7 +221,6 @@ static char *real_address(int fd, const char *asked)
     socklen_t len = sizeof(a);
     const char *colon = strrchr(asked, ':');
     char *text = NULL;
-
     if (getsockname(fd, &a.any, &len) != 0 || a.any.sa_family == AF_UNIX)
         return strdup(asked);
     unsigned port = ntohs(a.any.sa_family == AF_INET ? a.in.sin_port : a.in6.sin6_port);
@@ -226,8 +233,6 @@ static char *real_address(int fd, const char *asked)
 
 static int bind_fault(const char *address, int error, struct fault *f)
 {
-    int err = err_from_errno(error);
-
     switch (error) {
     case EADDRINUSE:
         return fault_set(f, E_IO, "%s is in use: another program listens there", address);
@@ -236,7 +241,8 @@ static int bind_fault(const char *address, int error, struct fault *f)
     case EADDRNOTAVAIL:
         return fault_set(f, E_IO, "%s is not an address of this machine", address);
     default:
-        return fault_set(f, err, "%s: cannot listen: %s", address, strerror(error));
+        return fault_set(f, err_from_errno(error), "%s: cannot listen: %s", address,
+                         strerror(error));
     }
 }
 
@@ -481,7 +487,7 @@ static int listener_new(int fd, const struct listener_settings *s, const union a
     waitq_init(&l->changed);
     l->address = real_address(fd, s->address);
     int err = l->address != NULL ? 0 : E_MEMORY;
-    if (a->any.sa_family == AF_UNIX && s->inherited == 0) {
+    if (a->any.sa_family == AF_UNIX && (s->inherited == 0 || s->path_is_ours)) {
         l->unix_path = strdup(a->un.sun_path);
         if (l->unix_path == NULL || stat(l->unix_path, &l->unix_made) != 0)
             err = E_MEMORY;
@@ -533,6 +539,17 @@ int listener_start(const struct listener_settings *settings, listener_serve *ser
 const char *listener_address(const struct listener *l)
 {
     return l->address;
+}
+
+int listener_fd(const struct listener *l)
+{
+    return l->io != NULL ? io_fd(l->io) : -1;
+}
+
+void listener_leave_path(struct listener *l)
+{
+    free(l->unix_path);
+    l->unix_path = NULL;
 }
 
 unsigned listener_connections(const struct listener *l)

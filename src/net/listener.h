@@ -5,7 +5,8 @@
  * a stale socket file is replaced). The listener counts its connections, refuses past
  * `connections_max` by not accepting, and on `listener_stop` closes the door and lets the
  * connections end. A socket that listens already, inherited from a supervisor, can be taken over in
- * place of binding one; then a unix: path is the supervisor's to remove.
+ * place of binding one; then a unix: path is the supervisor's to remove, unless it is ours
+ * (path_is_ours).
  */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
@@ -29,8 +30,9 @@ struct listener_settings {
     unsigned connections_max; /* 0: no limit */
     int backlog;              /* 0: LISTENER_BACKLOG */
     bool reuse_port;
-    int inherited; /* a socket that listens at `address` already, taken over also on failure; 0:
-                      none, so one is bound */
+    int inherited;     /* a socket that listens at `address` already, taken over also on failure; 0:
+                          none, so one is bound */
+    bool path_is_ours; /* where it is inherited: its unix: path is to be removed at the end */
 };
 
 /* Serves one connection; the stream is closed by the listener when it returns. May yield. */
@@ -48,6 +50,8 @@ struct listener_stats {
     uint64_t accept_errors; /* out of file descriptors and the like */
 };
 struct listener_stats listener_stats(const struct listener *l);
+int listener_fd(const struct listener *l);             /* to hand over; -1: it has stopped */
+void listener_leave_path(struct listener *l);          /* of unix:, to who has it now */
 void listener_stop(struct listener *l);                /* no more connections */
 void listener_cancel_all(struct listener *l, int why); /* asks the open ones to end */
 YIELDS void listener_join(struct listener *l);         /* waits for them, then frees the listener */
@@ -66,6 +70,9 @@ MUSTCHECK int listener_address_of(int fd, char out[LISTENER_ADDRESS_BYTES], stru
 
 /* Would two listeners be in each other's way? */
 bool listener_clashes(const char *address, const char *other);
+
+/* Do both name one and the same? Port 0 is none that is known. */
+bool listener_is_same(const char *address, const char *other);
 
 /* Does `address` name loopback only? */
 bool listener_is_loopback(const char *address);

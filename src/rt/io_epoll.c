@@ -61,9 +61,12 @@ static int epoll_add(struct io *io)
     return errno == ENOMEM || errno == ENOSPC ? E_MEMORY : E_IO;
 }
 
+/* Closing the descriptor takes it out of the set, unless another process has it too: then the set
+ * would go on telling of a socket that is no more. */
 static void epoll_remove(struct io *io)
 {
-    (void)io; /* closing the descriptor takes it out of the set */
+    if (io->flags & IO_LISTENER)
+        (void)epoll_ctl(set.fd, EPOLL_CTL_DEL, io->fd, NULL);
 }
 
 static int epoll_wait_events(int64_t timeout_ms)

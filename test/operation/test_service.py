@@ -1,4 +1,5 @@
 """As a service: inherited sockets, what the supervisor is told, and the unit files."""
+import fcntl
 import http.client
 import json
 import os
@@ -44,7 +45,7 @@ class Service(Folder):
 
     def start(self, sockets, names=None, words=(), address=None):
         # High numbers, so that none of them stands where another one has to come.
-        high = [os.dup2(s.fileno(), 50 + i, inheritable=True) for i, s in enumerate(sockets)]
+        high = [fcntl.fcntl(s, fcntl.F_DUPFD, 50) for s in sockets]
         environment = dict(os.environ, FDS=" ".join(map(str, high)),
                            NOTIFY_SOCKET=address or self.path("notify"))
         environment.pop("LISTEN_FDNAMES", None)

@@ -59,6 +59,20 @@ static void listeners(void **state)
           "is taken by clients");
 }
 
+static void takeover(void **state)
+{
+    (void)state;
+    char text[256];
+    right("takeover: here.sock\nlisten: unix:there.sock");
+    wrong("takeover: ''", "takeover", "a path has 1 to");
+    wrong("takeover: /nowhere/s", "takeover", "there is no folder /nowhere");
+    wrong("takeover: /etc/passwd", "takeover", "is a file and no socket");
+    wrong("takeover: here.sock\nlisten: unix:here.sock", "takeover", "is where a listener is");
+    wrong("takeover: a\nadmin_listen: unix:a", "takeover", "is where a listener is");
+    snprintf(text, sizeof(text), "takeover: /tmp/%0100d", 0);
+    wrong(text, "takeover", "a path has 1 to");
+}
+
 static void hosts(void **state)
 {
     (void)state;
@@ -215,9 +229,9 @@ static void base_urls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(listeners),     cmocka_unit_test(hosts), cmocka_unit_test(providers),
-        cmocka_unit_test(state_and_log), cmocka_unit_test(names), cmocka_unit_test(base_urls),
-        cmocka_unit_test(lines_shown),
+        cmocka_unit_test(listeners), cmocka_unit_test(takeover),      cmocka_unit_test(hosts),
+        cmocka_unit_test(providers), cmocka_unit_test(state_and_log), cmocka_unit_test(names),
+        cmocka_unit_test(base_urls), cmocka_unit_test(lines_shown),
     };
     return cmocka_run_group_tests_name("config_check", tests, NULL, NULL);
 }

@@ -131,13 +131,103 @@ static void test_is_free(void **state)
     assert_int_equal(port, 0);
 }
 
+static void same(const char *address, const char *other, bool are)
+{
+    if (listener_is_same(address, other) != are || listener_is_same(other, address) != are)
+        fail_msg("%s and %s", address, other);
+}
+
+static void test_is_same(void **state)
+{
+    (void)state;
+    same("127.0.0.1:80", "localhost:80", true);
+    same(":80", "[::]:80", true);
+    same("unix:/a", "unix:/a", true);
+    same("127.0.0.1:80", "127.0.0.1:81", false);
+    same(":80", "127.0.0.1:80", false); /* they clash, but it is another socket */
+    same("127.0.0.1:0", "127.0.0.1:0", false);
+    same("unix:/a", "unix:/b", false);
+    same("nonsense", "nonsense", false);
+}
+
+/* The path of a socket that was handed over: `ours` to remove, or left to who has it now. */
+static void path_at_the_end(bool ours, bool left, bool stays)
+{
+    char dir[] = "/tmp/sluice-test-XXXXXX", address[LISTENER_ADDRESS_BYTES];
+    union any un = {.un = {.sun_family = AF_UNIX}};
+    struct listener *l;
+    struct fault f = {0};
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(un.un.sun_path, sizeof(un.un.sun_path), "%s/s", dir);
+    snprintf(address, sizeof(address), "unix:%s", un.un.sun_path);
+    int fd = bound(un, sizeof(un.un), true);
+    const struct listener_settings settings = {
+        .address = address, .inherited = fd, .path_is_ours = ours};
+    assert_int_equal(listener_start(&settings, unused, NULL, &l, &f), 0);
+    assert_int_equal(listener_fd(l), fd);
+    if (left)
+        listener_leave_path(l);
+    listener_stop(l);
+    listener_join(l);
+    assert_int_equal(unlink(un.un.sun_path), stays ? 0 : -1);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+static void paths(void *arg)
+{
+    (void)arg;
+    path_at_the_end(false, false, true);
+    path_at_the_end(true, false, false);
+    path_at_the_end(true, true, true);
+}
+
+static void test_paths(void **state)
+{
+    (void)state;
+    rt_run(paths, NULL);
+}
+
+/* A process that shares the socket keeps it open: the loop hears no more of it all the same. */
+static void shared(void *arg)
+{
+    (void)arg;
+    char address[64];
+    struct listener *l;
+    struct fault f = {0};
+    union any to = in4;
+    int fd = bound(in4, sizeof(in4.in), true), theirs = dup(fd);
+
+    to.in.sin_port = htons((uint16_t)port_of(fd));
+    snprintf(address, sizeof(address), "127.0.0.1:%u", port_of(fd));
+    const struct listener_settings settings = {.address = address, .inherited = fd};
+    assert_int_equal(listener_start(&settings, unused, NULL, &l, &f), 0);
+    assert_int_equal(task_sleep(0), 0);
+    listener_stop(l);
+    listener_join(l);
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(client, &to.any, sizeof(to.in)), 0);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(task_sleep(1), 0); /* an event would go to memory that was freed */
+    int taken = accept(theirs, NULL, NULL);
+    assert_true(taken > 0); /* it waits for who has the socket still */
+    close(taken);
+    close(client);
+    close(theirs);
+}
+
+static void test_shared(void **state)
+{
+    (void)state;
+    rt_run(shared, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RT_TEST(test_addresses),
-        RT_TEST(test_what_is_none),
-        RT_TEST(test_taken),
-        RT_TEST(test_is_free),
+        RT_TEST(test_addresses), RT_TEST(test_what_is_none), RT_TEST(test_taken),
+        RT_TEST(test_is_free),   RT_TEST(test_is_same),      RT_TEST(test_paths),
+        RT_TEST(test_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
