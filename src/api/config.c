@@ -114,6 +114,10 @@ static const struct conf_row config_rows[] = {
      .help = "Names by which sluice without keys may be called, beside localhost."},
     {.name = "tls", .type = CONF_TABLE, AT(tls), .child = &client_tls_table,
      .help = "HTTPS for clients."},
+    {.name = "proxy_protocol", .type = CONF_STRS, AT(proxy_protocol),
+     .help = "Proxies, by address or network (`10.0.0.0/8`, `::1`, `unix`), whose connections to "
+             "`listen` begin with a PROXY protocol header (version 1 or 2), which says who the "
+             "client is. From anybody else none is taken."},
     {.name = "drain", .type = CONF_DURATION, AT(drain_ms), .fallback = "30s", .max = DAY_MS,
      .help = "How long open requests may go on after SIGTERM."},
     {.name = "takeover", .type = CONF_STR, AT(takeover), .flags = CONF_NEEDS_RESTART,

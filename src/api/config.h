@@ -38,6 +38,7 @@ struct config {
     struct str admin_listen;
     struct conf_strs hosts;
     struct client_tls_settings tls;
+    struct conf_strs proxy_protocol; /* networks of proxies that speak it */
     int64_t drain_ms;
     struct str takeover; /* a path; STR_NONE: nobody may take over */
     struct state_settings state;

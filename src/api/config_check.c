@@ -37,18 +37,22 @@ static bool listener_is_good(const struct str *address, struct conf_doc *doc)
 static void listeners_check(const struct config *c, struct conf_doc *doc)
 {
     bool good = listener_is_good(&c->listen, doc);
-    if (good && !c->keys.require && !listener_is_loopback(c->listen.p))
+    if (good && !c->keys.require && !address_is_loopback(c->listen.p))
         conf_complain(doc, &c->listen,
                       "%.*s is open to others, but no keys are required; set keys: {require: true} "
                       "or listen on 127.0.0.1",
                       STR_ARGS(c->listen));
+    if (c->proxy_protocol.n > 0 && !c->keys.require)
+        conf_complain(doc, &c->proxy_protocol.at[0],
+                      "a proxy brings clients from elsewhere, but no keys are required; set keys: "
+                      "{require: true}");
     if (!c->tls.cert_file.n && (c->tls.key_file.n || c->tls.client_ca_file.n))
         conf_complain(doc, c->tls.key_file.n ? &c->tls.key_file : &c->tls.client_ca_file,
                       "without tls.cert_file clients speak no TLS; expected cert_file beside it");
     if (!c->admin_listen.p)
         return;
     if (listener_is_good(&c->admin_listen, doc) && good &&
-        listener_clashes(c->admin_listen.p, c->listen.p))
+        address_clashes(c->admin_listen.p, c->listen.p))
         conf_complain(doc, &c->admin_listen,
                       "%.*s is taken by clients (listen: %.*s); expected another port, or no "
                       "admin_listen",
@@ -57,7 +61,7 @@ static void listeners_check(const struct config *c, struct conf_doc *doc)
 
 static void takeover_check(const struct config *c, struct conf_doc *doc)
 {
-    char address[LISTENER_ADDRESS_BYTES];
+    char address[ADDRESS_BYTES];
     struct fault f = {0};
     if (!c->takeover.p)
         return;
@@ -65,8 +69,8 @@ static void takeover_check(const struct config *c, struct conf_doc *doc)
     if (!err)
         err = file_folder_check(c->takeover, &f);
     snprintf(address, sizeof(address), "unix:%.*s", STR_ARGS(c->takeover));
-    if (!err && (listener_clashes(address, c->listen.p) ||
-                 (c->admin_listen.p && listener_clashes(address, c->admin_listen.p))))
+    if (!err && (address_clashes(address, c->listen.p) ||
+                 (c->admin_listen.p && address_clashes(address, c->admin_listen.p))))
         err = fault_set(&f, E_CONFIG, "is where a listener is; expected a path of its own");
     if (err)
         conf_complain(doc, &c->takeover, "%s", fault_text(&f));
@@ -143,7 +147,7 @@ static bool is_own(const struct url *url, const char *listen)
         char address[300];
         snprintf(address, sizeof(address), "%s%.*s%s:%u", in6 ? "[" : "", STR_ARGS(hosts[i]),
                  in6 ? "]" : "", url->port);
-        clashes = clashes || listener_clashes(address, listen);
+        clashes = clashes || address_clashes(address, listen);
     }
     return clashes;
 }

@@ -7,18 +7,16 @@
 
 #include <stdlib.h>
 
-#include "api/visit.h"
 #include "api/watch.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/address.h"
 #include "net/listener.h"
-#include "net/stream.h"
 #include "net/tls.h"
 #include "rt/pool.h"
 #include "rt/task.h"
 
-#define REQUEST_ARENA_BYTES_MAX (8u * 1024 * 1024)
-#define DAY_MS                  86400000
+#define DAY_MS 86400000
 
 struct snapshot *snapshot_ref(struct snapshot *s)
 {
@@ -64,6 +62,22 @@ static int tls_make(const struct client_tls_settings *s, struct conf_doc *doc,
     return E_CONFIG;
 }
 
+static int proxies_make(const struct conf_strs *texts, struct conf_doc *doc,
+                        struct network **ret_proxies)
+{
+    struct network *proxies = arena_alloc(conf_arena(doc), texts->n * sizeof(*proxies));
+    int err = proxies || texts->n == 0 ? 0 : E_MEMORY;
+    for (unsigned i = 0; i < texts->n && err != E_MEMORY; i++) {
+        struct fault f = {0};
+        int wrong = network_parse(texts->at[i], &proxies[i], &f);
+        if (wrong)
+            conf_complain(doc, &texts->at[i], "%s", fault_text(&f));
+        err = err ? err : wrong;
+    }
+    *ret_proxies = proxies;
+    return err;
+}
+
 int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char *listen,
                   struct snapshot **ret_snapshot)
 {
@@ -87,7 +101,8 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char 
     int checked = config_check(s->config, listen, doc);
     err = err ? err : checked;
     int secured = tls_make(&s->config->tls, doc, &s->tls);
-    err = err ? err : secured;
+    int proxied = proxies_make(&s->config->proxy_protocol, doc, &s->proxies);
+    err = err ? err : secured ? secured : proxied;
     if (!err)
         err = models_compile(&s->config->models, doc, upstreams, s->prices, &s->models);
     if (!err)
@@ -256,7 +271,7 @@ static int swap(struct gateway *g, struct conf_doc *doc, const struct limits_pas
         return printed ? printed : err;
     }
     err = difference(g, doc, out);
-    bool open_door = listen && !listener_is_loopback(listen);
+    bool open_door = listen && !address_is_loopback(listen);
     if (!err && open_door && !fresh->config->keys.require) {
         buf_str(out, STR("refused: the listener is open to others, so keys have to be required\n"));
         err = E_CONFIG;
@@ -381,57 +396,4 @@ bool gateway_files_changed(struct gateway *g)
     }
     look_drop(&l->job);
     return changed;
-}
-
-/* ---- doors ---- */
-
-void door_init(struct door *door, struct gateway *g, bool admin, const char *address)
-{
-    *door = (struct door){.gateway = g, .admin = admin, .local = listener_is_loopback(address)};
-    door->http = (struct http_server_settings){.arena_bytes_max = REQUEST_ARENA_BYTES_MAX,
-                                               .handler = visit_handle,
-                                               .refuse = visit_refuse,
-                                               .arg = door,
-                                               .draining = &g->draining};
-}
-
-/*
- * TLS over the connection where clients speak it. NULL: there is nobody to serve. The shake of
- * hands may take as long as a request's header.
- */
-static struct stream *secure(struct door *door, struct stream *s, const struct http_limits *limits)
-{
-    static const char to_plain[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
-                                   "Connection: close\r\n\r\n"
-                                   "this port speaks TLS: ask it with https://\n";
-    struct tls_context *tls = door->gateway->now->tls;
-    struct stream *over = NULL;
-    struct fault f = {0};
-    if (!tls || (door->admin && door->local))
-        return s;
-    int64_t outer = task_deadline(clock_cached_ms() + limits->header_ms);
-    int err = tls_accept(tls, s, to_plain, &over, &f);
-    task_deadline_restore(outer);
-    if (err) {
-        door->gateway->tls_failures++;
-        LOG(LOG_DEBUG, "no TLS with a client",
-            log_z("why", f.err ? fault_text(&f) : err_text(err)));
-    }
-    return over;
-}
-
-void door_serve(void *arg, struct stream *s, const struct sockaddr *peer)
-{
-    struct door *door = arg;
-    /* The limits are those of the configuration in use when the client came. A copy: a client that
-     * stays for days would keep all of that configuration, and its prices, in memory. */
-    const struct http_limits limits = door->gateway->now->limits;
-    struct http_server_settings settings = door->http;
-    settings.limits = &limits;
-    struct stream *over = secure(door, s, &limits);
-    settings.http2 = over && str_eq(tls_protocol(over), STR("h2"));
-    if (over)
-        http_serve(over, peer, &settings);
-    if (over != s)
-        stream_close(over);
 }

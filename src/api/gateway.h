@@ -22,6 +22,7 @@
 #include "http/server.h"
 #include "levers/order.h"
 #include "llm/models.h"
+#include "net/address.h"
 #include "turn/turn.h"
 
 struct listener;
@@ -35,6 +36,7 @@ struct snapshot {
     struct prices *prices;
     struct models *models;
     struct tls_context *tls; /* of clients; NULL: they speak plain HTTP */
+    struct network *proxies; /* who say for whom they speak; as many as in the configuration */
     struct lever_chain chain;
     struct limits_rules rules;
     struct http_limits limits;
@@ -59,8 +61,9 @@ struct gateway {
     bool handed_over; /* another process accepts in our place, so that who asks here is served */
     int64_t began_wall_us;
     uint64_t reloads, reloads_refused;
-    uint64_t refused;      /* requests that did not come past the door */
-    uint64_t tls_failures; /* connections that came to no TLS */
+    uint64_t refused;        /* requests that did not come past the door */
+    uint64_t tls_failures;   /* connections that came to no TLS */
+    uint64_t proxy_failures; /* of proxies, without a header that says for whom */
 };
 
 /*
@@ -86,7 +89,7 @@ YIELDS MUSTCHECK int gateway_reload(struct gateway *g, struct str text, bool dry
 /* Have files changed that the configuration refers to? Asks on the pool of threads. */
 YIELDS bool gateway_files_changed(struct gateway *g);
 
-/* The handler of its listeners. */
+/* Who connects to its listeners. */
 struct door {
     struct gateway *gateway;
     bool admin; /* this listener is for /admin, /metrics and /health only ... */

@@ -72,6 +72,7 @@ enum number {
     N_RELOADS_REFUSED,
     N_REFUSED,
     N_TLS_FAILURES,
+    N_PROXY_FAILURES,
     N_LOG_DROPPED,
     N_LIMITS_RUNNING,
     N_LIMITS_TOKENS,
@@ -97,6 +98,8 @@ static const struct metric_desc numbers[NUMBERS] = {
     [N_REFUSED] = COUNTER("sluice_refused_total", "Requests that did not come past the door."),
     [N_TLS_FAILURES] =
         COUNTER("sluice_tls_failures_total", "Connections that came to no TLS."),
+    [N_PROXY_FAILURES] =
+        COUNTER("sluice_proxy_failures_total", "Connections of proxies without a PROXY header."),
     [N_LOG_DROPPED] = COUNTER("sluice_log_lines_dropped_total", "Log lines that were lost."),
     [N_LIMITS_RUNNING] = GAUGE("sluice_limits_running", "Turns that hold a reservation."),
     [N_LIMITS_TOKENS] = GAUGE("sluice_limits_reserved_tokens", "What they have reserved."),
@@ -189,6 +192,7 @@ int gateway_metrics(struct gateway *g, struct buf *out)
         [N_RELOADS_REFUSED] = (int64_t)g->reloads_refused,
         [N_REFUSED] = (int64_t)g->refused,
         [N_TLS_FAILURES] = (int64_t)g->tls_failures,
+        [N_PROXY_FAILURES] = (int64_t)g->proxy_failures,
         [N_LOG_DROPPED] = (int64_t)log_lines_dropped(),
         [N_LIMITS_RUNNING] = limits.running,
         [N_LIMITS_TOKENS] = limits.reserved_tokens,

@@ -299,7 +299,7 @@ static void turn_log(const struct ask *a, int err, int status)
     LOG_AT(err && err != E_CLIENT_GONE ? LOG_WARN : LOG_INFO,
            clock_wall_at(t->began_us + t->total_us), "turn",
            log_word("id", str_of(t->id.text, ID_CHARS)), log_word("api", str_from(t->api)),
-           log_s("key", t->key.n ? t->key : STR("-")),
+           log_s("client", a->v->x->client), log_s("key", t->key.n ? t->key : STR("-")),
            log_s("asked", t->request ? str_head(t->request->model, 128) : STR("-")),
            log_s("provider", target ? target->provider->name : STR("-")),
            log_s("model", target ? str_head(target->model, 128) : STR("-")),

@@ -177,7 +177,7 @@ static void run(struct visit *v, const struct provider *provider)
     else if (!err && exchange_end(v->x, NULL) != 0)
         err = E_CLIENT_GONE;
     /* An answer that broke off in the middle is left unfinished, which the client can see. */
-    LOG(LOG_INFO, "relay", log_s("id", str_of(t->id.text, ID_CHARS)),
+    LOG(LOG_INFO, "relay", log_s("id", str_of(t->id.text, ID_CHARS)), log_s("client", v->x->client),
         log_s("path", str_head(v->path, 128)), log_s("provider", provider->name),
         log_i("status", err == E_CLIENT_GONE ? 499 : status),
         log_z("error", err ? err_code(err) : "-"), log_ms("ms", clock_mono_us() - t->began_us));

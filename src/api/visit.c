@@ -56,7 +56,8 @@ static void refusal_log(struct gateway *g, const struct exchange *x, int err)
 {
     g->refused++;
     LOG(LOG_INFO, "refused", log_z("error", err_code(err)), log_i("status", err_status(err)),
-        log_s("method", str_head(x->method_text, 16)), log_s("path", str_head(x->path, 128)));
+        log_s("client", x->client), log_s("method", str_head(x->method_text, 16)),
+        log_s("path", str_head(x->path, 128)));
 }
 
 static const struct wire *wire_of_path(struct str path);

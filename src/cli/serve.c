@@ -285,7 +285,7 @@ static int open_all(struct server *s, const char *listen, struct fault *f)
     const struct config *c = first->config;
     const char *address = listen ? listen : c->listen.p;
     err = listener_check(address, f);
-    if (!err && !c->keys.require && !listener_is_loopback(address))
+    if (!err && !c->keys.require && !address_is_loopback(address))
         err = fault_set(f, E_CONFIG,
                         "%s is open to others, but no keys are required; set "
                         "keys: {require: true} or listen on 127.0.0.1",

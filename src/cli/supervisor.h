@@ -13,7 +13,7 @@
 struct supervisor_socket {
     int fd;    /* 0: none was given */
     bool ours; /* it came from the sluice that ran here (takeover.h), and was its own */
-    char address[LISTENER_ADDRESS_BYTES];
+    char address[ADDRESS_BYTES];
 };
 
 struct supervisor_sockets {

@@ -17,7 +17,7 @@ static struct supervisor_socket *place_of(struct supervisor_sockets *sockets, co
  * passes it on. */
 static bool is_wanted(const struct handover_socket *s, const char *address, const char *listen)
 {
-    return (s->given && !listen) || (address && *address && listener_is_same(address, s->address));
+    return (s->given && !listen) || (address && *address && address_is_same(address, s->address));
 }
 
 static void sort_out(struct takeover *t, const struct config *c, const char *listen,

@@ -16,7 +16,7 @@
 struct server_conn {
     struct stream *stream;
     const struct http_server_settings *settings;
-    const struct sockaddr *peer;
+    struct str client;
     struct rbuf in;
     bool broken;  /* nothing more can be sent, or what was sent is not whole */
     bool refused; /* the last request was not read to its end */

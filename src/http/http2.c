@@ -67,7 +67,7 @@ static struct http2_stream *stream_new(struct http2 *h, int32_t id)
     s->x = (struct exchange){.ops = &http2_ops,
                              .arena = &s->arena,
                              .method = HTTP_OTHER,
-                             .peer = h->peer,
+                             .client = h->client,
                              .began_us = clock_mono_us()};
     http_headers_init(&s->x.headers, &s->arena);
     http_headers_init(&s->x.trailers, &s->arena);
@@ -498,7 +498,7 @@ static void connection_serve(struct http2 *h)
     stream_shut_write(h->stream);
 }
 
-void http2_serve(struct stream *s, struct rbuf *in, const struct sockaddr *peer,
+void http2_serve(struct stream *s, struct rbuf *in, struct str client,
                  const struct http_server_settings *settings)
 {
     struct http2 *h = calloc(1, sizeof(*h));
@@ -506,7 +506,7 @@ void http2_serve(struct stream *s, struct rbuf *in, const struct sockaddr *peer,
     if (h == NULL)
         return;
     *h = (struct http2){
-        .stream = s, .in = in, .peer = peer, .settings = settings, .reader = task_self()};
+        .stream = s, .in = in, .client = client, .settings = settings, .reader = task_self()};
     group_init(&h->tasks);
     group_init(&h->writer);
     list_init(&h->streams);

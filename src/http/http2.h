@@ -23,7 +23,7 @@
 
 /* Serves the connection to its end; `in` has what was read of it already, and is empty afterwards.
  * Does not close the stream. */
-YIELDS void http2_serve(struct stream *s, struct rbuf *in, const struct sockaddr *peer,
+YIELDS void http2_serve(struct stream *s, struct rbuf *in, struct str client,
                         const struct http_server_settings *settings);
 
 #endif

@@ -12,7 +12,7 @@
 
 struct http2 {
     struct stream *stream;
-    const struct sockaddr *peer;
+    struct str client;
     const struct http_server_settings *settings;
     nghttp2_session *session;
     struct group tasks;   /* one a stream */

@@ -35,7 +35,7 @@ static void exchange_reset(struct server_conn *c)
 {
     arena_init(&c->arena, c->settings->arena_bytes_max);
     c->x = (struct exchange){
-        .ops = &http1_ops, .arena = &c->arena, .method = HTTP_OTHER, .peer = c->peer};
+        .ops = &http1_ops, .arena = &c->arena, .method = HTTP_OTHER, .client = c->client};
     http_headers_init(&c->x.headers, &c->arena);
     http_headers_init(&c->x.trailers, &c->arena);
     c->body.framing = HTTP_BODY_NONE;
@@ -155,10 +155,9 @@ static bool speaks_http2(struct server_conn *c)
     return str_starts(rbuf_view(&c->in), preface);
 }
 
-void http_serve(struct stream *s, const struct sockaddr *peer,
-                const struct http_server_settings *settings)
+void http_serve(struct stream *s, struct str client, const struct http_server_settings *settings)
 {
-    struct server_conn c = {.stream = s, .peer = peer, .settings = settings};
+    struct server_conn c = {.stream = s, .client = client, .settings = settings};
     unsigned served = 0;
 
     c.body.in = &c.in;
@@ -169,7 +168,7 @@ void http_serve(struct stream *s, const struct sockaddr *peer,
         return;
     }
     if (speaks_http2(&c)) {
-        http2_serve(s, &c.in, peer, settings);
+        http2_serve(s, &c.in, client, settings);
         return;
     }
     while (serve_one(&c)) {

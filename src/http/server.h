@@ -22,7 +22,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -56,9 +55,9 @@ struct exchange {
     struct http_headers headers;
     int64_t body_bytes;           /* Content-Length; 0 for none, -1 for chunked */
     struct http_headers trailers; /* filled when the body has been read to its end */
-    const struct sockaddr *peer;
-    int64_t began_us; /* monotonic: the first byte of this request */
-    char *held;       /* exchange_read_all's, on the heap; NULL for none */
+    struct str client;            /* who asks, for the log: as http_serve got it */
+    int64_t began_us;             /* monotonic: the first byte of this request */
+    char *held;                   /* exchange_read_all's, on the heap; NULL for none */
 
     /* the answer so far */
     bool begun, ended;
@@ -137,8 +136,9 @@ struct http_server_settings {
 YIELDS void exchange_refuse(struct exchange *x, const struct http_server_settings *settings,
                             int err, const char *text);
 
-/* Serves the connection to its end. Does not close the stream. */
-YIELDS void http_serve(struct stream *s, const struct sockaddr *peer,
+/* Serves the connection of `client` (a word for the log, or STR_NONE), to its end. Does not close
+ * the stream. */
+YIELDS void http_serve(struct stream *s, struct str client,
                        const struct http_server_settings *settings);
 
 #endif

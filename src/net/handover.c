@@ -334,7 +334,7 @@ static void text_copy(char *to, size_t room, struct str s)
 static int offer_read(struct str lines, const int *fds, unsigned fds_n, struct handover_offer *o,
                       struct fault *f)
 {
-    char real[LISTENER_ADDRESS_BYTES];
+    char real[ADDRESS_BYTES];
     int err = 0;
     for (unsigned i = 0; i < fds_n; i++)
         o->at[o->n++].fd = fds[i];

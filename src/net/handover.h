@@ -39,7 +39,7 @@
 
 struct handover_socket {
     char role[HANDOVER_ROLE_BYTES]; /* a word */
-    char address[LISTENER_ADDRESS_BYTES];
+    char address[ADDRESS_BYTES];
     bool given; /* by a supervisor, whose it is: a unix: path stays */
     bool taken; /* the successor accepts there */
     int fd;     /* 0: none */

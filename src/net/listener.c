@@ -7,10 +7,8 @@
  */
 #include "net/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -20,20 +18,12 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "net/address.h"
 #include "rt/io.h"
 #include "rt/task.h"
 
-#define EXPECTED "expected IPv4:PORT, [IPv6]:PORT, :PORT or unix:/path"
-
 /* Out of file descriptors or memory: connections that end meanwhile make room. */
 #define ACCEPT_PAUSE_MS 20
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-    struct sockaddr_un un;
-};
 
 struct listener {
     struct io *io; /* the acceptor's */
@@ -55,89 +45,10 @@ struct connection {
     struct listener *listener;
     struct task *task;
     struct stream *stream;
-    union {
-        struct sockaddr any;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-    } peer; /* of a unix: client just the family */
+    union address peer; /* of a unix: client just the family */
 };
 
 /* ---- addresses */
-
-static int parse_unix(struct str path, union address *a, socklen_t *len, struct fault *f)
-{
-    if (path.n == 0 || path.n >= sizeof(a->un.sun_path))
-        return fault_set(f, E_CONFIG, "unix:%.*s: a path has 1 to %zu bytes", STR_ARGS(path),
-                         sizeof(a->un.sun_path) - 1);
-    a->un.sun_family = AF_UNIX;
-    memcpy(a->un.sun_path, path.p, path.n);
-    *len = sizeof(a->un);
-    return 0;
-}
-
-static bool parse_host(struct str host, uint16_t port, union address *a, socklen_t *len)
-{
-    char z[INET6_ADDRSTRLEN + 1] = "";
-
-    if (host.n >= sizeof(z))
-        return false;
-    if (host.n > 1 && host.p[0] == '[' && host.p[host.n - 1] == ']') {
-        memcpy(z, host.p + 1, host.n - 2);
-        a->in6.sin6_family = AF_INET6;
-        a->in6.sin6_port = htons(port);
-        *len = sizeof(a->in6);
-        return inet_pton(AF_INET6, z, &a->in6.sin6_addr) == 1;
-    }
-    if (host.n == 0) {
-        /* With IPV6_V6ONLY off it takes IPv4, too. */
-        a->in6.sin6_family = AF_INET6;
-        a->in6.sin6_port = htons(port);
-        a->in6.sin6_addr = in6addr_any;
-        *len = sizeof(a->in6);
-        return true;
-    }
-    if (str_eq(host, STR("localhost")))
-        host = STR("127.0.0.1");
-    memcpy(z, host.p, host.n);
-    a->in.sin_family = AF_INET;
-    a->in.sin_port = htons(port);
-    *len = sizeof(a->in);
-    return inet_pton(AF_INET, z, &a->in.sin_addr) == 1;
-}
-
-/* What was meant where it is plain, for a sentence's end. */
-static const char *meant(struct str all, struct str host)
-{
-    const struct str words[] = {STR("localhost")};
-    uint64_t port;
-
-    if (str_find(all, STR("://")) >= 0)
-        return ", without a scheme";
-    if (all.n > 0 && str_to_u64(all, 65535, &port))
-        return "; did you mean 127.0.0.1:PORT?";
-    if (str_eq(host, STR("*")))
-        return "; did you mean :PORT?";
-    if (str_nearest(host, words, 1).n > 0)
-        return "; did you mean localhost:PORT?";
-    return str_find(host, STR(":")) >= 0 && host.p[0] != '[' ? "; did you mean [IPv6]:PORT?" : "";
-}
-
-static int parse(const char *address, union address *a, socklen_t *len, struct fault *f)
-{
-    struct str all = str_from(address);
-    const char *colon = strrchr(address, ':');
-    struct str host = str_head(all, colon != NULL ? (size_t)(colon - address) : all.n);
-    uint64_t port;
-
-    memset(a, 0, sizeof(*a));
-    if (str_starts(all, STR("unix:")))
-        return parse_unix(str_tail(all, 5), a, len, f);
-    if (colon == NULL || !str_to_u64(str_from(colon + 1), 65535, &port) ||
-        !parse_host(host, (uint16_t)port, a, len))
-        return fault_set(f, E_CONFIG, "'%.80s' is not an address to listen on: " EXPECTED "%s",
-                         address, meant(all, host));
-    return 0;
-}
 
 int listener_check(const char *address, struct fault *f)
 {
@@ -145,73 +56,12 @@ int listener_check(const char *address, struct fault *f)
     socklen_t len;
     struct stat st;
 
-    int err = parse(address, &a, &len, f);
+    int err = address_parse(address, &a, &len, f);
     if (err == 0 && a.any.sa_family == AF_UNIX && lstat(a.un.sun_path, &st) == 0 &&
         !S_ISSOCK(st.st_mode))
         err = fault_set(f, E_CONFIG, "%.120s is a file and no socket, so it is not replaced",
                         a.un.sun_path);
     return err;
-}
-
-/* As IPv6 sees it: IPv4 is a corner of IPv6. */
-static struct in6_addr as_in6(const union address *a)
-{
-    struct in6_addr in6 = a->in6.sin6_addr;
-
-    if (a->any.sa_family == AF_INET) {
-        in6 = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
-        memcpy(&in6.s6_addr[12], &a->in.sin_addr, 4);
-    }
-    return in6;
-}
-
-/* Does listening on `all` take `one`, too? */
-static bool takes(const struct in6_addr *all, const struct in6_addr *one)
-{
-    static const struct in6_addr every_in4 = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
-
-    return IN6_IS_ADDR_UNSPECIFIED(all) || memcmp(all, one, sizeof(*one)) == 0 ||
-           (memcmp(all, &every_in4, sizeof(*all)) == 0 && IN6_IS_ADDR_V4MAPPED(one));
-}
-
-bool listener_clashes(const char *address, const char *other)
-{
-    union address a, b;
-    socklen_t len;
-
-    if (parse(address, &a, &len, NULL) != 0 || parse(other, &b, &len, NULL) != 0)
-        return false;
-    if (a.any.sa_family == AF_UNIX || b.any.sa_family == AF_UNIX)
-        return a.any.sa_family == b.any.sa_family && strcmp(a.un.sun_path, b.un.sun_path) == 0;
-    /* The port stands at the same place in both; for port 0 the system finds another. */
-    if (a.in.sin_port != b.in.sin_port || a.in.sin_port == 0)
-        return false;
-    struct in6_addr x = as_in6(&a), y = as_in6(&b);
-    return takes(&x, &y) || takes(&y, &x);
-}
-
-bool listener_is_same(const char *address, const char *other)
-{
-    union address a, b;
-    socklen_t len;
-    return parse(address, &a, &len, NULL) == 0 && parse(other, &b, &len, NULL) == 0 &&
-           (a.any.sa_family == AF_UNIX || a.in.sin_port != 0) && memcmp(&a, &b, sizeof(a)) == 0;
-}
-
-bool listener_is_loopback(const char *address)
-{
-    union address a;
-    socklen_t len;
-
-    if (parse(address, &a, &len, NULL) != 0)
-        return false;
-    if (a.any.sa_family == AF_UNIX)
-        return true;
-    if (a.any.sa_family == AF_INET)
-        return ntohl(a.in.sin_addr.s_addr) >> 24 == 127;
-    if (IN6_IS_ADDR_V4MAPPED(&a.in6.sin6_addr))
-        return a.in6.sin6_addr.s6_addr[12] == 127;
-    return IN6_IS_ADDR_LOOPBACK(&a.in6.sin6_addr);
 }
 
 /* What was asked for, with the port that the system chose for port 0. */
@@ -327,7 +177,7 @@ int listener_is_free(const char *address, unsigned *ret_port, struct fault *f)
     socklen_t len;
     int fd = -1;
 
-    int err = parse(address, &a, &len, f);
+    int err = address_parse(address, &a, &len, f);
     if (err != 0)
         return err;
     *ret_port = a.any.sa_family == AF_UNIX ? 0 : ntohs(a.in.sin_port);
@@ -339,27 +189,17 @@ int listener_is_free(const char *address, unsigned *ret_port, struct fault *f)
     return err;
 }
 
-int listener_address_of(int fd, char out[LISTENER_ADDRESS_BYTES], struct fault *f)
+int listener_address_of(int fd, char out[ADDRESS_BYTES], struct fault *f)
 {
     union address a = {0};
     socklen_t len = sizeof(a), int_len = sizeof(int);
-    char host[INET6_ADDRSTRLEN] = "";
     int listens = 0, type = 0;
 
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &int_len) != 0 || !listens ||
         getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &int_len) != 0 || type != SOCK_STREAM ||
         getsockname(fd, &a.any, &len) != 0)
         return fault_set(f, E_CONFIG, "descriptor %d is no socket that listens for streams", fd);
-    if (a.any.sa_family == AF_UNIX)
-        snprintf(out, LISTENER_ADDRESS_BYTES, "unix:%.*s", (int)sizeof(a.un.sun_path),
-                 a.un.sun_path);
-    else if (a.any.sa_family == AF_INET)
-        snprintf(out, LISTENER_ADDRESS_BYTES, "%s:%u",
-                 inet_ntop(AF_INET, &a.in.sin_addr, host, sizeof(host)), ntohs(a.in.sin_port));
-    else if (a.any.sa_family == AF_INET6)
-        snprintf(out, LISTENER_ADDRESS_BYTES, "[%s]:%u",
-                 inet_ntop(AF_INET6, &a.in6.sin6_addr, host, sizeof(host)), ntohs(a.in6.sin6_port));
-    else
+    if (address_format(&a, out) != 0)
         return fault_set(f, E_CONFIG, "descriptor %d is a socket of another kind", fd);
     return 0;
 }
@@ -409,12 +249,7 @@ static void connection_start(struct listener *l, struct io *io, const struct soc
         return;
     }
     c->listener = l;
-    if (peer->sa_family == AF_INET)
-        memcpy(&c->peer.in, peer, sizeof(c->peer.in));
-    else if (peer->sa_family == AF_INET6)
-        memcpy(&c->peer.in6, peer, sizeof(c->peer.in6));
-    else
-        c->peer.any.sa_family = AF_UNIX;
+    address_copy(&c->peer, peer);
     list_push_back(&l->open, &c->node);
     l->stats.open++;
     if (stream_tcp_new(io, &c->stream) != 0 ||
@@ -511,7 +346,7 @@ int listener_start(const struct listener_settings *settings, listener_serve *ser
     socklen_t len;
     int fd = -1;
 
-    int err = parse(settings->address, &a, &len, f);
+    int err = address_parse(settings->address, &a, &len, f);
     if (settings->inherited > 0) {
         fd = settings->inherited;
         if (err == 0)

@@ -1,12 +1,11 @@
 /*
  * listener.h: accept connections, each in a task of its own.
  *
- * `address` is "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses) or "unix:/path" (mode 0600;
- * a stale socket file is replaced). The listener counts its connections, refuses past
- * `connections_max` by not accepting, and on `listener_stop` closes the door and lets the
- * connections end. A socket that listens already, inherited from a supervisor, can be taken over in
- * place of binding one; then a unix: path is the supervisor's to remove, unless it is ours
- * (path_is_ours).
+ * `address` is one of net/address.h; a unix:/path has mode 0600, and a stale socket file is
+ * replaced. The listener counts its connections, refuses past `connections_max` by not accepting,
+ * and on `listener_stop` closes the door and lets the connections end. A socket that listens
+ * already, inherited from a supervisor, can be taken over in place of binding one; then a unix:
+ * path is the supervisor's to remove, unless it is ours (path_is_ours).
  */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
@@ -18,6 +17,7 @@
 
 #include "base/err.h"
 #include "base/macros.h"
+#include "net/address.h"
 #include "net/stream.h"
 
 /* How many connections may wait to be accepted; the system has its own limit. */
@@ -65,16 +65,6 @@ MUSTCHECK int listener_check(const char *address, struct fault *f);
 MUSTCHECK int listener_is_free(const char *address, unsigned *ret_port, struct fault *f);
 
 /* Where an inherited socket listens, as an `address`. E_CONFIG where it is no listening stream. */
-#define LISTENER_ADDRESS_BYTES 128
-MUSTCHECK int listener_address_of(int fd, char out[LISTENER_ADDRESS_BYTES], struct fault *f);
-
-/* Would two listeners be in each other's way? */
-bool listener_clashes(const char *address, const char *other);
-
-/* Do both name one and the same? Port 0 is none that is known. */
-bool listener_is_same(const char *address, const char *other);
-
-/* Does `address` name loopback only? */
-bool listener_is_loopback(const char *address);
+MUSTCHECK int listener_address_of(int fd, char out[ADDRESS_BYTES], struct fault *f);
 
 #endif

@@ -39,7 +39,7 @@ static void serve(void *arg)
     const struct http_server_settings settings = {
         .limits = &http_limits_default, .arena_bytes_max = 1 << 20, .handler = answer, .arg = run};
 
-    http_serve(run->server, NULL, &settings);
+    http_serve(run->server, STR_NONE, &settings);
     stream_close(run->server);
 }
 

@@ -46,7 +46,7 @@ static void serve(void *arg)
     const struct http_server_settings settings = {
         .limits = &http_limits_default, .arena_bytes_max = 1 << 20, .handler = answer, .arg = run};
 
-    http_serve(run->server, NULL, &settings);
+    http_serve(run->server, STR_NONE, &settings);
     MUST(run->running == 0);
     stream_close(run->server);
 }

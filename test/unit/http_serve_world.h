@@ -75,7 +75,7 @@ static inline void scene_serve(void *arg)
 
     counted_init(&counted, scene->server);
     counted.fail_at = scene->fail_at;
-    http_serve(&counted.stream, NULL, &scene->settings);
+    http_serve(&counted.stream, STR_NONE, &scene->settings);
     scene->reads = counted.reads;
     scene->writes = counted.writes;
     scene->calls = counted.calls;

@@ -52,6 +52,8 @@ static void listeners(void **state)
     wrong("listen: unix:/nowhere/s", "listen", "there is no folder /nowhere");
     wrong("listen: unix:/etc/passwd", "listen", "is a file and no socket");
     wrong("listen: 0.0.0.0:80", "listen", "no keys are required");
+    right("proxy_protocol: 10.0.0.0/8\nkeys: {require: on}");
+    wrong("proxy_protocol: 10.0.0.0/8", "proxy_protocol[0]", "no keys are required");
     wrong("admin_listen: 10.0.0.1", "admin_listen", "is not an address to listen on");
     wrong("admin_listen: ''", "admin_listen", "is not an address to listen on");
     wrong("admin_listen: localhost:8080", "admin_listen", "is taken by clients");

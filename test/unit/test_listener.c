@@ -92,52 +92,6 @@ static void expect_echo(struct stream *s)
 
 /* ---- addresses */
 
-static void test_is_loopback(void **state)
-{
-    (void)state;
-    const char *yes[] = {"127.0.0.1:80",   "127.9.9.9:1",           "[::1]:80",
-                         "localhost:8080", "[::ffff:127.0.0.1]:80", "unix:/run/x.sock"};
-    const char *no[] = {":8080",        "0.0.0.0:80",     "[::]:80", "10.0.0.1:80",
-                        "[fe80::1]:80", "example.com:80", "",        "127.0.0.1"};
-
-    for (size_t i = 0; i < ARRAY_LEN(yes); i++)
-        assert_true(listener_is_loopback(yes[i]));
-    for (size_t i = 0; i < ARRAY_LEN(no); i++)
-        assert_false(listener_is_loopback(no[i]));
-}
-
-static void test_clashes(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *one, *other;
-        bool clash;
-    } rows[] = {
-        {"127.0.0.1:80", "127.0.0.1:80", true},
-        {"127.0.0.1:80", "localhost:80", true},
-        {"127.0.0.1:80", "[::ffff:127.0.0.1]:80", true},
-        {"127.0.0.1:80", "0.0.0.0:80", true},
-        {"127.0.0.1:80", ":80", true},
-        {"127.0.0.1:80", "[::]:80", true},
-        {"[::1]:80", "[::]:80", true},
-        {"[::1]:80", "[0:0::1]:80", true},
-        {":80", "0.0.0.0:80", true},
-        {"unix:/a", "unix:/a", true},
-        {"127.0.0.1:80", "127.0.0.1:81", false},
-        {"127.0.0.1:80", "127.0.0.2:80", false},
-        {"127.0.0.1:80", "[::1]:80", false},
-        {"0.0.0.0:80", "[::1]:80", false},
-        {"127.0.0.1:0", "127.0.0.1:0", false},
-        {"unix:/a", "unix:/b", false},
-        {"unix:/a", "127.0.0.1:80", false},
-        {"nonsense", "nonsense", false},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (listener_clashes(rows[i].one, rows[i].other) != rows[i].clash ||
-            listener_clashes(rows[i].other, rows[i].one) != rows[i].clash)
-            fail_msg("%s and %s", rows[i].one, rows[i].other);
-}
-
 static void test_what_was_meant(void **state)
 {
     (void)state;
@@ -539,7 +493,6 @@ static void test_unix_sockets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RT_TEST(test_is_loopback),          RT_TEST(test_clashes),
         RT_TEST(test_what_was_meant),       RT_TEST(test_bad_addresses),
         RT_TEST(test_not_to_be_had),        RT_TEST(test_serves),
         RT_TEST(test_serves_all_addresses), RT_TEST(test_shared_port),
