@@ -19,9 +19,9 @@ static int look(struct str all, size_t piece, size_t *ret_used, union address *c
         *ret_used = n;
         if (err != 0 || more == 0)
             return err;
-        if (n + more > all.n)
+        if (n == all.n)
             return E_AGAIN;
-        n += more < piece ? more : piece;
+        n += str_head(str_head(str_tail(all, n), more), piece).n;
     }
 }
 
