@@ -141,12 +141,12 @@ class Takeover(Folder):
 class Load:
     """Clients that ask until they are stopped; each answer's id, and what went wrong."""
 
-    def __init__(self, test):
+    def __init__(self, test, more=()):
         self.test = test
         self.stop = threading.Event()
         self.ids, self.faults = [], []
-        self.kinds = {"new": 0, "kept": 0, "stream": 0}
-        kinds = [self.new] * 2 + [self.kept] * 3 + [self.stream] * 6
+        self.kinds = dict.fromkeys(["new", "kept", "stream", *(kind.__name__ for kind in more)], 0)
+        kinds = [self.new] * 2 + [self.kept] * 3 + [self.stream] * 6 + list(more)
         self.threads = [threading.Thread(target=self.run, args=(kind,), daemon=True)
                         for kind in kinds]
         for thread in self.threads:
