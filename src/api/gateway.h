@@ -75,7 +75,7 @@ MUSTCHECK int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, c
 
 /* Opens everything that `snapshot` names (ledger, keys, log) and takes it over. */
 MUSTCHECK int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f);
-void gateway_close(struct gateway *g);
+void gateway_close(struct gateway *g); /* also of one that did not open wholly */
 
 /*
  * Loads the file again (or `text`, where it is not empty) on the pool of threads, compiles it and

@@ -149,6 +149,26 @@ static bool is_busy(const struct gateway *g)
     return g->house.running_n > 0 || kept > 0;
 }
 
+static void doors_stop(struct gateway *g)
+{
+    if (g->listener)
+        listener_stop(g->listener);
+    if (g->admin_listener)
+        listener_stop(g->admin_listener);
+}
+
+YIELDS static void doors_close(struct gateway *g)
+{
+    struct listener *doors[] = {g->listener, g->admin_listener};
+    for (unsigned i = 0; i < ARRAY_LEN(doors); i++) {
+        if (!doors[i])
+            continue;
+        listener_cancel_all(doors[i], E_DRAINING);
+        listener_join(doors[i]);
+    }
+    transport_http_settle();
+}
+
 static void drain(void *arg)
 {
     struct server *s = arg;
@@ -159,21 +179,13 @@ static void drain(void *arg)
         supervisor_tell("STOPPING=1\nSTATUS=open requests may end");
     handover_stop(s->takeover.next);
     s->takeover.next = NULL;
-    listener_stop(g->listener);
-    if (g->admin_listener)
-        listener_stop(g->admin_listener);
+    doors_stop(g);
     LOG(LOG_INFO, "draining", log_i("connections", listener_connections(g->listener)),
         log_i("turns", g->house.running_n));
     while (is_busy(g) && clock_cached_ms() < until && s->stops < 2)
         if (task_sleep(20) != 0)
             break;
-    listener_cancel_all(g->listener, E_DRAINING);
-    listener_join(g->listener);
-    if (g->admin_listener) {
-        listener_cancel_all(g->admin_listener, E_DRAINING);
-        listener_join(g->admin_listener);
-    }
-    transport_http_settle();
+    doors_close(g);
     loop_stop();
 }
 
@@ -327,6 +339,25 @@ static void greet(const struct server *s)
         log_z("io", io_backend_name()), log_i("providers", models_provider_count(g->now->models)));
 }
 
+static void undo_task(void *arg)
+{
+    doors_close(arg);
+    loop_stop();
+}
+
+/* A start that failed, whatever was open by then. Nobody was served. */
+static void undo(struct server *s)
+{
+    struct gateway *g = &s->gateway;
+    s->ending = true;
+    doors_stop(g);
+    if (s->background)
+        task_cancel(s->background, E_CANCELED);
+    if (task_spawn("undo", undo_task, g, NULL) == 0 && loop_run() == 0)
+        gateway_close(g);
+    log_flush();
+}
+
 static int serve(struct server *s, const char *listen)
 {
     struct fault f = {0};
@@ -336,6 +367,7 @@ static int serve(struct server *s, const char *listen)
             &s->takeover, &(struct handover_giver){.offer = offer, .handed = handed, .arg = s}, &f);
     if (err) {
         fprintf(stderr, "sluice serve: %s\n", fault_text(&f));
+        undo(s);
         return err == E_CONFIG ? EXIT_BAR : EXIT_COULD_NOT;
     }
     s->flush.fn = log_flush_hook;
