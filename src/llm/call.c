@@ -184,6 +184,7 @@ static void facts_take(struct llm_call *c, const struct llm_facts *facts)
     c->done |= facts->done;
     if (!facts->has_usage)
         return;
+    c->counted_bytes = c->content_bytes;
     if (c->out->wire->usage_merge)
         c->out->wire->usage_merge(&c->tokens, &facts->usage);
     else
@@ -457,7 +458,8 @@ static int head_fault(struct llm_call *c, int err, struct fault *f)
 
 /*
  * What the provider did not count is estimated: of a request that it may have seen the prompt, and
- * of the answer what arrived. Errors are not billed.
+ * of the answer what arrived. Some count the prompt at once and the answer when it is whole: of one
+ * that was broken off, what arrived behind the count is estimated. Errors are not billed.
  */
 static void bill_make(struct llm_call *c)
 {
@@ -468,6 +470,9 @@ static void bill_make(struct llm_call *c)
             c->tokens.input = tokens_of_bytes((int64_t)c->request->body.n);
             c->tokens.output = tokens_of_bytes(c->content_bytes);
         }
+    } else if (c->content_bytes > c->counted_bytes) {
+        c->tokens.output += tokens_of_bytes(c->content_bytes - c->counted_bytes);
+        c->tokens.source = TOKENS_ESTIMATE;
     }
     c->cost_usd_nanos = c->given_cost_usd_nanos != COST_UNKNOWN ? c->given_cost_usd_nanos
                         : c->sent ? price_cost(c->target->price, &c->tokens)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import players
 from players import CLIENTS, PLAYS, Always, play
 from protocols import STREAM, WHOLE, aws_frame, events_of, fixture
-from world import Sluice
+from world import Sluice, stream
 
 CONFIG = """
 listen: 127.0.0.1:@PORT@
@@ -142,6 +142,29 @@ def test_ledger_counts_every_protocol(w):
                 row = w.sluice.turn(a)
                 assert row["state"] == "done" and row["counted"] == "provider", (client, wire, row)
                 assert row["output"] + row["reasoning"] == meant["out"], (client, wire, row)
+
+
+def test_what_arrived_behind_the_last_count_is_estimated(w):
+    """Anthropic counts the answer when it is whole; until then it says 1."""
+    def event(kind, **more):
+        return b"event: %s\ndata: %s\n\n" % (kind.encode(),
+                                            json.dumps({"type": kind, **more}).encode())
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [],
+               "usage": {"input_tokens": 10, "output_tokens": 1}}
+    text = {"type": "text_delta", "text": "x" * 400}
+    events = [event("message_start", message=message),
+              event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
+              *[event("content_block_delta", index=0, delta=text)] * 10]
+    w.providers["anthropic"].answers = Always(stream(*events, end=False))
+    try:
+        answers = [ask(w, client, "anthropic/text", stream=True) for client in CLIENTS]
+    finally:
+        w.providers["anthropic"].answers = Always(play("anthropic"))
+    for a in answers:
+        row = w.sluice.turn(a)
+        assert row["state"] == "partial" and row["counted"] == "estimate", row
+        assert (row["input"], row["output"]) == (10, 1 + 10 * 400 // 4), row
+        assert row["cost_usd_nanos"] == 10 * 1000 + 1001 * 10000, row
 
 
 def test_requests_are_carried_over(w):
