@@ -23,6 +23,8 @@ providers:
   filed: {base_url: "http://127.0.0.1:%d/v1", key: "${file:@KEYS@/key}"}
   owned: {base_url: "http://127.0.0.1:%d/v1", key: house, tenant_keys: {shop: theirs, bad: refused}}
   claude: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", api_keys: [k-1, k-2]}
+  cloud: {kind: bedrock, base_url: "http://127.0.0.1:%d", tenant_keys: {shop: theirs},
+          aws: {region: eu-central-1, access_key: AKIDEXAMPLE, secret_key: secret}}
 default_provider: owned
 keys:
   declared:
@@ -53,7 +55,7 @@ def open_world():
     p = Provider()
     p.answers = Always(by_key)
     folder = tempfile.mkdtemp(prefix="sluice-keys-")
-    text = (CONFIG % ((p.port,) * 7)).replace("@KEYS@", folder)
+    text = (CONFIG % ((p.port,) * 8)).replace("@KEYS@", folder)
     w = SimpleNamespace(p=p, folder=folder)
     put(w, "first\n")
     w.sluice = Sluice(text)
@@ -155,6 +157,16 @@ def test_a_tenants_own_key(w):
     since = len(w.p.seen)
     assert w.sluice.chat("shared/m", key="key-of-shop").status == 200
     assert keys_seen(w, since)[0] in ("aaa", "bbb"), "only where it has one"
+
+
+def test_a_tenants_own_key_where_requests_are_signed(w):
+    """It goes alone: a request with two Authorizations is one of the house's account."""
+    for key, begins in (("key-of-shop", b"Bearer theirs"), ("key-of-other", b"AWS4-HMAC-SHA256 ")):
+        since = len(w.p.seen)
+        w.sluice.chat("cloud/m", key=key)
+        told = [line.split(b": ", 1)[1] for line in w.p.seen[since][0].split(b"\r\n")
+                if line.lower().startswith(b"authorization:")]
+        assert len(told) == 1 and told[0].startswith(begins), told
 
 
 def test_on_paths_that_are_passed_on(w):
