@@ -148,11 +148,32 @@ static int key_fault(const struct llm_call *c, struct fault *f)
                      STR_ARGS(name));
 }
 
+/* Shorter ones are found by chance, and are none that a provider gives out. */
+#define KEY_BYTES_MIN 8
+
+static bool quotes(struct str text, struct str value)
+{
+    struct str key = value;
+    while (str_find(key, STR(" ")) >= 0) /* without "Bearer " */
+        (void)str_cut(&key, ' ');
+    return key.n >= KEY_BYTES_MIN && str_find(text, key) >= 0;
+}
+
+/* Does it have the key in it that the call went out with? Some say so in the words of an error. */
+static bool quotes_key(const struct llm_call *c, struct str text)
+{
+    const struct provider *p = c->target->provider;
+    return quotes(text, p->key_value) || quotes(text, provider_tenant_key(p, c->tenant)) ||
+           (c->key && quotes(text, c->key->value));
+}
+
 /* An answer that is no 2xx. What it says is kept for the client where it may see it. */
 static int status_error(struct llm_call *c, struct fault *f)
 {
     (void)retry_after_read(&c->answer_headers, &c->retry_after_ms);
     if (body_read(c, ERROR_BODY_BYTES_MAX, NULL) != 0)
+        buf_clear(&c->body);
+    if (quotes_key(c, buf_view(&c->body)))
         buf_clear(&c->body);
     struct llm_facts facts;
     int err = llm_error_of_status(c->status);
@@ -197,6 +218,8 @@ static int in_body_error(struct llm_call *c, const struct llm_facts *facts, stru
     if (err == E_UPSTREAM_AUTH)
         return key_fault(c, f);
     struct str text = facts->error_text.n ? facts->error_text : STR("an error without words");
+    if (quotes_key(c, text))
+        text = STR("an error whose words have a key in them");
     return fault_set(f, err, "provider %.*s: %.*s", STR_ARGS(c->target->provider->name),
                      STR_ARGS(str_head(text, 160)));
 }
