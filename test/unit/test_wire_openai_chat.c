@@ -533,6 +533,12 @@ static void what_changes(void **state)
     static const char *const pairs[][2] = {
         {"\"messages\":[],\"stop\":\"a\"", "\"messages\":[],\"stop\":[\"a\"]"},
         {"\"messages\":[],\"stream\":false,\"n\":1", "\"messages\":[]"},
+        {"\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{"
+         "\"url\":"
+         "\"http://x/y.png\",\"detail\":\"auto\"}}]}]",
+         "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{"
+         "\"url\":"
+         "\"http://x/y.png\"}}]}]"},
         {"\"messages\":[],\"safety_identifier\":\"a\"", "\"messages\":[],\"user\":\"a\""},
         {"\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"refusal\",\"refusal\":"
          "\"no\"}]}]",
