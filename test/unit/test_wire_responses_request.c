@@ -432,6 +432,19 @@ static struct str written(struct world *w, const struct chat_request *r)
     return buf_view(&w->out);
 }
 
+/* One of the two would be lost without a word. */
+static void two_names_of_the_end_user_are_seen(void **state)
+{
+    (void)state;
+    struct world w;
+    world_make(&w);
+    struct chat_request *r = read_body(&w, "{\"model\":\"m\",\"input\":\"Hi\",\"user\":\"u\","
+                                           "\"safety_identifier\":\"s\"}");
+    assert_str(r->params[CHAT_USER], STR("\"u\""));
+    FEATURES(r, CHAT_USER, CHAT_OTHER_MEMBER);
+    world_end(&w);
+}
+
 static void own_reasoning_goes_back(void **state)
 {
     (void)state;
@@ -629,6 +642,7 @@ int main(void)
         cmocka_unit_test(usual_values_are_no_features),
         cmocka_unit_test(faults_name_their_place),
         cmocka_unit_test(fixtures_say_the_same_when_they_are_written),
+        cmocka_unit_test(two_names_of_the_end_user_are_seen),
         cmocka_unit_test(own_reasoning_goes_back),
         cmocka_unit_test(other_protocols_chats_are_written),
         cmocka_unit_test(a_string_hides_nothing_beside_it),
