@@ -620,6 +620,9 @@ static void bad_requests(void **state)
         {"{" MODEL "\"messages\":[{\"role\":\"assistant\",\"function_call\":{}}]}", E_BAD_REQUEST,
          "messages.0: 'function_call' is OpenAI's former way"},
         {"{" MODEL "\"functions\":[],\"messages\":[]}", E_BAD_REQUEST, "send 'tools'"},
+        {"{" MODEL "\"messages\":[],\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
+         "{\"name\":\"a\"}}}",
+         E_BAD_REQUEST, "'response_format.json_schema.schema' has to be an object"},
         {"{" MODEL "\"function_call\":\"auto\",\"messages\":[]}", E_BAD_REQUEST,
          "'function_call' is OpenAI's former way to call functions"},
         {"{" MODEL "\"messages\":[{\"role\":\"user\"}]}", E_BAD_REQUEST, "'content' is missing"},
