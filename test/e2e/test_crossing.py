@@ -13,6 +13,7 @@ listen: 127.0.0.1:@PORT@
 state: {ledger: "sqlite:@FOLDER@/ledger.db"}
 providers:@PROVIDERS@
   own: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", pass_key: on}
+  azure: {kind: azure, base_url: "http://127.0.0.1:%d", responses: on, key: k-azure}
 models:
   either: {is: anthropic/text, fallback: [openai_chat/text]}
   neither: {is: anthropic/text, fallback: [gemini/text]}
@@ -25,7 +26,7 @@ prices:
 
 def open_world():
     providers = players.start()
-    text = (CONFIG % providers["anthropic"].port).replace("@PROVIDERS@", players.config(providers))
+    text = (CONFIG % (providers["anthropic"].port, providers["responses"].port)).replace("@PROVIDERS@", players.config(providers))
     return SimpleNamespace(providers=providers, sluice=Sluice(text))
 
 
@@ -221,6 +222,17 @@ def test_keys_and_headers(w):
     head, _ = seen(w, "converse")
     assert header(head, b"authorization").startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
     assert header(head, b"x-amz-date"), head
+
+
+def test_paths_of_azure(w):
+    assert ask(w, "responses", "azure/text").status == 200
+    head, sent = seen(w, "responses")
+    assert head.startswith(b"POST /openai/v1/responses HTTP/1.1"), head
+    assert sent["model"] == "text" and header(head, b"api-key") == "k-azure", head
+    ask(w, "openai_chat", "azure/text")
+    head, _ = seen(w, "responses")
+    path = b"/openai/deployments/text/chat/completions?api-version=2024-10-21"
+    assert head.startswith(b"POST " + path + b" HTTP/1.1"), head
 
 
 def test_the_clients_own_key(w):
