@@ -148,11 +148,32 @@ static int key_fault(const struct llm_call *c, struct fault *f)
                      STR_ARGS(name));
 }
 
+/* Shorter ones are found by chance, and are none that a provider gives out. */
+#define KEY_BYTES_MIN 8
+
+static bool quotes(struct str text, struct str value)
+{
+    struct str key = value;
+    while (str_find(key, STR(" ")) >= 0) /* without "Bearer " */
+        (void)str_cut(&key, ' ');
+    return key.n >= KEY_BYTES_MIN && str_find(text, key) >= 0;
+}
+
+/* Does it have the key in it that the call went out with? Some say so in the words of an error. */
+static bool quotes_key(const struct llm_call *c, struct str text)
+{
+    const struct provider *p = c->target->provider;
+    return quotes(text, p->key_value) || quotes(text, provider_tenant_key(p, c->tenant)) ||
+           (c->key && quotes(text, c->key->value));
+}
+
 /* An answer that is no 2xx. What it says is kept for the client where it may see it. */
 static int status_error(struct llm_call *c, struct fault *f)
 {
     (void)retry_after_read(&c->answer_headers, &c->retry_after_ms);
     if (body_read(c, ERROR_BODY_BYTES_MAX, NULL) != 0)
+        buf_clear(&c->body);
+    if (quotes_key(c, buf_view(&c->body)))
         buf_clear(&c->body);
     struct llm_facts facts;
     int err = llm_error_of_status(c->status);
@@ -184,6 +205,7 @@ static void facts_take(struct llm_call *c, const struct llm_facts *facts)
     c->done |= facts->done;
     if (!facts->has_usage)
         return;
+    c->counted_bytes = c->content_bytes;
     if (c->out->wire->usage_merge)
         c->out->wire->usage_merge(&c->tokens, &facts->usage);
     else
@@ -196,6 +218,8 @@ static int in_body_error(struct llm_call *c, const struct llm_facts *facts, stru
     if (err == E_UPSTREAM_AUTH)
         return key_fault(c, f);
     struct str text = facts->error_text.n ? facts->error_text : STR("an error without words");
+    if (quotes_key(c, text))
+        text = STR("an error whose words have a key in them");
     return fault_set(f, err, "provider %.*s: %.*s", STR_ARGS(c->target->provider->name),
                      STR_ARGS(str_head(text, 160)));
 }
@@ -457,7 +481,8 @@ static int head_fault(struct llm_call *c, int err, struct fault *f)
 
 /*
  * What the provider did not count is estimated: of a request that it may have seen the prompt, and
- * of the answer what arrived. Errors are not billed.
+ * of the answer what arrived. Some count the prompt at once and the answer when it is whole: of one
+ * that was broken off, what arrived behind the count is estimated. Errors are not billed.
  */
 static void bill_make(struct llm_call *c)
 {
@@ -468,6 +493,9 @@ static void bill_make(struct llm_call *c)
             c->tokens.input = tokens_of_bytes((int64_t)c->request->body.n);
             c->tokens.output = tokens_of_bytes(c->content_bytes);
         }
+    } else if (c->content_bytes > c->counted_bytes) {
+        c->tokens.output += tokens_of_bytes(c->content_bytes - c->counted_bytes);
+        c->tokens.source = TOKENS_ESTIMATE;
     }
     c->cost_usd_nanos = c->given_cost_usd_nanos != COST_UNKNOWN ? c->given_cost_usd_nanos
                         : c->sent ? price_cost(c->target->price, &c->tokens)

@@ -70,7 +70,8 @@ struct llm_call {
     struct llm_outgoing *out; /* what goes upstream */
     struct frames frames;
     struct buf edited; /* events that are not as they came, or held back before the first */
-    int64_t content_bytes;
+    int64_t content_bytes; /* of the answer so far, ... */
+    int64_t counted_bytes; /* ... and what of it the provider's last count is of */
     bool finished, done; /* a finish_reason, and [DONE], were seen */
     void *own;           /* the transport's, of this send */
 };

@@ -186,6 +186,18 @@ static void tools_note(struct chat_request *r)
         chat_uses(r, CHAT_TOOLS_SERIAL);
 }
 
+/* A number as it stands may say the same in many ways: 1.0, 10e-1. */
+static bool is_over_1(struct str number)
+{
+    char text[32];
+    size_t n = number.n < sizeof(text) ? number.n : sizeof(text) - 1;
+    if (n == 0)
+        return false;
+    memcpy(text, number.p, n);
+    text[n] = '\0';
+    return strtod(text, NULL) > 1;
+}
+
 static void form_note(struct chat_request *r)
 {
     if (r->max_tokens > 0)
@@ -200,10 +212,7 @@ static void form_note(struct chat_request *r)
         chat_uses(r, CHAT_THINKING_ADAPTIVE);
     if (r->thinking == THINK_OFF)
         chat_uses(r, CHAT_THINKING_OFF);
-    struct str t = r->params[CHAT_TEMPERATURE];
-    bool at_most_1 = t.n > 0 && (t.p[0] == '0' || t.p[0] == '-' || str_eq(t, STR("1")) ||
-                                 str_starts(t, STR("1.0")));
-    if (t.n && !at_most_1)
+    if (is_over_1(r->params[CHAT_TEMPERATURE]))
         chat_uses(r, CHAT_TEMPERATURE_HIGH);
 }
 

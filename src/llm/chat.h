@@ -172,7 +172,8 @@ struct chat_message {
     struct chat_message *next;
     enum chat_role role;
     struct str name; /* string */
-    bool is_string;  /* the content was one string, not a list: one text block, or none for "" */
+    bool is_string;  /* the content was one string, not a list: one text block, or none for ""; an
+                      * assistant's other blocks stand around it */
     struct chat_block *blocks;
     struct chat_member *others;
 };

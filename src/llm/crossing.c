@@ -39,6 +39,7 @@ static void target_take(struct crossing *c, const struct target *t)
     r->model = t->model;
     if (silent)
         chat_param(r, CHAT_EFFORT, t->effort);
+    r->max_tokens_new = r->max_tokens_new || t->provider->limit_is_new;
     /* The house wants to know, whatever the client asked for. */
     r->wants_usage = t->provider->settings->stream_usage == STREAM_USAGE_ASK;
 }

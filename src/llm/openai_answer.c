@@ -13,23 +13,36 @@ static int64_t count_take(struct json_reader *r, int64_t absent)
     return json_to_u64(json_take(r), INT64_MAX, &n) ? (int64_t)n : absent;
 }
 
-/* The count called `name` in an object of details; 0 where there is none. */
-static int64_t detail_take(struct json_reader *r, struct str name)
+/* What an object of details says of the counts that are priced apart. */
+struct details {
+    int64_t cached, cache_write, reasoning;
+};
+
+static void details_take(struct json_reader *r, struct details *d)
 {
-    int64_t count = 0;
     if (json_enter(r, '{'))
         do {
-            if (str_eq(json_take_key(r), name))
-                count = count_take(r, 0);
+            struct str key = json_take_key(r);
+            if (str_eq(key, STR("cached_tokens")))
+                d->cached = count_take(r, 0);
+            else if (str_eq(key, STR("cache_write_tokens")))
+                d->cache_write = count_take(r, 0);
+            else if (str_eq(key, STR("reasoning_tokens")))
+                d->reasoning = count_take(r, 0);
             else
                 (void)json_take(r);
         } while (json_more(r, '{'));
-    return count;
+}
+
+static int64_t at_most(int64_t n, int64_t max)
+{
+    return n < max ? n : max;
 }
 
 static void usage_read(struct json_reader *r, struct llm_facts *facts)
 {
-    int64_t prompt = -1, completion = 0, cached = 0, reasoning = 0;
+    int64_t prompt = -1, completion = 0;
+    struct details in = {0}, out = {0};
     if (json_enter(r, '{'))
         do {
             struct str key = json_take_key(r);
@@ -38,20 +51,22 @@ static void usage_read(struct json_reader *r, struct llm_facts *facts)
             else if (str_eq(key, STR("completion_tokens")))
                 completion = count_take(r, 0);
             else if (str_eq(key, STR("prompt_tokens_details")))
-                cached = detail_take(r, STR("cached_tokens"));
+                details_take(r, &in);
             else if (str_eq(key, STR("completion_tokens_details")))
-                reasoning = detail_take(r, STR("reasoning_tokens"));
+                details_take(r, &out);
             else
                 (void)json_take(r);
         } while (json_more(r, '{'));
     if (prompt < 0 || prompt > USAGE_TOKENS_MAX || completion > USAGE_TOKENS_MAX)
         return;
     /* Some servers report more of a part than of the whole; the whole is what is billed. */
-    cached = cached > prompt ? prompt : cached;
-    reasoning = reasoning > completion ? completion : reasoning;
+    int64_t cached = at_most(in.cached, prompt);
+    int64_t written = at_most(in.cache_write, prompt - cached);
+    int64_t reasoning = at_most(out.reasoning, completion);
     facts->has_usage = true;
-    facts->usage = (struct tokens){.input = prompt - cached,
+    facts->usage = (struct tokens){.input = prompt - cached - written,
                                    .cached = cached,
+                                   .cache_write = written,
                                    .output = completion - reasoning,
                                    .reasoning = reasoning,
                                    .source = TOKENS_PROVIDER};

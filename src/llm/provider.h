@@ -114,6 +114,7 @@ struct provider {
     struct str path, api_version;      /* settings, or the kind's */
     bool path_is_plain;                /* "/{operation}", without a query: nearly always */
     bool has_responses;                /* speaks OpenAI's Responses itself */
+    bool limit_is_new;                 /* takes max_completion_tokens for max_tokens */
     struct http_header default_header; /* sent where nobody says it; or empty */
     struct arena *arena;               /* the configuration's */
     struct http_headers headers;       /* the key's, where there is one, and the configuration's */

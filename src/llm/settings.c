@@ -195,8 +195,8 @@ static const struct conf_row provider_rows[] = {
     {.name = "path", ROW(CONF_STR, path),
      .help = "What follows base_url; `{operation}` is chat/completions and the like, `{model}` "
              "the model's name. Without it: `/{operation}`; kind `azure` has "
-             "`/openai/deployments/{model}/{operation}`; `gemini` and `bedrock` have paths of "
-             "their own."},
+             "`/openai/deployments/{model}/{operation}`, and `/openai/v1/responses` for Responses; "
+             "`gemini` and `bedrock` have paths of their own."},
     {.name = "api_version", ROW(CONF_STR, api_version),
      .help = "Sent as `?api-version=` where given. Kind `azure` has one."},
     {.name = "responses", ROW(CONF_CHOICE, responses), .fallback = "auto",

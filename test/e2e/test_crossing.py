@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import players
 from players import CLIENTS, PLAYS, Always, play
 from protocols import STREAM, WHOLE, aws_frame, events_of, fixture
-from world import Sluice
+from world import Sluice, stream
 
 CONFIG = """
 listen: 127.0.0.1:@PORT@
 state: {ledger: "sqlite:@FOLDER@/ledger.db"}
 providers:@PROVIDERS@
   own: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", pass_key: on}
+  azure: {kind: azure, base_url: "http://127.0.0.1:%d", responses: on, key: k-azure}
 models:
   either: {is: anthropic/text, fallback: [openai_chat/text]}
   neither: {is: anthropic/text, fallback: [gemini/text]}
@@ -25,7 +26,7 @@ prices:
 
 def open_world():
     providers = players.start()
-    text = (CONFIG % providers["anthropic"].port).replace("@PROVIDERS@", players.config(providers))
+    text = (CONFIG % (providers["anthropic"].port, providers["responses"].port)).replace("@PROVIDERS@", players.config(providers))
     return SimpleNamespace(providers=providers, sluice=Sluice(text))
 
 
@@ -144,6 +145,29 @@ def test_ledger_counts_every_protocol(w):
                 assert row["output"] + row["reasoning"] == meant["out"], (client, wire, row)
 
 
+def test_what_arrived_behind_the_last_count_is_estimated(w):
+    """Anthropic counts the answer when it is whole; until then it says 1."""
+    def event(kind, **more):
+        return b"event: %s\ndata: %s\n\n" % (kind.encode(),
+                                            json.dumps({"type": kind, **more}).encode())
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [],
+               "usage": {"input_tokens": 10, "output_tokens": 1}}
+    text = {"type": "text_delta", "text": "x" * 400}
+    events = [event("message_start", message=message),
+              event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
+              *[event("content_block_delta", index=0, delta=text)] * 10]
+    w.providers["anthropic"].answers = Always(stream(*events, end=False))
+    try:
+        answers = [ask(w, client, "anthropic/text", stream=True) for client in CLIENTS]
+    finally:
+        w.providers["anthropic"].answers = Always(play("anthropic"))
+    for a in answers:
+        row = w.sluice.turn(a)
+        assert row["state"] == "partial" and row["counted"] == "estimate", row
+        assert (row["input"], row["output"]) == (10, 1 + 10 * 400 // 4), row
+        assert row["cost_usd_nanos"] == 10 * 1000 + 1001 * 10000, row
+
+
 def test_requests_are_carried_over(w):
     tools = [{"type": "function", "function": {
         "name": "look", "description": "looks", "parameters": {
@@ -198,6 +222,17 @@ def test_keys_and_headers(w):
     head, _ = seen(w, "converse")
     assert header(head, b"authorization").startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
     assert header(head, b"x-amz-date"), head
+
+
+def test_paths_of_azure(w):
+    assert ask(w, "responses", "azure/text").status == 200
+    head, sent = seen(w, "responses")
+    assert head.startswith(b"POST /openai/v1/responses HTTP/1.1"), head
+    assert sent["model"] == "text" and header(head, b"api-key") == "k-azure", head
+    ask(w, "openai_chat", "azure/text")
+    head, _ = seen(w, "responses")
+    path = b"/openai/deployments/text/chat/completions?api-version=2024-10-21"
+    assert head.startswith(b"POST " + path + b" HTTP/1.1"), head
 
 
 def test_the_clients_own_key(w):

@@ -8,7 +8,7 @@ import time
 from types import SimpleNamespace
 
 from players import Always
-from world import Provider, Sluice, answer_ok, status
+from world import Provider, Sluice, answer_ok, status, whole
 
 CONFIG = """
 listen: 127.0.0.1:@PORT@
@@ -23,6 +23,11 @@ providers:
   filed: {base_url: "http://127.0.0.1:%d/v1", key: "${file:@KEYS@/key}"}
   owned: {base_url: "http://127.0.0.1:%d/v1", key: house, tenant_keys: {shop: theirs, bad: refused}}
   claude: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", api_keys: [k-1, k-2]}
+  cloud: {kind: bedrock, base_url: "http://127.0.0.1:%d", tenant_keys: {shop: theirs},
+          aws: {region: eu-central-1, access_key: AKIDEXAMPLE, secret_key: secret}}
+  secret: {base_url: "http://127.0.0.1:%d/v1", key: house-long-enough,
+           tenant_keys: {shop: theirs-long-enough}}
+  secrets: {base_url: "http://127.0.0.1:%d/v1", api_keys: [one-long-enough, two-long-enough]}
 default_provider: owned
 keys:
   declared:
@@ -42,6 +47,8 @@ def key_of(head):
 
 def by_key(conn, head, body, n):
     key = key_of(head)
+    if b"/converse" in head:
+        return status("400 Bad")(conn, head, body, n)
     if key.startswith("limited"):
         return status("429 Too Many", headers=("Retry-After: 60",))(conn, head, body, n)
     if key.startswith("refused"):
@@ -53,7 +60,7 @@ def open_world():
     p = Provider()
     p.answers = Always(by_key)
     folder = tempfile.mkdtemp(prefix="sluice-keys-")
-    text = (CONFIG % ((p.port,) * 7)).replace("@KEYS@", folder)
+    text = (CONFIG % ((p.port,) * 10)).replace("@KEYS@", folder)
     w = SimpleNamespace(p=p, folder=folder)
     put(w, "first\n")
     w.sluice = Sluice(text)
@@ -155,6 +162,32 @@ def test_a_tenants_own_key(w):
     since = len(w.p.seen)
     assert w.sluice.chat("shared/m", key="key-of-shop").status == 200
     assert keys_seen(w, since)[0] in ("aaa", "bbb"), "only where it has one"
+
+
+def test_words_that_quote_a_key_are_not_passed_on(w):
+    def tells(conn, head, body, n):
+        said = json.dumps({"error": {"message": f"no such key: {key_of(head)}", "code": "odd"}})
+        line = "200 OK" if b"inside" in body else "400 Bad Request"
+        conn.sendall(whole(said.encode(), line))
+    w.p.answers = Always(tells)
+    try:
+        for model, key in (("secret/a", "key-of-other"), ("secret/a", "key-of-shop"),
+                           ("secrets/a", "key-of-other"), ("secret/inside", "key-of-other")):
+            a = w.sluice.chat(model, key=key)
+            assert a.status in (400, 502) and "error" in a.json(), a.body
+            assert b"-long-enough" not in a.body, a.body
+    finally:
+        w.p.answers = Always(by_key)
+
+
+def test_a_tenants_own_key_where_requests_are_signed(w):
+    """It goes alone: a request with two Authorizations is one of the house's account."""
+    for key, begins in (("key-of-shop", b"Bearer theirs"), ("key-of-other", b"AWS4-HMAC-SHA256 ")):
+        since = len(w.p.seen)
+        w.sluice.chat("cloud/m", key=key)
+        told = [line.split(b": ", 1)[1] for line in w.p.seen[since][0].split(b"\r\n")
+                if line.lower().startswith(b"authorization:")]
+        assert len(told) == 1 and told[0].startswith(begins), told
 
 
 def test_on_paths_that_are_passed_on(w):

@@ -90,6 +90,29 @@ static void calls_and_results_belong_together(void **state)
     arena_fini(&a);
 }
 
+static void a_temperature_is_a_number_however_it_is_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *said;
+        bool high;
+    } rows[] = {{"0", false},     {"1", false},     {"1.0", false}, {"1.00", false},
+                {"10e-1", false}, {"0.1e1", false}, {"-1", false},  {"0.99", false},
+                {"1.05", true},   {"1.01", true},   {"1e1", true},  {"0.2e1", true},
+                {"2", true}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a;
+        struct fault f = {0};
+        arena_init_private(&a, 1u << 16);
+        struct chat_request r = {.arena = &a};
+        chat_param(&r, CHAT_TEMPERATURE, str_from(rows[i].said));
+        assert_int_equal(chat_settle(&r, &f), 0);
+        if (chat_has(&r, CHAT_TEMPERATURE_HIGH) != rows[i].high)
+            fail_msg("%s", rows[i].said);
+        arena_fini(&a);
+    }
+}
+
 static void lists_keep_their_order(void **state)
 {
     (void)state;
@@ -117,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_calls_and_results_are_quick),
         cmocka_unit_test(calls_and_results_belong_together),
+        cmocka_unit_test(a_temperature_is_a_number_however_it_is_written),
         cmocka_unit_test(lists_keep_their_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -483,12 +483,36 @@ static void each_bad_request_has_its_golden(void **state)
     assert_in_range(sum, 12, 1000);
 }
 
+/* ---- one limit with two names ---- */
+
+/* OpenAI's reasoning models refuse max_tokens, which Anthropic's clients always have. */
+static void openai_itself_gets_the_newer_limit(void **state)
+{
+    struct world *w = *state;
+    static const struct provider_settings settings = {.stream_usage = STREAM_USAGE_ASK};
+    for (unsigned newer = 0; newer < 2; newer++) {
+        const struct provider provider = {.settings = &settings, .limit_is_new = newer};
+        const struct target target = {.provider = &provider, .model = STR("gpt-5")};
+        const struct llm_request request = {.wire = &wire_anthropic,
+                                            .body = plain_ask(&wire_anthropic)};
+        struct crossing *c = NULL;
+        struct fault f = {0};
+        buf_clear(&w->out);
+        assert_int_equal(crossing_new(&request, &target, &wire_openai_chat, &w->arena, &c, &f), 0);
+        assert_int_equal(crossing_request(c, &w->out, &f), 0);
+        const char *want = newer ? "\"max_completion_tokens\":99" : "\"max_tokens\":99";
+        assert_true(str_find(buf_view(&w->out), str_from(want)) >= 0);
+        crossing_fini(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_exchange_has_its_goldens, world_make, world_end),
         cmocka_unit_test_setup_teardown(each_provider_shows_every_kind, world_make, world_end),
         cmocka_unit_test_setup_teardown(each_bad_request_has_its_golden, world_make, world_end),
+        cmocka_unit_test_setup_teardown(openai_itself_gets_the_newer_limit, world_make, world_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

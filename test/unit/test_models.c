@@ -387,11 +387,13 @@ static void providers_are_made_ready(void **state)
     assert_int_equal(p->replicas_n, 1);
     assert_str(p->replicas[0].endpoint->host_header, STR("api.openai.com"));
     assert_str(p->replicas[0].path, STR("/v1"));
+    assert_true(p->limit_is_new); /* OpenAI's own host */
     p = models_provider(s->models, STR("azure"));
     assert_str(p->key_header, STR("api-key"));
     assert_str(p->key_value, STR("secret"));
     assert_str(http_headers_get(&p->headers, STR("x-team")), STR("a b"));
     p = models_provider(s->models, STR("home"));
+    assert_false(p->limit_is_new);
     assert_int_equal(p->key_value.n, 0);
     assert_int_equal(p->replicas_n, 2);
     assert_int_equal(p->replicas[0].weight, 2);

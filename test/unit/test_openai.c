@@ -54,6 +54,22 @@ static void usage_is_in_classes_that_do_not_overlap(void **state)
     assert_int_equal(tokens_completion(&f.usage), 50);
 }
 
+/* As OpenRouter and others that resell Anthropic's models write it. */
+static void what_was_written_to_a_cache_is_a_class_of_its_own(void **state)
+{
+    (void)state;
+    struct llm_facts f = answer(
+        "{\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":5,\"prompt_tokens_details\":"
+        "{\"cache_write_tokens\":30,\"cached_tokens\":60}}}");
+    assert_int_equal(f.usage.cache_write, 30);
+    assert_int_equal(f.usage.input, 10);
+    assert_int_equal(f.usage.cached, 60);
+    f = answer("{\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":5,"
+               "\"prompt_tokens_details\":{\"cached_tokens\":60,\"cache_write_tokens\":70}}}");
+    assert_int_equal(f.usage.cache_write, 40);
+    assert_int_equal(f.usage.input, 0);
+}
+
 static void usage_without_details(void **state)
 {
     (void)state;
@@ -522,6 +538,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(usage_is_in_classes_that_do_not_overlap),
+        cmocka_unit_test(what_was_written_to_a_cache_is_a_class_of_its_own),
         cmocka_unit_test(usage_without_details),
         cmocka_unit_test(a_part_is_never_more_than_its_whole),
         cmocka_unit_test(bad_numbers_are_no_usage),

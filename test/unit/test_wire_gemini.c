@@ -452,6 +452,9 @@ static void paths_hold_model_and_manner(void **state)
         {"gemini-2.5-flash", true, "/models/gemini-2.5-flash:streamGenerateContent?alt=sse"},
         {"tunedModels/a b", false, "/tunedModels/a%20b:generateContent"},
         {"models/x", false, "/models/x:generateContent"},
+        {"tunedModels/x", false, "/tunedModels/x:generateContent"},
+        {"models/../../v1alpha/x", false, "/models/..%2F..%2Fv1alpha%2Fx:generateContent"},
+        {"../cachedContents/x", false, "/models/..%2FcachedContents%2Fx:generateContent"},
         {"x?key=1#\xc3\xbc:", false, "/models/x%3Fkey%3D1%23%C3%BC%3A:generateContent"},
     };
     struct wire_world *w = *state;

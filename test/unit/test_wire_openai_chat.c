@@ -533,6 +533,12 @@ static void what_changes(void **state)
     static const char *const pairs[][2] = {
         {"\"messages\":[],\"stop\":\"a\"", "\"messages\":[],\"stop\":[\"a\"]"},
         {"\"messages\":[],\"stream\":false,\"n\":1", "\"messages\":[]"},
+        {"\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{"
+         "\"url\":"
+         "\"http://x/y.png\",\"detail\":\"auto\"}}]}]",
+         "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{"
+         "\"url\":"
+         "\"http://x/y.png\"}}]}]"},
         {"\"messages\":[],\"safety_identifier\":\"a\"", "\"messages\":[],\"user\":\"a\""},
         {"\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"refusal\",\"refusal\":"
          "\"no\"}]}]",
@@ -614,6 +620,9 @@ static void bad_requests(void **state)
         {"{" MODEL "\"messages\":[{\"role\":\"assistant\",\"function_call\":{}}]}", E_BAD_REQUEST,
          "messages.0: 'function_call' is OpenAI's former way"},
         {"{" MODEL "\"functions\":[],\"messages\":[]}", E_BAD_REQUEST, "send 'tools'"},
+        {"{" MODEL "\"messages\":[],\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
+         "{\"name\":\"a\"}}}",
+         E_BAD_REQUEST, "'response_format.json_schema.schema' has to be an object"},
         {"{" MODEL "\"function_call\":\"auto\",\"messages\":[]}", E_BAD_REQUEST,
          "'function_call' is OpenAI's former way to call functions"},
         {"{" MODEL "\"messages\":[{\"role\":\"user\"}]}", E_BAD_REQUEST, "'content' is missing"},

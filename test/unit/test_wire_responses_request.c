@@ -432,6 +432,19 @@ static struct str written(struct world *w, const struct chat_request *r)
     return buf_view(&w->out);
 }
 
+/* One of the two would be lost without a word. */
+static void two_names_of_the_end_user_are_seen(void **state)
+{
+    (void)state;
+    struct world w;
+    world_make(&w);
+    struct chat_request *r = read_body(&w, "{\"model\":\"m\",\"input\":\"Hi\",\"user\":\"u\","
+                                           "\"safety_identifier\":\"s\"}");
+    assert_str(r->params[CHAT_USER], STR("\"u\""));
+    FEATURES(r, CHAT_USER, CHAT_OTHER_MEMBER);
+    world_end(&w);
+}
+
 static void own_reasoning_goes_back(void **state)
 {
     (void)state;
@@ -501,6 +514,62 @@ static void other_protocols_chats_are_written(void **state)
             "\"parallel_tool_calls\":false,\"reasoning\":{\"effort\":\"medium\"},\"store\":false,"
             "\"include\":[\"reasoning.encrypted_content\"]}"));
     world_end(&w);
+}
+
+/* An assistant's string, also an empty one, may have calls, thinking and a refusal beside it. */
+static void a_string_hides_nothing_beside_it(void **state)
+{
+    (void)state;
+#define SAID_CALL                                                                                  \
+    "\"tool_calls\":[{\"id\":\"c1\",\"type\":\"function\",\"function\":{\"name\":\"f\","           \
+    "\"arguments\":\"{}\"}}]"
+#define CALL           "{\"type\":\"function_call\",\"call_id\":\"c1\",\"name\":\"f\",\"arguments\":\"{}\"},"
+#define MESSAGE(parts) "{\"type\":\"message\",\"role\":\"assistant\",\"content\":" parts "},"
+#define TEXT           "{\"type\":\"output_text\",\"text\":\"T\",\"annotations\":[]}"
+#define REFUSAL        "{\"type\":\"refusal\",\"refusal\":\"N\"}"
+    static const struct {
+        const char *said, *items;
+        bool result;
+    } rows[] = {
+        {"\"content\":\"T\"," SAID_CALL, MESSAGE("[" TEXT "]") CALL, true},
+        {"\"content\":\"\"," SAID_CALL, CALL, true},
+        {"\"content\":\"T\",\"reasoning_content\":\"R\"," SAID_CALL, MESSAGE("[" TEXT "]") CALL,
+         true},
+        {"\"content\":\"T\",\"reasoning_content\":\"R\"", MESSAGE("[" TEXT "]"), false},
+        {"\"content\":\"T\",\"refusal\":\"N\"", MESSAGE("[" TEXT "," REFUSAL "]"), false},
+        {"\"content\":\"T\"", MESSAGE("\"T\""), false},
+        {"\"content\":\"\"", MESSAGE("\"\""), false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world w;
+        struct fault f = {0};
+        struct chat_request r;
+        world_make(&w);
+        struct str body = arena_printf(
+            &w.arena,
+            "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},"
+            "{\"role\":\"assistant\",%s},%s{\"role\":\"user\",\"content\":\"Go on\"}]}",
+            rows[i].said,
+            rows[i].result ? "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"r\"}," : "");
+        struct str want = arena_printf(
+            &w.arena,
+            "{\"model\":\"m\",\"input\":[{\"type\":\"message\",\"role\":\"user\",\"content\":"
+            "\"Hi\"},%s%s{\"type\":\"message\",\"role\":\"user\",\"content\":\"Go on\"}],"
+            "\"store\":false}",
+            rows[i].items,
+            rows[i].result
+                ? "{\"type\":\"function_call_output\",\"call_id\":\"c1\",\"output\":\"r\"},"
+                : "");
+        if (wire_openai_chat.request_read(body, &w.arena, &r, &f) != 0)
+            fail_msg("%s: %s", f.text, rows[i].said);
+        assert_same_json(&w.arena, written(&w, &r), want);
+        world_end(&w);
+    }
+#undef SAID_CALL
+#undef CALL
+#undef MESSAGE
+#undef TEXT
+#undef REFUSAL
 }
 
 static void efforts_stand_for_budgets(void **state)
@@ -573,8 +642,10 @@ int main(void)
         cmocka_unit_test(usual_values_are_no_features),
         cmocka_unit_test(faults_name_their_place),
         cmocka_unit_test(fixtures_say_the_same_when_they_are_written),
+        cmocka_unit_test(two_names_of_the_end_user_are_seen),
         cmocka_unit_test(own_reasoning_goes_back),
         cmocka_unit_test(other_protocols_chats_are_written),
+        cmocka_unit_test(a_string_hides_nothing_beside_it),
         cmocka_unit_test(efforts_stand_for_budgets),
         cmocka_unit_test(what_cannot_be_written_is_refused),
     };

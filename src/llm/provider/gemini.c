@@ -12,9 +12,14 @@ int gemini_path(struct str model, bool stream, struct arena *arena, struct str *
 {
     struct buf out;
     buf_init(&out, model.n * 3 + 64);
-    bool whole = str_starts(model, STR("models/")) || str_starts(model, STR("tunedModels/"));
-    buf_str(&out, whole ? STR("/") : STR("/models/"));
-    path_put(&out, model, STR("/"));
+    struct str kind = STR("models/");
+    if (str_starts(model, STR("tunedModels/")))
+        kind = STR("tunedModels/");
+    if (str_starts(model, kind))
+        model = str_tail(model, kind.n);
+    buf_char(&out, '/');
+    buf_str(&out, kind);
+    path_put(&out, model, STR("")); /* a name is one segment, and ".." leads nowhere */
     buf_str(&out, stream ? STR(":streamGenerateContent?alt=sse") : STR(":generateContent"));
     struct str path = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
     buf_fini(&out);

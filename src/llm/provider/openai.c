@@ -18,6 +18,20 @@ const struct provider_kind provider_openai = {
     .wires = openai_wires,
 };
 
+/* Responses are not below a deployment there: the model in the body names it. */
+static int azure_path(const struct target *t, const struct wire *wire, bool stream,
+                      struct arena *arena, struct str *ret_path)
+{
+    const struct provider_settings *s = t->provider->settings;
+    (void)stream;
+    if (wire != &wire_responses || s->path.n > 0)
+        return provider_path(t, wire, arena, ret_path);
+    *ret_path = s->api_version.n ? arena_printf(arena, "/openai/v1/responses?api-version=%.*s",
+                                                STR_ARGS(s->api_version))
+                                 : STR("/openai/v1/responses");
+    return ret_path->p ? 0 : E_MEMORY;
+}
+
 const struct provider_kind provider_azure = {
     .name = "azure",
     .summary = "OpenAI's models on Azure; base_url is https://RESOURCE.openai.azure.com",
@@ -27,4 +41,5 @@ const struct provider_kind provider_azure = {
     .over_http = true,
     .transport = &transport_http,
     .wires = openai_wires,
+    .path_make = azure_path,
 };

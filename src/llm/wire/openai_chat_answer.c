@@ -312,7 +312,8 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CARRIES(CACHE_KEY),
     CARRIES(CACHE_RETENTION),
     REFUSES(CHOICES, "one choice is crossed"),
-    CARRIES(MAX_TOKENS),
+    CARRIES_AS(MAX_TOKENS, "as max_completion_tokens where the client said so, and to OpenAI's "
+                           "own host"),
     CARRIES(STOP),
     CARRIES(TEMPERATURE_HIGH),
     CARRIES(JSON_OBJECT),

@@ -38,7 +38,8 @@ static int part_image(struct reading *r, const struct part *p, struct chat_block
         err = media_from_url(r->arena, p->image[URL], &b->media);
     if (err == E_BAD_REQUEST && json_is_string(p->image[URL]))
         return reading_wrong(r, "'image_url.url' is a data URL, but not of base64 digits");
-    b->media.detail = p->image[DETAIL];
+    /* "auto" is what it is without. */
+    b->media.detail = string_is(p->image[DETAIL], STR("auto")) ? STR_NONE : p->image[DETAIL];
     return err;
 }
 

@@ -255,7 +255,10 @@ static int schema_read(struct reading *r, struct str object, bool *ret_more)
     q->schema_description = member[FORM_DESCRIPTION];
     q->schema = member[FORM_SCHEMA];
     q->schema_strict = member[FORM_STRICT];
-    return reading_wants(r, q->schema_name, "response_format.json_schema.name", VALUE_STRING);
+    err = reading_wants(r, q->schema_name, "response_format.json_schema.name", VALUE_STRING);
+    /* Without one nothing would be left of the format elsewhere. */
+    return err ? err
+               : reading_wants(r, q->schema, "response_format.json_schema.schema", VALUE_OBJECT);
 }
 
 static int format_read(struct reading *r, struct str value)

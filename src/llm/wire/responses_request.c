@@ -242,11 +242,16 @@ static int unusual_read(struct reading *r, const struct str *value)
     return err;
 }
 
-static void params_settle(struct chat_request *q, struct str safety_identifier)
+/* What OpenAI wants in the place of `user` is the same to others; both are given by few. */
+static int params_settle(struct reading *r, struct str safety_identifier)
 {
-    chat_param(q, CHAT_USER, safety_identifier);
+    struct chat_request *q = r->request;
     if (str_find(q->params[CHAT_INCLUDE], STR("\"message.output_text.logprobs\"")) >= 0)
         chat_uses(q, CHAT_LOGPROBS);
+    if (chat_has(q, CHAT_USER))
+        return reading_keep(r, &q->others, STR("\"safety_identifier\""), safety_identifier);
+    chat_param(q, CHAT_USER, safety_identifier);
+    return 0;
 }
 
 /* What was said before may stand at the provider alone, or in a prompt that it keeps. */
@@ -289,8 +294,7 @@ static int values_read(struct reading *r, const struct str *value)
         err = unusual_read(r, value);
     r->request->tools_parallel = value[REQ_PARALLEL];
     r->request->tools_serial = json_is(value[REQ_PARALLEL], 'f');
-    params_settle(r->request, value[REQ_SAFETY_IDENTIFIER]);
-    return err;
+    return err ? err : params_settle(r, value[REQ_SAFETY_IDENTIFIER]);
 }
 
 int responses_request_read(struct str body, struct arena *arena, struct chat_request *ret_request,

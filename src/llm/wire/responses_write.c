@@ -135,6 +135,13 @@ static void message_begin(const struct chat_message *m, struct buf *out)
     member_put(out, STR("content"));
 }
 
+/* A message that is one string and nothing besides: an assistant's with a string may have calls,
+ * thinking or a refusal beside it, and with an empty one these alone. */
+static bool is_plain(const struct chat_message *m)
+{
+    return !m->blocks || (m->is_string && !m->blocks->next && m->blocks->kind == BLOCK_TEXT);
+}
+
 static struct str string_of(const struct chat_message *m)
 {
     return m->blocks ? m->blocks->text : STR("\"\"");
@@ -145,7 +152,7 @@ static int message_put(const struct chat_request *r, const struct chat_message *
 {
     bool open = false;
     int err = 0;
-    if (m->is_string || !m->blocks) {
+    if (is_plain(m)) {
         message_begin(m, out);
         buf_str(out, string_of(m));
         return buf_char(out, '}');
@@ -188,7 +195,7 @@ static int input_put(const struct chat_request *r, struct buf *out)
         m = m->next;
     }
     member_put(out, STR("input"));
-    if (m && !m->next && m->role == ROLE_USER && m->is_string)
+    if (m && !m->next && m->role == ROLE_USER && is_plain(m))
         return buf_str(out, string_of(m));
     buf_char(out, '[');
     for (; m && !err; m = m->next)
