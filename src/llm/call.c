@@ -173,8 +173,6 @@ static int status_error(struct llm_call *c, struct fault *f)
     (void)retry_after_read(&c->answer_headers, &c->retry_after_ms);
     if (body_read(c, ERROR_BODY_BYTES_MAX, NULL) != 0)
         buf_clear(&c->body);
-    if (quotes_key(c, buf_view(&c->body)))
-        buf_clear(&c->body);
     struct llm_facts facts;
     int err = llm_error_of_status(c->status);
     bool read = c->out->wire->answer_facts(buf_view(&c->body), &facts) == 0 && facts.has_error;
@@ -183,6 +181,10 @@ static int status_error(struct llm_call *c, struct fault *f)
     if (err == E_UPSTREAM_AUTH) {
         buf_clear(&c->body); /* it may quote the key */
         return key_fault(c, f);
+    }
+    if (quotes_key(c, buf_view(&c->body))) {
+        buf_clear(&c->body);
+        read = false;
     }
     if (!c->out->crossing)
         return fault_set(f, err, "provider %.*s answered with status %d",
