@@ -74,15 +74,17 @@ static int cross(struct str text, struct str prefix, bool wants_usage, struct bu
     int err = 0;
     while (text.p && !err) {
         struct str line = str_cut(&text, '\n');
-        if (str_starts(line, prefix))
+        if (!str_starts(line, prefix))
+            continue;
+        do {
             err = wire->event_read(&reader, STR_NONE, str_tail(line, prefix.n), &events);
-        MUST(err == 0 || err == E_UPSTREAM_BODY);
-        MUST(events.n < CHAT_EVENTS_MAX);
-        for (unsigned i = 0; i < events.n && !err; i++) {
-            check_event(&watch, &events.at[i], &scratch);
-            MUST(wire->event_write(&writer, &events.at[i], out) == 0);
-        }
-        events.n = 0;
+            MUST(err == 0 || err == E_UPSTREAM_BODY);
+            MUST(events.n < CHAT_EVENTS_MAX && (!reader.again || events.n > 0));
+            for (unsigned i = 0; i < events.n && !err; i++) {
+                check_event(&watch, &events.at[i], &scratch);
+                MUST(wire->event_write(&writer, &events.at[i], out) == 0);
+            }
+        } while (!err && reader.again);
     }
     arena_fini(&scratch);
     arena_fini(&a);

@@ -523,7 +523,9 @@ static void a_string_hides_nothing_beside_it(void **state)
 #define SAID_CALL                                                                                  \
     "\"tool_calls\":[{\"id\":\"c1\",\"type\":\"function\",\"function\":{\"name\":\"f\","           \
     "\"arguments\":\"{}\"}}]"
-#define CALL           "{\"type\":\"function_call\",\"call_id\":\"c1\",\"name\":\"f\",\"arguments\":\"{}\"},"
+#define CALL                                                                                       \
+    "{\"type\":\"function_call\",\"call_id\":\"c1\",\"name\":\"f\","                               \
+    "\"arguments\":\"{}\"},"
 #define MESSAGE(parts) "{\"type\":\"message\",\"role\":\"assistant\",\"content\":" parts "},"
 #define TEXT           "{\"type\":\"output_text\",\"text\":\"T\",\"annotations\":[]}"
 #define REFUSAL        "{\"type\":\"refusal\",\"refusal\":\"N\"}"

@@ -18,6 +18,7 @@ struct reader {
     struct str call_id;     /* string: of the last call */
     bool call_waits;        /* its name has yet to come */
     bool any_call, any_refusal;
+    unsigned calls_read; /* of the chunk that is under way, where it is read again */
 };
 
 /* One event of the wire, in the reading, and what it comes to. */
@@ -25,6 +26,7 @@ struct chunk {
     struct reader *reader;
     struct arena *arena;
     struct chat_events *events;
+    bool again; /* it has more calls than there was room for */
 };
 
 /* One addition makes up to four events, and three more have to have room behind the last. */
@@ -182,15 +184,35 @@ static int call_read(struct chunk *x, struct str call)
 
 enum { D_REASONING, D_REASONING_CONTENT, D_CONTENT, D_REFUSAL, D_THOUGHTS, D_CALLS, D_COUNT };
 
-/* Goes through a list that was taken. */
-static int list_read(struct chunk *x, struct str list, bool calls, bool told)
+static int thoughts_read(struct chunk *x, struct str list, bool told)
 {
     struct json_reader r;
     int err = 0;
     if (list_enter(&r, list))
+        do
+            err = thought_read(x, json_take(&r), told);
+        while (!err && json_more(&r, '['));
+    return err;
+}
+
+/* Servers that make no streams of calls send all of them in one chunk, however many: those that
+ * there is no room for are given when it is read again. */
+static int calls_read(struct chunk *x, struct str list)
+{
+    struct reader *of = x->reader;
+    struct json_reader r;
+    unsigned at = 0;
+    int err = 0;
+    if (list_enter(&r, list))
         do {
-            struct str element = json_take(&r);
-            err = calls ? call_read(x, element) : thought_read(x, element, told);
+            struct str call = json_take(&r);
+            if (at++ < of->calls_read)
+                continue;
+            x->again = of->calls_read > 0 && !of->stopped && !may_add(x);
+            if (x->again)
+                return 0;
+            err = call_read(x, call);
+            of->calls_read = at;
         } while (!err && json_more(&r, '['));
     return err;
 }
@@ -206,18 +228,20 @@ static int delta_read(struct chunk *x, struct str delta)
         return 0;
     if (!members_peek(delta, members, D_COUNT, value))
         return E_UPSTREAM_BODY;
+    if (x->reader->calls_read > 0) /* all before them was read */
+        return calls_read(x, value[D_CALLS]);
     struct str reasoning = value[D_REASONING_CONTENT];
     if (!json_is_string(reasoning) && value[D_REASONING].n)
         reasoning = value[D_REASONING];
     int err = text_read(x, BLOCK_THINKING, reasoning);
     if (!err && value[D_THOUGHTS].n)
-        err = list_read(x, value[D_THOUGHTS], false, reasoning.n > 2);
+        err = thoughts_read(x, value[D_THOUGHTS], reasoning.n > 2);
     if (!err)
         err = text_read(x, BLOCK_TEXT, value[D_CONTENT]);
     if (!err)
         err = text_read(x, BLOCK_REFUSAL, value[D_REFUSAL]);
     if (!err && value[D_CALLS].n)
-        err = list_read(x, value[D_CALLS], true, false);
+        err = calls_read(x, value[D_CALLS]);
     return err;
 }
 
@@ -254,7 +278,7 @@ static int choice_read(struct chunk *x, const struct chat_top *top)
         return E_UPSTREAM_BODY;
     begin(x, top);
     int err = delta_read(x, value[0]);
-    if (err || !value[1].n)
+    if (err || x->again || !value[1].n)
         return err;
     if (x->reader->call_waits)
         return E_UPSTREAM_BODY;
@@ -288,9 +312,12 @@ static int chunk_read(struct chunk *x, struct str name, struct str data)
         return 0;
     if (!err && top.choice.n)
         err = choice_read(x, &top);
-    if (!err && top.has_usage)
+    if (err || x->again)
+        return err;
+    x->reader->calls_read = 0;
+    if (top.has_usage)
         chat_event_add(x->events, EVENT_USAGE)->usage = top.usage;
-    return err;
+    return 0;
 }
 
 int openai_chat_event_read(struct wire_state *state, struct str name, struct str data,
@@ -299,6 +326,7 @@ int openai_chat_event_read(struct wire_state *state, struct str name, struct str
     static const struct chat_top nothing;
     struct reader *r = state->own;
     ret_events->n = 0;
+    state->again = false;
     data = str_trim(data);
     if (!r) {
         state->own = r = ARENA_NEW(state->arena, struct reader);
@@ -309,8 +337,11 @@ int openai_chat_event_read(struct wire_state *state, struct str name, struct str
     if (r->ended || data.n == 0)
         return 0;
     struct chunk x = {.reader = r, .arena = state->arena, .events = ret_events};
-    if (!str_eq(data, STR("[DONE]")))
-        return chunk_read(&x, name, data);
+    if (!str_eq(data, STR("[DONE]"))) {
+        int err = chunk_read(&x, name, data);
+        state->again = !err && x.again;
+        return err;
+    }
     begin(&x, &nothing);
     stopped(&x, STOP_UNSAID);
     (void)chat_event_add(ret_events, EVENT_END);
