@@ -4,6 +4,7 @@
  */
 #include "api/limit_headers.h"
 #include "api/pass.h"
+#include "api/relay.h"
 #include "api/visit.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -141,18 +142,13 @@ static int key_check(struct visit *v)
                      STR_ARGS(v->key->public_part), STR_ARGS(str_head(v->path, 60)));
 }
 
-static void run(struct visit *v, const struct provider *provider)
+int relay_to(struct visit *v, const struct provider *provider)
 {
-    int forbidden = key_check(v);
-    if (forbidden) {
-        visit_error(v, forbidden);
-        return;
-    }
     struct passing *p = ARENA_NEW(v->x->arena, struct passing);
     struct ledger_call *row = ARENA_NEW(v->x->arena, struct ledger_call);
     if (!p || !row) {
         visit_error(v, E_MEMORY);
-        return;
+        return 0;
     }
     p->v = v;
     p->task = task_self();
@@ -182,6 +178,16 @@ static void run(struct visit *v, const struct provider *provider)
         log_i("status", err == E_CLIENT_GONE ? 499 : status),
         log_z("error", err ? err_code(err) : "-"), log_ms("ms", clock_mono_us() - t->began_us));
     turn_end(t, err, err == E_CLIENT_GONE ? 499 : status, (int64_t)v->x->bytes_out);
+    return p->relay.status;
+}
+
+static void run(struct visit *v, const struct provider *provider)
+{
+    int forbidden = key_check(v);
+    if (forbidden)
+        visit_error(v, forbidden);
+    else
+        (void)relay_to(v, provider);
 }
 
 void api_relay(struct visit *v)
@@ -201,7 +207,7 @@ void api_relay(struct visit *v)
 void api_stateful(struct visit *v)
 {
     const struct provider *p = models_default_provider(v->snapshot->models);
-    if (p && p->settings->stateful) {
+    if (p && provider_is_open(p, v->key ? v->key->tenant : STR_NONE)) {
         run(v, p);
         return;
     }

@@ -23,6 +23,11 @@ struct llm_facts {
     bool unread;           /* an event that is not this protocol's: it goes on as it came */
     bool finished;         /* the answer is whole */
     bool done;             /* and nothing comes behind: "[DONE]", message_stop */
+    /* Has ids in it that the provider may know again later, for wire.kept_each; valid until the
+     * next read. NULL: it has none. */
+    yyjson_val *kept;
+    bool not_kept; /* it says that the answer is not stored; the ids of a stream's later events too
+                    */
     /* OpenAI's alone, for usage that is to be cut out. */
     bool only_usage; /* an event without choices: it is there for the usage alone */
     bool has_usage_member, has_choices, any_choice;

@@ -269,10 +269,10 @@ def test_a_fallback_that_can_carry_it(w):
 
 
 def test_responses_that_go_by_kept_state(w):
-    for wire in ("responses", "anthropic"):
-        a = ask(w, "responses", f"{wire}/text", previous_response_id="resp_1")
-        assert a.status in (400, 403), a.body
-        assert "keeps" in a.error()["message"], a.body
+    a = ask(w, "responses", "responses/text", previous_response_id="resp_1")
+    assert a.status == 404 and a.error()["code"] == "response_not_found", a.body
+    a = ask(w, "responses", "anthropic/text", previous_response_id="resp_1")
+    assert a.status == 400 and "keeps" in a.error()["message"], a.body
 
 
 def test_effort_in_every_protocol(w):
