@@ -35,4 +35,12 @@ struct llm_facts {
         usage_cut; /* the usage member with one comma; to == 0: there is none, or two */
 };
 
+/* The status that an error's code is, where it is a number, as llama.cpp's are in every protocol;
+ * else 0. */
+static inline int facts_status_of_code(yyjson_val *error)
+{
+    int64_t code = json_get_i64(error, "code", 0);
+    return code >= 400 && code <= 599 ? (int)code : 0;
+}
+
 #endif

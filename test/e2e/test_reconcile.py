@@ -126,8 +126,8 @@ def test_openais_csv_agrees(w):
     rows = openai_rows(w)
     without_seconds = [row[1:] for row in rows]
     turned = [list(reversed(row)) for row in rows]
-    for text in (csv_of(rows), csv_of(rows, "\n", front=""), csv_of(turned), csv_of(without_seconds),
-                 csv_of(rows, separator=";"), csv_of(rows, separator="\t"),
+    for text in (csv_of(rows), csv_of(rows, "\n", front=""), csv_of(turned),
+                 csv_of(without_seconds), csv_of(rows, separator=";"), csv_of(rows, separator="\t"),
                  csv_of([[str(c).upper() for c in rows[0]]] + rows[1:])):
         done = run(w, text, "--provider", "openai_chat", "--json")
         found = json.loads(done.stdout)

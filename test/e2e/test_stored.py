@@ -1,4 +1,4 @@
-"""Stored responses: each tenant reaches its own and no other's, though the provider knows one key."""
+"""Stored responses: each tenant reaches its own and no other's, though the provider has one key."""
 
 import json
 import os
@@ -225,7 +225,8 @@ def test_background_is_asked_after(w):
 def item_inputs(r):
     """Inputs that name what is stored, by the id of an item."""
     search, message = (item["id"] for item in r["output"])
-    for item in ({"type": "item_reference", "id": message}, {"id": message}, {"type": None, "id": message},
+    for item in ({"type": "item_reference", "id": message}, {"id": message},
+                 {"type": None, "id": message},
                  {"type": "web_search_call", "id": search, "status": "completed"},
                  {"type": "reasoning", "id": message, "summary": [], "encrypted_content": None},
                  {"Type": "message", "id": message}, {"type": "message", "ID": message},

@@ -116,6 +116,8 @@ static void error_read(yyjson_val *error, struct llm_facts *facts)
     facts->error_status = status_of(json_get_str(error, "code"));
     if (!facts->error_status)
         facts->error_status = status_of(json_get_str(error, "type"));
+    if (!facts->error_status)
+        facts->error_status = facts_status_of_code(error);
 }
 
 /* The texts in an item's content, a call's name and arguments. */
