@@ -88,7 +88,7 @@ static void bill(struct passing *p, struct ledger_call *row, int err)
     p->turn.streamed = r->begun;
 }
 
-static int pass(struct passing *p, const struct provider *provider)
+static int pass(struct passing *p, const struct provider *provider, struct str path)
 {
     struct visit *v = p->v;
     struct exchange *x = v->x;
@@ -96,18 +96,19 @@ static int pass(struct passing *p, const struct provider *provider)
     int err = pass_upstream(&x->headers, x->arena, true, &p->headers);
     if (err)
         return err;
-    struct str path = str_tail(v->path, 3); /* without "/v1", which the base URL has */
-    *r = (struct llm_relay){
-        .provider = provider,
-        .arena = x->arena,
-        .method = x->method_text,
-        .path = x->query.n ? arena_printf(x->arena, "%.*s?%.*s", STR_ARGS(path), STR_ARGS(x->query))
-                           : path,
-        .headers = &p->headers,
-        .body_bytes = x->body_bytes,
-        .read = relay_read,
-        .begin = relay_begin,
-        .write = relay_write};
+    bool more = str_find(path, STR("?")) >= 0;
+    *r = (struct llm_relay){.provider = provider,
+                            .arena = x->arena,
+                            .method = x->method_text,
+                            .path = x->query.n
+                                        ? arena_printf(x->arena, "%.*s%c%.*s", STR_ARGS(path),
+                                                       more ? '&' : '?', STR_ARGS(x->query))
+                                        : path,
+                            .headers = &p->headers,
+                            .body_bytes = x->body_bytes,
+                            .read = relay_read,
+                            .begin = relay_begin,
+                            .write = relay_write};
     r->tenant = p->turn.tenant;
     if (provider->settings->pass_key && !v->key)
         r->pass_key = v->key_text;
@@ -142,7 +143,7 @@ static int key_check(struct visit *v)
                      STR_ARGS(v->key->public_part), STR_ARGS(str_head(v->path, 60)));
 }
 
-int relay_to(struct visit *v, const struct provider *provider)
+int relay_to(struct visit *v, const struct provider *provider, struct str path)
 {
     struct passing *p = ARENA_NEW(v->x->arena, struct passing);
     struct ledger_call *row = ARENA_NEW(v->x->arena, struct ledger_call);
@@ -162,7 +163,7 @@ int relay_to(struct visit *v, const struct provider *provider)
     int err = turn_admit(t);
     bool admitted = !err;
     if (admitted) {
-        err = pass(p, provider);
+        err = pass(p, provider, path);
         bill(p, row, err);
     }
     int status = p->relay.begun ? v->x->status : err_status(err);
@@ -187,7 +188,7 @@ static void run(struct visit *v, const struct provider *provider)
     if (forbidden)
         visit_error(v, forbidden);
     else
-        (void)relay_to(v, provider);
+        (void)relay_to(v, provider, str_tail(v->path, 3)); /* the base URL has the "/v1" */
 }
 
 void api_relay(struct visit *v)

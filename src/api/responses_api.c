@@ -173,12 +173,15 @@ void api_responses(struct visit *v)
         return;
     }
     const struct provider *p = NULL;
+    struct str path = str_tail(v->path, 3); /* without "/v1" */
     int err = provider_find(v, id, &p);
+    if (!err)
+        err = provider_path_of(p, STR_NONE, path, v->x->arena, &path);
     if (err) {
         visit_error(v, err);
         return;
     }
-    int status = relay_to(v, p);
+    int status = relay_to(v, p, path);
     if (v->x->method == HTTP_DELETE && status >= 200 && status <= 299)
         stored_forget(v->gateway->stored, id);
 }

@@ -182,6 +182,9 @@ void provider_key_judge(struct provider_key *key, int err, int64_t retry_after_m
 /* The path of a request as the setting `path` says it, with query. */
 MUSTCHECK int provider_path(const struct target *t, const struct wire *wire, struct arena *arena,
                             struct str *ret_path);
+/* The same of any operation ("/responses/ID"), which is plain. */
+MUSTCHECK int provider_path_of(const struct provider *p, struct str model, struct str operation,
+                               struct arena *arena, struct str *ret_path);
 /* Appends a part of a path: everything but unreserved characters, and those in `also`, escaped. */
 void path_put(struct buf *out, struct str part, struct str also);
 

@@ -20,6 +20,7 @@ struct known {
     uint64_t hash;
     int64_t made_wall_us;
     uint16_t id_n, tenant_n, provider_n;
+    bool gone; /* it was deleted: the table may have it until its next batch */
     char texts[];
 };
 
@@ -314,20 +315,23 @@ void stored_forget(struct stored *s, struct str id)
 {
     if (!s || !is_id(id))
         return;
-    struct known **at = place_of(s, id, XXH3_64bits(id.p, id.n));
-    if (*at)
-        drop(s, at);
+    struct known *k = *place_of(s, id, XXH3_64bits(id.p, id.n));
+    if (k)
+        k->gone = true;
     if (s->ledger)
         ledger_stored(s->ledger, &(struct ledger_stored){.id = id, .gone = true});
+}
+
+static struct known *known_find(const struct stored *s, struct str id)
+{
+    return s && is_id(id) ? *place_of(s, id, XXH3_64bits(id.p, id.n)) : NULL;
 }
 
 bool stored_known(struct stored *s, struct str id, struct arena *arena,
                   struct stored_owner *ret_owner)
 {
-    if (!s || !is_id(id))
-        return false;
-    struct known *k = *place_of(s, id, XXH3_64bits(id.p, id.n));
-    if (!k || is_old(s, k->made_wall_us))
+    struct known *k = known_find(s, id);
+    if (!k || k->gone || is_old(s, k->made_wall_us))
         return false;
     list_remove(&k->used);
     list_push_front(&s->used, &k->used);
@@ -342,8 +346,8 @@ int stored_find(struct stored *s, struct str id, struct arena *arena,
 {
     if (stored_known(s, id, arena, ret_owner))
         return ret_owner->tenant.p && ret_owner->provider.p ? 0 : E_MEMORY;
-    if (!s || !s->where || !is_id(id))
-        return E_NOT_FOUND;
+    if (!s || !s->where || !is_id(id) || known_find(s, id))
+        return E_NOT_FOUND; /* nobody can have it, or it is gone, or too old */
     if (s->looking >= STORED_LOOK_UPS_MAX)
         return E_OVERLOADED;
     int err = look_up(s, id);

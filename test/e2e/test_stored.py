@@ -18,7 +18,12 @@ listen: 127.0.0.1:@PORT@
 state: {ledger: "sqlite:@FOLDER@/ledger.db", keep_responses: 30d}
 providers:
   p: {base_url: "http://127.0.0.1:%d/v1", key: house, responses: on, tenant_keys: {third: own-of-c}}
-  q: {base_url: "http://127.0.0.1:%d/v1", key: house-q, responses: on}
+  q:
+    base_url: "http://127.0.0.1:%d"
+    path: "/v1/{operation}"
+    api_version: preview
+    key: house-q
+    responses: on
 default_provider: p
 models:
   both: {is: p/m, fallback: [q/m]}
@@ -195,6 +200,7 @@ def test_odd_ids_are_nobodys(w):
 
 def test_a_deleted_one_is_unknown(w):
     r = made(w)["id"]
+    time.sleep(0.6)  # the ledger has it
     assert w.sluice.request("DELETE", f"/v1/responses/{r}", key="key-of-a").status == 200
     is_unknown(w, w.sluice.request("GET", f"/v1/responses/{r}", key="key-of-a"), calls(w))
     time.sleep(0.6)
@@ -283,7 +289,9 @@ def test_the_provider_is_pinned(w):
     before = len(w.p.seen)
     follow = create(w, model="both", previous_response_id=r["id"])
     assert follow.status == 200 and follow.headers["x-sluice-model"] == "q/m", follow.headers
-    assert w.sluice.request("GET", f"/v1/responses/{r['id']}", key="key-of-a").status == 200
+    assert w.sluice.request("GET", f"/v1/responses/{r['id']}?a=b", key="key-of-a").status == 200
+    path = w.q.seen[-1][0].split()[1].decode()
+    assert path == f"/v1/responses/{r['id']}?api-version=preview&a=b", path
     w.q.down = True
     try:
         a = create(w, model="both", previous_response_id=r["id"])

@@ -92,6 +92,21 @@ static void a_restart_keeps_it(void *arg)
     close_both(t);
 }
 
+/* The table has it until the batch that deletes it. */
+static void what_was_deleted_is_gone_at_once(void *arg)
+{
+    struct test *t = arg;
+    open_both(t, 0, STORED_BYTES_MAX);
+    learn(t, "resp_1", "shop", "openai");
+    assert_int_equal(ledger_sync(t->ledger), 0);
+    stored_forget(t->stored, STR("resp_1"));
+    is_nobodys(t, "resp_1");
+    assert_int_equal(ledger_sync(t->ledger), 0);
+    is_nobodys(t, "resp_1");
+    assert_int_equal(world_ask("SELECT count(*) FROM stored"), 0);
+    close_both(t);
+}
+
 static void memory_has_a_ceiling(void *arg)
 {
     struct test *t = arg;
@@ -237,6 +252,7 @@ static void old_rows_go(void **state UNUSED)
     }
 TEST(first_told_has_it)
 TEST(a_restart_keeps_it)
+TEST(what_was_deleted_is_gone_at_once)
 TEST(memory_has_a_ceiling)
 TEST(what_is_used_stays)
 TEST(what_is_old_is_nobodys)
@@ -246,10 +262,15 @@ TEST(without_a_ledger)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_told_has_it),      cmocka_unit_test(test_a_restart_keeps_it),
-        cmocka_unit_test(test_memory_has_a_ceiling),   cmocka_unit_test(test_what_is_used_stays),
-        cmocka_unit_test(test_what_is_old_is_nobodys), cmocka_unit_test(test_odd_ids_are_nobodys),
-        cmocka_unit_test(test_without_a_ledger),       cmocka_unit_test(old_rows_go),
+        cmocka_unit_test(test_first_told_has_it),
+        cmocka_unit_test(test_a_restart_keeps_it),
+        cmocka_unit_test(test_what_was_deleted_is_gone_at_once),
+        cmocka_unit_test(test_memory_has_a_ceiling),
+        cmocka_unit_test(test_what_is_used_stays),
+        cmocka_unit_test(test_what_is_old_is_nobodys),
+        cmocka_unit_test(test_odd_ids_are_nobodys),
+        cmocka_unit_test(test_without_a_ledger),
+        cmocka_unit_test(old_rows_go),
     };
     return cmocka_run_group_tests(tests, world_begin, world_end);
 }
