@@ -17,6 +17,10 @@ static const struct conf_row state_rows[] = {
     {.name = "keep_bytes", .type = CONF_BYTES, AT(keep_bytes), .fallback = "10GiB",
      .flags = CONF_NEEDS_RESTART,
      .help = "The size of the database past which the oldest turns go; 0 is no limit."},
+    {.name = "keep_responses", .type = CONF_DURATION, AT(keep_responses_ms), .fallback = "30d",
+     .flags = CONF_NEEDS_RESTART,
+     .help = "How long it is remembered which tenant a response belongs to that a provider stores "
+             "(`off`: for ever). OpenAI stores them for 30 days."},
     {0},
 };
 /* clang-format on */

@@ -16,6 +16,7 @@ struct state_settings {
     struct str ledger; /* "sqlite:sluice.db"; "off" */
     int64_t keep_ms;   /* 0: for ever */
     int64_t keep_bytes;
+    int64_t keep_responses_ms; /* 0: for ever */
 };
 
 struct log_settings {

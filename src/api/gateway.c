@@ -15,6 +15,7 @@
 #include "net/tls.h"
 #include "rt/pool.h"
 #include "rt/task.h"
+#include "turn/stored.h"
 
 #define DAY_MS 86400000
 
@@ -167,8 +168,15 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
         err = ledger_open(
             &(struct ledger_settings){.where = where,
                                       .keep_days = (c->state.keep_ms + DAY_MS - 1) / DAY_MS,
-                                      .keep_bytes = c->state.keep_bytes},
+                                      .keep_bytes = c->state.keep_bytes,
+                                      .keep_stored_ms = c->state.keep_responses_ms},
             &g->ledger, f);
+    if (!err)
+        err = stored_open(&(struct stored_settings){.where = where,
+                                                    .ledger = g->ledger,
+                                                    .keep_ms = c->state.keep_responses_ms,
+                                                    .bytes_max = STORED_BYTES_MAX},
+                          &g->stored, f);
     if (!err)
         err = keys_open(where, &g->keys, f);
     if (!err)
@@ -184,6 +192,7 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
 
 void gateway_close(struct gateway *g)
 {
+    stored_free(g->stored);
     if (g->ledger)
         ledger_close(g->ledger);
     if (g->keys)

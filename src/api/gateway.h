@@ -26,6 +26,7 @@
 #include "turn/turn.h"
 
 struct listener;
+struct stored;
 struct tls_context;
 struct watch;
 
@@ -51,6 +52,7 @@ struct gateway {
     char *file; /* of the configuration; NULL: it came from nowhere that could be read again */
     struct upstreams *upstreams;
     struct ledger *ledger; /* NULL: none */
+    struct stored *stored; /* whose the responses are that providers keep */
     struct keys *keys;
     struct limits *limits;
     struct watch *watch; /* of the files that the configuration refers to; NULL: none */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "net/listener.h"
 #include "net/upool.h"
+#include "turn/stored.h"
 
 #define METRICS_BYTES_MAX (32u * 1024 * 1024)
 
@@ -78,6 +79,9 @@ enum number {
     N_LIMITS_TOKENS,
     N_LIMITS_USD,
     N_LIMITS_ACCOUNTS,
+    N_STORED_KNOWN,
+    N_STORED_BYTES,
+    N_STORED_LOOK_UPS,
     N_BEGAN,
     NUMBERS
 };
@@ -106,6 +110,10 @@ static const struct metric_desc numbers[NUMBERS] = {
     [N_LIMITS_USD] = {.name = "sluice_limits_reserved_usd", .help = "The same in dollars.",
                       .kind = METRIC_GAUGE, .scale = 1e-9},
     [N_LIMITS_ACCOUNTS] = GAUGE("sluice_limits_accounts", "Keys and tenants that are counted."),
+    [N_STORED_KNOWN] = GAUGE("sluice_stored_known", "Ids of stored responses and items in memory."),
+    [N_STORED_BYTES] = GAUGE("sluice_stored_bytes", "Their memory."),
+    [N_STORED_LOOK_UPS] =
+        COUNTER("sluice_stored_look_ups_total", "Ids that had to be looked up in the ledger."),
     [N_BEGAN] = GAUGE("sluice_start_time_seconds", "When the process began, since 1970."),
 };
 
@@ -177,6 +185,7 @@ int gateway_metrics(struct gateway *g, struct buf *out)
     const struct counters *counters = limits_counters(g->limits);
     const struct counters_totals limits = counters->ops->totals(counters);
     refusals_put(g, &limits);
+    const struct stored_stats stored = stored_stats(g->stored);
     const int64_t values[NUMBERS] = {
         [N_CONNECTIONS] = g->listener ? listener_connections(g->listener) : 0,
         [N_TASKS] = (int64_t)tasks.running,
@@ -198,6 +207,9 @@ int gateway_metrics(struct gateway *g, struct buf *out)
         [N_LIMITS_TOKENS] = limits.reserved_tokens,
         [N_LIMITS_USD] = limits.reserved_usd_nanos,
         [N_LIMITS_ACCOUNTS] = (int64_t)limits.accounts,
+        [N_STORED_KNOWN] = (int64_t)stored.known,
+        [N_STORED_BYTES] = (int64_t)stored.bytes,
+        [N_STORED_LOOK_UPS] = (int64_t)stored.look_ups,
         [N_BEGAN] = g->began_wall_us / 1000000,
     };
     for (unsigned i = 0; i < NUMBERS; i++)

@@ -6,6 +6,7 @@
  */
 #include "api/limit_headers.h"
 #include "api/pass.h"
+#include "api/responses.h"
 #include "api/visit.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -93,6 +94,12 @@ static int sink_begin(struct llm_sink *sink, int status, const struct http_heade
 static int sink_events(struct llm_sink *sink, struct str bytes)
 {
     return exchange_write(ask_of(sink)->v->x, bytes);
+}
+
+static void sink_kept(struct llm_sink *sink, struct str id)
+{
+    struct ask *a = ask_of(sink);
+    responses_learn(a->v, &a->turn, id);
 }
 
 /* The answer was held: it goes out with what it cost. */
@@ -247,22 +254,6 @@ static void who_asks(struct ask *a)
         t->pass_key = a->v->key_text;
 }
 
-/* What a provider keeps is shared by all who use its key (rule 5). */
-static int state_check(const struct ask *a, struct fault *f)
-{
-    const struct route *route = &a->turn.route;
-    for (unsigned i = 0; a->request.keeps_state && i < route->n; i++) {
-        const struct provider *p = route->at[i].provider;
-        if (provider_wire(p, &a->request) == a->request.wire && !p->settings->stateful)
-            return fault_set(f, E_STATEFUL_PATH,
-                             "the request goes by what provider %.*s keeps, which all users of its "
-                             "key share; send the whole conversation, or set providers.%.*s."
-                             "stateful: on to allow it to everybody",
-                             STR_ARGS(p->name), STR_ARGS(p->name));
-    }
-    return 0;
-}
-
 static int request_take(struct ask *a)
 {
     struct visit *v = a->v;
@@ -285,7 +276,7 @@ static int request_take(struct ask *a)
         err = models_resolve(v->snapshot->models, a->request.model, x->arena, &a->turn.route,
                              &v->fault);
     if (!err)
-        err = state_check(a, &v->fault);
+        err = responses_route(v, &a->request, &a->turn);
     if (!err)
         err = pass_upstream(&x->headers, x->arena, false, &a->headers);
     return err;
@@ -345,7 +336,7 @@ void api_llm(struct visit *v)
         return;
     }
     memset(a, 0, offsetof(struct ask, turn));
-    a->sink = (struct llm_sink){.begin = sink_begin, .events = sink_events};
+    a->sink = (struct llm_sink){.begin = sink_begin, .events = sink_events, .kept = sink_kept};
     a->v = v;
     a->task = task_self();
     struct turn *t = &a->turn;

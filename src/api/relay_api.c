@@ -4,6 +4,7 @@
  */
 #include "api/limit_headers.h"
 #include "api/pass.h"
+#include "api/relay.h"
 #include "api/visit.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -87,7 +88,7 @@ static void bill(struct passing *p, struct ledger_call *row, int err)
     p->turn.streamed = r->begun;
 }
 
-static int pass(struct passing *p, const struct provider *provider)
+static int pass(struct passing *p, const struct provider *provider, struct str path)
 {
     struct visit *v = p->v;
     struct exchange *x = v->x;
@@ -95,18 +96,19 @@ static int pass(struct passing *p, const struct provider *provider)
     int err = pass_upstream(&x->headers, x->arena, true, &p->headers);
     if (err)
         return err;
-    struct str path = str_tail(v->path, 3); /* without "/v1", which the base URL has */
-    *r = (struct llm_relay){
-        .provider = provider,
-        .arena = x->arena,
-        .method = x->method_text,
-        .path = x->query.n ? arena_printf(x->arena, "%.*s?%.*s", STR_ARGS(path), STR_ARGS(x->query))
-                           : path,
-        .headers = &p->headers,
-        .body_bytes = x->body_bytes,
-        .read = relay_read,
-        .begin = relay_begin,
-        .write = relay_write};
+    bool more = str_find(path, STR("?")) >= 0;
+    *r = (struct llm_relay){.provider = provider,
+                            .arena = x->arena,
+                            .method = x->method_text,
+                            .path = x->query.n
+                                        ? arena_printf(x->arena, "%.*s%c%.*s", STR_ARGS(path),
+                                                       more ? '&' : '?', STR_ARGS(x->query))
+                                        : path,
+                            .headers = &p->headers,
+                            .body_bytes = x->body_bytes,
+                            .read = relay_read,
+                            .begin = relay_begin,
+                            .write = relay_write};
     r->tenant = p->turn.tenant;
     if (provider->settings->pass_key && !v->key)
         r->pass_key = v->key_text;
@@ -141,18 +143,13 @@ static int key_check(struct visit *v)
                      STR_ARGS(v->key->public_part), STR_ARGS(str_head(v->path, 60)));
 }
 
-static void run(struct visit *v, const struct provider *provider)
+int relay_to(struct visit *v, const struct provider *provider, struct str path)
 {
-    int forbidden = key_check(v);
-    if (forbidden) {
-        visit_error(v, forbidden);
-        return;
-    }
     struct passing *p = ARENA_NEW(v->x->arena, struct passing);
     struct ledger_call *row = ARENA_NEW(v->x->arena, struct ledger_call);
     if (!p || !row) {
         visit_error(v, E_MEMORY);
-        return;
+        return 0;
     }
     p->v = v;
     p->task = task_self();
@@ -166,7 +163,7 @@ static void run(struct visit *v, const struct provider *provider)
     int err = turn_admit(t);
     bool admitted = !err;
     if (admitted) {
-        err = pass(p, provider);
+        err = pass(p, provider, path);
         bill(p, row, err);
     }
     int status = p->relay.begun ? v->x->status : err_status(err);
@@ -182,6 +179,16 @@ static void run(struct visit *v, const struct provider *provider)
         log_i("status", err == E_CLIENT_GONE ? 499 : status),
         log_z("error", err ? err_code(err) : "-"), log_ms("ms", clock_mono_us() - t->began_us));
     turn_end(t, err, err == E_CLIENT_GONE ? 499 : status, (int64_t)v->x->bytes_out);
+    return p->relay.status;
+}
+
+static void run(struct visit *v, const struct provider *provider)
+{
+    int forbidden = key_check(v);
+    if (forbidden)
+        visit_error(v, forbidden);
+    else
+        (void)relay_to(v, provider, str_tail(v->path, 3)); /* the base URL has the "/v1" */
 }
 
 void api_relay(struct visit *v)
@@ -201,7 +208,7 @@ void api_relay(struct visit *v)
 void api_stateful(struct visit *v)
 {
     const struct provider *p = models_default_provider(v->snapshot->models);
-    if (p && p->settings->stateful) {
+    if (p && provider_is_open(p, v->key ? v->key->tenant : STR_NONE)) {
         run(v, p);
         return;
     }

@@ -70,7 +70,8 @@ void api_models(struct visit *v); /* models_api.c */
 void api_model(struct visit *v);
 void api_relay(struct visit *v); /* relay_api.c */
 void api_stateful(struct visit *v);
-void api_health(struct visit *v); /* health_api.c */
+void api_responses(struct visit *v); /* responses_api.c */
+void api_health(struct visit *v);    /* health_api.c */
 void api_ready(struct visit *v);
 void api_metrics(struct visit *v);
 void api_keys_list(struct visit *v); /* admin_api.c */

@@ -39,13 +39,13 @@ static const struct command_option options[] = {
     {"--reconcile", "FILE", offsetof(struct words, reconcile),
      "compare with a provider's usage export: the JSON of OpenAI's\n"
      "/v1/organization/usage/completions or Anthropic's\n"
-     "/v1/organizations/usage_report/messages, by day and model;\n"
-     "- is standard input",
+     "/v1/organizations/usage_report/messages, by day and model, or the\n"
+     "CSV of usage or costs that their pages offer; - is standard input",
      true, NULL},
     {"--provider", "NAME", offsetof(struct words, provider),
      "with --reconcile: only what this provider of the configuration answered", false, NULL},
     {"--tolerance", "PERCENT", offsetof(struct words, tolerance),
-     "with --reconcile: how far tokens may be apart; without it: 1", false, NULL},
+     "with --reconcile: how far the two may be apart; without it: 1", false, NULL},
     {"--csv", NULL, offsetof(struct words, csv),
      "for programs: all columns, dollars exact, times in milliseconds", false, NULL},
     {"--json", NULL, offsetof(struct words, json), "the same as JSON", false, NULL},
@@ -271,7 +271,8 @@ const struct command command_report = {
         "cache_write are the prompt, output and reasoning the completion.\n\n"
         "With --reconcile, names of models count without the date at their end, since they are "
         "asked\n"
-        "for with and without; the exit code is 1 where a row's tokens are too far apart.\n\n"
+        "for with and without; the exit code is 1 where a row's tokens are too far apart, or its\n"
+        "dollars, where FILE says what was paid.\n\n"
         "Examples:\n"
         "  sluice report --by day,model --since 7d\n"
         "  sluice report --by key --since 2026-11-01 --until 2026-11-30 --csv > november.csv\n",

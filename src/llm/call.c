@@ -214,6 +214,20 @@ static void facts_take(struct llm_call *c, const struct llm_facts *facts)
         c->tokens = facts->usage;
 }
 
+static void kept_one(void *arg, struct str id)
+{
+    struct llm_sink *sink = arg;
+    sink->kept(sink, id);
+}
+
+/* The ids in what goes to the client as it came: they are the provider's own. */
+static void kept_tell(struct llm_call *c, const struct llm_facts *facts)
+{
+    c->not_kept |= facts->not_kept;
+    if (facts->kept && c->out->wire->kept_each && !c->out->crossing && c->sink && c->sink->kept)
+        c->out->wire->kept_each(facts->kept, !c->not_kept, kept_one, c->sink);
+}
+
 static int in_body_error(struct llm_call *c, const struct llm_facts *facts, struct fault *f)
 {
     int err = facts->error_status ? llm_error_of_status(facts->error_status) : E_UPSTREAM_BUSY;
@@ -252,6 +266,7 @@ static int whole_answer(struct llm_call *c, struct fault *f)
     facts_take(c, &facts);
     if (facts.has_error)
         return in_body_error(c, &facts, f);
+    kept_tell(c, &facts);
     return c->out->crossing ? answer_cross(c, f) : 0;
 }
 
@@ -337,6 +352,7 @@ static int event_take(struct llm_call *c, struct run *run, const struct sse_even
     facts_take(c, &facts);
     if (facts.has_error)
         return in_body_error(c, &facts, f);
+    kept_tell(c, &facts);
     if (!c->streamed) {
         err = stream_begin(c);
         if (err)

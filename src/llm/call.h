@@ -29,6 +29,9 @@
 struct llm_sink {
     int (*begin)(struct llm_sink *sink, int status, const struct http_headers *headers);
     int (*events)(struct llm_sink *sink, struct str bytes);
+    /* The provider may know this id again: of the answer, or of a part. Told before the bytes that
+     * have it; never waits. May be NULL. */
+    void (*kept)(struct llm_sink *sink, struct str id);
 };
 
 struct llm_call {
@@ -73,6 +76,7 @@ struct llm_call {
     int64_t content_bytes; /* of the answer so far, ... */
     int64_t counted_bytes; /* ... and what of it the provider's last count is of */
     bool finished, done; /* a finish_reason, and [DONE], were seen */
+    bool not_kept;       /* the provider does not store the answer */
     void *own;           /* the transport's, of this send */
 };
 

@@ -23,11 +23,24 @@ struct llm_facts {
     bool unread;           /* an event that is not this protocol's: it goes on as it came */
     bool finished;         /* the answer is whole */
     bool done;             /* and nothing comes behind: "[DONE]", message_stop */
+    /* Has ids in it that the provider may know again later, for wire.kept_each; valid until the
+     * next read. NULL: it has none. */
+    yyjson_val *kept;
+    bool not_kept; /* it says that the answer is not stored; the ids of a stream's later events too
+                    */
     /* OpenAI's alone, for usage that is to be cut out. */
     bool only_usage; /* an event without choices: it is there for the usage alone */
     bool has_usage_member, has_choices, any_choice;
     struct json_span
         usage_cut; /* the usage member with one comma; to == 0: there is none, or two */
 };
+
+/* The status that an error's code is, where it is a number, as llama.cpp's are in every protocol;
+ * else 0. */
+static inline int facts_status_of_code(yyjson_val *error)
+{
+    int64_t code = json_get_i64(error, "code", 0);
+    return code >= 400 && code <= 599 ? (int)code : 0;
+}
 
 #endif

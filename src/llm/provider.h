@@ -172,6 +172,9 @@ MUSTCHECK int provider_headers_keyed(const struct provider *p, const struct endp
 
 /* A tenant's own key as it is sent; STR_NONE: it has none here. */
 struct str provider_tenant_key(const struct provider *p, struct str tenant);
+/* May this tenant reach whatever the provider keeps, without a question whose it is? It has an
+ * account of its own there, or the configuration says that all share all. */
+bool provider_is_open(const struct provider *p, struct str tenant);
 /* Does one of several not rest? */
 bool provider_key_ready(const struct provider *p);
 /* What came of a call with it. */
@@ -180,6 +183,9 @@ void provider_key_judge(struct provider_key *key, int err, int64_t retry_after_m
 /* The path of a request as the setting `path` says it, with query. */
 MUSTCHECK int provider_path(const struct target *t, const struct wire *wire, struct arena *arena,
                             struct str *ret_path);
+/* The same of any operation ("/responses/ID"), which is plain. */
+MUSTCHECK int provider_path_of(const struct provider *p, struct str model, struct str operation,
+                               struct arena *arena, struct str *ret_path);
 /* Appends a part of a path: everything but unreserved characters, and those in `also`, escaped. */
 void path_put(struct buf *out, struct str part, struct str also);
 

@@ -70,12 +70,11 @@ void path_put(struct buf *out, struct str part, struct str also)
     }
 }
 
-int provider_path(const struct target *t, const struct wire *wire, struct arena *arena,
-                  struct str *ret_path)
+int provider_path_of(const struct provider *p, struct str model, struct str operation,
+                     struct arena *arena, struct str *ret_path)
 {
-    const struct provider *p = t->provider;
     if (LIKELY(p->path_is_plain)) {
-        *ret_path = wire->path;
+        *ret_path = operation;
         return 0;
     }
     struct buf out;
@@ -83,10 +82,10 @@ int provider_path(const struct target *t, const struct wire *wire, struct arena 
     struct str rest = p->path;
     while (rest.n > 0) {
         if (str_starts(rest, STR("{operation}"))) {
-            buf_str(&out, str_tail(wire->path, 1)); /* the setting has the slash */
+            buf_str(&out, str_tail(operation, 1)); /* the setting has the slash */
             rest = str_tail(rest, 11);
         } else if (str_starts(rest, STR("{model}"))) {
-            path_put(&out, t->model, STR(""));
+            path_put(&out, model, STR(""));
             rest = str_tail(rest, 7);
         } else {
             buf_char(&out, rest.p[0]);
@@ -100,6 +99,12 @@ int provider_path(const struct target *t, const struct wire *wire, struct arena 
     *ret_path = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
     buf_fini(&out);
     return ret_path->p ? 0 : E_MEMORY;
+}
+
+int provider_path(const struct target *t, const struct wire *wire, struct arena *arena,
+                  struct str *ret_path)
+{
+    return provider_path_of(t->provider, t->model, wire->path, arena, ret_path);
 }
 
 /* Is `a` less busy than `b`, each for its weight? */

@@ -29,16 +29,24 @@ extern const struct llm_op_row llm_ops[OP_COUNT];
 
 struct wire;
 
+/* An object that the request names and a provider keeps: an earlier answer, an item of one. */
+struct llm_kept {
+    struct str id; /* in the arena */
+    bool carried;  /* the request has its content, too */
+};
+
 struct llm_request {
     enum llm_op op;
     const struct wire *wire; /* the protocol that it is written in */
     struct str body;         /* as it came */
     struct str model;        /* unescaped; in the arena */
     bool stream;
-    bool wants_usage;   /* stream_options.include_usage was true */
-    int64_t max_tokens; /* 0: not given */
-    int64_t choices;    /* n; at least 1 */
-    bool keeps_state;   /* it goes by what the provider keeps of earlier answers */
+    bool wants_usage;     /* stream_options.include_usage was true */
+    int64_t max_tokens;   /* 0: not given */
+    int64_t choices;      /* n; at least 1 */
+    bool in_conversation; /* one that the provider keeps */
+    unsigned kept_n;      /* what else it names there */
+    struct llm_kept *kept;
 
     struct json_span model_at;          /* the value's bytes, quotes included */
     struct json_span stream_options_at; /* the value's bytes; from == to: absent */

@@ -217,8 +217,9 @@ static const struct conf_row provider_rows[] = {
     {.name = "pass_key", ROW(CONF_BOOL, pass_key), .fallback = "off",
      .help = "Pass the client's own Authorization on, where sluice itself asks for no key."},
     {.name = "stateful", ROW(CONF_BOOL, stateful), .fallback = "off",
-     .help = "Let every key reach objects that live at the provider (files, batches, stored "
-             "responses). All of them share one account: only where all may see all."},
+     .help = "Let every key reach objects that live at the provider (files, batches, other "
+             "tenants' stored responses). All of them share one account: only where all may see "
+             "all."},
     {.name = "file", ROW(CONF_STR, file), .flags = CONF_SHAPES_ANSWERS,
      .help = "Kind `recorded`: the JSONL file of answers to play."},
     {.name = "prices", ROW(CONF_STR, prices),

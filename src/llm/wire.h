@@ -87,6 +87,10 @@ struct wire {
     int (*event_facts)(struct str name, struct str data, struct llm_facts *ret_facts);
     /* Makes `sum` the usage up to an event that knows `later`; NULL: that one is complete. */
     void (*usage_merge)(struct tokens *sum, const struct tokens *later);
+    /* Tells the ids in an answer or event (facts.kept). `stored`: the provider keeps the answer, so
+     * all of it can be named later; else only parts that carry no content. NULL: there are none. */
+    void (*kept_each)(yyjson_val *kept, bool stored, void (*fn)(void *arg, struct str id),
+                      void *arg);
     /* An error's body, and the event that tells of one in a stream, framed. `text` is plain. */
     int (*error_write)(struct buf *out, int status, const char *code, struct str text);
     int (*error_event_write)(struct buf *out, int status, const char *code, struct str text);

@@ -110,6 +110,19 @@ static bool room_have(struct ledger *l, const struct ledger_turn *turn)
     return room >= bytes || room_make(l, bytes);
 }
 
+/* Rows were put into the open slab: they are written soon. */
+static void appended(struct ledger *l, size_t used_before, unsigned rows)
+{
+    l->bytes += l->open->used - used_before;
+    l->rows += rows;
+    l->pending_rows += rows;
+    if (l->pending_rows >= LEDGER_BATCH_ROWS)
+        hand_over(l);
+    else if (!timer_running(&l->flush) &&
+             timer_start(&l->flush, clock_cached_ms() + LEDGER_FLUSH_MS) != 0)
+        hand_over(l);
+}
+
 static void append(struct ledger *l, const struct ledger_turn *turn)
 {
     if (l->off)
@@ -121,14 +134,22 @@ static void append(struct ledger *l, const struct ledger_turn *turn)
     }
     size_t before = l->open->used;
     ledger_slab_put(l->open, turn);
-    l->bytes += l->open->used - before;
-    l->rows += 1 + turn->calls_n;
-    l->pending_rows += 1 + turn->calls_n;
-    if (l->pending_rows >= LEDGER_BATCH_ROWS)
-        hand_over(l);
-    else if (!timer_running(&l->flush) &&
-             timer_start(&l->flush, clock_cached_ms() + LEDGER_FLUSH_MS) != 0)
-        hand_over(l);
+    appended(l, before, 1 + turn->calls_n);
+}
+
+void ledger_stored(struct ledger *l, const struct ledger_stored *stored)
+{
+    if (l->off)
+        return;
+    size_t room = l->open ? ledger_slab_room(l->open) : 0;
+    if (room < LEDGER_STORED_BYTES_MAX && !room_make(l, LEDGER_STORED_BYTES_MAX)) {
+        LOG(LOG_ERROR, "ledger_lost_row", log_z("why", "out of memory"),
+            log_s("stored", stored->id));
+        return;
+    }
+    size_t before = l->open->used;
+    ledger_slab_put_stored(l->open, stored);
+    appended(l, before, 1);
 }
 
 void ledger_turn_running(struct ledger *l, const struct ledger_turn *turn)
@@ -211,6 +232,7 @@ static int start(struct ledger *l, const struct ledger_settings *settings, ledge
     l->news->ledger = l;
     w->keep_days = settings->keep_days;
     w->keep_bytes = settings->keep_bytes;
+    w->keep_stored_ms = settings->keep_stored_ms;
     w->news = news_post;
     w->news_arg = l->news;
     int err = ledger_tables_open(settings->where, opener, &w->tables, &l->lost_found, f);

@@ -73,12 +73,20 @@ struct ledger_turn {
     const struct ledger_call *calls;
 };
 
+/* Whose an object is that a provider keeps (stored.h). */
+struct ledger_stored {
+    struct str id, tenant, provider;
+    int64_t made_wall_us;
+    bool gone; /* it was deleted: the row goes, too */
+};
+
 struct ledger;
 
 struct ledger_settings {
-    struct str where;   /* "sqlite:sluice.db"; STR_NONE: no ledger, everything is accepted */
-    int64_t keep_days;  /* retention of rows; 0: for ever. Rollups stay. */
-    int64_t keep_bytes; /* of the database; the oldest rows go first; 0: no limit */
+    struct str where;       /* "sqlite:sluice.db"; STR_NONE: no ledger, everything is accepted */
+    int64_t keep_days;      /* retention of rows; 0: for ever. Rollups stay. */
+    int64_t keep_bytes;     /* of the database; the oldest rows go first; 0: no limit */
+    int64_t keep_stored_ms; /* retention of what ledger_stored wrote; 0: for ever */
 };
 
 /* Opens the database, makes or migrates its tables, marks lost turns, starts the thread. */
@@ -94,6 +102,9 @@ YIELDS MUSTCHECK int ledger_admit(struct ledger *l);
 void ledger_turn_running(struct ledger *l, const struct ledger_turn *turn);
 /* The row of a turn that has ended, with its calls. Loop thread; never waits. */
 void ledger_turn_ended(struct ledger *l, const struct ledger_turn *turn);
+
+/* The row of an object that a provider keeps. Loop thread; never waits. */
+void ledger_stored(struct ledger *l, const struct ledger_stored *stored);
 
 /* All that was appended until now is on the disk. 0 or E_TIMEOUT, E_STORE. */
 YIELDS MUSTCHECK int ledger_sync(struct ledger *l);

@@ -91,6 +91,7 @@ void ledger_slab_put(struct ledger_slab *slab, const struct ledger_turn *turn)
 {
     struct ledger_record *r = (struct ledger_record *)(void *)(slab->data + slab->used);
     unsigned n = turn->calls_n;
+    r->kind = RECORD_TURN;
     r->turn = *turn;
     r->turn.calls = r->calls;
     if (n)
@@ -109,6 +110,21 @@ void ledger_slab_put(struct ledger_slab *slab, const struct ledger_turn *turn)
     slab->used += r->bytes;
     slab->records++;
     slab->rows += 1 + n;
+}
+
+void ledger_slab_put_stored(struct ledger_slab *slab, const struct ledger_stored *stored)
+{
+    struct ledger_record *r = (struct ledger_record *)(void *)(slab->data + slab->used);
+    r->kind = RECORD_STORED;
+    r->stored = *stored;
+    char *at = (char *)r->calls;
+    at = text_move(&r->stored.id, LEDGER_TEXT_BYTES_MAX, at);
+    at = text_move(&r->stored.tenant, LEDGER_TEXT_BYTES_MAX, at);
+    at = text_move(&r->stored.provider, LEDGER_TEXT_BYTES_MAX, at);
+    r->bytes = aligned((size_t)(at - (char *)r));
+    slab->used += r->bytes;
+    slab->records++;
+    slab->rows++;
 }
 
 struct ledger_record *ledger_slab_first(struct ledger_slab *slab)

@@ -31,10 +31,17 @@ struct ledger_slab {
     alignas(8) char data[];
 };
 
-/* A record: the turn, its calls behind it, then all their texts, those of a label first. */
+enum ledger_record_kind { RECORD_TURN, RECORD_STORED };
+
+/* A record. Of a turn: itself, its calls behind it, then all their texts, those of a label first.
+ * Of a stored object: itself, and its texts. */
 struct ledger_record {
     size_t bytes; /* to the next one */
-    struct ledger_turn turn;
+    enum ledger_record_kind kind;
+    union {
+        struct ledger_turn turn;
+        struct ledger_stored stored;
+    };
     struct ledger_call calls[];
 };
 
@@ -59,6 +66,9 @@ static inline size_t ledger_slab_room(const struct ledger_slab *s)
 
 /* Copies the turn into the slab, which has room for ledger_record_bytes. */
 void ledger_slab_put(struct ledger_slab *slab, const struct ledger_turn *turn);
+/* The same of a stored object, which needs LEDGER_STORED_BYTES_MAX at most. Its texts are short. */
+void ledger_slab_put_stored(struct ledger_slab *slab, const struct ledger_stored *stored);
+#define LEDGER_STORED_BYTES_MAX (sizeof(struct ledger_record) + 3 * LEDGER_TEXT_BYTES_MAX + 7)
 
 /* The first record, and the one behind `r`; NULL at the end. */
 struct ledger_record *ledger_slab_first(struct ledger_slab *slab);

@@ -8,6 +8,7 @@
  *     call_rows  one row for every other upstream call (turn, seq)
  *     turns      a view: turn_rows with their labels
  *     calls      a view: one row an upstream call, wherever it stands
+ *     stored     whose the objects are that providers keep (stored.h)
  *     rollups    sums by day and group (ledger_rollup.h); they outlive the rows
  *     meta       the schema's version, and the number that the last process got
  *
@@ -27,6 +28,7 @@
 #define TURN_VALUES    24
 #define TURNS_POWER    5
 #define TURNS_AT_ONCE  (1 << TURNS_POWER) /* in one statement */
+#define TRIM_STORED    1024
 
 /* How a database is opened: rows_open, or what a test puts in its place. */
 typedef int ledger_opener(struct str where, bool read_only, struct rows_store **ret_store,
@@ -45,6 +47,9 @@ enum ledger_statement {
     S_TRIM_CALLS,
     S_TRIM_TURNS,
     S_TRIM_LABELS,
+    S_STORED_ADD,
+    S_STORED_FORGET,
+    S_TRIM_STORED,
     STATEMENTS
 };
 
@@ -72,6 +77,10 @@ MUSTCHECK int ledger_tables_write(struct ledger_tables *t, struct ledger_slab *s
 /* Removes a few of the oldest rows where there are too many; *ret_more: there is more to do. */
 MUSTCHECK int ledger_tables_trim(struct ledger_tables *t, int64_t keep_days, int64_t keep_bytes,
                                  bool *ret_more, struct fault *f);
+
+/* The same of stored objects that are older. */
+MUSTCHECK int ledger_tables_trim_stored(struct ledger_tables *t, int64_t keep_ms, bool *ret_more,
+                                        struct fault *f);
 
 MUSTCHECK int ledger_statements_make(struct ledger_tables *t, struct fault *f);
 

@@ -61,6 +61,12 @@ static const char *const sql[STATEMENTS] = {
     /* An hour more than need be: an id may be a little younger than its turn. */
     [S_TRIM_LABELS] = "DELETE FROM labels WHERE hour < (SELECT began_us / 3600000000 - 1 FROM"
                       " turn_rows ORDER BY id LIMIT 1)",
+    /* Who was told an id first has it. */
+    [S_STORED_ADD] = "INSERT INTO stored (id, tenant, provider, made_us) VALUES ($1, $2, $3, $4)"
+                     " ON CONFLICT (id) DO NOTHING",
+    [S_STORED_FORGET] = "DELETE FROM stored WHERE id = $1",
+    [S_TRIM_STORED] = "DELETE FROM stored WHERE id IN (SELECT id FROM stored WHERE made_us < $1"
+                      " ORDER BY made_us LIMIT 1024)",
 };
 
 /* The columns from `first` on, each behind `prefix`, or the values $n, $n+1 ... for them. */
@@ -265,6 +271,14 @@ static int record_write(struct ledger_tables *l, struct ledger_record *r, bool o
     return err;
 }
 
+static int stored_write(struct ledger_tables *l, const struct ledger_stored *s, struct fault *f)
+{
+    const struct rows_value v[] = {rows_text(s->id), rows_text(s->tenant), rows_text(s->provider),
+                                   rows_int(s->made_wall_us)};
+    return s->gone ? rows_run(l->statement[S_STORED_FORGET], v, 1, f)
+                   : rows_run(l->statement[S_STORED_ADD], v, ARRAY_LEN(v), f);
+}
+
 static int batch_write(struct ledger_tables *l, struct ledger_slab *slabs, bool one_by_one,
                        struct fault *f)
 {
@@ -276,7 +290,8 @@ static int batch_write(struct ledger_tables *l, struct ledger_slab *slabs, bool 
         return err;
     for (struct ledger_slab *s = slabs; s && !err; s = s->next)
         for (struct ledger_record *r = ledger_slab_first(s); r && !err; r = ledger_slab_next(s, r))
-            err = record_write(l, r, one_by_one, f);
+            err = r->kind == RECORD_TURN ? record_write(l, r, one_by_one, f)
+                                         : stored_write(l, &r->stored, f);
     if (!err)
         err = turns_write(l, f);
     if (!err)

@@ -186,6 +186,8 @@ static void trim(struct ledger_writer *w)
     bool more = false;
     struct fault f = {0};
     int err = ledger_tables_trim(w->tables, w->keep_days, w->keep_bytes, &more, &f);
+    if (!err && !more)
+        err = ledger_tables_trim_stored(w->tables, w->keep_stored_ms, &more, &f);
     if (err)
         failure_note(w, &f, err);
     /* A step at a time, and rows first: nobody waits for the past to be cleared away. */

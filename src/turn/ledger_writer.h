@@ -34,7 +34,7 @@ struct ledger_writer {
 
     /* the thread's own */
     struct ledger_tables *tables;
-    int64_t keep_days, keep_bytes, trim_at_ms;
+    int64_t keep_days, keep_bytes, keep_stored_ms, trim_at_ms;
     void (*news)(void *arg); /* on the thread: `tell` was set, or writing works again */
     void *news_arg;
 };

@@ -177,7 +177,8 @@ def responses_stream(events):
         event = json.loads(data)
         assert event["type"] == name, (name, event)
         assert name not in ("error", "response.failed"), event
-        numbers.append(event["sequence_number"])
+        if "sequence_number" in event:  # llama.cpp's have none
+            numbers.append(event["sequence_number"])
         if name == "response.output_text.delta":
             said += event["delta"]
         if name in ("response.completed", "response.incomplete"):

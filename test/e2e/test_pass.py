@@ -246,7 +246,7 @@ def test_relay_streams_both_ways(w):
 
 
 def test_stateful_paths_are_closed(w):
-    for path in ("/v1/files", "/v1/batches/b1", "/v1/responses/r1", "/v1/threads/x/messages"):
+    for path in ("/v1/files", "/v1/batches/b1", "/v1/responses/r1/x", "/v1/threads/x/messages"):
         a = w.sluice.request("POST", path, b"{}")
         assert a.status == 403 and "stateful" in a.error()["message"], (path, a.body)
 

@@ -15,6 +15,8 @@ state: {ledger: "sqlite:@FOLDER@/ledger.db"}
 providers:@PROVIDERS@
 models:
   dated: {is: openai_chat/text}
+prices:
+  openai_chat/text: {input: 1.25, output: 10}
 """
 
 
@@ -94,6 +96,121 @@ def test_differences_are_shown(w):
     assert told["usage-cache"]["export_tokens_in"] == 0 and not told["usage-cache"]["within"]
     page = {"data": [bucket(w, more, dict(w.cached, model="usage-cache"))]}
     assert run(w, page, "--provider", "openai_chat", "--tolerance", "10").returncode == 0
+
+
+def csv_of(rows, eol="\r\n", separator=",", front="\ufeff"):
+    """Every other column in quotes."""
+    return front + "".join(separator.join(f'"{cell}"' if i % 2 or separator in str(cell)
+                                          else str(cell)
+                                          for i, cell in enumerate(row)) + eol for row in rows)
+
+
+def openai_rows(w):
+    """As OpenAI's page writes them: numbers with a point, a day without use, one row a project."""
+    start = int(time.time()) // 86400 * 86400
+    head = ("start_time", "end_time", "start_time_iso", "end_time_iso", "project_id",
+            "num_model_requests", "user_id", "api_key_id", "model", "batch", "service_tier",
+            "input_tokens", "output_tokens", "input_cached_tokens", "input_uncached_tokens")
+    rows = [head, [start, start + 86400, w.day + "T00:00:00+00:00", "x"] + [""] * 11]
+    for model, used, parts in (("text-2025-08-07", w.text, 2), ("usage-cache", w.cached, 1)):
+        for part in range(parts):
+            share = {k: v / parts for k, v in used.items()}
+            rows.append([start, start + 86400, w.day + "T00:00:00+00:00", "x", f"proj_{part}",
+                         share["num_model_requests"], "user-1", "key_1", model, "FALSE", "default",
+                         share["input_tokens"], share["output_tokens"],
+                         share["input_cached_tokens"], 0.0])
+    return rows
+
+
+def test_openais_csv_agrees(w):
+    rows = openai_rows(w)
+    without_seconds = [row[1:] for row in rows]
+    turned = [list(reversed(row)) for row in rows]
+    for text in (csv_of(rows), csv_of(rows, "\n", front=""), csv_of(turned),
+                 csv_of(without_seconds), csv_of(rows, separator=";"), csv_of(rows, separator="\t"),
+                 csv_of([[str(c).upper() for c in rows[0]]] + rows[1:])):
+        done = run(w, text, "--provider", "openai_chat", "--json")
+        found = json.loads(done.stdout)
+        assert done.returncode == 0, (done, text)
+        assert [(r["day"], r["model"], r["apart"], r["within"]) for r in found] == [
+            (w.day, "text", 0, True), (w.day, "usage-cache", 0, True)], found
+        assert found[1]["cached"] == found[1]["export_cached"] > 0, found
+        assert found[0]["calls"] == found[0]["export_calls"] == 4, found
+
+
+def test_anthropics_csv_agrees(w):
+    usage = w.claude
+    written = usage["cache_creation_input_tokens"] * 4
+    head = ["usage_date_utc", "model_version", "api_key", "workspace", "usage_type",
+            "context_window", "usage_input_tokens_no_cache", "usage_input_tokens_cache_write_5m",
+            "usage_input_tokens_cache_write_1h", "usage_input_tokens_cache_read",
+            "usage_output_tokens", "web_search_count"]
+    row = [w.day, "cache-20251001", 'a "key", named', "Default", "standard", "\u2264 200k",
+           usage["input_tokens"] * 4, written - 1, 1, f"{usage['cache_read_input_tokens'] * 4:,}",
+           usage["output_tokens"] * 4, 0]
+    row[2] = row[2].replace('"', '""')
+    row = [f'"{cell}"' for cell in row]
+    row[0] = f'"{w.day} 13:00"'
+    old = head[:7] + ["usage_input_tokens_cache_write"] + head[9:]
+    for names, cells in ((head, row), (old, row[:7] + [f"{written}.0"] + row[9:])):
+        text = ",".join(names) + "\r\n" + ",".join(cells) + "\r\n"
+        done = run(w, text, "--provider", "anthropic", "--json")
+        found, = json.loads(done.stdout)
+        assert done.returncode == 0 and found["within"] and found["apart"] == 0, (found, text)
+        assert found["tokens_in"] == found["export_tokens_in"] > written, found
+        assert found["export_calls"] is None and found["calls"] == 4, found
+
+
+def test_costs_by_day(w):
+    spent = w.sluice.rows("SELECT sum(cost_usd_nanos), sum(unpriced) FROM rollups WHERE"
+                          " provider = 'openai_chat'")[0]
+    assert spent[0] > 0 and spent[1] > 0, "the test has to see money"
+    start = int(time.time()) // 86400 * 86400
+    head = ("start_time", "end_time", "amount_value", "amount_currency", "line_item")
+    half = f"{spent[0] / 2:.0f}e-9"
+    day = [start, start + 86400]
+    good = [head, day + [half, "usd", "gpt-4o, input"], day + [half, "usd", "gpt-4o, output"],
+            [start - 86400, start, "", "", ""]]
+    done = run(w, csv_of(good), "--provider", "openai_chat", "--json")
+    assert done.stdout, done
+    row, = [r for r in json.loads(done.stdout) if r["day"] == w.day]
+    assert done.returncode == 0 and row["within"], done
+    assert abs(row["cost_usd"] - row["export_cost_usd"]) <= 1e-9 and row["unpriced"] == spent[1]
+    more = [head, day + [f"{spent[0] * 1.1 / 1e9:.15f}", "USD", ""]]
+    done = run(w, csv_of(more), "--provider", "openai_chat")
+    assert done.returncode == 1 and "cost USD" in done.stdout and w.day in done.stdout, done
+    claude = f"usage_date_utc,model,token_type,cost_usd\n{w.day},Claude 4.5,output,0.5\n"
+    done = run(w, claude, "--provider", "anthropic", "--json")
+    row, = json.loads(done.stdout)
+    assert row["export_cost_usd"] == 0.5, row
+
+
+def test_what_is_wrong_with_csv_is_said(w):
+    rows = openai_rows(w)
+    cut = {name: [row[:i] + row[i + 1:] for row in map(list, rows)]
+           for i, name in enumerate(rows[0])}
+    changed = lambda at, value: csv_of([rows[0], [value if i == at else c
+                                                  for i, c in enumerate(rows[2])]])
+    for text, words in (
+            ("a,b\n1,2\n", ("line 1: ", "model_version", "output_tokens")),
+            (csv_of(cut["model"]), ("OpenAI's usage export lacks model;", "input_tokens")),
+            (csv_of(cut["output_tokens"]), ("lacks output_tokens;",)),
+            ("usage_date_utc,model_version\n", ("Anthropic's usage export lacks",
+                                                "usage_input_tokens_no_cache")),
+            (changed(8, ""), ("line 2: ", "grouped by model")),
+            (changed(11, "1.5"), ("line 2: input_tokens is '1.5'; expected a whole number",)),
+            (changed(11, "-1"), ("expected a whole number",)),
+            (changed(12, "x"), ("output_tokens is 'x'",)),
+            (changed(0, "yesterday"), ("line 2: start_time is 'yesterday'; expected a day",)),
+            (csv_of(rows)[:-30], ("line 5: it has ", " columns, the first line 15")),
+            (csv_of(rows)[:-8], ("line 5: ", "a quoted field has no end")),
+            (csv_of([rows[0]]), ("no bucket or row",)),
+            ("start_time,amount_value,amount_currency\n1759622400,1,eur\n", ("expected usd",)),
+            ("start_time,amount_value\n1759622400,much\n", ("expected an amount",))):
+        done = run(w, text)
+        assert done.returncode == 2 and not done.stdout, (text, done)
+        for word in words:
+            assert word in done.stderr, (text, word, done.stderr)
 
 
 def test_what_is_no_export_is_said(w):

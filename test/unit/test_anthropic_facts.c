@@ -135,6 +135,11 @@ static void an_error_in_place_of_an_answer(void **state)
     assert_int_equal(f.error_status, 0);
     assert_str(f.error_text, STR("plain"));
     assert_false(answer("{\"error\":null}").has_error);
+    /* llama.cpp's form: wire/anthropic/real-error */
+    f = answer("{\"error\":{\"code\":500,\"message\":\"no\",\"type\":\"server_error\"}}");
+    assert_int_equal(f.error_status, 500);
+    f = answer("{\"error\":{\"code\":7,\"message\":\"no\",\"type\":\"server_error\"}}");
+    assert_int_equal(f.error_status, 0);
     struct llm_facts facts;
     assert_int_equal(anthropic_answer_read(STR("[]"), &facts), E_UPSTREAM_BODY);
     assert_int_equal(anthropic_answer_read(STR("{\"content\":[{]}"), &facts), E_UPSTREAM_BODY);
@@ -221,6 +226,8 @@ static void an_error_event_is_one_whatever_it_looks_like(void **state)
     assert_true(f.has_error && !f.unread);
     assert_int_equal(f.error_status, 529);
     assert_str(f.error_text, STR("Overloaded"));
+    f = event("error", "{\"error\":{\"code\":400,\"type\":\"exceed_context_size_error\"}}");
+    assert_int_equal(f.error_status, 400);
     assert_true(event(NULL, "{\"type\":\"error\"}").has_error);
     assert_true(event("error", "not json").has_error);
     assert_true(event("error", "").has_error);

@@ -60,7 +60,7 @@ struct world {
 static int world_make(void **state)
 {
     struct world *w = test_calloc(1, sizeof(*w));
-    arena_init(&w->arena, 8u << 20);
+    arena_init(&w->arena, 64u << 20); /* of all exchanges */
     buf_init(&w->out, 1u << 20);
     buf_init(&w->frames, 1u << 20);
     clock_fake(1000000, WALL_US);

@@ -633,6 +633,34 @@ static void an_event_that_is_refused_leaves_no_trace(void **state)
     world_end(&w);
 }
 
+/* llama.cpp's form: wire/responses/real-error. */
+static void codes_that_are_numbers_are_statuses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *error;
+        int status;
+    } rows[] = {
+        {"{\"code\":400,\"message\":\"no\",\"type\":\"exceed_context_size_error\"}", 400},
+        {"{\"code\":503,\"message\":\"no\",\"type\":\"unavailable_error\"}", 503},
+        {"{\"code\":500,\"message\":\"no\",\"type\":\"invalid_api_key\"}", 401},
+        {"{\"code\":200,\"message\":\"no\"}", 0},
+        {"{\"code\":\"400\",\"message\":\"no\"}", 0},
+        {"\"no\"", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[256];
+        struct llm_facts f;
+        snprintf(text, sizeof(text), "{\"error\":%s}", rows[i].error);
+        assert_int_equal(wire_responses.answer_facts(str_from(text), &f), 0);
+        assert_true(f.has_error);
+        assert_int_equal(f.error_status, rows[i].status);
+        assert_int_equal(wire_responses.event_facts(STR("error"), str_from(text), &f), 0);
+        assert_true(f.has_error);
+        assert_int_equal(f.error_status, rows[i].status);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -653,6 +681,7 @@ int main(void)
         cmocka_unit_test(what_is_no_event_is_refused),
         cmocka_unit_test(an_event_that_is_refused_leaves_no_trace),
         cmocka_unit_test(errors_are_the_protocols_own),
+        cmocka_unit_test(codes_that_are_numbers_are_statuses),
     };
     return cmocka_run_group_tests_name("wire_responses", tests, NULL, NULL);
 }

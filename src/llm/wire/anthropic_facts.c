@@ -174,6 +174,8 @@ static void error_read(struct str text, struct llm_facts *facts)
     facts->has_error = true;
     facts->error_text = json_str(yyjson_is_str(error) ? error : yyjson_obj_get(error, "message"));
     facts->error_status = anthropic_error_status(json_str(yyjson_obj_get(error, "type")));
+    if (!facts->error_status)
+        facts->error_status = facts_status_of_code(error);
 }
 
 /* ---- answers and events ---- */

@@ -136,6 +136,7 @@ const struct wire wire_responses = {
     .path = {"/responses", 10},
     .effort = {"reasoning", "effort"},
     .ask_read = responses_ask_read,
+    .kept_each = responses_kept_each,
     .answer_facts = responses_answer_facts,
     .event_facts = responses_event_facts,
     .carries = carries,

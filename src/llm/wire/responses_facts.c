@@ -56,10 +56,12 @@ int responses_ask_read(struct str body, struct arena *arena, struct llm_request 
         err = deciding_count(found.at[KEY_MAX_OUTPUT_TOKENS], 0, &r.max_tokens, f);
     if (err)
         return err;
-    r.keeps_state = is_said(found.at[KEY_PREVIOUS]) || is_said(found.at[KEY_CONVERSATION]) ||
-                    is_said(found.at[KEY_BACKGROUND]);
+    r.in_conversation = is_said(found.at[KEY_CONVERSATION]);
+    const struct json_member *previous = found.at[KEY_PREVIOUS], *input = found.at[KEY_INPUT];
+    err = responses_kept_read(is_said(previous) ? previous->value : STR_NONE,
+                              input ? input->value : STR_NONE, arena, &r, f);
     *ret_request = r;
-    return 0;
+    return err;
 }
 
 /* ---- answers ---- */
@@ -114,6 +116,8 @@ static void error_read(yyjson_val *error, struct llm_facts *facts)
     facts->error_status = status_of(json_get_str(error, "code"));
     if (!facts->error_status)
         facts->error_status = status_of(json_get_str(error, "type"));
+    if (!facts->error_status)
+        facts->error_status = facts_status_of_code(error);
 }
 
 /* The texts in an item's content, a call's name and arguments. */
@@ -138,6 +142,8 @@ static void object_read(yyjson_val *object, struct llm_facts *facts)
     struct str status = json_get_str(object, "status");
     usage_read(yyjson_obj_get(object, "usage"), facts);
     facts->finished = str_eq(status, STR("completed")) || str_eq(status, STR("incomplete"));
+    facts->kept = object;
+    facts->not_kept = yyjson_is_false(yyjson_obj_get(object, "store"));
     if (error && !yyjson_is_null(error))
         error_read(error, facts);
 }
@@ -186,6 +192,8 @@ int responses_event_facts(struct str name, struct str data, struct llm_facts *fa
     facts->content_bytes = (int64_t)json_str(delta).n;
     facts->speaks = facts->content_bytes > 0;
     object_read(object, facts);
+    if (!object)
+        facts->kept = yyjson_obj_get(root, "item");
     if (str_eq(type, STR("response.failed")) && !facts->has_error)
         error_read(NULL, facts);
     facts->done = facts->finished;
