@@ -77,6 +77,9 @@ enum number {
     N_LIMITS_TOKENS,
     N_LIMITS_USD,
     N_LIMITS_ACCOUNTS,
+    N_RECORDED_BYTES,
+    N_RECORDED_REDACTED,
+    N_RECORDING_HELD,
     N_BEGAN,
     NUMBERS
 };
@@ -103,6 +106,11 @@ static const struct metric_desc numbers[NUMBERS] = {
     [N_LIMITS_USD] = {.name = "sluice_limits_reserved_usd", .help = "The same in dollars.",
                       .kind = METRIC_GAUGE, .scale = 1e-9},
     [N_LIMITS_ACCOUNTS] = GAUGE("sluice_limits_accounts", "Keys and tenants that are counted."),
+    [N_RECORDED_BYTES] = COUNTER("sluice_recording_bytes_total", "Written to recordings."),
+    [N_RECORDED_REDACTED] =
+        COUNTER("sluice_recording_redactions_total", "What was taken out of them."),
+    [N_RECORDING_HELD] =
+        GAUGE("sluice_recording_held_bytes", "Of turns under way, and of those not yet written."),
     [N_BEGAN] = GAUGE("sluice_start_time_seconds", "When the process began, since 1970."),
 };
 
@@ -128,6 +136,11 @@ static const struct metric_desc limited_desc = {
     .help = "Requests that a limit refused, by whose it was and which.",
     .kind = METRIC_COUNTER,
     .labels = {"of", "limit"}};
+static const struct metric_desc recordings_desc = {
+    .name = "sluice_recordings_total",
+    .help = "Turns that were to be recorded, by what became of it.",
+    .kind = METRIC_COUNTER,
+    .labels = {"fate"}};
 /* clang-format on */
 
 static void put(struct gateway *g, const struct metric_desc *d, struct str a, struct str b,
@@ -165,6 +178,13 @@ static void refusals_put(struct gateway *g, const struct counters_totals *t)
         put(g, &limited_desc, STR("any"), STR("unpriced"), (int64_t)r.unpriced);
 }
 
+static void recordings_put(struct gateway *g, const struct recording_stats *s)
+{
+    for (unsigned i = 0; i < RECORDING_FATES && g->recorder; i++)
+        put(g, &recordings_desc, str_from(recording_fate_names[i]), STR_NONE,
+            (int64_t)s->fates[i]);
+}
+
 int gateway_metrics(struct gateway *g, struct buf *out)
 {
     struct task_stats tasks = task_stats();
@@ -174,6 +194,8 @@ int gateway_metrics(struct gateway *g, struct buf *out)
     const struct counters *counters = limits_counters(g->limits);
     const struct counters_totals limits = counters->ops->totals(counters);
     refusals_put(g, &limits);
+    const struct recording_stats recordings = recorder_stats(g->recorder);
+    recordings_put(g, &recordings);
     const int64_t values[NUMBERS] = {
         [N_CONNECTIONS] = g->listener ? listener_connections(g->listener) : 0,
         [N_TASKS] = (int64_t)tasks.running,
@@ -194,6 +216,9 @@ int gateway_metrics(struct gateway *g, struct buf *out)
         [N_LIMITS_TOKENS] = limits.reserved_tokens,
         [N_LIMITS_USD] = limits.reserved_usd_nanos,
         [N_LIMITS_ACCOUNTS] = (int64_t)limits.accounts,
+        [N_RECORDED_BYTES] = (int64_t)recordings.bytes,
+        [N_RECORDED_REDACTED] = (int64_t)recordings.redacted,
+        [N_RECORDING_HELD] = recordings.held_bytes,
         [N_BEGAN] = g->began_wall_us / 1000000,
     };
     for (unsigned i = 0; i < NUMBERS; i++)
