@@ -452,8 +452,10 @@ static int split_write(struct redact_run *run, const struct event *e, struct str
     int err = redact_text(run, e->name, &name);
     if (e->name.n)
         buf_printf(out, "event: %.*s\n", STR_ARGS(name));
-    while (data.p)
-        buf_printf(out, "data: %.*s\n", STR_ARGS(str_cut(&data, '\n')));
+    while (data.p) {
+        struct str line = str_cut(&data, '\n');
+        buf_printf(out, "data: %.*s\n", STR_ARGS(line));
+    }
     buf_char(out, '\n');
     return err;
 }
