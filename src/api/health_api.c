@@ -181,8 +181,7 @@ static void refusals_put(struct gateway *g, const struct counters_totals *t)
 static void recordings_put(struct gateway *g, const struct recording_stats *s)
 {
     for (unsigned i = 0; i < RECORDING_FATES && g->recorder; i++)
-        put(g, &recordings_desc, str_from(recording_fate_names[i]), STR_NONE,
-            (int64_t)s->fates[i]);
+        put(g, &recordings_desc, str_from(recording_fate_names[i]), STR_NONE, (int64_t)s->fates[i]);
 }
 
 int gateway_metrics(struct gateway *g, struct buf *out)

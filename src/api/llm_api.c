@@ -24,7 +24,7 @@ struct ask {
     struct task *task;
     struct recording *recording; /* NULL: this turn is not recorded */
     struct str body;             /* of the request, until the answer begins */
-    struct turn turn; /* last: turn_begin clears it */
+    struct turn turn;            /* last: turn_begin clears it */
 };
 
 /* ---- the way back ---- */

@@ -10,9 +10,9 @@
 #define PIECE_BYTES_MAX 65536 /* of a stream */
 
 const char *const recording_fate_names[RECORDING_FATES] = {
-    [RECORDING_WRITTEN] = "written",       [RECORDING_OPTED_OUT] = "opted out",
-    [RECORDING_NO_MEMORY] = "no memory",   [RECORDING_TOO_LARGE] = "too large",
-    [RECORDING_NOT_JSON] = "no JSON",      [RECORDING_TOO_COSTLY] = "pattern too costly",
+    [RECORDING_WRITTEN] = "written",      [RECORDING_OPTED_OUT] = "opted out",
+    [RECORDING_NO_MEMORY] = "no memory",  [RECORDING_TOO_LARGE] = "too large",
+    [RECORDING_NOT_JSON] = "no JSON",     [RECORDING_TOO_COSTLY] = "pattern too costly",
     [RECORDING_NO_DISK] = "disk refused",
 };
 

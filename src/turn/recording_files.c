@@ -172,7 +172,7 @@ int recording_files_trim(struct recording_files *files, struct str folder, int64
     char path[RECORDING_PATH_BYTES];
     int64_t part = bytes_max / FILES_EACH;
     files->file_bytes_max = bytes_max > 0 && part < RECORDING_FILE_BYTES ? part
-                                                                          : RECORDING_FILE_BYTES;
+                                                                         : RECORDING_FILE_BYTES;
     if (files->fd >= 0 && files->day != wall_us / DAY_US)
         recording_files_close(files); /* nobody recorded anything since: it may grow old */
     if (folder.n >= sizeof(path))

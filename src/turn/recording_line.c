@@ -31,8 +31,11 @@ static int head_write(const struct recording *rec, struct redact_run *run, struc
     const struct {
         const char *name;
         struct str text;
-    } given[] = {{"task", rec->task},   {"session", rec->session}, {"tags", rec->tags},
-                 {"asked", rec->asked}, {"model", rec->model}};
+    } given[] = {{"task", rec->task},
+                 {"session", rec->session},
+                 {"tags", rec->tags},
+                 {"asked", rec->asked},
+                 {"model", rec->model}};
     member_text(out, "api", str_from(rec->api));
     member_text(out, "provider", rec->provider);
     int err = 0;

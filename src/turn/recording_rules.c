@@ -41,8 +41,8 @@ static const struct conf_row except_rows[] = {
     {.name = "keys", .type = CONF_STRS, AT(keys),
      .help = "By their name in this file, or the public part of a key that was made."},
     {.name = "apis", .type = CONF_STRS, AT(apis),
-     .help = "By protocol: `openai.chat`, `openai.responses`, `anthropic`, `openai.embedding` ..., as "
-             "the log names them."},
+     .help = "By protocol: `openai.chat`, `openai.responses`, `anthropic`, `openai.embedding` ..., "
+             "as the log names them."},
     {0},
 };
 #undef THIS
@@ -128,9 +128,10 @@ static int redactor_make(const struct recording_settings *s, struct conf_doc *do
     if (err == E_CONFIG) {
         bool one = bad < s->redact.n && s->redact.n <= REDACT_RULES_MAX;
         const struct redact_item_settings *item = one ? &items[bad] : NULL;
-        conf_complain(doc, !item            ? (const void *)&s->redact
-                           : item->pattern.n ? (const void *)&item->pattern
-                                             : (const void *)&item->name,
+        conf_complain(doc,
+                      !item             ? (const void *)&s->redact
+                      : item->pattern.n ? (const void *)&item->pattern
+                                        : (const void *)&item->name,
                       "%s", fault_text(&f));
     }
     return err;

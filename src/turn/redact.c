@@ -8,6 +8,7 @@
 /* What one match may cost; past it the turn is not kept. */
 #define MATCH_LIMIT     2000000
 #define HEAP_LIMIT_KIB  8192
+#define PASSES_MAX      4
 #define JIT_STACK_LEAST (32 * 1024)
 #define JIT_STACK_MOST  (1024 * 1024)
 
@@ -430,27 +431,39 @@ struct str redact_mark(const struct redact_run *run, const struct redact_edit *e
     return str_of(rule->mark, rule->mark_n);
 }
 
-int redact_text(struct redact_run *run, struct str text, struct str *ret_text)
+static int edits_apply(struct redact_run *run, const struct redact_edits *edits, struct str *text)
 {
-    struct redact_edits edits;
-    *ret_text = text;
-    int err = redact_find(run, text, &edits);
-    if (err || edits.n == 0)
-        return err;
-    char *out = arena_alloc(&run->arena, text.n + edits.n * sizeof(((struct rule *)0)->mark));
+    char *out = arena_alloc(&run->arena, text->n + edits->n * sizeof(((struct rule *)0)->mark));
     if (!out)
         return E_TOO_LARGE;
     size_t n = 0, at = 0;
-    for (unsigned i = 0; i < edits.n; i++) {
-        const struct redact_edit *e = &edits.at[i];
+    for (unsigned i = 0; i < edits->n; i++) {
+        const struct redact_edit *e = &edits->at[i];
         struct str mark = redact_mark(run, e);
-        memcpy(out + n, text.p + at, e->from - at);
+        memcpy(out + n, text->p + at, e->from - at);
         n += e->from - at;
         memcpy(out + n, mark.p, mark.n);
         n += mark.n;
         at = e->to;
     }
-    memcpy(out + n, text.p + at, text.n - at);
-    *ret_text = str_of(out, n + text.n - at);
+    memcpy(out + n, text->p + at, text->n - at);
+    *text = str_of(out, n + text->n - at);
+    return 0;
+}
+
+int redact_text(struct redact_run *run, struct str text, struct str *ret_text)
+{
+    struct redact_edits edits;
+    *ret_text = text;
+    /* Again, since what stood beside it may be something of its own without it. */
+    for (unsigned i = 0; i < PASSES_MAX; i++) {
+        int err = redact_find(run, *ret_text, &edits);
+        if (!err && edits.n == 0)
+            return 0;
+        if (!err)
+            err = edits_apply(run, &edits, ret_text);
+        if (err)
+            return err;
+    }
     return 0;
 }

@@ -13,11 +13,11 @@
 #include "http/sse.h"
 #include "turn/redact.h"
 
-#define DEPTH_MAX         JSON_DEPTH_MAX
+#define DEPTH_MAX          JSON_DEPTH_MAX
 #define NUMBER_BYTES_LEAST 8 /* shorter ones are nobody's */
-#define EVENT_BYTES_MAX   (64u * 1024 * 1024)
-#define GROUPS_MAX        4096
-#define CLEAN_KEPT        1024
+#define EVENT_BYTES_MAX    (64u * 1024 * 1024)
+#define GROUPS_MAX         4096
+#define CLEAN_KEPT         1024
 
 enum slot_kind { SLOT_STRING, SLOT_NUMBER, SLOT_PLAIN, SLOT_DROPPED };
 
@@ -40,8 +40,8 @@ struct walk {
     struct redact_run *run;
     struct slots *slots;
     struct str text;
-    size_t at;     /* the finger */
-    bool pieces;   /* it is an event: its texts may go on in the next */
+    size_t at;   /* the finger */
+    bool pieces; /* it is an event: its texts may go on in the next */
     bool only_delta;
     int err;
 };
@@ -142,9 +142,18 @@ static void slot_of(struct walk *w, yyjson_val *v, uint64_t group)
 /* The same in each event, so that put together they would say what nobody said. */
 static bool is_constant(struct str name)
 {
-    static const char *const names[] = {"id",          "object",        "model",  "type",
-                                        "role",        "finish_reason", "status", "stop_reason",
-                                        "service_tier", "obfuscation",  "item_id", "name",
+    static const char *const names[] = {"id",
+                                        "object",
+                                        "model",
+                                        "type",
+                                        "role",
+                                        "finish_reason",
+                                        "status",
+                                        "stop_reason",
+                                        "service_tier",
+                                        "obfuscation",
+                                        "item_id",
+                                        "name",
                                         "system_fingerprint"};
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
         if (str_eq(name, str_from(names[i])))
@@ -169,8 +178,7 @@ static uint64_t place_within(yyjson_val *object, uint64_t outer)
 
 static uint64_t group_of(const struct walk *w, struct str name, uint64_t place)
 {
-    bool alone = !w->pieces || is_constant(name) ||
-                 (w->only_delta && !str_eq(name, STR("delta")));
+    bool alone = !w->pieces || is_constant(name) || (w->only_delta && !str_eq(name, STR("delta")));
     return alone ? 0 : XXH3_64bits_withSeed(name.p, name.n, place) | 1;
 }
 

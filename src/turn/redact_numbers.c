@@ -3,12 +3,12 @@
 
 #include "turn/redact.h"
 
-#define CARD_LEAST  13
-#define CARD_MOST   19
-#define IBAN_LEAST  15
-#define IBAN_MOST   34
-#define IPV6_LEAST  3
-#define IPV6_MOST   45
+#define CARD_LEAST   13
+#define CARD_MOST    19
+#define IBAN_LEAST   15
+#define IBAN_MOST    34
+#define IPV6_LEAST   3
+#define IPV6_MOST    45
 #define GROUPS_LEAST 3 /* of an IPv6 address without a digit; a::b is a name in many languages */
 
 static bool is_digit(char c)

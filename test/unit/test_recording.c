@@ -125,7 +125,6 @@ static struct recording_stats ended(struct stage *s, uint64_t turns)
     return stats;
 }
 
-
 /* The files in the folder, and the bytes of all of them in `out`, in order of names. */
 static unsigned files_read(const char *path, struct buf *out)
 {
@@ -149,8 +148,10 @@ static unsigned files_read(const char *path, struct buf *out)
 
 /* ---- a turn ---- */
 
-static const char chat[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"I am ann@example.com\"}]}";
-static const char said[] = "{\"choices\": [ {\"message\":{\"content\":\"hi \\u0061nn@example.com\"}} ]}\n";
+static const char chat[] =
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"I am ann@example.com\"}]}";
+static const char said[] =
+    "{\"choices\": [ {\"message\":{\"content\":\"hi \\u0061nn@example.com\"}} ]}\n";
 
 static void test_line(void **state)
 {

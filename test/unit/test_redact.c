@@ -214,8 +214,8 @@ static void test_costly_pattern(void **state)
 static void test_long_runs(void **state)
 {
     struct stage *s = *state;
-    const char *const fills[] = {"a", "1 ", "1", "a.", "@", "a@", ":", "+1", "0 ", "DE", "AB12",
-                                 "\\u0040", "sk-", "(", "eyJa"};
+    const char *const fills[] = {"a",  "1 ", "1",    "a.",      "@",   "a@", ":",   "+1",
+                                 "0 ", "DE", "AB12", "\\u0040", "sk-", "(",  "eyJa"};
     size_t n = 1u << 20;
     char *text = malloc(n + 16);
     for (size_t i = 0; i < ARRAY_LEN(fills); i++) {
@@ -267,8 +267,8 @@ static void test_json(void **state)
 static void test_no_json(void **state)
 {
     struct stage *s = *state;
-    const char *const bad[] = {"", "{", "ann@example.com", "{\"a\":1} x", "[\"\\ud800\"]",
-                               "{\"a\":\"\xff\"}"};
+    const char *const bad[] = {
+        "", "{", "ann@example.com", "{\"a\":1} x", "[\"\\ud800\"]", "{\"a\":\"\xff\"}"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct str fresh;
         assert_int_equal(redact_json(&s->run, str_from(bad[i]), &fresh), E_BAD_JSON);
@@ -285,7 +285,8 @@ static void test_no_json(void **state)
 /* How each protocol says a piece of a text; %s is the piece, quoted. */
 static const char *const events[] = {
     "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":%s}}]}\n\n",
-    "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":1,\"function\":{\"arguments\":%s}}]},"
+    "data: "
+    "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":1,\"function\":{\"arguments\":%s}}]},"
     "\"index\":0}]}\r\n\r\n",
     "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":2,\"delta\":"
     "{\"type\":\"text_delta\",\"text\":%s}}\n\n",
@@ -380,10 +381,11 @@ static void test_split(void **state)
 static void test_interleaved(void **state)
 {
     struct stage *s = *state;
-    const char *const stream = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"ann@\"}}]}\n\n"
-                               "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"x@\"}}]}\n\n"
-                               "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"b.example\"}},"
-                               "{\"index\":1,\"delta\":{\"content\":\" no.example\"}}]}\n\n";
+    const char *const stream =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"ann@\"}}]}\n\n"
+        "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"x@\"}}]}\n\n"
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"b.example\"}},"
+        "{\"index\":1,\"delta\":{\"content\":\" no.example\"}}]}\n\n";
     stream_says(s, str_from(stream), STR("[email]x@ no.example"));
 }
 
@@ -437,10 +439,11 @@ static void test_stream_fields(void **state)
 static void test_chance(void **state)
 {
     static const char *const secrets[] = {"ann.smith@mail.example.com", "4111 1111 1111 1111",
-                                          "DE89370400440532013000", "+49 30 901820-17",
-                                          "sk-abcdEFGH12345678", "2001:db8::8a2e:370:7334"};
-    static const char *const words[] = {" the ", "\n", " \"quoted\" ", " \u00e9\u4f8b ", " {a} ",
-                                        " \\ ", " \xf0\x9f\x98\x80 ", ", ", " 17 "};
+                                          "DE89370400440532013000",     "+49 30 901820-17",
+                                          "sk-abcdEFGH12345678",        "2001:db8::8a2e:370:7334"};
+    static const char *const words[] = {" the ", "\n",   " \"quoted\" ",       " \u00e9\u4f8b ",
+                                        " {a} ", " \\ ", " \xf0\x9f\x98\x80 ", ", ",
+                                        " 17 "};
     struct stage *s = *state;
     struct chance c = {7};
     for (unsigned round = 0; round < 3000; round++) {

@@ -44,7 +44,7 @@
 #define STALL_MS         (24 * 3600 * 1000LL)
 
 struct recording {
-    struct str model, prompt; /* p == NULL: any */
+    struct str model, prompt;  /* p == NULL: any */
     struct str asked, request; /* p == NULL: nobody knows */
     const struct wire *wire;   /* NULL: written by hand, for those of OpenAI */
     yyjson_val *line;
