@@ -323,8 +323,11 @@ static void provider_check(const struct config *c, const char *listen, const str
         for (unsigned k = 0; k < ARRAY_LEN(ours); k++)
             if (str_eq_nocase(s->headers.name[i], str_from(ours[k])))
                 conf_complain(doc, &s->headers.name[i], "sluice sends this header itself");
-    if (s->file.n > 0 && !str_eq(s->kind, STR("recorded")) && file_is_folder(s->file))
-        conf_complain(doc, &s->file, "%.*s is a folder; expected a file", STR_ARGS(s->file));
+    if (s->file.n > 0 && file_is_folder(s->file) && !file_folder_has(s->file, "sluice-*.jsonl"))
+        conf_complain(doc, &s->file,
+                      "%.*s is a folder without recordings; expected a file, or a "
+                      "folder with sluice-*.jsonl in it",
+                      STR_ARGS(s->file));
 }
 
 static void names_check(const struct config *c, const char *listen, struct conf_doc *doc)

@@ -18,30 +18,30 @@
 
 const struct redact_builtin redact_builtins[] = {
     {"email", "e-mail addresses",
-     "(?:(?<!" ATOM ")" ATOM "++|\"[^\"\\n]{1,64}+\")@" PART "++(?:\\." PART "++)++", NULL},
+     "(?:(?<!" ATOM ")" ATOM "++|\"[^\"\\n]{1,64}+\")@" PART "++(?:\\." PART "++)++", NULL, '@'},
     {"phone", "telephone numbers, with a country's code or set in groups",
      "(?<![\\p{L}\\p{N}+_-])(?:(?:\\+|00)[1-9](?:[ ./()-]{0,2}[0-9]){6,13}"
      "|\\(?0[0-9]{1,5}\\)?[ /-](?:[ /-]?[0-9]){4,10}"
      "|\\(?[2-9][0-9]{2}\\)?[ .-]{1,2}[0-9]{3}[ .-][0-9]{4})(?![\\p{L}\\p{N}])",
-     NULL},
+     NULL, 0},
     {"card", "numbers of payment cards (13 to 19 digits that fit Luhn's check)", NULL,
-     redact_find_card},
-    {"iban", "bank accounts (IBAN, by its check digits)", NULL, redact_find_iban},
+     redact_find_card, 0},
+    {"iban", "bank accounts (IBAN, by its check digits)", NULL, redact_find_iban, 0},
     {"ipv4", "addresses of IPv4",
      "(?<![0-9.])(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\\.){3}"
      "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(?![0-9]|\\.[0-9])",
-     NULL},
-    {"ipv6", "addresses of IPv6", NULL, redact_find_ipv6},
+     NULL, 0},
+    {"ipv6", "addresses of IPv6", NULL, redact_find_ipv6, ':'},
     {"api_key", "keys of services (sk-..., ghp_..., AKIA..., AIza... and their like), and JWTs",
      "(?<![A-Za-z0-9])(?:(?:sk|pk|rk)[-_][A-Za-z0-9_-]{8,}+|AKIA[0-9A-Z]{16}"
      "|gh[pousr]_[A-Za-z0-9]{20,}+|github_pat_[A-Za-z0-9_]{20,}+|glpat-[A-Za-z0-9_-]{16,}+"
      "|xox[abeprs]-[A-Za-z0-9-]{10,}+|AIza[A-Za-z0-9_-]{30,}+|hf_[A-Za-z0-9]{20,}+"
      "|eyJ[A-Za-z0-9_-]{8,}+\\.eyJ[A-Za-z0-9_-]{4,}+(?:\\.[A-Za-z0-9_-]*+)?)",
-     NULL},
+     NULL, 0},
     {"bearer", "bearer tokens",
      "(?i)(?<![a-z0-9])bearer[ \\t]++(?=[a-z._~+/-]*+[0-9]|[a-z._~+/-]{20})[a-z0-9._~+/-]{8,}+=*+",
-     NULL},
-    {NULL, NULL, NULL, NULL},
+     NULL, 0},
+    {NULL, NULL, NULL, NULL, 0},
 };
 
 const struct redact_builtin *redact_builtin_find(struct str name)
@@ -57,6 +57,7 @@ struct rule {
     unsigned mark_n;
     bool (*find)(struct str text, size_t at, size_t *ret_from, size_t *ret_to);
     pcre2_code *code; /* NULL where there is `find` */
+    char needs;
 };
 
 struct redactor {
@@ -118,6 +119,7 @@ static int rule_make(const struct redact_rule *from, struct rule *rule, struct f
     rule->mark[from->name.n + 1] = ']';
     rule->mark_n = (unsigned)from->name.n + 2;
     rule->find = b ? b->find : NULL;
+    rule->needs = b ? b->needs : 0;
     if (rule->find)
         return 0;
     return pattern_compile(b ? str_from(b->pattern) : from->pattern, &rule->code, f);
@@ -265,7 +267,8 @@ static int layer_find(struct redact_run *run, const struct layer *layer, struct 
 {
     for (unsigned i = 0; i < run->redactor->n; i++) {
         struct redact_edit e = {.rule = i};
-        bool found = true;
+        char needs = run->redactor->rules[i].needs;
+        bool found = !needs || (layer->text.n && memchr(layer->text.p, needs, layer->text.n));
         size_t at = 0;
         while (found && at < layer->text.n) {
             int err = rule_next(run, &run->redactor->rules[i], layer->text, at, &e, &found);

@@ -36,6 +36,7 @@ struct redact_builtin {
     const char *what;    /* for the reference */
     const char *pattern; /* or */
     bool (*find)(struct str text, size_t at, size_t *ret_from, size_t *ret_to);
+    char needs; /* where there is no such character, there is none of it; 0: not known */
 };
 extern const struct redact_builtin redact_builtins[]; /* ends with a NULL name */
 const struct redact_builtin *redact_builtin_find(struct str name);

@@ -183,7 +183,7 @@ static int folder_read(struct recordings *all, const char *path, struct fault *f
     int n = scandir(path, &names, is_recordings, alphasort);
     if (n < 0)
         return fault_set(f, E_CONFIG, "cannot be read: %s", strerror(errno));
-    int err = n ? 0 : fault_set(f, E_CONFIG, "is a folder without recordings in it");
+    int err = n ? 0 : fault_set(f, E_CONFIG, "there is no recording in it");
     for (int i = 0; i < n; i++) {
         struct fault own = {0};
         struct str file = arena_printf(&all->arena, "%s/%s", path, names[i]->d_name);
@@ -237,9 +237,8 @@ static int recorded_open(struct provider *p, struct conf_doc *doc)
     struct fault f = {0};
     int err = any_read(all, p->settings->file.p, &f);
     if (err) {
-        const char *text = f.err ? fault_text(&f) : err_text(err);
-        conf_complain(doc, &p->settings->file, "%.*s%s %s", STR_ARGS(p->settings->file),
-                      str_starts(str_from(text), STR("is ")) ? "" : ":", text);
+        conf_complain(doc, &p->settings->file, "%.*s: %s", STR_ARGS(p->settings->file),
+                      f.err ? fault_text(&f) : err_text(err));
         recordings_free(all);
         return E_CONFIG;
     }
