@@ -358,6 +358,25 @@ def test_client_that_leaves(w):
     assert again.status != 200, "what was cut short is not played"
 
 
+def test_client_that_leaves_before_an_answer(w):
+    def hangs(conn, head, body, n):
+        time.sleep(1)
+        return "close"
+    w.p.answers["hangs"] = hangs
+    before = set(line["turn"] for line in lines_so_far(w.sluice))
+    body = json.dumps(request("chat", "hangs", "I am ann.smith@mail.example.com")).encode()
+    with socket.create_connection(("127.0.0.1", w.sluice.port), 5) as s:
+        s.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer "
+                  + KEY.encode() + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        time.sleep(0.2)
+    end = time.time() + 5
+    while not (fresh := [line for line in lines_so_far(w.sluice) if line["turn"] not in before]):
+        assert time.time() < end, fates(w.sluice)
+        time.sleep(0.02)
+    assert fresh[0]["error"] == "client_gone" and "body" not in fresh[0], fresh
+    assert json.loads(fresh[0]["request"])["messages"][0]["content"] == "I am [email]"
+
+
 def test_errors_are_recorded(w):
     w.p.answers["refuses"] = status("400 Bad Request", b'{"error":{"message":"ask a@b.example"}}')
     a = ask(w.sluice, "chat", request("chat", "refuses", "hi"))
