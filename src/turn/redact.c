@@ -282,10 +282,10 @@ static int layer_find(struct redact_run *run, const struct layer *layer, struct 
     return 0;
 }
 
-static unsigned hex4(const char *p)
+static unsigned hex(const char *p, unsigned n)
 {
     unsigned value = 0;
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < n; i++) {
         char c = p[i];
         unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
                          : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
@@ -322,23 +322,28 @@ static unsigned utf8_put(char *out, unsigned c)
     return 4;
 }
 
-/* The escape that `s` begins with: its bytes in the text, and what it stands for (at most 4 bytes,
- * never more than it takes itself). 0: it is none. */
+/* The escape of JSON, or of URLs, that `s` begins with: its bytes in the text, and what it stands
+ * for (at most 4 bytes, never more than it takes itself). 0: it is none. */
 static size_t escape_read(struct str s, char out[4], unsigned *ret_n)
 {
     static const char names[] = "\"\\/bfnrt", means[] = "\"\\/\b\f\n\r\t";
-    const char *name = s.n > 1 ? memchr(names, s.p[1], sizeof(names) - 1) : NULL;
     *ret_n = 1;
+    if (s.p[0] == '%') {
+        unsigned byte = s.n > 2 ? hex(s.p + 1, 2) : UINT32_MAX;
+        out[0] = (char)byte;
+        return byte == UINT32_MAX ? 0 : 3;
+    }
+    const char *name = s.n > 1 ? memchr(names, s.p[1], sizeof(names) - 1) : NULL;
     if (name) {
         out[0] = means[name - names];
         return 2;
     }
-    unsigned c = s.n >= 6 && s.p[1] == 'u' ? hex4(s.p + 2) : UINT32_MAX;
+    unsigned c = s.n >= 6 && s.p[1] == 'u' ? hex(s.p + 2, 4) : UINT32_MAX;
     if (c == UINT32_MAX)
         return 0;
     size_t took = 6;
     if (c >= 0xD800 && c < 0xDC00 && s.n >= 12 && s.p[6] == '\\' && s.p[7] == 'u') {
-        unsigned low = hex4(s.p + 8);
+        unsigned low = hex(s.p + 8, 4);
         if (low >= 0xDC00 && low < 0xE000) {
             c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
             took = 12;
@@ -353,7 +358,7 @@ static int layer_peel(struct redact_run *run, struct layer *outer, struct layer 
 {
     struct str s = outer->text;
     *ret_inner = (struct layer){.from = NULL};
-    if (s.n == 0 || !memchr(s.p, '\\', s.n))
+    if (s.n == 0 || (!memchr(s.p, '\\', s.n) && !memchr(s.p, '%', s.n)))
         return 0;
     if (s.n >= UINT32_MAX)
         return E_TOO_LARGE;
@@ -366,7 +371,8 @@ static int layer_peel(struct redact_run *run, struct layer *outer, struct layer 
     bool any = false;
     for (size_t i = 0; i < s.n;) {
         unsigned wrote = 0;
-        size_t took = s.p[i] == '\\' ? escape_read(str_tail(s, i), out + n, &wrote) : 0;
+        bool may = s.p[i] == '\\' || s.p[i] == '%';
+        size_t took = may ? escape_read(str_tail(s, i), out + n, &wrote) : 0;
         any = any || took;
         if (!took) {
             out[n] = s.p[i];

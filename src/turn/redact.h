@@ -5,12 +5,12 @@
  * (redact_builtins) and regular expressions of the configuration's (PCRE2, with limits on what one
  * match may cost). What a rule finds becomes "[NAME]".
  *
- * Texts are looked at as they are, and once more with the escapes of JSON taken off, as often as
- * there are any (up to REDACT_LAYERS): a tool call's arguments are JSON within a string, so an
- * address in them may be written a\u0040b.example. In JSON, the decoded strings are looked at, keys
- * and long numbers too, and only what has something in it is written anew: all other bytes stay as
- * they came. In a stream the pieces of a text are put together over all events before they are
- * looked at, so nothing hides by being cut in two; what is found is taken out of each event.
+ * Texts are looked at as they are, and once more with the escapes of JSON and of URLs taken off, as
+ * often as there are any (up to REDACT_LAYERS): a tool call's arguments are JSON within a string,
+ * so an address in them may be written a\u0040b.example. In JSON, the decoded strings are looked
+ * at, keys and long numbers too, and only what has something in it is written anew: all other bytes
+ * stay as they came. In a stream the pieces of a text are put together over all events before they
+ * are looked at, so nothing hides by being cut in two; what is found is taken out of each event.
  *
  * Blocks and burns the CPU; for threads. Errors: E_BAD_JSON for what is no JSON, E_TIMEOUT for an
  * expression that cost too much, E_TOO_LARGE or E_MEMORY. After an error nothing may be kept.

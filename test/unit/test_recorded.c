@@ -273,71 +273,71 @@ static void bad_files_name_their_line(void **state)
 static void turns_are_known_by_their_request(void **state)
 {
     struct stage *s = *state;
-    const char *const lines =
-        TURN("openai.chat", "\"asked\":\"m\",\"model\":\"real\",\"body\":\"" SAYS(
-                                "prompt") "\","
-                                          "\"request\":\"{\\\"messages\\\":[{\\\"role\\\":"
-                                          "\\\"user\\\",\\\"content\\\":\\\"hi\\\"}]}\"")
-            TURN("openai.chat",
-                 "\"asked\":\"m\",\"model\":\"real\"," ASKED("hi") ",\"body\":\"" SAYS("same") "\"")
-                TURN("anthropic", "\"asked\":\"m\",\"model\":\"real\"," ASKED(
-                                      "hi") ",\"body\":\"" SAYS("other") "\"")
-                    TURN("openai.chat",
-                         "\"asked\":\"m\",\"model\":\"real\"," ASKED(
-                             "hi") ",\"stream\":[\"data: [DONE]\\n\\n\"]") "{\"turn\":\"2\","
-                                                                           "\"api\":\"openai."
-                                                                           "chat\",\"state\":"
-                                                                           "\"failed\",\"status\":"
-                                                                           "429,\"asked\":"
-                                                                           "\"m\"," ASKED("hi") ","
-                                                                                                "\""
-                                                                                                "bo"
-                                                                                                "dy"
-                                                                                                "\""
-                                                                                                ":"
-                                                                                                "\""
-                                                                                                "{}"
-                                                                                                "\""
-                                                                                                "}"
-                                                                                                "\n"
-                                                                                                "{"
-                                                                                                "\""
-                                                                                                "tu"
-                                                                                                "rn"
-                                                                                                "\""
-                                                                                                ":"
-                                                                                                "\""
-                                                                                                "3"
-                                                                                                "\""
-                                                                                                ","
-                                                                                                "\""
-                                                                                                "ap"
-                                                                                                "i"
-                                                                                                "\""
-                                                                                                ":"
-                                                                                                "\""
-                                                                                                "op"
-                                                                                                "en"
-                                                                                                "ai"
-                                                                                                ".c"
-                                                                                                "ha"
-                                                                                                "t"
-                                                                                                "\""
-                                                                                                ","
-                                                                                                "\""
-                                                                                                "st"
-                                                                                                "at"
-                                                                                                "e"
-                                                                                                "\""
-                                                                                                ":"
-                                                                                                "\""
-                                                                                                "do"
-                                                                                                "ne"
-                                                                                                "\""
-                                                                                                ","
-                                                                                                "\""
-                                                                                                "st"
-                                                                                                "a";
+    const char *const lines = TURN("openai.chat",
+                                   "\"asked\":\"m\",\"model\":\"real\",\"body\":\"" SAYS(
+                                       "prompt") "\","
+                                                 "\"request\":\"{\\\"messages\\\":[{\\\"role\\\":"
+                                                 "\\\"user\\\",\\\"content\\\":\\\"hi\\\"}]}\"")
+        TURN("openai.chat",
+             "\"asked\":\"m\",\"model\":\"real\"," ASKED("hi") ",\"body\":\"" SAYS("same") "\"")
+            TURN("anthropic", "\"asked\":\"m\",\"model\":\"real\"," ASKED("hi") ",\"body\":\"" SAYS(
+                                  "other") "\"")
+                TURN("openai.chat",
+                     "\"asked\":\"m\",\"model\":\"real\"," ASKED(
+                         "hi") ",\"stream\":[\"data: [DONE]\\n\\n\"]") "{\"turn\":\"2\","
+                                                                       "\"api\":\"openai."
+                                                                       "chat\",\"state\":"
+                                                                       "\"failed\",\"status\":"
+                                                                       "429,\"asked\":"
+                                                                       "\"m\"," ASKED("hi") ","
+                                                                                            "\""
+                                                                                            "bo"
+                                                                                            "dy"
+                                                                                            "\""
+                                                                                            ":"
+                                                                                            "\""
+                                                                                            "{}"
+                                                                                            "\""
+                                                                                            "}"
+                                                                                            "\n"
+                                                                                            "{"
+                                                                                            "\""
+                                                                                            "tu"
+                                                                                            "rn"
+                                                                                            "\""
+                                                                                            ":"
+                                                                                            "\""
+                                                                                            "3"
+                                                                                            "\""
+                                                                                            ","
+                                                                                            "\""
+                                                                                            "ap"
+                                                                                            "i"
+                                                                                            "\""
+                                                                                            ":"
+                                                                                            "\""
+                                                                                            "op"
+                                                                                            "en"
+                                                                                            "ai"
+                                                                                            ".c"
+                                                                                            "ha"
+                                                                                            "t"
+                                                                                            "\""
+                                                                                            ","
+                                                                                            "\""
+                                                                                            "st"
+                                                                                            "at"
+                                                                                            "e"
+                                                                                            "\""
+                                                                                            ":"
+                                                                                            "\""
+                                                                                            "do"
+                                                                                            "ne"
+                                                                                            "\""
+                                                                                            ","
+                                                                                            "\""
+                                                                                            "st"
+                                                                                            "a";
     assert_int_equal(open_lines(s, lines), 0);
     assert_text(content(play(s, "m", ASK, 1)), "same");
     assert_text(content(play(s, "m", ASK, 1)), "same"); /* however often: the others fit less */

@@ -124,6 +124,8 @@ static const char *const texts[][2] = {
     {"\\nann@b.example\\n", "\\n[email]\\n"},
     {"C:\\new\\users", "C:\\new\\users"},
     {"\\ud83d\\ude00 \\ud83d a\\u0040b.cc", "\\ud83d\\ude00 \\ud83d [email]"},
+    {"see https://x.example/?to=ann%40example.com&x=1", "see https:[email]&x=1"},
+    {"%61nn%2540example.com 100% sure %zz %4", "[email] 100% sure %zz %4"},
     {"\\", "\\"},
     {"\\u004", "\\u004"},
 };
