@@ -47,6 +47,12 @@ void recorder_use(struct recorder *r, struct recording_rules *rules)
     r->fresh_rules = true;
     uv_cond_signal(&r->more);
     uv_mutex_unlock(&r->lock);
+    /* Whoever runs it shall see that prompts are kept. */
+    if (rules && (!old || !str_eq(old->folder, rules->folder)))
+        LOG(LOG_INFO, "recording_on", log_s("folder", rules->folder),
+            log_i("of_a_million", rules->share));
+    else if (old && !rules)
+        LOG(LOG_INFO, "recording_off");
     recording_rules_unref(old);
 }
 
@@ -267,8 +273,9 @@ void recording_end(struct recording *rec, const struct turn *t)
     if (!rec->failed && !texts_take(rec, t))
         recording_fail(rec, RECORDING_TOO_LARGE);
     if (rec->failed) {
-        atomic_fetch_add(&r->fates[rec->failed], 1);
+        enum recording_fate fate = rec->failed;
         recording_free(rec);
+        atomic_fetch_add(&r->fates[fate], 1);
         return;
     }
     rec->id = t->id;

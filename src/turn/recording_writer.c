@@ -45,6 +45,7 @@ static enum recording_fate redacted(struct recording *rec, struct buf *line, uin
     return fate;
 }
 
+/* Writes it, frees it and counts it. */
 static void recording_write(struct recorder *r, struct recording *rec, struct buf *line)
 {
     uint64_t hits = 0;
@@ -67,6 +68,7 @@ static void recording_write(struct recorder *r, struct recording *rec, struct bu
         buf_fini(line);
         buf_init(line, LINE_KEPT);
     }
+    recording_free(rec);
     atomic_fetch_add(&r->fates[fate], 1); /* last: who sees it counted sees the rest */
 }
 
@@ -120,8 +122,8 @@ static void rest_drop(struct recorder *r, struct recording *rec)
 {
     int64_t n = 0;
     for (bool stop; rec; rec = take(r, &stop), n++) {
-        atomic_fetch_add(&r->fates[RECORDING_NO_DISK], 1);
         recording_free(rec);
+        atomic_fetch_add(&r->fates[RECORDING_NO_DISK], 1);
     }
     LOG(LOG_ERROR, "recording_lost", log_i("turns", n),
         log_z("why", "there was no time left to write them"));
@@ -143,10 +145,8 @@ static void writer_run(void *arg)
             rest_drop(r, rec);
             rec = NULL;
         }
-        if (rec) {
+        if (rec)
             recording_write(r, rec, &line);
-            recording_free(rec);
-        }
         if (stop && !rec)
             break;
         if (!stop)
