@@ -155,6 +155,8 @@ static const struct conf_row config_rows[] = {
      .help = "Asking another model."},
     {.name = "retry", .type = CONF_TABLE, AT(levers.retry), .child = &retry_table,
      .help = "Asking again."},
+    {.name = "recording", .type = CONF_TABLE, AT(recording), .child = &recording_table,
+     .help = "Turns written down whole, for evals."},
     {0},
 };
 /* clang-format on */

@@ -11,6 +11,7 @@
 #include "guard/limits.h"
 #include "levers/order.h"
 #include "llm/models.h"
+#include "turn/recording.h"
 
 struct state_settings {
     struct str ledger; /* "sqlite:sluice.db"; "off" */
@@ -51,6 +52,7 @@ struct config {
     struct keys_settings keys;
     struct limits_settings limits;
     struct levers_settings levers;
+    struct recording_settings recording;
 };
 
 extern const struct conf_table config_table;

@@ -6,8 +6,10 @@
 
 #include <stdio.h>
 
+#include "api/visit.h"
 #include "conf/file.h"
 #include "llm/upstream.h"
+#include "llm/wire.h"
 #include "net/handover.h"
 #include "net/listener.h"
 #include "store/rows.h"
@@ -129,6 +131,28 @@ static void state_check(const struct config *c, struct conf_doc *doc)
                       "or more, or 0 for no limit");
     if (c->log.file.n > 0 && file_place_check(c->log.file, &f) != 0)
         conf_complain(doc, &c->log.file, "%s", fault_text(&f));
+}
+
+static bool is_api(struct str name)
+{
+    for (const struct route_row *r = routes; r->path.p; r++)
+        if (r->wire && str_eq(name, str_from(r->wire->name)))
+            return true;
+    return false;
+}
+
+static void recording_check(const struct recording_settings *s, struct conf_doc *doc)
+{
+    struct fault f = {0};
+    struct str inside = arena_printf(conf_arena(doc), "%.*s/x", STR_ARGS(s->folder));
+    bool there = s->folder.n > 0 && inside.p && file_is_folder(s->folder);
+    if (s->folder.n > 0 && file_folder_check(there ? inside : s->folder, &f) != 0)
+        conf_complain(doc, &s->folder, "%s", fault_text(&f));
+    for (unsigned i = 0; i < s->except.apis.n; i++)
+        if (!is_api(s->except.apis.at[i]))
+            conf_complain(doc, &s->except.apis.at[i],
+                          "expected a protocol's name: openai.chat, openai.responses, anthropic, "
+                          "anthropic.count_tokens, openai.completion or openai.embedding");
 }
 
 /* ---- where providers answer ---- */
@@ -303,8 +327,11 @@ static void provider_check(const struct config *c, const char *listen, const str
         for (unsigned k = 0; k < ARRAY_LEN(ours); k++)
             if (str_eq_nocase(s->headers.name[i], str_from(ours[k])))
                 conf_complain(doc, &s->headers.name[i], "sluice sends this header itself");
-    if (s->file.n > 0 && file_is_folder(s->file))
-        conf_complain(doc, &s->file, "%.*s is a folder; expected a file", STR_ARGS(s->file));
+    if (s->file.n > 0 && file_is_folder(s->file) && !file_folder_has(s->file, "sluice-*.jsonl"))
+        conf_complain(doc, &s->file,
+                      "%.*s is a folder without recordings; expected a file, or a "
+                      "folder with sluice-*.jsonl in it",
+                      STR_ARGS(s->file));
 }
 
 static void names_check(const struct config *c, const char *listen, struct conf_doc *doc)
@@ -327,6 +354,7 @@ int config_check(const struct config *c, const char *listen, struct conf_doc *do
     takeover_check(c, doc);
     hosts_check(&c->hosts, doc);
     state_check(c, doc);
+    recording_check(&c->recording, doc);
     names_check(c, listen ? listen : c->listen.p, doc);
     if (c->keys.require && c->keys.declared.n == 0 && !config_has_ledger(c))
         conf_complain(doc, &c->keys.require,

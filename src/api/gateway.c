@@ -31,6 +31,7 @@ void snapshot_unref(struct snapshot *s)
         return;
     models_close(s->models);
     tls_context_free(s->tls);
+    recording_rules_unref(s->recording);
     conf_unref(s->doc); /* the arena goes with it, and so does all that was compiled */
     free(s);
 }
@@ -112,6 +113,8 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char 
         err = levers_chain(arena, &s->config->levers, &s->chain);
     if (!err)
         err = limits_rules_make(arena, &s->config->limits, &s->config->keys, &s->rules);
+    if (!err)
+        err = recording_rules_make(&s->config->recording, doc, &s->recording);
     if (!err && conf_error_count(doc) > 0)
         err = E_CONFIG;
     if (err) {
@@ -147,6 +150,15 @@ static int limits_open(struct gateway *g, struct str where, struct fault *f)
     if (!err)
         err = limits_begin(g, past);
     limits_past_free(past);
+    return err;
+}
+
+/* The recorder is there from the first configuration on that asks for it. */
+static int recording_use(struct gateway *g, struct recording_rules *rules, struct fault *f)
+{
+    int err = rules && !g->recorder ? recorder_new(&g->recorder, f) : 0;
+    if (!err && g->recorder)
+        recorder_use(g->recorder, rules);
     return err;
 }
 
@@ -186,6 +198,8 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
     if (!err)
         err = limits_open(g, where, f);
     if (!err)
+        err = recording_use(g, snapshot->recording, f);
+    if (!err)
         err = watch_new(snapshot->doc, &g->watch);
     return err;
 }
@@ -197,6 +211,7 @@ void gateway_close(struct gateway *g)
         ledger_close(g->ledger);
     if (g->keys)
         keys_close(g->keys);
+    recorder_close(g->recorder);
     turn_house_fini(&g->house);
     limits_free(g->limits);
     snapshot_unref(g->now);
@@ -285,8 +300,11 @@ static int swap(struct gateway *g, struct conf_doc *doc, const struct limits_pas
         buf_str(out, STR("refused: the listener is open to others, so keys have to be required\n"));
         err = E_CONFIG;
     }
+    struct fault f = {0};
     if (!err && !dry_run)
         err = keys_configure(g->keys, &fresh->config->keys, doc);
+    if (!err && !dry_run)
+        err = recording_use(g, fresh->recording, &f);
     if (err || dry_run) {
         snapshot_unref(fresh);
         return err;

@@ -23,6 +23,7 @@
 #include "levers/order.h"
 #include "llm/models.h"
 #include "net/address.h"
+#include "turn/recording.h"
 #include "turn/turn.h"
 
 struct listener;
@@ -40,6 +41,7 @@ struct snapshot {
     struct network *proxies; /* who say for whom they speak; as many as in the configuration */
     struct lever_chain chain;
     struct limits_rules rules;
+    struct recording_rules *recording; /* NULL: nothing is recorded */
     struct http_limits limits;
     int64_t loaded_wall_us;
 };
@@ -58,6 +60,7 @@ struct gateway {
     struct watch *watch; /* of the files that the configuration refers to; NULL: none */
     struct metric_set *metrics;
     struct turn_house house;
+    struct recorder *recorder; /* NULL until a configuration records */
     struct listener *listener, *admin_listener;
     bool draining;
     bool handed_over; /* another process accepts in our place, so that who asks here is served */

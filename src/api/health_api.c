@@ -82,6 +82,9 @@ enum number {
     N_STORED_KNOWN,
     N_STORED_BYTES,
     N_STORED_LOOK_UPS,
+    N_RECORDED_BYTES,
+    N_RECORDED_REDACTED,
+    N_RECORDING_HELD,
     N_BEGAN,
     NUMBERS
 };
@@ -114,6 +117,11 @@ static const struct metric_desc numbers[NUMBERS] = {
     [N_STORED_BYTES] = GAUGE("sluice_stored_bytes", "Their memory."),
     [N_STORED_LOOK_UPS] =
         COUNTER("sluice_stored_look_ups_total", "Ids that had to be looked up in the ledger."),
+    [N_RECORDED_BYTES] = COUNTER("sluice_recording_bytes_total", "Written to recordings."),
+    [N_RECORDED_REDACTED] =
+        COUNTER("sluice_recording_redactions_total", "What was taken out of them."),
+    [N_RECORDING_HELD] =
+        GAUGE("sluice_recording_held_bytes", "Of turns under way, and of those not yet written."),
     [N_BEGAN] = GAUGE("sluice_start_time_seconds", "When the process began, since 1970."),
 };
 
@@ -139,6 +147,11 @@ static const struct metric_desc limited_desc = {
     .help = "Requests that a limit refused, by whose it was and which.",
     .kind = METRIC_COUNTER,
     .labels = {"of", "limit"}};
+static const struct metric_desc recordings_desc = {
+    .name = "sluice_recordings_total",
+    .help = "Turns that were to be recorded, by what became of it.",
+    .kind = METRIC_COUNTER,
+    .labels = {"fate"}};
 /* clang-format on */
 
 static void put(struct gateway *g, const struct metric_desc *d, struct str a, struct str b,
@@ -176,6 +189,12 @@ static void refusals_put(struct gateway *g, const struct counters_totals *t)
         put(g, &limited_desc, STR("any"), STR("unpriced"), (int64_t)r.unpriced);
 }
 
+static void recordings_put(struct gateway *g, const struct recording_stats *s)
+{
+    for (unsigned i = 0; i < RECORDING_FATES && g->recorder; i++)
+        put(g, &recordings_desc, str_from(recording_fate_names[i]), STR_NONE, (int64_t)s->fates[i]);
+}
+
 int gateway_metrics(struct gateway *g, struct buf *out)
 {
     struct task_stats tasks = task_stats();
@@ -186,6 +205,8 @@ int gateway_metrics(struct gateway *g, struct buf *out)
     const struct counters_totals limits = counters->ops->totals(counters);
     refusals_put(g, &limits);
     const struct stored_stats stored = stored_stats(g->stored);
+    const struct recording_stats recordings = recorder_stats(g->recorder);
+    recordings_put(g, &recordings);
     const int64_t values[NUMBERS] = {
         [N_CONNECTIONS] = g->listener ? listener_connections(g->listener) : 0,
         [N_TASKS] = (int64_t)tasks.running,
@@ -210,6 +231,9 @@ int gateway_metrics(struct gateway *g, struct buf *out)
         [N_STORED_KNOWN] = (int64_t)stored.known,
         [N_STORED_BYTES] = (int64_t)stored.bytes,
         [N_STORED_LOOK_UPS] = (int64_t)stored.look_ups,
+        [N_RECORDED_BYTES] = (int64_t)recordings.bytes,
+        [N_RECORDED_REDACTED] = (int64_t)recordings.redacted,
+        [N_RECORDING_HELD] = recordings.held_bytes,
         [N_BEGAN] = g->began_wall_us / 1000000,
     };
     for (unsigned i = 0; i < NUMBERS; i++)

@@ -23,7 +23,9 @@ struct ask {
     struct llm_request request;
     struct http_headers headers;
     struct task *task;
-    struct turn turn; /* last: turn_begin clears it */
+    struct recording *recording; /* NULL: this turn is not recorded */
+    struct str body;             /* of the request, until the answer begins */
+    struct turn turn;            /* last: turn_begin clears it */
 };
 
 /* ---- the way back ---- */
@@ -79,6 +81,8 @@ static struct ask *ask_of(struct llm_sink *sink)
 static int sink_begin(struct llm_sink *sink, int status, const struct http_headers *from)
 {
     struct ask *a = ask_of(sink);
+    if (UNLIKELY(a->recording != NULL))
+        recording_request(a->recording, a->body);
     if (!a->turn.call->body_needed)
         exchange_drop_body(a->v->x);
     struct http_headers headers;
@@ -93,7 +97,19 @@ static int sink_begin(struct llm_sink *sink, int status, const struct http_heade
 
 static int sink_events(struct llm_sink *sink, struct str bytes)
 {
-    return exchange_write(ask_of(sink)->v->x, bytes);
+    struct ask *a = ask_of(sink);
+    if (UNLIKELY(a->recording != NULL))
+        recording_answer(a->recording, bytes);
+    return exchange_write(a->v->x, bytes);
+}
+
+static int respond(struct ask *a, int status, const struct http_headers *headers, struct str body)
+{
+    if (UNLIKELY(a->recording != NULL)) {
+        recording_request(a->recording, a->body);
+        recording_answer(a->recording, body);
+    }
+    return exchange_respond(a->v->x, status, headers, body);
 }
 
 static void sink_kept(struct llm_sink *sink, struct str id)
@@ -112,7 +128,7 @@ static int answer_whole(struct ask *a)
     int err = pass_downstream(&c->answer_headers, limit_headers_due(a->turn.stay), &headers);
     if (!err)
         err = own_headers(a, &headers, turn_overhead_us(&a->turn), true);
-    return err ? err : exchange_respond(x, c->status, &headers, buf_view(&c->body));
+    return err ? err : respond(a, c->status, &headers, buf_view(&c->body));
 }
 
 /* ---- faults ---- */
@@ -183,7 +199,7 @@ static int answer_error(struct ask *a, int err)
     if (!made)
         made = own_headers(a, &headers, turn_overhead_us(&a->turn), true);
     if (!made)
-        made = exchange_respond(x, status, &headers, body);
+        made = respond(a, status, &headers, body);
     buf_fini(&json);
     return made ? 499 : status;
 }
@@ -195,6 +211,8 @@ static int stream_error(struct ask *a, int err)
     buf_init(&event, 8192);
     struct str text = str_from(a->turn.fault.text[0] ? a->turn.fault.text : err_text(err));
     (void)a->v->wire->error_event_write(&event, err_status(err), err_code(err), text);
+    if (UNLIKELY(a->recording != NULL))
+        recording_answer(a->recording, buf_view(&event));
     int sent = exchange_write(a->v->x, buf_view(&event));
     if (!sent)
         sent = exchange_end(a->v->x, NULL);
@@ -266,6 +284,7 @@ static int request_take(struct ask *a)
     if (err)
         return err;
     a->turn.bytes_in = (int64_t)body.n;
+    a->body = body;
     err = wire_ask(v->wire, body, x->arena, &a->request, &v->fault);
     if (err)
         return err;
@@ -323,7 +342,7 @@ static int answer_here(struct ask *a)
                                   STR("input_tokens"));
     if (!err)
         err = own_headers(a, &headers, turn_overhead_us(&a->turn), true);
-    err = err ? err : exchange_respond(a->v->x, 200, &headers, buf_view(&json));
+    err = err ? err : respond(a, 200, &headers, buf_view(&json));
     buf_fini(&json);
     return err ? 499 : 200;
 }
@@ -347,6 +366,9 @@ void api_llm(struct visit *v)
     t->chain = &v->snapshot->chain;
     t->sink = &a->sink;
     who_asks(a);
+    if (UNLIKELY(v->snapshot->recording != NULL))
+        a->recording = recording_begin(v->gateway->recorder, v->snapshot->recording, t,
+                                       &v->x->headers);
 
     int err = request_take(a);
     bool here = !err && is_answered_here(a);
@@ -358,6 +380,10 @@ void api_llm(struct visit *v)
     int status = here ? answer_here(a) : answer(a, err);
     if (!err && status == 499)
         err = E_CLIENT_GONE;
+    if (UNLIKELY(a->recording != NULL)) /* of a client that left before there was an answer */
+        recording_request(a->recording, a->body);
     turn_end(t, err, status, (int64_t)v->x->bytes_out);
+    if (UNLIKELY(a->recording != NULL))
+        recording_end(a->recording, t);
     turn_log(a, err, status);
 }

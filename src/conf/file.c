@@ -1,6 +1,8 @@
 #include "conf/file.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +22,18 @@ bool file_is_folder(struct str path)
     char name[PATH_MAX];
     struct stat st;
     return z_path(path, name, NULL) == 0 && stat(name, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool file_folder_has(struct str path, const char *pattern)
+{
+    char folder[PATH_MAX];
+    bool found = false;
+    DIR *d = z_path(path, folder, NULL) == 0 ? opendir(folder) : NULL;
+    for (struct dirent *e; d && !found && (e = readdir(d)) != NULL;)
+        found = fnmatch(pattern, e->d_name, 0) == 0;
+    if (d)
+        (void)closedir(d);
+    return found;
 }
 
 int file_folder_check(struct str path, struct fault *f)

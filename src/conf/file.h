@@ -17,6 +17,8 @@ MUSTCHECK int file_place_check(struct str path, struct fault *f);
 
 /* Reading one as a file gives nothing, and no error that says why. */
 bool file_is_folder(struct str path);
+/* Has the folder a file whose name fits (as a shell's pattern)? */
+bool file_folder_has(struct str path, const char *pattern);
 
 /* Could something be made in its folder? */
 MUSTCHECK int file_folder_check(struct str path, struct fault *f);

@@ -72,12 +72,12 @@ struct llm_call {
     /* the transport's and the reader's own */
     struct llm_outgoing *out; /* what goes upstream */
     struct frames frames;
-    struct buf edited; /* events that are not as they came, or held back before the first */
+    struct buf edited;     /* events that are not as they came, or held back before the first */
     int64_t content_bytes; /* of the answer so far, ... */
     int64_t counted_bytes; /* ... and what of it the provider's last count is of */
-    bool finished, done; /* a finish_reason, and [DONE], were seen */
-    bool not_kept;       /* the provider does not store the answer */
-    void *own;           /* the transport's, of this send */
+    bool finished, done;   /* a finish_reason, and [DONE], were seen */
+    bool not_kept;         /* the provider does not store the answer */
+    void *own;             /* the transport's, of this send */
 };
 
 /* What a provider's status that is no 2xx comes to: E_UPSTREAM_... */

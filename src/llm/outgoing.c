@@ -11,10 +11,11 @@ const struct wire *provider_wire(const struct provider *p, const struct llm_requ
 {
     if (p->settings->responses == RESPONSES_ALWAYS && r->op == OP_CHAT)
         return &wire_responses;
-    for (const struct wire *const *w = p->kind->wires; *w; w++)
-        if (*w == r->wire && (r->wire != &wire_responses || p->has_responses))
+    const struct wire *const *spoken = p->wires ? p->wires : p->kind->wires;
+    for (const struct wire *const *w = spoken; *w; w++)
+        if (*w == r->wire && (r->wire != &wire_responses || p->has_responses || p->wires))
             return *w;
-    return p->kind->wires[0];
+    return spoken[0];
 }
 
 /* ---- passed on ---- */

@@ -120,6 +120,7 @@ struct provider {
     struct http_headers headers;       /* the key's, where there is one, and the configuration's */
     struct str listed; /* its name in the shipped price list; n == 0: it is not known there */
     void *own;         /* the kind's */
+    const struct wire *const *wires; /* in place of the kind's; NULL: as the kind has them */
 };
 
 struct provider_makings {

@@ -221,7 +221,8 @@ static const struct conf_row provider_rows[] = {
              "tenants' stored responses). All of them share one account: only where all may see "
              "all."},
     {.name = "file", ROW(CONF_STR, file), .flags = CONF_SHAPES_ANSWERS,
-     .help = "Kind `recorded`: the JSONL file of answers to play."},
+     .help = "Kind `recorded`: the JSONL file of answers to play, or a folder of them (as "
+             "`recording` writes it)."},
     {.name = "prices", ROW(CONF_STR, prices),
      .help = "The name under which the price list that ships with sluice knows this provider, such "
              "as `azure`; `none`: its prices are not the list's. Without it: by its base URLs' "

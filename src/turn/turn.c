@@ -275,9 +275,9 @@ void turn_end(struct turn *t, int err, int status, int64_t bytes_out)
     t->house->running_n--;
     struct ledger_turn row;
     row_fill(t, &row);
-    row.state = state_of(t, err);
-    row.status = status;
-    row.err = err;
+    row.state = t->state = state_of(t, err);
+    row.status = t->status = status;
+    row.err = t->err = err;
     gate_leave(t, err);
     row.total_us = t->total_us = clock_mono_us() - t->began_us;
     row.overhead_us = t->overhead_us = t->total_us - t->upstream_us;

@@ -142,7 +142,10 @@ struct turn {
     int64_t upstream_us;
     int64_t first_us; /* as the call has it; 0: none */
     int64_t left_us;  /* monotonic: when the last lever or call had done its work; 0: none yet */
-    int64_t total_us, overhead_us; /* set by turn_end */
+    /* set by turn_end */
+    int64_t total_us, overhead_us;
+    enum turn_state state;
+    int err, status;
 };
 
 /* Everything zero but who and when. */

@@ -48,6 +48,54 @@ def on_disk(disk):
     return edit
 
 
+def recording_on(disk):
+    def edit(text):
+        return text + f"recording: {{folder: {disk.folder}/recordings}}\n"
+    return edit
+
+
+def recorded(folder):
+    """Ids of all lines, each of which has to be whole."""
+    ids = []
+    for path in sorted(folder.glob("*.jsonl")):
+        data = path.read_bytes()
+        assert data.endswith(b"\n"), f"{path} ends within a line"
+        ids += [json.loads(line)["turn"] for line in data.splitlines()]
+    return ids
+
+
+def fates(gateway):
+    return {fate: gateway.metric(f'sluice_recordings_total{{fate="{fate}"}}')
+            for fate in ("written", "disk refused")}
+
+
+def test_recordings_on_a_full_disk(shop):
+    disk = Disk(shop, 4)
+    try:
+        mock = harness.Mock(shop, harness.find_tool("mock", place.tools()))
+        gateway = place.Gateway(shop, mock.address, recording_on(disk)).again()
+        before = ask_many(gateway, 50)
+        place.wait_until("turns recorded", lambda: fates(gateway)["written"] == 50, 10)
+        disk.fill()
+        during = ask_many(gateway, 300)
+        place.wait_until("turns counted", lambda: sum(fates(gateway).values()) == 350, 10)
+        full = fates(gateway)
+        assert full["disk refused"] > 250, full
+        disk.free()
+        after = ask_many(gateway, 50)
+        place.wait_until("turns recorded again", lambda: fates(gateway)["written"] ==
+                         full["written"] + 50, 10)
+        ids = recorded(disk.folder / "recordings")
+        assert len(ids) == len(set(ids)) == full["written"] + 50
+        assert before | after <= set(ids) <= before | during | after
+        log = (gateway.folder / "sluice.log").read_text(encoding="utf-8")
+        assert log.count("recording_failing") == 1 and log.count("recording_again") == 1, log
+        assert harness.end(gateway.process, 20) == 0
+        return f"{full['disk refused']:.0f} of 400 turns unrecorded, all answered"
+    finally:
+        disk.gone()
+
+
 def placed(shop, disk):
     mock = harness.Mock(shop, harness.find_tool("mock", place.tools()))
     gateway = place.Gateway(shop, mock.address, on_disk(disk))

@@ -262,6 +262,108 @@ static void bad_files_name_their_line(void **state)
     assert_true(str_find(conf_problem(s->doc, 0)->text, STR("line 3: ")) > 0);
 }
 
+/* A turn as recording writes it, of which only `more` is told. */
+#define TURN(api, more)                                                                            \
+    "{\"turn\":\"1\",\"api\":\"" api "\",\"state\":\"done\",\"status\":200," more "}\n"
+#define SAYS(text) "{\\\"choices\\\":[{\\\"message\\\":{\\\"content\\\":\\\"" text "\\\"}}]}"
+#define ASKED(text)                                                                                \
+    "\"request\":\"{\\\"model\\\":\\\"m\\\",\\\"messages\\\":[{\\\"role\\\":\\\"user\\\","         \
+    "\\\"content\\\":\\\"" text "\\\"}]}\""
+
+static void turns_are_known_by_their_request(void **state)
+{
+    struct stage *s = *state;
+    const char *const lines = TURN("openai.chat",
+                                   "\"asked\":\"m\",\"model\":\"real\",\"body\":\"" SAYS(
+                                       "prompt") "\","
+                                                 "\"request\":\"{\\\"messages\\\":[{\\\"role\\\":"
+                                                 "\\\"user\\\",\\\"content\\\":\\\"hi\\\"}]}\"")
+        TURN("openai.chat",
+             "\"asked\":\"m\",\"model\":\"real\"," ASKED("hi") ",\"body\":\"" SAYS("same") "\"")
+            TURN("anthropic", "\"asked\":\"m\",\"model\":\"real\"," ASKED("hi") ",\"body\":\"" SAYS(
+                                  "other") "\"")
+                TURN("openai.chat",
+                     "\"asked\":\"m\",\"model\":\"real\"," ASKED(
+                         "hi") ",\"stream\":[\"data: [DONE]\\n\\n\"]") "{\"turn\":\"2\","
+                                                                       "\"api\":\"openai."
+                                                                       "chat\",\"state\":"
+                                                                       "\"failed\",\"status\":"
+                                                                       "429,\"asked\":"
+                                                                       "\"m\"," ASKED("hi") ","
+                                                                                            "\""
+                                                                                            "bo"
+                                                                                            "dy"
+                                                                                            "\""
+                                                                                            ":"
+                                                                                            "\""
+                                                                                            "{}"
+                                                                                            "\""
+                                                                                            "}"
+                                                                                            "\n"
+                                                                                            "{"
+                                                                                            "\""
+                                                                                            "tu"
+                                                                                            "rn"
+                                                                                            "\""
+                                                                                            ":"
+                                                                                            "\""
+                                                                                            "3"
+                                                                                            "\""
+                                                                                            ","
+                                                                                            "\""
+                                                                                            "ap"
+                                                                                            "i"
+                                                                                            "\""
+                                                                                            ":"
+                                                                                            "\""
+                                                                                            "op"
+                                                                                            "en"
+                                                                                            "ai"
+                                                                                            ".c"
+                                                                                            "ha"
+                                                                                            "t"
+                                                                                            "\""
+                                                                                            ","
+                                                                                            "\""
+                                                                                            "st"
+                                                                                            "at"
+                                                                                            "e"
+                                                                                            "\""
+                                                                                            ":"
+                                                                                            "\""
+                                                                                            "do"
+                                                                                            "ne"
+                                                                                            "\""
+                                                                                            ","
+                                                                                            "\""
+                                                                                            "st"
+                                                                                            "a";
+    assert_int_equal(open_lines(s, lines), 0);
+    assert_text(content(play(s, "m", ASK, 1)), "same");
+    assert_text(content(play(s, "m", ASK, 1)), "same"); /* however often: the others fit less */
+    assert_text(content(play(s, "real", "{\"model\":\"m\",\"x\":1," HI, 1)), "prompt");
+    assert_int_equal(
+        play(s, "m", "{\"messages\":[{\"role\":\"user\",\"content\":\"ho\"}]}", 1)->err,
+        E_BAD_REQUEST);
+    const struct played *p = play(s, "m", "{\"model\":\"m\",\"messages\":[]}", 1);
+    assert_int_equal(p->err, E_UPSTREAM_STATUS);
+    assert_int_equal(play(s, "nobody", ASK, 1)->err, E_UPSTREAM_STATUS);
+}
+
+/* Only the end of a recording may be torn: elsewhere a bad line is a mistake. */
+static void torn_lines_stand_at_the_end(void **state)
+{
+    struct stage *s = *state;
+    assert_int_equal(open_lines(s, "{\"turn\":\"1\",\"ap\n{\"answer\":\"a\"}\n"), E_CONFIG);
+    assert_true(str_find(conf_problem(s->doc, 0)->text, STR("line 1: ")) > 0);
+}
+
+static void what_was_torn_by_hand_is_a_mistake(void **state)
+{
+    struct stage *s = *state;
+    assert_int_equal(open_lines(s, "{\"answer\":\"a\"}\n{\"answer\":\"b"), E_CONFIG);
+}
+
 #define STAGE(fn) cmocka_unit_test_setup_teardown(fn, stage_setup, stage_teardown)
 
 int main(void)
@@ -273,6 +375,9 @@ int main(void)
         STAGE(recorded_bodies_statuses_and_costs),
         STAGE(faults_strike),
         STAGE(bad_files_name_their_line),
+        STAGE(turns_are_known_by_their_request),
+        STAGE(torn_lines_stand_at_the_end),
+        STAGE(what_was_torn_by_hand_is_a_mistake),
     };
     return cmocka_run_group_tests_name("recorded", tests, NULL, NULL);
 }

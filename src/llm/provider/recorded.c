@@ -15,12 +15,21 @@
  *   "first_ms", "total_ms"  how long it took to the first byte, and in all
  *   "fault"   "reset", "cut" (in the middle) or "stall"
  *
+ * What sluice recorded itself (turn/recording.h) is played as it was answered, to those who speak
+ * its protocol: lines with "turn", of which "request" and "asked" are looked at, too (the same
+ * request comes before the same prompt), "api", and "stream", a list of events with their framing.
+ * Of those, turns that came to no good end are passed over, and so is a last line that was torn.
+ * "file" may then be the whole folder.
+ *
  * heap: recordings live as long as the configuration that named their file.
  */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <dirent.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -35,15 +44,25 @@
 #define STALL_MS         (24 * 3600 * 1000LL)
 
 struct recording {
-    struct str model, prompt; /* p == NULL: any */
+    struct str model, prompt;  /* p == NULL: any */
+    struct str asked, request; /* p == NULL: nobody knows */
+    const struct wire *wire;   /* NULL: written by hand, for those of OpenAI */
     yyjson_val *line;
     unsigned played;
 };
 
+/* All that a turn may be recorded in; OpenAI's chat is first, as every other is carried over into
+ * it where nobody recorded it. */
+static const struct wire *const playable[] = {&wire_openai_chat,      &wire_openai_completion,
+                                              &wire_openai_embedding, &wire_anthropic,
+                                              &wire_anthropic_count,  &wire_responses};
+#define WIRES_BY_HAND 3
+
 struct recordings {
     struct arena arena;
-    unsigned n;
+    unsigned n, cap;
     struct recording *at;
+    const struct wire *wires[ARRAY_LEN(playable) + 1]; /* of which there are lines */
 };
 
 /* What is being played for one call; in the call's arena. */
@@ -58,25 +77,72 @@ struct player {
 
 /* ---- the file ---- */
 
-static int line_add(struct recordings *all, struct str text, unsigned *cap, struct fault *f)
+static struct str prompt_in(yyjson_val *root, enum llm_op op, struct arena *arena);
+
+static const struct wire *wire_playable(struct str api)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(playable); i++)
+        if (str_eq(api, str_from(playable[i]->name)))
+            return playable[i];
+    return NULL;
+}
+
+/* A line of sluice's own. Its request is the best that it can be known by. */
+static int turn_read(struct arena *arena, struct recording *r)
+{
+    yyjson_doc *doc = NULL;
+    struct fault ignored = {0};
+    r->asked = json_get_str(r->line, "asked");
+    r->request = json_get_str(r->line, "request");
+    int err = json_parse(arena, r->request, &doc, &ignored);
+    if (!err)
+        r->prompt = prompt_in(yyjson_doc_get_root(doc),
+                              r->wire == &wire_openai_completion ? OP_COMPLETION : OP_CHAT, arena);
+    return err == E_BAD_JSON ? 0 : err;
+}
+
+static bool is_played(yyjson_val *line, const struct wire *wire)
+{
+    return wire && str_eq(json_get_str(line, "state"), STR("done")) &&
+           json_get_i64(line, "status", 0) == 200;
+}
+
+static int line_keep(struct recordings *all, const struct recording *r)
+{
+    if (all->n == all->cap) {
+        all->cap = all->cap ? all->cap * 2 : 64;
+        struct recording *more = realloc(all->at, all->cap * sizeof(*more));
+        if (!more)
+            return E_MEMORY;
+        all->at = more;
+    }
+    all->at[all->n++] = *r;
+    return 0;
+}
+
+/* `whole`: the line has its end. */
+static int line_add(struct recordings *all, struct str text, bool whole, struct fault *f)
 {
     yyjson_doc *doc = NULL;
     int err = json_parse(&all->arena, text, &doc, f);
+    if (err == E_BAD_JSON && !whole && str_starts(text, STR("{\"turn\":"))) {
+        fault_clear(f);
+        return 0;
+    }
     if (err)
         return err;
     yyjson_val *root = yyjson_doc_get_root(doc);
     if (!yyjson_is_obj(root))
         return fault_set(f, E_CONFIG, "a line has to be a JSON object");
-    if (all->n == *cap) {
-        *cap = *cap ? *cap * 2 : 64;
-        struct recording *more = realloc(all->at, *cap * sizeof(*more));
-        if (!more)
-            return E_MEMORY;
-        all->at = more;
-    }
-    all->at[all->n++] = (struct recording){
+    struct recording r = {
         .model = json_get_str(root, "model"), .prompt = json_get_str(root, "prompt"), .line = root};
-    return 0;
+    if (yyjson_obj_get(root, "turn")) {
+        r.wire = wire_playable(json_get_str(root, "api"));
+        if (!is_played(root, r.wire))
+            return 0;
+        err = turn_read(&all->arena, &r);
+    }
+    return err ? err : line_keep(all, &r);
 }
 
 static int file_read(struct recordings *all, const char *path, struct fault *f)
@@ -87,20 +153,68 @@ static int file_read(struct recordings *all, const char *path, struct fault *f)
     char *line = NULL;
     size_t room = 0;
     ssize_t n;
-    unsigned number = 0, cap = 0;
+    unsigned number = 0;
     int err = 0;
     while (!err && (n = getline(&line, &room, file)) >= 0) {
         struct fault own = {0};
         struct str text = str_trim(str_of(line, (size_t)n));
         number++;
         if (text.n > 0)
-            err = line_add(all, text, &cap, &own);
+            err = line_add(all, text, line[n - 1] == '\n', &own);
         if (err)
-            err = fault_set(f, E_CONFIG, "line %u: %s", number, fault_text(&own));
+            err = fault_set(f, E_CONFIG, "line %u: %s", number,
+                            own.err ? fault_text(&own) : err_text(err));
     }
     free(line);
     (void)fclose(file);
     return err;
+}
+
+static int is_recordings(const struct dirent *entry)
+{
+    struct str name = str_from(entry->d_name);
+    return str_starts(name, STR("sluice-")) && str_ends(name, STR(".jsonl"));
+}
+
+/* The files in it, in the order of their names, which is that of time. */
+static int folder_read(struct recordings *all, const char *path, struct fault *f)
+{
+    struct dirent **names = NULL;
+    int n = scandir(path, &names, is_recordings, alphasort);
+    if (n < 0)
+        return fault_set(f, E_CONFIG, "cannot be read: %s", strerror(errno));
+    int err = n ? 0 : fault_set(f, E_CONFIG, "there is no recording in it");
+    for (int i = 0; i < n; i++) {
+        struct fault own = {0};
+        struct str file = arena_printf(&all->arena, "%s/%s", path, names[i]->d_name);
+        if (!err)
+            err = file.p ? file_read(all, file.p, &own) : E_MEMORY;
+        if (err && own.err)
+            (void)fault_set(f, err, "%s: %s", names[i]->d_name, fault_text(&own));
+        free(names[i]);
+    }
+    free(names);
+    return err;
+}
+
+static int any_read(struct recordings *all, const char *path, struct fault *f)
+{
+    struct stat s;
+    bool folder = stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+    return folder ? folder_read(all, path, f) : file_read(all, path, f);
+}
+
+/* Beside those of OpenAI, in which lines are written by hand, the ones that were recorded. */
+static void wires_find(struct recordings *all)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(playable); i++) {
+        bool speaks = i < WIRES_BY_HAND;
+        for (unsigned k = 0; k < all->n && !speaks; k++)
+            speaks = all->at[k].wire == playable[i];
+        if (speaks)
+            all->wires[n++] = playable[i];
+    }
 }
 
 static void recordings_free(struct recordings *all)
@@ -121,14 +235,16 @@ static int recorded_open(struct provider *p, struct conf_doc *doc)
         return E_MEMORY;
     arena_init_private(&all->arena, FILE_BYTES_MAX);
     struct fault f = {0};
-    int err = file_read(all, p->settings->file.p, &f);
+    int err = any_read(all, p->settings->file.p, &f);
     if (err) {
         conf_complain(doc, &p->settings->file, "%.*s: %s", STR_ARGS(p->settings->file),
                       f.err ? fault_text(&f) : err_text(err));
         recordings_free(all);
         return E_CONFIG;
     }
+    wires_find(all);
     p->own = all;
+    p->wires = all->wires;
     return 0;
 }
 
@@ -136,6 +252,7 @@ static void recorded_close(struct provider *p)
 {
     recordings_free(p->own);
     p->own = NULL;
+    p->wires = NULL;
 }
 
 /* ---- which line ---- */
@@ -157,37 +274,50 @@ static struct str content_text(yyjson_val *content, struct arena *arena)
     return all;
 }
 
-static struct str prompt_of(struct str body, enum llm_op op, struct arena *arena)
+static struct str prompt_in(yyjson_val *root, enum llm_op op, struct arena *arena)
 {
-    yyjson_val *root = json_peek(body);
     yyjson_val *messages = yyjson_obj_get(root, "messages");
+    yyjson_val *input = yyjson_obj_get(root, op == OP_COMPLETION ? "prompt" : "input");
     struct str found = STR_NONE;
     size_t i, n;
     yyjson_val *m;
-    yyjson_arr_foreach(messages, i, n, m)
+    yyjson_arr_foreach(messages ? messages : input, i, n, m)
     {
         if (str_eq(json_get_str(m, "role"), STR("user")))
             found = content_text(yyjson_obj_get(m, "content"), arena);
     }
-    if (!messages) {
-        yyjson_val *prompt = yyjson_obj_get(root, op == OP_COMPLETION ? "prompt" : "input");
-        found = content_text(prompt, arena);
-    }
+    if (!messages && !found.p)
+        found = content_text(input, arena);
     return arena_str(arena, found);
 }
 
+/* How well a line fits; -1: not at all. */
+static int fit_of(const struct recording *r, const struct llm_call *c, struct str prompt)
+{
+    struct str model = c->target->model;
+    bool by_hand = c->out->wire != &wire_anthropic && c->out->wire != &wire_anthropic_count &&
+                   c->out->wire != &wire_responses;
+    bool streamed = yyjson_obj_get(r->line, "stream") != NULL;
+    if (r->wire ? r->wire != c->out->wire || streamed != c->request->stream : !by_hand)
+        return -1;
+    if (r->model.p && !str_eq(r->model, model) && !(r->asked.p && str_eq(r->asked, model)))
+        return -1;
+    if (r->request.p && str_eq(r->request, c->out->body))
+        return 4;
+    if (r->prompt.p && !str_eq(r->prompt, prompt))
+        return -1;
+    return (r->prompt.p ? 2 : 0) + (r->model.p ? 1 : 0);
+}
+
 /* The best fitting line that was played least; NULL when none fits. */
-static struct recording *choose(struct recordings *all, struct str model, struct str prompt)
+static struct recording *choose(struct recordings *all, const struct llm_call *c, struct str prompt)
 {
     struct recording *best = NULL;
     int best_fit = -1;
     for (unsigned i = 0; i < all->n; i++) {
         struct recording *r = &all->at[i];
-        bool other_model = r->model.p && !str_eq(r->model, model);
-        if (other_model || (r->prompt.p && !str_eq(r->prompt, prompt)))
-            continue;
-        int fit = (r->prompt.p ? 2 : 0) + (r->model.p ? 1 : 0);
-        if (fit > best_fit || (fit == best_fit && r->played < best->played)) {
+        int fit = fit_of(r, c, prompt);
+        if (fit > best_fit || (best && fit == best_fit && r->played < best->played)) {
             best = r;
             best_fit = fit;
         }
@@ -303,6 +433,15 @@ static unsigned events_write(struct buf *out, yyjson_val *events)
     return (unsigned)n;
 }
 
+/* As they were, framing and all. */
+static unsigned stream_write(struct buf *out, yyjson_val *events)
+{
+    size_t i, n;
+    yyjson_val *e;
+    yyjson_arr_foreach(events, i, n, e) buf_str(out, json_str(e));
+    return (unsigned)n;
+}
+
 static bool plays_stream(const struct llm_call *c, yyjson_val *line)
 {
     return c->request->stream && !yyjson_obj_get(line, "body") && c->status == 200;
@@ -312,13 +451,15 @@ static int answer_make(struct llm_call *c, struct player *p)
 {
     yyjson_val *line = p->r->line;
     yyjson_val *body = yyjson_obj_get(line, "body"), *events = yyjson_obj_get(line, "events");
+    yyjson_val *stream = yyjson_obj_get(line, "stream");
     buf_init(&p->bytes, ANSWER_BYTES_MAX);
     p->pieces = 1;
     if (body) {
         text_or_json(&p->bytes, body);
     } else if (plays_stream(c, line)) {
-        p->pieces = events ? events_write(&p->bytes, events)
-                           : play_stream_write(&p->bytes, c, line);
+        p->pieces = stream   ? stream_write(&p->bytes, stream)
+                    : events ? events_write(&p->bytes, events)
+                             : play_stream_write(&p->bytes, c, line);
     } else {
         play_whole_write(&p->bytes, c, line);
     }
@@ -352,8 +493,8 @@ static int recorded_send(struct llm_call *c, bool fresh UNUSED, struct fault *f)
         return E_MEMORY;
     c->own = p;
     c->connected_us = clock_mono_us();
-    struct str prompt = prompt_of(c->out->body, c->request->op, c->arena);
-    p->r = choose(all, c->target->model, prompt);
+    struct str prompt = prompt_in(json_peek(c->out->body), c->request->op, c->arena);
+    p->r = choose(all, c, prompt);
     if (!p->r)
         return fault_set(f, E_UPSTREAM_STATUS,
                          "provider %.*s has no recorded answer of %.*s to this prompt",
