@@ -86,6 +86,9 @@ def finish(tool, run, gateway, answer_bytes):
             or count == 0 or int(data[1]) < count * answer_bytes:
         raise Failed(f"h2load through {gateway.name}: {done[0]}, {good[0]}, {data[0]}")
     tls = re.findall(r"^(?:TLS Protocol|Cipher|Server Temp Key): .*$", text, re.MULTILINE)
+    spoken = "http/1.1" if "--h1" in tool.args else "h2"
+    if f"Application protocol: {spoken}\n" not in text:
+        raise Failed(f"{gateway.name} did not agree on {spoken}")
     if run.tls is None:
         run.tls = tls
     if tls != run.tls:
