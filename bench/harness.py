@@ -1,4 +1,5 @@
 """Starting, pinning, asking and ending what the benchmarks and fault runs need."""
+import copy
 import ctypes
 import http.client
 import json
@@ -8,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -173,10 +175,15 @@ def memory_kb(pids):
     return rss, pss
 
 
-def ask(address, method, path, body=None, headers=None, timeout=10):
+def ask(address, method, path, body=None, headers=None, timeout=10, tls=False):
     """One request on a connection of its own: status, headers, body."""
     host, port = address.rsplit(":", 1)
-    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+    if tls:
+        anyone = ssl.create_default_context()
+        anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(host, int(port), timeout=timeout, context=anyone)
+    else:
+        connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -185,7 +192,7 @@ def ask(address, method, path, body=None, headers=None, timeout=10):
         connection.close()
 
 
-def wait_ready(address, process, path="/v1/models", headers=None, patience=15):
+def wait_ready(address, process, path="/v1/models", headers=None, patience=15, tls=False):
     """Until an answer of 200 comes."""
     limit = time.monotonic() + patience
     last = "nothing listens"
@@ -193,7 +200,7 @@ def wait_ready(address, process, path="/v1/models", headers=None, patience=15):
         if process.poll() is not None:
             break
         try:
-            status, _, body = ask(address, "GET", path, headers=headers, timeout=2)
+            status, _, body = ask(address, "GET", path, headers=headers, timeout=2, tls=tls)
             if status == 200:
                 return
             last = f"status {status}: {body[:200]!r}"
@@ -232,6 +239,7 @@ class Gateway:
         self.name, self.label, self.env = name, label, env or {}
         self.steer = steer  # the mock's own model names go through it
         self.process = self.address = self.folder = None
+        self.certificate = None  # a file with certificate and key: it listens for TLS alone
 
     def model(self, alias, upstream):
         return upstream if self.steer else alias
@@ -249,7 +257,14 @@ class Gateway:
     def start(self, shop, upstream, cores=None):
         command = self.place(shop, upstream)
         self.process = shop.start(command, cores, self.env, f"{self.folder.name}/output.log")
-        wait_ready(self.address, self.process, headers={"Authorization": f"Bearer {KEY}"})
+        wait_ready(self.address, self.process, headers={"Authorization": f"Bearer {KEY}"},
+                   tls=self.certificate is not None)
+
+    def over_tls(self, certificate):
+        """The same gateway, to be started beside this one, with TLS for its clients."""
+        twin = copy.copy(self)
+        twin.process, twin.certificate = None, certificate
+        return twin
 
     def stop(self, shop):
         if self.process is not None:
@@ -273,14 +288,19 @@ class Direct(Gateway):
         return []
 
 
+NGINX_TLS = "ssl_certificate {0}; ssl_certificate_key {0}; ssl_protocols TLSv1.2 TLSv1.3;"
+
+
 class Nginx(Gateway):
     def __init__(self, program="nginx"):
         super().__init__("nginx", "nginx `proxy_pass`", steer=True)
         self.program = program
 
     def command(self, shop, upstream):
+        tls = self.certificate is not None
         text = fill((HERE / "nginx.conf").read_text(encoding="utf-8"), folder=self.folder,
-                    upstream=upstream, listen=self.address,
+                    upstream=upstream, listen=self.address, ssl="ssl http2" if tls else "",
+                    certificate=NGINX_TLS.format(self.certificate) if tls else "",
                     user="user root;" if os.geteuid() == 0 else "")
         path = self.folder / "nginx.conf"
         path.write_text(text, encoding="utf-8")
@@ -302,6 +322,8 @@ class Sluice(Gateway):
     def command(self, shop, upstream):
         text = fill(pathlib.Path(self.template).read_text(encoding="utf-8"), folder=self.folder,
                     upstream=upstream, listen=self.address)
+        if self.certificate is not None:
+            text += f'\ntls: {{cert_file: "{self.certificate}", key_file: "{self.certificate}"}}\n'
         path = self.folder / "sluice.yaml"
         path.write_text(text, encoding="utf-8")
         return [self.program, "serve", "--config", path]
@@ -340,6 +362,17 @@ def load(shop, tool, target, *options, cores=None, watch=None, timeout=600):
     if done.returncode != 0:
         raise Failed(f"load ended with {done.returncode}: {done.stderr.decode()[-500:]}")
     return json.loads(done.stdout)
+
+
+def certificate(shop):
+    """A self-signed one and its key, in one file; P-256, as most servers have today."""
+    path = shop.folder / "tls.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-keyout", path, "-out", f"{path}.cert"], check=True, capture_output=True)
+    with open(path, "ab") as file:
+        file.write(pathlib.Path(f"{path}.cert").read_bytes())
+    return path
 
 
 def machine():

@@ -12,6 +12,9 @@ ROWS = [
     ("cpu2k", "per_second", "requests/s on one core, 2 KB", 0, None),
     ("cpu20k", "us", "CPU µs a request, 20 KB", 2, ("ratio", 1.15)),
     ("cpu20k", "per_second", "requests/s on one core, 20 KB", 0, None),
+    ("tls_h1", "us", "CPU µs a request, 2 KB, HTTP/1.1 over TLS", 2, ("ratio", 1.1)),
+    ("tls_h2", "us", "CPU µs a request, 2 KB, HTTP/2 over TLS", 2, ("ratio", 1.1)),
+    ("tls_new", "us", "CPU µs a TLS connection with one request", 0, ("ratio", 1.1)),
     ("lat200", "added_p50", "added p50 µs at 200/s", 0, ("plus", 50)),
     ("lat200", "added_p99", "added p99 µs at 200/s", 0, ("ratio", 1.25)),
     ("lat2000", "added_p50", "added p50 µs at 2,000/s", 0, ("plus", 50)),
@@ -114,7 +117,7 @@ def table(result):
 def doubts(result):
     """What a reader should know before believing the figures."""
     lines = []
-    for section in ("cpu2k", "cpu20k", "once"):
+    for section in ("cpu2k", "cpu20k", "tls_h1", "tls_h2", "once"):
         for name, rounds in result["sections"].get(section, {}).items():
             idle = sum(values["core_share"] < 0.95 for values in rounds)
             if idle:
@@ -137,7 +140,7 @@ def doubts(result):
 
 def cross_checks(result):
     lines = []
-    for section in ("cpu2k", "cpu20k", "once", "paced"):
+    for section in ("cpu2k", "cpu20k", "tls_h1", "tls_h2", "once", "paced"):
         for name, rounds in result["sections"].get(section, {}).items():
             middle = {key: statistics.median(values[key] for values in rounds)
                       for key in ("us", "us_by_ticks", "system_share", "core_share", "tools_us")}

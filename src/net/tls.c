@@ -89,7 +89,8 @@ static void call_on_loop_stack(void *arg)
     SSL *ssl = c->t->ssl;
     int ok = 0;
 
-    ERR_clear_error();
+    if (ERR_peek_error() != 0) /* SSL_get_error looks at it; clearing it is not cheap */
+        ERR_clear_error();
     switch (c->what) {
     case HANDSHAKE:
         ok = SSL_do_handshake(ssl);
@@ -104,9 +105,12 @@ static void call_on_loop_stack(void *arg)
         ok = SSL_write_ex(ssl, c->bytes, c->n, &c->done);
         break;
     }
-    c->error = ok == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, ok);
+    if (ok == 1) {
+        c->error = SSL_ERROR_NONE;
+        return;
+    }
+    c->error = SSL_get_error(ssl, ok);
     c->reason = ERR_peek_error();
-    ERR_clear_error();
     /* A wait may be long, and OpenSSL keeps 17 KB for writing after each session ticket. Only
      * between records ("RH"): with just a record's header read, older releases would free the
      * buffer that it is in (CVE-2024-4741). */
@@ -150,6 +154,7 @@ static int take_now(struct tls *t, enum tls_what what, void *bytes, size_t n, si
     if (t->read_err != 0)
         return t->read_err;
     tls_call(t, &c);
+    t->drained = c.error == SSL_ERROR_WANT_READ;
     switch (c.error) {
     case SSL_ERROR_NONE:
         *ret_n = c.done;
@@ -172,17 +177,20 @@ static int tls_read_now(struct stream *s, void *bytes, size_t n, size_t *ret_n)
     return take_now(CONTAINER_OF(s, struct tls, stream), READ, bytes, n, ret_n);
 }
 
+/* Until the lower stream has something. First goes what OpenSSL may have answered by itself. */
+static int wait_lower(struct tls *t)
+{
+    int err = t->out.n > 0 && !t->flushing ? tls_flush(t) : 0;
+
+    return err != 0 ? err : stream_wait_readable(t->lower);
+}
+
 static int take(struct tls *t, enum tls_what what, void *bytes, size_t n, size_t *ret_n)
 {
     int err;
 
     while ((err = take_now(t, what, bytes, n, ret_n)) == E_AGAIN) {
-        if (t->out.n > 0 && !t->flushing) {
-            err = tls_flush(t);
-            if (err != 0)
-                break;
-        }
-        err = stream_wait_readable(t->lower);
+        err = wait_lower(t);
         if (err != 0)
             break;
     }
@@ -199,6 +207,10 @@ static int tls_wait_readable(struct stream *s)
     struct tls *t = CONTAINER_OF(s, struct tls, stream);
     char byte;
     size_t n;
+
+    /* A record that turns out to hold nothing to read is for the reader to find. */
+    if (t->drained)
+        return wait_lower(t);
     int err = take(t, PEEK, &byte, 1, &n);
 
     /* How the stream ended is for the next read to say. */

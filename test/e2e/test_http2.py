@@ -189,11 +189,32 @@ def test_events_one_by_one_and_others_beside(w):
     assert seen[0][1] and any(done for _, _, done in seen)
 
 
+def h2load(*words):
+    done = subprocess.run(["h2load", "-n", "3000", *words], capture_output=True, text=True,
+                          check=True, timeout=60)
+    assert "3000 done, 3000 succeeded, 0 failed, 0 errored, 0 timeout" in done.stdout, done.stdout
+    assert "status codes: 3000 2xx, 0 3xx, 0 4xx, 0 5xx" in done.stdout, done.stdout
+    return done.stdout
+
+
 def test_many_at_once(w):
-    done = subprocess.run(["h2load", "-n", "3000", "-c", "10", "-m", "100",
-                           f"https://127.0.0.1:{w.sluice.port}/v1/models"],
-                          capture_output=True, text=True, check=True, timeout=60)
-    assert "3000 succeeded, 0 failed, 0 errored" in done.stdout, done.stdout
+    told = h2load("-c", "10", "-m", "100", f"https://127.0.0.1:{w.sluice.port}/v1/models")
+    assert "Application protocol: h2\n" in told, told
+
+
+def test_many_chats_at_once(w):
+    body = f"{w.folder}/chat.json"
+    with open(body, "w", encoding="utf-8") as file:
+        json.dump(CHAT, file)
+    chat = ["-d", body, "-H", f"authorization: Bearer {KEY}", "-H",
+            "content-type: application/json"]
+    path = "127.0.0.1:{}/v1/chat/completions"
+    told = h2load(*chat, "-c", "10", "-m", "10", "https://" + path.format(w.sluice.port))
+    assert "Application protocol: h2\n" in told, told
+    told = h2load(*chat, "-c", "10", "-m", "10", "http://" + path.format(open_clear(w).port))
+    assert "Application protocol: h2c\n" in told, told
+    told = h2load(*chat, "--h1", "-c", "10", "https://" + path.format(w.sluice.port))
+    assert "Application protocol: http/1.1\n" in told, told
 
 
 def test_a_client_that_takes_nothing_holds_up_only_itself(w):

@@ -1,4 +1,5 @@
 /* test_tls_stream.c: a TLS connection that stands: bytes both ways, its ends, its quiet. */
+#include "base/clock.h"
 #include "rt_test.h"
 #include "tls_world.h"
 
@@ -434,6 +435,46 @@ static void test_quiet(void **state)
     rt_run(quiet, NULL);
 }
 
+/* What OpenSSL holds is told of, though nothing more comes from below; what it lacks is waited for.
+ */
+static void waiting(void *arg)
+{
+    struct tls_world w;
+    struct waitq go;
+    char bytes[16];
+    size_t n, got = 0;
+
+    (void)arg;
+    waitq_init(&go);
+    world_init(&w, all.server_ctx);
+    w.arg = &go;
+    struct stream *s = connect_to(&w, answer_twice);
+    let_others_run();
+    assert_int_equal(stream_read_now(s, bytes, 1, &n), E_AGAIN);
+    int64_t outer = task_deadline(clock_cached_ms() + 20);
+    assert_int_equal(stream_wait_readable(s), E_TIMEOUT);
+    task_deadline_restore(outer);
+    waitq_wake_all(&go);
+    outer = task_deadline(clock_cached_ms() + 5000);
+    while (got < 3) {
+        assert_int_equal(stream_wait_readable(s), 0);
+        assert_int_equal(stream_read_now(s, bytes + got++, 1, &n), 0);
+    }
+    assert_memory_equal(bytes, "one", 3);
+    waitq_wake_all(&go);
+    assert_int_equal(stream_wait_readable(s), 0);
+    assert_int_equal(stream_read_now(s, bytes, 1, &n), E_EOF);
+    task_deadline_restore(outer);
+    waitq_wake_all(&go);
+    finish(&w, s);
+}
+
+static void test_waiting(void **state)
+{
+    (void)state;
+    rt_run(waiting, NULL);
+}
+
 /* ---- new keys in the middle, which the client has to answer */
 
 static void renew_keys(struct tls_world *w, struct tls_server *s)
@@ -477,9 +518,9 @@ static void test_new_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RT_TEST(test_much),     RT_TEST(test_back_pressure), RT_TEST(test_closed_peer),
-        RT_TEST(test_ends),     RT_TEST(test_farewell),      RT_TEST(test_quiet),
-        RT_TEST(test_new_keys), RT_TEST(test_byte_by_byte),
+        RT_TEST(test_much),    RT_TEST(test_back_pressure), RT_TEST(test_closed_peer),
+        RT_TEST(test_ends),    RT_TEST(test_farewell),      RT_TEST(test_quiet),
+        RT_TEST(test_waiting), RT_TEST(test_new_keys),      RT_TEST(test_byte_by_byte),
     };
     return cmocka_run_group_tests(tests, group_up, group_down);
 }
