@@ -70,7 +70,7 @@ static int read_piece(struct llm_call *c, struct str *ret_piece, struct fault *f
     if (err == E_EOF || err == E_RESET || err == E_CLOSED || err == E_UPSTREAM_CUT)
         return provider_fault(c, f, E_UPSTREAM_CUT, "the connection ended within the answer");
     if (err == E_UPSTREAM_HTTP)
-        return provider_fault(c, f, err, "its answer breaks HTTP/1.1");
+        return provider_fault(c, f, err, "its answer breaks HTTP");
     return err;
 }
 
@@ -379,6 +379,8 @@ static int stream_answer(struct llm_call *c, struct fault *f)
  * the provider had the request. */
 static bool was_stale(const struct llm_call *c, int err)
 {
+    if (c->unprocessed)
+        return true;
     return c->reused && !c->got_byte && (err == E_CLOSED || err == E_RESET || err == E_EOF) &&
            clock_mono_us() - c->connected_us < STALE_US;
 }
@@ -447,7 +449,7 @@ static int head_fault(struct llm_call *c, int err, struct fault *f)
     case E_RESET:
         return provider_fault(c, f, E_RESET, "the connection was reset before an answer");
     case E_UPSTREAM_HTTP:
-        return provider_fault(c, f, err, "its answer is not HTTP/1.1");
+        return provider_fault(c, f, err, "its answer is not HTTP");
     case E_UPSTREAM_CUT:
         return provider_fault(c, f, err, "its answer's header was cut off");
     default:
