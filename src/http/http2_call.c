@@ -89,7 +89,7 @@ static int close_fault(struct http2_call *s)
         return E_UPSTREAM_HTTP;
     if (!s->not_for_long && !s->was_reset) /* nghttp2 has reset it: the answer breaks HTTP */
         return E_UPSTREAM_HTTP;
-    if (call->got_byte)
+    if (call->got_byte || s->was_reset) /* which is no connection that was closed while idle */
         return E_UPSTREAM_CUT;
     return s->not_for_long && ended == E_EOF ? E_CLOSED : E_RESET;
 }

@@ -332,7 +332,7 @@ static int read_some(struct http2_client *c, struct rbuf *in)
 static void reader_task(void *arg)
 {
     struct http2_client *c = arg;
-    struct rbuf in = {NULL};
+    struct rbuf in = {.mem = NULL};
     int err = 0;
 
     while (err == 0)

@@ -13,7 +13,7 @@ from world import WHOLE
 
 DATA, HEADERS, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = 0, 1, 3, 4, 5, 6, 7, 8, 9
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
-NO_ERROR, PROTOCOL_ERROR, REFUSED, CANCEL, CALM = 0, 1, 7, 8, 11
+NO_ERROR, REFUSED, CANCEL = 0, 7, 8
 MAX_STREAMS, INITIAL_WINDOW = 3, 4
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -57,6 +57,7 @@ class Connection:
         self.goaway = None  # the client's error code
         self.buffer = b""
         self.mute = False  # answers no PING
+        self.closed = False
 
     def send(self, data):
         with self.lock:
@@ -170,6 +171,7 @@ class Http2Provider:
             threading.Thread(target=self._talk, args=(s,), daemon=True).start()
 
     def _talk(self, s):
+        c = None
         try:
             if self.context:
                 s = self.context.wrap_socket(s, server_side=True)
@@ -189,6 +191,8 @@ class Http2Provider:
             pass
         finally:
             s.close()
+            if c:
+                c.closed = True
 
     def serve(self, connection, stream_id, body):
         try:
