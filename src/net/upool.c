@@ -371,11 +371,16 @@ static void shared_put(struct pooled *c, bool reusable)
         pool->stats.in_use--;
         pool->stats.idle++;
     }
+    if (c->holds == 0) {
+        shared_end_if_unused(c);
+        return;
+    }
+    c->holds++; /* whatever its protocol lets go of */
     if (!reusable && !c->retired)
         pool->settings.sharing->leave(&c->conn);
-    else if (c->conn.calls == 0 && c->holds > 0)
+    else if (c->conn.calls == 0)
         pool->settings.sharing->idle(&c->conn);
-    shared_end_if_unused(c);
+    upool_release(&c->conn);
 }
 
 static struct pooled *shared_take(struct upool *pool, bool fresh)
