@@ -524,7 +524,8 @@ int upool_get(struct upool *pool, bool fresh, struct upool_conn **ret_conn, stru
     } while (c == NULL && err == 0);
     if (c != NULL) {
         pool->stats.reused++;
-        c->conn.reused = true;
+        /* Beside other calls it was not idle. */
+        c->conn.reused = !c->conn.shared || c->conn.calls == 1;
         *ret_conn = &c->conn;
         return 0;
     }

@@ -75,6 +75,7 @@ static void shared(void *arg UNUSED)
     struct upool_conn *a = get(pool, false), *b = get(pool, false);
     assert_ptr_equal(a, b);
     assert_int_equal(a->calls, 2);
+    assert_false(a->reused); /* it is not the idle time that could have ended it */
     expect_stats(pool, 0, 1, 1);
     struct upool_conn *c = get(pool, false); /* the first one is full */
     assert_ptr_not_equal(a, c);
@@ -88,6 +89,7 @@ static void shared(void *arg UNUSED)
     assert_int_equal(protocol.idles, 1);
     expect_stats(pool, 1, 1, 2);
     assert_ptr_equal(get(pool, false), a);
+    assert_true(a->reused);
     expect_stats(pool, 0, 2, 2);
     /* Retired with a call: it ends with that. */
     leave(a);
