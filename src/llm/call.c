@@ -11,6 +11,7 @@
 #define SMALL_EDIT_BYTES     1024u
 #define HELD_BACK_BYTES_MAX  (64u * 1024)
 #define STALE_US             (1000 * 1000)
+#define SENT_AGAIN_MAX       2 /* what a provider has not begun with, without being a retry */
 #define ERROR_WORDS_MAX      200
 
 void llm_call_init(struct llm_call *c)
@@ -379,8 +380,6 @@ static int stream_answer(struct llm_call *c, struct fault *f)
  * the provider had the request. */
 static bool was_stale(const struct llm_call *c, int err)
 {
-    if (c->unprocessed)
-        return true;
     return c->reused && !c->got_byte && (err == E_CLOSED || err == E_RESET || err == E_EOF) &&
            clock_mono_us() - c->connected_us < STALE_US;
 }
@@ -388,14 +387,15 @@ static bool was_stale(const struct llm_call *c, int err)
 static int send_and_head(struct llm_call *c, struct fault *f)
 {
     const struct transport *t = transport_of(c);
-    for (bool fresh = false;; fresh = true) {
-        int err = t->send(c, fresh, f);
+    for (unsigned sent = 0;; sent++) {
+        int err = t->send(c, sent > 0, f);
         if (!err) {
             int64_t outer = task_deadline(silence_ends_ms(c));
             err = t->head(c);
             task_deadline_restore(outer);
         }
-        if (!err || fresh || !was_stale(c, err))
+        bool again = c->unprocessed ? sent < SENT_AGAIN_MAX : sent == 0 && was_stale(c, err);
+        if (!err || !again)
             return err;
         t->end(c);
         fault_clear(f);

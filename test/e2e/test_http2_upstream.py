@@ -17,6 +17,7 @@ from http2_provider import (CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM,
 from players import Always
 from world import DONE, KEY, WHOLE, Answer, Provider, Sluice, answer_ok, delta
 
+SLOWER = int(os.environ.get("SLUICE_SLOWDOWN", "1"))  # sanitizers take more of everything
 CONFIG = """
 listen: 127.0.0.1:@PORT@
 admin_listen: 127.0.0.1:@ADMIN@
@@ -30,12 +31,11 @@ BACK = """
 listen: 127.0.0.1:@PORT@
 admin_listen: 127.0.0.1:@ADMIN@
 state: {ledger: "sqlite:@FOLDER@/ledger.db"}
-limits: {tokens: {}}
 tls: {cert_file: "%s/server.pem", key_file: "%s/server.key"}
 providers:
   p: {base_url: "http://127.0.0.1:%d/v1", key: house}
 default_provider: p
-""".replace("limits: {tokens: {}}\n", "")
+"""
 FRONT = """
 listen: 127.0.0.1:@PORT@
 admin_listen: 127.0.0.1:@ADMIN@
@@ -281,7 +281,7 @@ def test_a_window_that_stays_shut(w):
     began = time.time()
     a = s.chat("p/m", messages=[{"role": "user", "content": "z" * 5000}])
     assert a.status == 504, a.body
-    assert time.time() - began < 4
+    assert time.time() - began < 4 * SLOWER
     assert s.chat("p/small", messages=[]).status == 200
     assert len(p.connections) == 1
     assert until(lambda: CANCEL in p.connections[0].reset.values())
@@ -314,7 +314,7 @@ def test_refused_streams_go_out_again(w):
     assert calls == 1
     a = s.chat("p/always")
     assert a.status == 502 and a.error()["code"] == "connection_reset", a.body
-    assert p.counts["always"] <= 6
+    assert p.counts["always"] == 9  # three tries, each of them three times
     row = s.turn(a)
     assert row["input"] in (0, None) and row["output"] in (0, None), row  # never sent
     assert s.alive() and s.stop() == 0
@@ -356,7 +356,7 @@ def test_goaway_on_every_connection(w):
     p.answers["m"] = lambda c, i, b, n: c.go_away(0)
     a = s.chat("p/m")
     assert a.status == 502, a.body
-    assert len(p.connections) <= 6
+    assert len(p.connections) <= 9
     assert s.turn(a)["input"] in (0, None)
     assert s.stop() == 0
 
@@ -464,13 +464,13 @@ def test_floods_end_the_connection(w):
         began = time.time()
         a = s.chat("p/bad")
         assert a.status == 502, (flood.__name__, a.status, a.body)
-        assert time.time() - began < 4, flood.__name__
+        assert time.time() - began < 4 * SLOWER, flood.__name__
         if flood is not interim:  # which is its stream's fault alone
             assert until(lambda: all(c.closed for c in p.connections)), flood.__name__
         assert s.chat("p/m").status == 200, flood.__name__
         with open(f"/proc/{s.process.pid}/status", encoding="utf-8") as f:
             peak = int(next(line for line in f if line.startswith("VmHWM")).split()[1])
-        assert os.environ.get("SLUICE_SANITIZED") or peak < 64 << 10, (flood.__name__, peak)
+        assert peak < (64 << 10) * SLOWER, (flood.__name__, peak)  # KiB
         assert s.stop() == 0
 
 
