@@ -301,6 +301,28 @@ def test_an_answer_before_the_body_was_read(w):
     assert s.stop() == 0
 
 
+def test_paths_that_are_streamed_through(w):
+    p = Http2Provider()
+    s = Sluice(CONFIG % p.port + "default_provider: p\n")
+    seen = []
+
+    def answer(c, i, body, n):
+        seen.append(body)
+        c.whole(i, body)
+    p.answers["m"] = answer
+    big = json.dumps({"model": "m", "prompt": "x" * (1 << 20)}).encode()
+    a = s.request("POST", "/v1/tokenize", big)
+    assert a.status == 200 and a.body == big
+    pieces = b"".join(b"%x\r\n%s\r\n" % (len(big[at:at + 70000]), big[at:at + 70000])
+                      for at in range(0, len(big), 70000))
+    a = Answer(s.send(b"POST /v1/tokenize HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                      b"Authorization: Bearer %s\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      % KEY.encode() + pieces + b"0\r\n\r\n"))
+    assert a.status == 200 and a.body == big
+    assert seen == [big, big]
+    assert s.stop() == 0
+
+
 # ---- what was not processed goes out again ----
 
 def test_refused_streams_go_out_again(w):
