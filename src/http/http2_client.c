@@ -414,6 +414,8 @@ static bool has_room(const struct upool_conn *conn, bool fresh)
 
     if (c->ending || c->mute || conn->calls >= (most < CALLS_MAX ? most : CALLS_MAX))
         return false;
+    if (c->asked_ms != 0) /* perhaps it is dead */
+        return false;
     if (fresh && clock_cached_ms() > c->heard_ms + FRESH_MS)
         return false;
     return nghttp2_session_check_request_allowed(c->session) != 0;

@@ -18,6 +18,7 @@ struct world {
     struct http_call call;
     int64_t took_ms;
     bool has_body;
+    void (*watches)(void *arg);
 };
 
 static struct world *world_of(struct upool_conn *conn)
@@ -90,6 +91,12 @@ static unsigned frames_of(const struct world *w, uint8_t type, struct str *ret_l
     return n;
 }
 
+/* Who is asked whether it is there gets no further calls until it has said so. */
+static void expect_room(struct world *w, bool room)
+{
+    assert_true(http2_sharing_on.has_room(&w->conn, false) == room);
+}
+
 static void upstream_task(void *arg)
 {
     struct world *w = arg;
@@ -104,6 +111,8 @@ static void upstream_task(void *arg)
         while ((hd = frame_at(&w->seen, &at, &payload)).type != 0xff) {
             char pong[17] = "\0\0\x08\6\1\0\0\0\0";
             memcpy(pong + 9, payload.p, hd.type == NGHTTP2_PING ? 8 : 0);
+            if (hd.type == NGHTTP2_PING)
+                expect_room(w, false);
             if (hd.type == NGHTTP2_PING && w->answers_pings)
                 assert_int_equal(stream_write(w->upstream, str_of(pong, 17)), 0);
             if (hd.type == NGHTTP2_HEADERS && w->answer.n > 0)
@@ -153,6 +162,8 @@ static void client_task(void *arg)
     w->conn.idle_ms = 55000;
     assert_int_equal(http2_sharing_on.begin(&w->conn), 0);
     assert_true(http2_sharing_on.has_room(&w->conn, true));
+    if (w->watches != NULL)
+        spawn(w->watches, w);
     call_once(w, &arena);
     upool_put(&w->conn, true);
     while (w->holds > 0)
@@ -238,6 +249,17 @@ static void test_idle(void **state)
     buf_fini(&w.seen);
 }
 
+/* A look at the connection after each answer to a PING. */
+static void watch_task(void *arg)
+{
+    struct world *w = arg;
+
+    for (int second = 0; second < 99; second++) {
+        assert_int_equal(task_sleep(second == 0 ? 500 : 1000), 0);
+        expect_room(w, true);
+    }
+}
+
 /* Silent, but there: the call waits as long as it may. */
 static void test_silent(void **state)
 {
@@ -246,6 +268,7 @@ static void test_silent(void **state)
 
     (void)state;
     world_init(&w, STR_NONE);
+    w.watches = watch_task;
     world_run(&w);
     assert_int_equal(w.err, E_TIMEOUT);
     assert_int_equal(w.took_ms, 100000);
