@@ -90,6 +90,7 @@ static void probe_all(void *arg)
     for (unsigned i = 0; i < d->probes_n && !d->err; i++)
         d->err = group_spawn(&g, "probe", probe, &d->probes[i]);
     group_join(&g);
+    upstreams_settle(d->upstreams, PROBE_MS);
     loop_stop();
 }
 

@@ -23,7 +23,8 @@
 #include "rt/loop.h"
 #include "rt/task.h"
 
-#define FILES_LOOK_MS 2000
+#define FILES_LOOK_MS    2000
+#define UPSTREAMS_END_MS 1000 /* for farewells to providers */
 
 struct wish {
     const char *config, *listen, *io;
@@ -186,6 +187,7 @@ static void drain(void *arg)
         if (task_sleep(20) != 0)
             break;
     doors_close(g);
+    upstreams_settle(g->upstreams, UPSTREAMS_END_MS);
     loop_stop();
 }
 

@@ -11,6 +11,7 @@
 #include "base/word.h"
 #include "http/body.h"
 #include "http/head.h"
+#include "http/http2_client.h"
 #include "http/parser.h"
 #include "http/rbuf.h"
 
@@ -34,8 +35,9 @@ static void conn_state_free(void *p)
 void http_call_begin(struct http_call *call, struct upool_conn *conn, struct arena *arena,
                      const struct http_limits *limits)
 {
-    *call = (struct http_call){
-        .conn = conn, .arena = arena, .limits = limits, .body_bytes = -1, .state = conn->http};
+    *call = (struct http_call){.conn = conn, .arena = arena, .limits = limits, .body_bytes = -1};
+    if (!conn->shared)
+        call->state = conn->http;
 }
 
 /* Made with the connection's first call. */
@@ -70,12 +72,22 @@ static bool is_clean(struct str s)
     return s.n > 0 && !word_any(s.p, s.n, word_is_unclean);
 }
 
-static bool has_body(struct str method, int64_t body_bytes)
+bool http_request_tells_length(struct str method, int64_t body_bytes)
 {
     if (body_bytes != 0)
         return true;
     return !str_eq(method, STR("GET")) && !str_eq(method, STR("HEAD")) &&
            !str_eq(method, STR("DELETE")) && !str_eq(method, STR("OPTIONS"));
+}
+
+static int request_check(const struct http_call *call, struct str method, struct str target,
+                         const struct http_headers *headers)
+{
+    bool has_host = headers != NULL && http_headers_value(headers, FIELD_HOST).p != NULL;
+
+    if (!is_clean(method) || !is_clean(target))
+        return E_BAD_REQUEST;
+    return has_host || is_clean(call->host) ? 0 : E_INTERNAL;
 }
 
 /* Request line and fields into the arena. */
@@ -88,10 +100,9 @@ static int head_make(struct http_call *call, struct str method, struct str targe
     struct str length = STR("Content-Length: ");
     bool needs_host = headers == NULL || http_headers_value(headers, FIELD_HOST).p == NULL;
 
-    if (!is_clean(method) || !is_clean(target))
-        return E_BAD_REQUEST;
-    if (needs_host && !is_clean(call->host))
-        return E_INTERNAL;
+    int err = request_check(call, method, target, headers);
+    if (err != 0)
+        return err;
     size_t n = head_measure(headers) + method.n + 1 + target.n + version.n + sizeof("Host: \r\n") +
                call->host.n + keep.n + chunked.n + length.n + PUT_U64_MAX + 4;
     char *head = arena_alloc(call->arena, n);
@@ -107,7 +118,7 @@ static int head_make(struct http_call *call, struct str method, struct str targe
     at = put_str(at, keep);
     if (body_bytes < 0) {
         at = put_str(at, chunked);
-    } else if (has_body(method, body_bytes)) {
+    } else if (http_request_tells_length(method, body_bytes)) {
         at = put_u64(put_str(at, length), (uint64_t)body_bytes);
         at = put_str(at, STR("\r\n"));
     }
@@ -136,13 +147,12 @@ static int call_writev(struct http_call *call, struct iovec *iov, int count)
     return rbuf_held(&s->in) > 0 ? 0 : err;
 }
 
-static int call_start(struct http_call *call, struct str method)
+static int call_start(struct http_call *call)
 {
     int err = state_need(call);
 
     if (err != 0)
         return err;
-    call->head_request = str_eq(method, STR("HEAD"));
     http_headers_init(&call->headers, call->arena);
     http_headers_init(&call->trailers, call->arena);
     http_parser_begin(&call->state->parser, HTTP_RESPONSE, call->limits, &call->headers);
@@ -158,9 +168,12 @@ int http_call_send(struct http_call *call, struct str method, struct str target,
     struct str head;
     int64_t body_bytes = 0;
 
-    int err = call_start(call, method);
+    call->head_request = str_eq(method, STR("HEAD"));
+    int err = call->conn->shared ? request_check(call, method, target, headers) : call_start(call);
     if (err != 0)
         return err;
+    if (call->conn->shared)
+        return http2_call_send(call, method, target, headers, body, pieces);
     if (pieces + 1 > PIECES_ON_STACK)
         iov = ARENA_ARRAY(call->arena, struct iovec, (size_t)pieces + 1);
     if (iov == NULL)
@@ -181,8 +194,10 @@ int http_call_send(struct http_call *call, struct str method, struct str target,
 int http_call_send_head(struct http_call *call, struct str method, struct str target,
                         const struct http_headers *headers, int64_t body_bytes)
 {
-    int err = call_start(call, method);
-
+    call->head_request = str_eq(method, STR("HEAD"));
+    int err = call->conn->shared ? request_check(call, method, target, headers) : call_start(call);
+    if (err == 0 && call->conn->shared)
+        return http2_call_send_head(call, method, target, headers, body_bytes);
     if (err == 0)
         err = head_make(call, method, target, headers, body_bytes, &call->send_head);
     call->send_chunked = body_bytes < 0;
@@ -196,6 +211,8 @@ int http_call_write(struct http_call *call, struct str piece)
     struct iovec iov[4];
     int count = 0;
 
+    if (call->http2 != NULL)
+        return http2_call_write(call, piece);
     if (call->sent)
         return piece.n == 0 ? 0 : E_INTERNAL;
     if (!call->send_chunked && (int64_t)piece.n > call->send_left)
@@ -312,6 +329,8 @@ int http_call_head(struct http_call *call)
     struct http_client_conn *s = call->state;
     size_t skipped = 0;
 
+    if (call->http2 != NULL)
+        return http2_call_head(call);
     if (call->send_head.n > 0) {
         struct iovec iov = {(void *)call->send_head.p, call->send_head.n};
         call->send_head = STR_NONE;
@@ -340,15 +359,18 @@ int http_call_head(struct http_call *call)
 
 int http_call_read(struct http_call *call, struct str *ret_piece)
 {
+    if (call->http2 != NULL)
+        return http2_call_read(call, ret_piece);
     struct http_client_conn *s = call->state;
     int err = body_read(&s->body, ret_piece);
-
     call->done = err == 0 && s->body.done;
     return read_fault(call, err);
 }
 
 bool http_call_in_trailers(const struct http_call *call)
 {
+    if (call->http2 != NULL)
+        return call->http2->in_trailers;
     return call->state != NULL && call->state->parser.in_trailers;
 }
 
@@ -359,6 +381,10 @@ void http_call_end(struct http_call *call)
 
     if (conn == NULL)
         return;
+    if (conn->shared) {
+        http2_call_end(call);
+        return;
+    }
     /* Bytes behind the answer were never asked for: nobody can tell what they answer. */
     bool reusable = s != NULL && call->sent && call->done && s->keep && rbuf_held(&s->in) == 0;
     if (s != NULL)

@@ -10,6 +10,9 @@
  * The caller sets deadlines around each step. Answers that break HTTP are E_UPSTREAM_HTTP, that end
  * too early E_UPSTREAM_CUT; a connection that fails before the first byte of the answer gives
  * E_CLOSED or E_RESET, so that a stale idle one can be told (`conn->reused`). 1xx are skipped.
+ *
+ * It is HTTP/1.1, or HTTP/2 where the connection is a shared one (http2_client.h): the functions
+ * are the same. There a call is a stream, and one that ends early resets its stream only.
  */
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H
@@ -25,6 +28,11 @@
 #include "net/upool.h"
 
 struct http_client_conn;
+struct http2_call;
+
+/* For a pool of connections that shall be HTTP/2: by ALPN, where an upstream speaks TLS; and
+ * always, in the clear too. */
+extern const struct upool_sharing http2_sharing_auto, http2_sharing_on;
 
 struct http_call {
     struct upool_conn *conn; /* NULL once it was given back */
@@ -32,6 +40,7 @@ struct http_call {
     const struct http_limits *limits;
     bool head_request;
     bool sent, got_byte, done;
+    bool unprocessed; /* it failed, and the upstream has not begun with it: it may go out again */
     int status;
     struct http_headers headers;
     struct http_headers trailers;
@@ -41,7 +50,11 @@ struct http_call {
     bool send_chunked;
     struct str send_head;           /* goes out with the first piece of the body */
     struct http_client_conn *state; /* the parser and the read buffer, kept with the connection */
+    struct http2_call *http2;       /* its stream, where it is one */
 };
+
+/* Does a request say how long its body is? One without a body may be silent about it. */
+bool http_request_tells_length(struct str method, int64_t body_bytes);
 
 void http_call_begin(struct http_call *call, struct upool_conn *conn, struct arena *arena,
                      const struct http_limits *limits);

@@ -15,17 +15,10 @@
 
 #include "base/clock.h"
 #include "http/http2_conn.h"
-#include "rt/loop.h"
 #include "rt/task.h"
 #include "rt/timer.h"
 
-#define SEND_BYTES   (64 * 1024)   /* at most so much is packed ahead of the socket */
-#define WINDOW_BYTES (256 * 1024)  /* of a body that its handler has not read yet */
-#define WINDOW_ALL   (1024 * 1024) /* of all bodies of a connection */
-
-/* Frames that carry nothing, a second: no honest client comes near (libraries send a PING every few
- * seconds). */
-#define EMPTY_FRAMES_MAX 1000
+#define WINDOW_ALL (1024 * 1024) /* of all bodies of a connection */
 
 /* Streams that the client has reset go on until their handler has noticed. */
 #define TASKS_MAX (2 * HTTP2_STREAMS_MAX)
@@ -170,24 +163,9 @@ static bool is_backwards(nghttp2_session *session, const nghttp2_frame_hd *hd)
            nghttp2_session_find_stream(session, hd->stream_id) == NULL;
 }
 
-/* Does it carry nothing that a handler or a window would have of it? */
-static bool is_empty(const nghttp2_frame_hd *hd)
-{
-    switch (hd->type) {
-    case NGHTTP2_SETTINGS:
-    case NGHTTP2_PING:
-    case NGHTTP2_RST_STREAM:
-    case NGHTTP2_PRIORITY:
-        return true;
-    default:
-        return hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0;
-    }
-}
-
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
     struct http2 *h = arg;
-    int64_t now = clock_cached_ms();
 
     if (hd->type != NGHTTP2_CONTINUATION)
         h->header_of = 0;
@@ -195,13 +173,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
         return nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR) == 0
                    ? 0
                    : NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (!is_empty(hd))
-        return 0;
-    if (now - h->second_ms >= 1000) {
-        h->second_ms = now;
-        h->empty_frames = 0;
-    }
-    return ++h->empty_frames > EMPTY_FRAMES_MAX ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return http2_flood_bearable(&h->flood, hd) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
@@ -292,7 +264,7 @@ static int session_settings(struct http2 *h)
 {
     const nghttp2_settings_entry entries[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, HTTP2_STREAMS_MAX},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_BYTES},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_WINDOW_BYTES},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)h->settings->limits->header_bytes_max},
     };
 
@@ -325,54 +297,18 @@ out:
     return err;
 }
 
-struct feed {
-    nghttp2_session *session;
-    struct str bytes;
-    ssize_t used;
-};
-
-static void feed_on_loop_stack(void *arg)
-{
-    struct feed *f = arg;
-    f->used = nghttp2_session_mem_recv(f->session, (const uint8_t *)f->bytes.p, f->bytes.n);
-}
-
 /* E_BAD_HTTP: the client is not one to go on with. It has been told so where it can be. */
 static int feed(struct http2 *h, struct str bytes)
 {
-    struct feed f = {.session = h->session, .bytes = bytes};
+    int err = http2_feed(h->session, bytes);
 
-    loop_stack_call(feed_on_loop_stack, &f);
-    if (f.used < 0 && f.used != NGHTTP2_ERR_BAD_CLIENT_MAGIC &&
-        nghttp2_session_terminate_session(h->session, f.used == NGHTTP2_ERR_NOMEM
-                                                          ? NGHTTP2_INTERNAL_ERROR
-                                                          : NGHTTP2_ENHANCE_YOUR_CALM) != 0)
+    if (err == E_MEMORY)
         h->broken = true;
     http2_wake(h);
-    return f.used < 0 ? E_BAD_HTTP : 0;
+    return err != 0 ? E_BAD_HTTP : 0;
 }
 
 /* ---- the writer */
-
-struct packing {
-    nghttp2_session *session;
-    struct buf *out;
-    bool failed;
-};
-
-static void pack_on_loop_stack(void *arg)
-{
-    struct packing *p = arg;
-
-    while (p->out->n < SEND_BYTES) {
-        const uint8_t *bytes;
-        ssize_t n = nghttp2_session_mem_send(p->session, &bytes);
-        if (n < 0 || (n > 0 && buf_add(p->out, bytes, (size_t)n) != 0))
-            p->failed = true;
-        if (n <= 0)
-            return;
-    }
-}
 
 /* All streams at once: their client is gone. */
 static void streams_close(struct http2 *h)
@@ -387,15 +323,12 @@ static void streams_close(struct http2 *h)
 
 static int send_some(struct http2 *h, struct buf *out)
 {
-    struct packing p = {.session = h->session, .out = out};
+    int err = http2_pack(h->session, out);
 
-    loop_stack_call(pack_on_loop_stack, &p);
-    if (p.failed)
-        return E_MEMORY;
-    if (out->n == 0)
-        return E_AGAIN;
+    if (err != 0)
+        return err;
     int64_t outer = task_deadline(clock_cached_ms() + h->settings->limits->write_ms);
-    int err = stream_write(h->stream, buf_view(out));
+    err = stream_write(h->stream, buf_view(out));
     task_deadline_restore(outer);
     buf_fini(out);
     buf_init(out, SIZE_MAX);

@@ -3,10 +3,8 @@
 #ifndef HTTP_HTTP2_CONN_H
 #define HTTP_HTTP2_CONN_H
 
-#include <nghttp2/nghttp2.h>
-
-#include "base/buf.h"
 #include "http/http2.h"
+#include "http/http2_session.h"
 #include "rt/task.h"
 #include "rt/timer.h"
 
@@ -28,9 +26,8 @@ struct http2 {
     struct group writer;
     struct timer idle, slow; /* no stream may be open; a header may be under way, ... */
     int32_t header_of;       /* ... of this stream; 0: of none */
-    int64_t second_ms;       /* when counting empty frames began, ... */
-    unsigned empty_frames;   /* ... and how many came since */
-    bool told_to_go;         /* the client knows that no further stream is taken */
+    struct http2_flood flood;
+    bool told_to_go; /* the client knows that no further stream is taken */
 };
 
 /* One request. It lives as long as its task; one whose header was never whole, as long as nghttp2

@@ -5,8 +5,6 @@
  */
 #include "http/http2_conn.h"
 
-#define FIELD_EXTRA 32 /* RFC 9113, 6.5.2: what a field counts beside its bytes */
-
 static void find_fault(struct http2_stream *s, int err, const char *text)
 {
     if (s->fault == 0) {
@@ -42,7 +40,7 @@ static int field_take(struct http2_stream *s, struct str name, struct str value)
     struct http_headers *to = s->header_done ? &s->x.trailers : &s->x.headers;
     const struct http_limits *limits = s->conn->settings->limits;
 
-    s->header_bytes += name.n + value.n + FIELD_EXTRA;
+    s->header_bytes += name.n + value.n + HTTP2_FIELD_EXTRA;
     if (s->header_bytes > limits->header_bytes_max || to->n >= limits->headers_max)
         return E_HEADERS_TOO_LARGE;
     name = arena_str(&s->arena, name);

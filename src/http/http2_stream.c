@@ -31,16 +31,6 @@ static int wait_for(struct waitq *q, int64_t ms, int late)
     return err == E_TIMEOUT && clock_cached_ms() < outer ? late : err;
 }
 
-/* Nothing of it is copied before it is submitted. */
-static nghttp2_nv field_of(struct str name, struct str value)
-{
-    return (nghttp2_nv){.name = (uint8_t *)name.p,
-                        .namelen = name.n,
-                        .value = (uint8_t *)value.p,
-                        .valuelen = value.n,
-                        .flags = NGHTTP2_NV_FLAG_NONE};
-}
-
 /* ---- the body */
 
 /* Opens the client's window again by what has come since. */
@@ -65,7 +55,7 @@ static int wait_arrived(struct http2_stream *s)
 /* Told once, where the client waits for it. */
 static int take_more(struct http2_stream *s)
 {
-    const nghttp2_nv status = field_of(STR(":status"), STR("100"));
+    const nghttp2_nv status = http2_field(STR(":status"), STR("100"));
 
     if (!s->takes_more)
         return 0;
@@ -158,31 +148,6 @@ void http2_stream_close(struct http2_stream *s)
 
 /* ---- the answer's header */
 
-/* What HTTP/1.1 says of its connection has no place here (RFC 9113, 8.2.2), and what is set here
- * stands there once. */
-#define FIELDS_LEFT_OUT                                                                            \
-    (FIELDS_HOP_BY_HOP | FIELD_BIT(FIELD_CONTENT_LENGTH) | FIELD_BIT(FIELD_DATE))
-
-/* Names in small letters, into the stream's arena. nghttp2 copies them once more when they are
- * submitted. */
-static int fields_make(struct http2_stream *s, const struct http_headers *headers, nghttp2_nv *out,
-                       size_t *n)
-{
-    for (unsigned i = 0; headers != NULL && i < headers->n; i++) {
-        const struct http_header *h = &headers->at[i];
-        if (http_field_is_in(h->field, FIELDS_LEFT_OUT))
-            continue;
-        char *name = arena_alloc(&s->arena, h->name.n);
-        if (name == NULL)
-            return E_MEMORY;
-        for (size_t k = 0; k < h->name.n; k++)
-            name[k] = h->name.p[k] >= 'A' && h->name.p[k] <= 'Z' ? (char)(h->name.p[k] | 0x20)
-                                                                 : h->name.p[k];
-        out[(*n)++] = field_of(str_of(name, h->name.n), h->value);
-    }
-    return 0;
-}
-
 static int submit(struct http2_stream *s, int status, const struct http_headers *headers,
                   int64_t body_bytes)
 {
@@ -193,13 +158,13 @@ static int submit(struct http2_stream *s, int status, const struct http_headers 
     if (nv == NULL)
         return E_MEMORY;
     char *end = put_u64(digits, (uint64_t)status);
-    nv[n++] = field_of(STR(":status"), str_of(digits, (size_t)(end - digits)));
-    nv[n++] = field_of(STR("date"), head_date_value());
+    nv[n++] = http2_field(STR(":status"), str_of(digits, (size_t)(end - digits)));
+    nv[n++] = http2_field(STR("date"), head_date_value());
     if (head_has_length(status, body_bytes)) {
         end = put_u64(length, (uint64_t)body_bytes);
-        nv[n++] = field_of(STR("content-length"), str_of(length, (size_t)(end - length)));
+        nv[n++] = http2_field(STR("content-length"), str_of(length, (size_t)(end - length)));
     }
-    int err = fields_make(s, headers, nv, &n);
+    int err = http2_fields(&s->arena, headers, HTTP2_FIELDS_LEFT_OUT, nv, &n);
     if (err != 0)
         return err;
     nghttp2_data_provider body = {.read_callback = http2_stream_pack};
@@ -317,7 +282,8 @@ static int end(struct exchange *x, const struct http_headers *trailers)
         return E_INTERNAL; /* less than was promised: the stream is reset */
     if (!s->end_sent && trailers != NULL && trailers->n > 0) {
         nghttp2_nv *nv = ARENA_ARRAY(&s->arena, nghttp2_nv, trailers->n);
-        int err = nv != NULL ? fields_make(s, trailers, nv, &n) : E_MEMORY;
+        int err = nv != NULL ? http2_fields(&s->arena, trailers, HTTP2_FIELDS_LEFT_OUT, nv, &n)
+                             : E_MEMORY;
         if (err == 0 && n > 0 && nghttp2_submit_trailer(s->conn->session, s->id, nv, n) != 0)
             err = E_MEMORY;
         if (err != 0)

@@ -11,6 +11,7 @@
 #define SMALL_EDIT_BYTES     1024u
 #define HELD_BACK_BYTES_MAX  (64u * 1024)
 #define STALE_US             (1000 * 1000)
+#define SENT_AGAIN_MAX       2 /* what a provider has not begun with, without being a retry */
 #define ERROR_WORDS_MAX      200
 
 void llm_call_init(struct llm_call *c)
@@ -70,7 +71,7 @@ static int read_piece(struct llm_call *c, struct str *ret_piece, struct fault *f
     if (err == E_EOF || err == E_RESET || err == E_CLOSED || err == E_UPSTREAM_CUT)
         return provider_fault(c, f, E_UPSTREAM_CUT, "the connection ended within the answer");
     if (err == E_UPSTREAM_HTTP)
-        return provider_fault(c, f, err, "its answer breaks HTTP/1.1");
+        return provider_fault(c, f, err, "its answer breaks HTTP");
     return err;
 }
 
@@ -428,14 +429,15 @@ static bool was_stale(const struct llm_call *c, int err)
 static int send_and_head(struct llm_call *c, struct fault *f)
 {
     const struct transport *t = transport_of(c);
-    for (bool fresh = false;; fresh = true) {
-        int err = t->send(c, fresh, f);
+    for (unsigned sent = 0;; sent++) {
+        int err = t->send(c, sent > 0, f);
         if (!err) {
             int64_t outer = task_deadline(silence_ends_ms(c));
             err = t->head(c);
             task_deadline_restore(outer);
         }
-        if (!err || fresh || !was_stale(c, err))
+        bool again = c->unprocessed ? sent < SENT_AGAIN_MAX : sent == 0 && was_stale(c, err);
+        if (!err || !again)
             return err;
         t->end(c);
         fault_clear(f);
@@ -489,7 +491,7 @@ static int head_fault(struct llm_call *c, int err, struct fault *f)
     case E_RESET:
         return provider_fault(c, f, E_RESET, "the connection was reset before an answer");
     case E_UPSTREAM_HTTP:
-        return provider_fault(c, f, err, "its answer is not HTTP/1.1");
+        return provider_fault(c, f, err, "its answer is not HTTP");
     case E_UPSTREAM_CUT:
         return provider_fault(c, f, err, "its answer's header was cut off");
     default:

@@ -3,8 +3,9 @@
  *
  * A call asks one target once. (A connection that was used before and ends at once, without a
  * byte, had most likely been closed while idle: the request goes out again on a new one, within the
- * call.) It knows nothing of retries, clients or ledgers: it takes a request, gives a stream's
- * events to a sink as they come or keeps a whole answer, and says what it cost.
+ * call. So does one that the provider has refused before it began with it, as HTTP/2 can say.) It
+ * knows nothing of retries, clients or ledgers: it takes a request, gives a stream's events to a
+ * sink as they come or keeps a whole answer, and says what it cost.
  */
 #ifndef LLM_CALL_H
 #define LLM_CALL_H
@@ -54,6 +55,7 @@ struct llm_call {
     bool streamed;          /* events went to the sink */
     bool sent;              /* the provider may have seen the request */
     bool got_byte;          /* something of an answer came */
+    bool unprocessed;       /* it failed, and the provider says that it has not begun with it */
     int64_t retry_after_ms; /* -1: not said */
     struct tokens tokens;
     int64_t cost_usd_nanos;

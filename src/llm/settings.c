@@ -165,6 +165,7 @@ static const struct conf_table tenant_key_table = {
 };
 
 static const char *const responses_words[] = {"auto", "on", "off", "always", NULL};
+static const char *const http2_words[] = {"auto", "off", "on", NULL};
 static const char *const stream_usage_words[] = {"ask", "estimate", NULL};
 
 /* clang-format off */
@@ -227,6 +228,10 @@ static const struct conf_row provider_rows[] = {
      .help = "The name under which the price list that ships with sluice knows this provider, such "
              "as `azure`; `none`: its prices are not the list's. Without it: by its base URLs' "
              "host, where that is a known one (api.openai.com)."},
+    {.name = "http2", ROW(CONF_CHOICE, http2), .fallback = "auto", .choices = http2_words,
+     .help = "HTTP/2 to this provider: `auto` where it speaks TLS and agrees (ALPN), else "
+             "HTTP/1.1; `off` never; `on` always: without TLS from the first byte on (prior "
+             "knowledge), and a server that does not speak it is a fault."},
     {.name = "connections", ROW(CONF_INT, connections_max), .fallback = "0", .max = 100000,
      .help = "The most connections to each replica; 0 is no limit."},
     {.name = "answer_bytes", ROW(CONF_BYTES, answer_bytes_max), .fallback = "64MiB", .min = 1024,

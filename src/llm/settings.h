@@ -37,6 +37,9 @@ struct tls_table {
 /* How a stream's usage is had: asked for and cut out again, asked for by nobody and estimated. */
 enum stream_usage { STREAM_USAGE_ASK, STREAM_USAGE_ESTIMATE };
 
+/* HTTP/2 to a provider: where both agree on it by ALPN, never, or always. */
+enum http2_mode { HTTP2_AUTO, HTTP2_OFF, HTTP2_ON };
+
 /* How Amazon is asked. */
 struct aws_settings {
     struct str region;
@@ -77,6 +80,7 @@ struct provider_settings {
     int64_t answer_bytes_max;
     struct timeouts timeouts;
     struct tls_table tls;
+    int http2;
 };
 
 struct model_settings {

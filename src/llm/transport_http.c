@@ -83,6 +83,16 @@ static int headers_make(struct llm_call *c, struct str path, struct http_headers
     return p->kind->sign(p, &signing);
 }
 
+/* The upstream's word that it has not begun with the request takes it back: it was not sent. */
+static int answer_or_fault(struct llm_call *c, const struct http_call *http, int err)
+{
+    c->got_byte = http->got_byte;
+    c->unprocessed = err && http->unprocessed;
+    if (c->unprocessed)
+        c->sent = false;
+    return err;
+}
+
 static int request_send(struct llm_call *c, struct http_call *http)
 {
     const struct replica *r = &c->target->provider->replicas[c->replica];
@@ -97,13 +107,14 @@ static int request_send(struct llm_call *c, struct http_call *http)
     size_t bytes = 0;
     unsigned n = llm_edits_apply(&c->out->edits, c->out->body, pieces, &bytes);
     c->sent = true;
-    return http_call_send(http, STR("POST"), target, &headers, pieces, (int)n);
+    err = http_call_send(http, STR("POST"), target, &headers, pieces, (int)n);
+    return answer_or_fault(c, http, err);
 }
 
 static int http_send(struct llm_call *c, bool fresh, struct fault *f)
 {
     struct upool_conn *conn = NULL;
-    c->sent = c->got_byte = false;
+    c->sent = c->got_byte = c->unprocessed = false;
     int err = replica_take(c, fresh, &conn, f);
     if (err)
         return err;
@@ -120,8 +131,7 @@ static int http_send(struct llm_call *c, bool fresh, struct fault *f)
 static int http_head(struct llm_call *c)
 {
     struct way *w = c->own;
-    int err = http_call_head(&w->http);
-    c->got_byte = w->http.got_byte;
+    int err = answer_or_fault(c, &w->http, http_call_head(&w->http));
     if (err)
         return err;
     c->status = w->http.status;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "http/client.h"
 #include "net/tls.h"
 #include "net/upool.h"
 
@@ -94,6 +95,15 @@ void upstreams_free(struct upstreams *u)
     free(u);
 }
 
+void upstreams_settle(struct upstreams *u, int64_t ms)
+{
+    int64_t until = clock_cached_ms() + ms;
+    LIST_EACH(&u->endpoints, it)
+    {
+        upool_settle(LIST_ENTRY(it, struct endpoint, node)->pool, until - clock_cached_ms());
+    }
+}
+
 void endpoint_unref(struct upstreams *u UNUSED, struct endpoint *e)
 {
     if (!e || --e->refs > 0)
@@ -119,6 +129,7 @@ static int origin_write(const struct url *url, const struct provider_settings *s
                    STR_ARGS(s->tls.cert_file), STR_ARGS(s->tls.key_file),
                    s->tls.insecure ? " insecure" : "");
     struct timeouts t = timeouts_over(&s->timeouts, &timeouts_default);
+    buf_printf(out, " http2=%d", s->http2);
     buf_printf(out, " connections=%lld connect=%lld idle=%lld", (long long)s->connections_max,
                (long long)t.connect_ms, (long long)t.idle_ms);
     return out->failed;
@@ -159,7 +170,9 @@ static int endpoint_open(struct endpoint *e, const struct url *url,
         struct tls_settings tls = {.ca_file = path_or_null(s->tls.ca_file),
                                    .cert_file = path_or_null(s->tls.cert_file),
                                    .key_file = path_or_null(s->tls.key_file),
-                                   .insecure = s->tls.insecure};
+                                   .insecure = s->tls.insecure,
+                                   .http2 = s->http2 == HTTP2_AUTO,
+                                   .only_http2 = s->http2 == HTTP2_ON};
         int err = tls_context_new(&tls, &e->tls, f);
         if (err)
             return err;
@@ -167,6 +180,9 @@ static int endpoint_open(struct endpoint *e, const struct url *url,
     struct str host = heap_str(url->host);
     if (!host.p)
         return E_MEMORY;
+    const struct upool_sharing *sharing = s->http2 == HTTP2_ON                 ? &http2_sharing_on
+                                          : s->http2 == HTTP2_AUTO && url->tls ? &http2_sharing_auto
+                                                                               : NULL;
     struct timeouts t = timeouts_over(&s->timeouts, &timeouts_default);
     int err = upool_new(&(struct upool_settings){.host = host.p,
                                                  .port = url->port,
@@ -174,7 +190,8 @@ static int endpoint_open(struct endpoint *e, const struct url *url,
                                                  .connections_max = (unsigned)s->connections_max,
                                                  .idle_max = 1024,
                                                  .idle_ms = t.idle_ms,
-                                                 .connect_ms = t.connect_ms},
+                                                 .connect_ms = t.connect_ms,
+                                                 .sharing = sharing},
                         &e->pool);
     free((void *)(uintptr_t)host.p); /* the pool has its own copy */
     return err ? err : host_header_make(e, url);

@@ -55,6 +55,8 @@ struct url {
 MUSTCHECK int url_parse(struct str text, struct url *ret_url, struct fault *f);
 
 MUSTCHECK int upstreams_new(struct upstreams **ret_upstreams);
+/* Connections that have tasks of their own end, in `ms` if they can: before the loop does. */
+YIELDS void upstreams_settle(struct upstreams *u, int64_t ms);
 void upstreams_free(struct upstreams *u);
 
 /* The endpoint of `url`, made on first use, with a reference for the caller. */

@@ -23,6 +23,7 @@ struct tls_settings {
     const char *cert_file; /* client certificate; NULL for none */
     const char *key_file;
     bool insecure;
+    bool http2, only_http2; /* offered by ALPN, beside HTTP/1.1 or in its place */
 };
 
 struct tls_server_settings {

@@ -112,12 +112,14 @@ static int configure_all(SSL_CTX *c, struct fault *f)
 
 static int configure(SSL_CTX *c, const struct tls_settings *s, struct fault *f)
 {
-    static const unsigned char alpn[] = "\x08http/1.1";
+    static const unsigned char all[] = "\x02h2\x08http/1.1";
+    const unsigned char *alpn = s->http2 || s->only_http2 ? all : all + 3;
+    unsigned alpn_n = s->only_http2 ? 3 : s->http2 ? sizeof(all) - 1 : sizeof(all) - 4;
 
     int err = configure_all(c, f);
     if (err != 0)
         return err;
-    if (SSL_CTX_set_alpn_protos(c, alpn, sizeof(alpn) - 1) != 0)
+    if (SSL_CTX_set_alpn_protos(c, alpn, alpn_n) != 0)
         return fault_set(f, E_TLS, "OpenSSL: %s", openssl_why());
     SSL_CTX_set_verify(c, s->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
                        s->insecure ? NULL : on_verify);

@@ -2,6 +2,7 @@
  * upool.c: see upool.h.
  *
  *     connecting -> in use <-> idle -> doomed -> closed
+ *     connecting -> shared -> retired -> closed
  *
  * An idle connection that the other side closes is moved to `doomed` by its hangup watch, which
  * must not close it, and is closed by the pool's timer in the loop's next round. The timer also
@@ -30,20 +31,31 @@
 #define KEEPALIVE_IDLE_S     60
 #define KEEPALIVE_INTERVAL_S 20
 
+/* Is it worth while to wait for a connection that somebody else is making? */
+enum carries { CARRIES_UNKNOWN, CARRIES_ONE, CARRIES_SEVERAL };
+
 struct upool {
     struct upool_settings settings; /* with strings of our own */
     char *host, *tls_host;
     struct list idle; /* newest first */
     struct list doomed;
+    struct list shared; /* those that take calls */
     struct timer timer;
-    struct upool_stats stats; /* in_use counts those that connect, too */
+    struct upool_stats stats; /* in_use counts those that connect, and retired ones, too */
     bool freed;
+    enum carries carries;   /* as the last connection did */
+    unsigned connecting;    /* for whom others may wait, ... */
+    struct waitq connected; /* ... here, ... */
+    unsigned waiting;       /* so many */
+    unsigned shared_n;      /* shared ones that are open, retired ones included */
 };
 
 struct pooled {
     struct upool_conn conn;
     struct list node;
     int64_t idle_since_ms;
+    unsigned holds;
+    bool retired;
 };
 
 static struct pooled *pooled_of(struct upool_conn *conn)
@@ -138,6 +150,8 @@ int upool_new(const struct upool_settings *settings, struct upool **ret_pool)
     pool->settings.tls_host = pool->tls_host;
     list_init(&pool->idle);
     list_init(&pool->doomed);
+    list_init(&pool->shared);
+    waitq_init(&pool->connected);
     timer_init(&pool->timer, on_timer);
     *ret_pool = pool;
     return 0;
@@ -152,23 +166,29 @@ static void pool_end(struct upool *pool)
     free(pool);
 }
 
+static void end_if_unused(struct upool *pool)
+{
+    if (pool->freed && pool->stats.in_use == 0 && pool->waiting == 0)
+        pool_end(pool);
+}
+
 void upool_free(struct upool *pool)
 {
     if (pool == NULL)
         return;
     while (!list_empty(&pool->idle))
         pooled_close(idle_take(pool, pool->idle.next));
+    while (!list_empty(&pool->shared))
+        pool->settings.sharing->leave(&LIST_ENTRY(pool->shared.next, struct pooled, node)->conn);
     pool->freed = true;
-    if (pool->stats.in_use == 0)
-        pool_end(pool);
+    end_if_unused(pool);
 }
 
 /* One fewer in use; a pool that was freed goes with its last connection. */
 static void in_use_end(struct upool *pool)
 {
     pool->stats.in_use--;
-    if (pool->freed && pool->stats.in_use == 0)
-        pool_end(pool);
+    end_if_unused(pool);
 }
 
 /* ---- connecting */
@@ -255,7 +275,8 @@ static int connect_fault(const struct upool *pool, int err, unsigned tried, stru
                      err_text(err), addresses);
 }
 
-static int connect_new(struct upool *pool, struct stream **ret_stream, struct fault *f)
+static int connect_new(struct upool *pool, int64_t until_ms, struct stream **ret_stream,
+                       struct fault *f)
 {
     /* A kilobyte that must not stay in the task's stack. */
     struct dns_addrs *addrs = malloc(sizeof(*addrs));
@@ -263,7 +284,6 @@ static int connect_new(struct upool *pool, struct stream **ret_stream, struct fa
     if (addrs == NULL)
         return E_MEMORY;
     addrs->count = 0;
-    int64_t until_ms = clock_cached_ms() + pool->settings.connect_ms;
     int64_t outer = task_deadline(until_ms);
     int err = connect_any(pool, addrs, until_ms, ret_stream, f);
     task_deadline_restore(outer);
@@ -273,7 +293,7 @@ static int connect_new(struct upool *pool, struct stream **ret_stream, struct fa
     return err;
 }
 
-/* ---- get and put */
+/* ---- idle ones */
 
 static struct pooled *take_quiet(struct upool *pool)
 {
@@ -293,44 +313,228 @@ static int make_room(struct upool *pool, struct fault *f)
 
     if (s->connections_max == 0 || pool->stats.in_use + pool->stats.idle < s->connections_max)
         return 0;
-    if (list_empty(&pool->idle))
+    if (list_empty(&pool->idle)) /* a shared one that is idle has room, or is about to end */
         return fault_set(f, E_OVERLOADED, "%s:%u: all %u connections are in use", s->host, s->port,
                          s->connections_max);
     pooled_close(idle_take(pool, pool->idle.prev));
     return 0;
 }
 
-int upool_get(struct upool *pool, bool fresh, struct upool_conn **ret_conn, struct fault *f)
-{
-    struct pooled *c = fresh ? NULL : take_quiet(pool);
+/* ---- shared connections */
 
-    if (c != NULL) {
-        pool->stats.in_use++;
-        pool->stats.reused++;
-        c->conn.reused = true;
-        *ret_conn = &c->conn;
-        return 0;
+void upool_hold(struct upool_conn *conn)
+{
+    pooled_of(conn)->holds++;
+}
+
+static void shared_end_if_unused(struct pooled *c)
+{
+    struct upool *pool = c->conn.pool;
+
+    if (c->conn.calls > 0 || c->holds > 0)
+        return;
+    pooled_close(c);
+    pool->shared_n--;
+    in_use_end(pool);
+}
+
+void upool_release(struct upool_conn *conn)
+{
+    struct pooled *c = pooled_of(conn);
+
+    c->holds--;
+    shared_end_if_unused(c);
+}
+
+void upool_retire(struct upool_conn *conn)
+{
+    struct pooled *c = pooled_of(conn);
+    struct upool *pool = conn->pool;
+
+    if (c->retired)
+        return;
+    c->retired = true;
+    list_remove(&c->node);
+    list_init(&c->node);
+    if (conn->calls > 0)
+        return;
+    pool->stats.idle--;
+    pool->stats.in_use++;
+}
+
+static void shared_put(struct pooled *c, bool reusable)
+{
+    struct upool *pool = c->conn.pool;
+
+    c->conn.calls--;
+    if (c->conn.calls == 0 && !c->retired) {
+        pool->stats.in_use--;
+        pool->stats.idle++;
     }
-    int err = make_room(pool, f);
-    if (err != 0)
-        return err;
-    c = calloc(1, sizeof(*c));
+    if (c->holds == 0) {
+        shared_end_if_unused(c);
+        return;
+    }
+    c->holds++; /* whatever its protocol lets go of */
+    if (!reusable && !c->retired)
+        pool->settings.sharing->leave(&c->conn);
+    else if (c->conn.calls == 0)
+        pool->settings.sharing->idle(&c->conn);
+    upool_release(&c->conn);
+}
+
+static struct pooled *shared_take(struct upool *pool, bool fresh)
+{
+    LIST_EACH(&pool->shared, it)
+    {
+        struct pooled *c = LIST_ENTRY(it, struct pooled, node);
+        if (!pool->settings.sharing->has_room(&c->conn, fresh))
+            continue;
+        if (c->conn.calls++ == 0) {
+            pool->stats.idle--;
+            pool->stats.in_use++;
+        }
+        return c;
+    }
+    return NULL;
+}
+
+/* A new connection that may be shared. It has its first call. */
+static int shared_begin(struct pooled *c, struct fault *f)
+{
+    struct upool *pool = c->conn.pool;
+    const struct upool_sharing *sharing = pool->settings.sharing;
+
+    int shared = sharing->speaks(c->conn.stream, f);
+    if (shared < 0)
+        return shared;
+    pool->carries = shared == 1 ? CARRIES_SEVERAL : CARRIES_ONE;
+    if (shared == 0)
+        return 0;
+    c->conn.shared = true;
+    c->conn.calls = 1;
+    pool->shared_n++;
+    int err = sharing->begin(&c->conn);
+    if (err == 0 && !c->retired)
+        list_push_front(&pool->shared, &c->node);
+    if (err == 0 && pool->freed)
+        sharing->leave(&c->conn);
+    return err == 0 || task_canceled(task_self()) != 0
+               ? err
+               : fault_set(f, err, "%s:%u: HTTP/2: %s", pool->host, pool->settings.port,
+                           err == E_TIMEOUT ? "no SETTINGS within the time allowed"
+                                            : err_text(err));
+}
+
+/*
+ * Waits for a connection that somebody else is making, where it may turn out to be one for many.
+ * E_AGAIN: there is none to wait for, or it has failed; then each tries for itself.
+ */
+static int wait_connected(struct upool *pool)
+{
+    uint64_t failed = pool->stats.failed;
+
+    if (pool->settings.sharing == NULL || pool->carries == CARRIES_ONE || pool->connecting == 0)
+        return E_AGAIN;
+    pool->waiting++;
+    int err = waitq_wait(&pool->connected);
+    pool->waiting--;
+    return err == 0 && pool->stats.failed != failed ? E_AGAIN : err;
+}
+
+void upool_settle(struct upool *pool, int64_t ms)
+{
+    int64_t until = clock_cached_ms() + ms;
+
+    while (!list_empty(&pool->shared))
+        pool->settings.sharing->leave(&LIST_ENTRY(pool->shared.next, struct pooled, node)->conn);
+    while (pool->shared_n > 0 && clock_cached_ms() < until && task_sleep(5) == 0)
+        ;
+}
+
+/* ---- get and put */
+
+static void give_up(struct pooled *c)
+{
+    struct upool *pool = c->conn.pool;
+
+    if (task_canceled(task_self()) == 0)
+        pool->stats.failed++;
+    if (c->conn.shared) {
+        upool_retire(&c->conn);
+        shared_put(c, false);
+        return;
+    }
+    if (c->conn.stream != NULL)
+        stream_close(c->conn.stream);
+    free(c);
+    in_use_end(pool);
+}
+
+static int get_new(struct upool *pool, struct upool_conn **ret_conn, struct fault *f)
+{
+    int64_t until_ms = clock_cached_ms() + pool->settings.connect_ms;
+    struct pooled *c = calloc(1, sizeof(*c));
+
     if (c == NULL)
         return E_MEMORY;
     list_init(&c->node);
     c->conn.pool = pool;
+    c->conn.idle_ms = pool->settings.idle_ms;
     pool->stats.in_use++;
-    err = connect_new(pool, &c->conn.stream, f);
+    pool->connecting++;
+    int err = connect_new(pool, until_ms, &c->conn.stream, f);
+    if (err == 0 && pool->settings.sharing != NULL) {
+        int64_t outer = task_deadline(until_ms);
+        err = shared_begin(c, f);
+        task_deadline_restore(outer);
+    }
+    pool->connecting--;
+    waitq_wake_all(&pool->connected);
     if (err != 0) {
-        if (task_canceled(task_self()) == 0)
-            pool->stats.failed++;
-        free(c);
-        in_use_end(pool);
+        give_up(c);
         return err;
     }
     pool->stats.opened++;
     *ret_conn = &c->conn;
     return 0;
+}
+
+/* One that is there already. */
+static struct pooled *get_kept(struct upool *pool, bool fresh)
+{
+    struct pooled *c = shared_take(pool, fresh);
+
+    if (c != NULL || fresh)
+        return c;
+    c = take_quiet(pool);
+    if (c != NULL)
+        pool->stats.in_use++;
+    return c;
+}
+
+int upool_get(struct upool *pool, bool fresh, struct upool_conn **ret_conn, struct fault *f)
+{
+    struct pooled *c;
+    int err;
+
+    do {
+        c = get_kept(pool, fresh);
+        err = c == NULL ? wait_connected(pool) : 0;
+    } while (c == NULL && err == 0);
+    if (c != NULL) {
+        pool->stats.reused++;
+        /* Beside other calls it was not idle. */
+        c->conn.reused = !c->conn.shared || c->conn.calls == 1;
+        *ret_conn = &c->conn;
+        return 0;
+    }
+    if (err == E_AGAIN)
+        err = make_room(pool, f);
+    if (err == 0)
+        return get_new(pool, ret_conn, f);
+    end_if_unused(pool);
+    return err;
 }
 
 void upool_put(struct upool_conn *conn, bool reusable)
@@ -339,12 +543,16 @@ void upool_put(struct upool_conn *conn, bool reusable)
     struct upool *pool = conn->pool;
     const struct upool_settings *s = &pool->settings;
 
+    if (conn->shared) {
+        shared_put(c, reusable);
+        return;
+    }
     if (!reusable || pool->freed || s->idle_max == 0) {
         pooled_close(c);
         in_use_end(pool);
         return;
     }
-    if (pool->stats.idle >= s->idle_max)
+    if (pool->stats.idle >= s->idle_max && !list_empty(&pool->idle))
         pooled_close(idle_take(pool, pool->idle.prev));
     pool->stats.in_use--;
     pool->stats.idle++;

@@ -20,6 +20,17 @@ void upool_put(struct upool_conn *conn, bool reusable)
     stream_close(conn->stream);
 }
 
+/* No connection is shared here. */
+void upool_hold(struct upool_conn *conn UNUSED)
+{
+}
+void upool_release(struct upool_conn *conn UNUSED)
+{
+}
+void upool_retire(struct upool_conn *conn UNUSED)
+{
+}
+
 static void answer(void *arg)
 {
     struct run *run = arg;

@@ -27,6 +27,17 @@ void upool_put(struct upool_conn *conn, bool reusable)
     }
 }
 
+/* No connection is shared here. */
+void upool_hold(struct upool_conn *conn UNUSED)
+{
+}
+void upool_release(struct upool_conn *conn UNUSED)
+{
+}
+void upool_retire(struct upool_conn *conn UNUSED)
+{
+}
+
 /* ---- an upstream: reads `wanted` bytes, then says `answer`, then closes or stays */
 
 struct play {
