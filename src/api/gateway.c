@@ -32,6 +32,7 @@ void snapshot_unref(struct snapshot *s)
         return;
     models_close(s->models);
     tls_context_free(s->tls);
+    exporter_unref(s->exporter);
     conf_unref(s->doc); /* the arena goes with it, and so does all that was compiled */
     free(s);
 }
@@ -88,6 +89,8 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char 
     err = err ? err : checked;
     int secured = tls_make(&s->config->tls, doc, &s->tls);
     err = err ? err : secured;
+    int told = exporter_new(&s->config->telemetry, doc, &s->exporter);
+    err = err ? err : told;
     if (!err)
         err = models_compile(&s->config->models, doc, upstreams, s->prices, &s->models);
     if (!err)
@@ -119,6 +122,14 @@ static int limits_begin(struct gateway *g, const struct limits_past *past)
     int err = past && !g->house.gate ? limits_past_take(g->limits, past) : 0;
     g->house.gate = limits_use(g->limits, &g->now->rules);
     return err;
+}
+
+/* What cannot be told costs no request: it is said, and that is all. */
+static void telemetry_begin(struct gateway *g)
+{
+    int err = telemetry_use(g->telemetry, g->now->exporter, &g->house.telemetry);
+    if (err)
+        LOG(LOG_ERROR, "telemetry is off", log_z("error", err_code(err)));
 }
 
 /* Before the doors open, so it may take its time. */
@@ -164,6 +175,10 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
         err = limits_open(g, where, f);
     if (!err)
         err = watch_new(snapshot->doc, &g->watch);
+    if (!err)
+        err = telemetry_new(g->metrics, gateway_gauges, g, &g->telemetry);
+    if (!err)
+        telemetry_begin(g);
     return err;
 }
 
@@ -173,6 +188,7 @@ void gateway_close(struct gateway *g)
         ledger_close(g->ledger);
     if (g->keys)
         keys_close(g->keys);
+    telemetry_free(g->telemetry);
     turn_house_fini(&g->house);
     limits_free(g->limits);
     snapshot_unref(g->now);
@@ -273,6 +289,7 @@ static int swap(struct gateway *g, struct conf_doc *doc, const struct limits_pas
     g->now = fresh;
     if (limits_begin(g, past) != 0)
         buf_str(out, STR("warning: what was used before could not all be counted\n"));
+    telemetry_begin(g);
     snapshot_unref(old);
     return 0;
 }

@@ -34,7 +34,8 @@ struct snapshot {
     const struct config *config;
     struct prices *prices;
     struct models *models;
-    struct tls_context *tls; /* of clients; NULL: they speak plain HTTP */
+    struct tls_context *tls;   /* of clients; NULL: they speak plain HTTP */
+    struct exporter *exporter; /* of telemetry; NULL: it is off */
     struct lever_chain chain;
     struct limits_rules rules;
     struct http_limits limits;
@@ -54,6 +55,7 @@ struct gateway {
     struct watch *watch; /* of the files that the configuration refers to; NULL: none */
     struct metric_set *metrics;
     struct turn_house house;
+    struct telemetry *telemetry;
     struct listener *listener, *admin_listener;
     bool draining;
     bool handed_over; /* another process accepts in our place, so that who asks here is served */
@@ -96,7 +98,9 @@ struct door {
 void door_init(struct door *door, struct gateway *g, bool admin, const char *address);
 YIELDS void door_serve(void *door, struct stream *s, const struct sockaddr *peer);
 
-/* Writes the gauges of all subsystems, then the whole set. */
+/* Brings the gauges of all subsystems up to date; `gateway` is the gateway. */
+void gateway_gauges(void *gateway);
+/* The same, then writes the whole set. */
 MUSTCHECK int gateway_metrics(struct gateway *g, struct buf *out);
 
 #endif

@@ -77,6 +77,10 @@ enum number {
     N_LIMITS_TOKENS,
     N_LIMITS_USD,
     N_LIMITS_ACCOUNTS,
+    N_TELEMETRY_WAITING,
+    N_TELEMETRY_SENT,
+    N_TELEMETRY_DROPPED,
+    N_TELEMETRY_FAILURES,
     N_BEGAN,
     NUMBERS
 };
@@ -103,6 +107,13 @@ static const struct metric_desc numbers[NUMBERS] = {
     [N_LIMITS_USD] = {.name = "sluice_limits_reserved_usd", .help = "The same in dollars.",
                       .kind = METRIC_GAUGE, .scale = 1e-9},
     [N_LIMITS_ACCOUNTS] = GAUGE("sluice_limits_accounts", "Keys and tenants that are counted."),
+    [N_TELEMETRY_WAITING] = GAUGE("sluice_telemetry_waiting_spans",
+                                  "Spans that wait for the collector."),
+    [N_TELEMETRY_SENT] = COUNTER("sluice_telemetry_spans_sent_total", "Spans that it has taken."),
+    [N_TELEMETRY_DROPPED] =
+        COUNTER("sluice_telemetry_spans_dropped_total", "Spans that it will never have."),
+    [N_TELEMETRY_FAILURES] =
+        COUNTER("sluice_telemetry_failures_total", "Requests to it that failed."),
     [N_BEGAN] = GAUGE("sluice_start_time_seconds", "When the process began, since 1970."),
 };
 
@@ -165,8 +176,10 @@ static void refusals_put(struct gateway *g, const struct counters_totals *t)
         put(g, &limited_desc, STR("any"), STR("unpriced"), (int64_t)r.unpriced);
 }
 
-int gateway_metrics(struct gateway *g, struct buf *out)
+void gateway_gauges(void *gateway)
 {
+    struct gateway *g = gateway;
+    const struct telemetry_stats told = telemetry_stats(g->telemetry);
     struct task_stats tasks = task_stats();
     struct ledger_stats l = {0};
     if (g->ledger)
@@ -194,11 +207,20 @@ int gateway_metrics(struct gateway *g, struct buf *out)
         [N_LIMITS_TOKENS] = limits.reserved_tokens,
         [N_LIMITS_USD] = limits.reserved_usd_nanos,
         [N_LIMITS_ACCOUNTS] = (int64_t)limits.accounts,
+        [N_TELEMETRY_WAITING] = (int64_t)told.waiting,
+        [N_TELEMETRY_SENT] = (int64_t)told.sent,
+        [N_TELEMETRY_DROPPED] = (int64_t)told.dropped,
+        [N_TELEMETRY_FAILURES] = (int64_t)told.failures,
         [N_BEGAN] = g->began_wall_us / 1000000,
     };
     for (unsigned i = 0; i < NUMBERS; i++)
         metric_put(metric_get(g->metrics, &numbers[i], NULL), values[i]);
     upstreams_each(g->upstreams, endpoint_put, g);
+}
+
+int gateway_metrics(struct gateway *g, struct buf *out)
+{
+    gateway_gauges(g);
     return metric_render(g->metrics, out);
 }
 

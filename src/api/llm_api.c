@@ -12,6 +12,7 @@
 #include "base/put.h"
 #include "llm/outgoing.h"
 #include "rt/task.h"
+#include "turn/telemetry.h"
 
 #define TAG_BYTES_MAX 256
 
@@ -288,6 +289,8 @@ static int request_take(struct ask *a)
         err = state_check(a, &v->fault);
     if (!err)
         err = pass_upstream(&x->headers, x->arena, false, &a->headers);
+    if (UNLIKELY(a->turn.trace != NULL) && !err)
+        err = trace_pass(a->turn.trace, &a->headers);
     return err;
 }
 
@@ -357,7 +360,11 @@ void api_llm(struct visit *v)
     t->sink = &a->sink;
     who_asks(a);
 
-    int err = request_take(a);
+    int err = 0;
+    if (UNLIKELY(t->house->telemetry != NULL))
+        err = telemetry_turn_begins(t, &v->x->headers, v->x->method_text, v->route->path);
+    if (!err)
+        err = request_take(a);
     bool here = !err && is_answered_here(a);
     if (!err && !here) {
         exchange_watch_hangup(v->x, client_left, a);

@@ -23,7 +23,8 @@
 #include "rt/loop.h"
 #include "rt/task.h"
 
-#define FILES_LOOK_MS 2000
+#define FILES_LOOK_MS     2000
+#define TELEMETRY_STOP_MS 2000 /* for the last batch */
 
 struct wish {
     const char *config, *listen, *io;
@@ -174,6 +175,7 @@ static void drain(void *arg)
         listener_join(g->admin_listener);
     }
     transport_http_settle();
+    telemetry_stop(g->telemetry, s->stops < 2 ? TELEMETRY_STOP_MS : 0);
     loop_stop();
 }
 
