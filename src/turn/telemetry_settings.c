@@ -1,6 +1,7 @@
 /* telemetry_settings.c: what the configuration says of telemetry, and the exporter made of it. */
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "llm/upstream.h"
 #include "net/tls.h"
@@ -74,6 +75,18 @@ const struct conf_table telemetry_table = {
     .example = "telemetry: {endpoint: \"http://127.0.0.1:4318\", sample: 10%}",
 };
 
+static bool is_token(struct str s)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+    bool good = s.n > 0;
+    for (size_t i = 0; good && i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        good = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+               (c != '\0' && strchr(marks, c));
+    }
+    return good;
+}
+
 static void headers_check(const struct telemetry_settings *s, struct conf_doc *doc)
 {
     static const char *const ours[] = {"Host",       "Content-Length", "Transfer-Encoding",
@@ -86,7 +99,7 @@ static void headers_check(const struct telemetry_settings *s, struct conf_doc *d
         for (unsigned k = 0; k < ARRAY_LEN(ours); k++)
             if (str_eq_nocase(*name, str_from(ours[k])))
                 conf_complain(doc, name, "sluice sends this header itself");
-        if (http_headers_add(&scratch, *name, values[i].value) == E_INTERNAL)
+        if (!is_token(*name) || http_headers_add(&scratch, *name, values[i].value) == E_INTERNAL)
             conf_complain(doc, name, "this name or its value cannot stand in a header");
     }
 }
