@@ -51,6 +51,9 @@ extern const struct conf_table telemetry_table;
 MUSTCHECK int exporter_new(const struct telemetry_settings *settings, struct conf_doc *doc,
                            struct exporter **ret_exporter);
 void exporter_unref(struct exporter *e);
+/* Sends no span, which a collector answers with a 2xx; for doctor. 0 and its status, or why there
+ * is none. */
+YIELDS MUSTCHECK int exporter_try(const struct exporter *e, int *ret_status, struct fault *f);
 
 /* `collect` brings the gauges of `metrics` up to date before they are sent. */
 MUSTCHECK int telemetry_new(struct metric_set *metrics, void (*collect)(void *arg), void *arg,

@@ -137,6 +137,17 @@ static void post(const struct exporter *e, struct str path, struct str body, str
     task_deadline_restore(outer);
 }
 
+int exporter_try(const struct exporter *e, int *ret_status, struct fault *f)
+{
+    struct outcome o;
+    bool traces = e->settings->traces;
+    post(e, traces ? e->traces_path : e->metrics_path,
+         traces ? STR("{\"resourceSpans\":[]}") : STR("{\"resourceMetrics\":[]}"), &o);
+    *ret_status = o.status;
+    return o.err ? fault_set(f, o.err, "%s", o.fault.err ? fault_text(&o.fault) : err_text(o.err))
+                 : 0;
+}
+
 /* ---- what became of it ---- */
 
 static void say_down(struct telemetry *tm, const struct signal *s, const struct outcome *o)

@@ -626,6 +626,22 @@ def test_off_is_off(w):
     c.close()
 
 
+def test_one_without_the_other(w):
+    c = Collector()
+    either = f"telemetry: {{endpoint: \"{c.url}\", delay: 20ms, interval: 100ms, %s: off}}\n"
+    with started(w, either % "traces") as s:
+        assert s.chat("good", headers={"traceparent": "x", "tracestate": "y"}).status == 200
+        assert last_sent(w.main, "traceparent") == ["x"], "nobody traces here"
+        seconds_until(lambda: "gen_ai.client.operation.duration" in c.metrics())
+    assert c.spans() == []
+    n = len(c.bodies("/v1/metrics"))
+    with started(w, either % "metrics") as s:
+        c.turn(s.chat("good"))
+        time.sleep(0.3)
+    assert len(c.bodies("/v1/metrics")) == n
+    c.close()
+
+
 def test_a_wrong_configuration_is_refused(w):
     for telemetry, words in (
             ("telemetry: nowhere\n", "is no URL"),
