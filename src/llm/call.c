@@ -224,10 +224,10 @@ static int whole_answer(struct llm_call *c, struct fault *f)
     if (err)
         return provider_fault(c, f, err, "its answer is not the JSON object that was due");
     facts_take(c, &facts);
-    if (UNLIKELY(c->noted != NULL))
-        llm_noted_read(c->noted, buf_view(&c->body));
     if (facts.has_error)
         return in_body_error(c, &facts, f);
+    if (UNLIKELY(c->noted != NULL))
+        llm_noted_read(c->noted, buf_view(&c->body));
     return c->out->crossing ? answer_cross(c, f) : 0;
 }
 
@@ -311,10 +311,10 @@ static int event_take(struct llm_call *c, struct run *run, const struct sse_even
         return run_add(c, run, e->raw, piece);
     }
     facts_take(c, &facts);
-    if (UNLIKELY(c->noted != NULL))
-        llm_noted_event(c->noted, e->data, facts.finished);
     if (facts.has_error)
         return in_body_error(c, &facts, f);
+    if (UNLIKELY(c->noted != NULL))
+        llm_noted_event(c->noted, e->data, facts.finished);
     if (!c->streamed) {
         err = stream_begin(c);
         if (err)

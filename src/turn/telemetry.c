@@ -16,8 +16,9 @@
 /* clang-format off */
 static const double seconds_bounds[] = {0.01, 0.02, 0.04,  0.08,  0.16,  0.32,  0.64, 1.28,
                                         2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 0};
-static const double tokens_bounds[] = {1,     4,      16,      64,      256,      1024,     4096, 16384,
-                                       65536, 262144, 1048576, 4194304, 16777216, 67108864, 0};
+static const double tokens_bounds[] = {1,       4,       16,       64,       256,   1024,   4096,
+                                       16384,   65536,   262144,   1048576,  4194304,
+                                       16777216, 67108864, 0};
 static const struct metric_desc duration_desc = {
     .name = "gen_ai.client.operation.duration",
     .help = "GenAI operation duration.",
@@ -197,7 +198,7 @@ int telemetry_turn_begins(struct turn *t, const struct http_headers *from, struc
     if (!trace)
         return E_MEMORY;
     trace_begin(trace, from, s->sample);
-    trace->method = method;
+    trace->method = http_method_of(method) == HTTP_OTHER ? STR("_OTHER") : method;
     trace->route = route;
     t->trace = trace;
     return 0;
@@ -235,7 +236,7 @@ static void call_put(struct span *s, const struct turn *t, const struct ledger_c
     s->parent = trace->turn;
     s->began_wall_us = row->began_wall_us;
     s->took_us = row->total_us;
-    s->first_us = row->first_us;
+    s->first_us = c && c->streamed ? row->first_us : -1;
     s->cost_usd_nanos = row->cost_usd_nanos;
     s->tokens = row->tokens;
     s->operation = c ? operation_of(c) : NULL;

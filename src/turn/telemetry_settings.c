@@ -33,8 +33,8 @@ static const struct conf_table header_table = {
 #define THIS struct telemetry_settings
 static const struct conf_row rows[] = {
     {.name = "endpoint", ROW(CONF_STR, endpoint),
-     .help = "Where an OpenTelemetry collector takes OTLP over HTTP: `http://HOST:4318`. sluice adds "
-             "/v1/traces and /v1/metrics. Without it telemetry is off."},
+     .help = "Where an OpenTelemetry collector takes OTLP over HTTP: `http://HOST:4318`. sluice "
+             "adds /v1/traces and /v1/metrics. Without it telemetry is off."},
     {.name = "headers", ROW(CONF_MAP, headers), .child = &header_table,
      .help = "Further headers, such as a token."},
     {.name = "service_name", ROW(CONF_STR, service_name), .fallback = "sluice",
@@ -90,7 +90,8 @@ static bool is_token(struct str s)
 static void headers_check(const struct telemetry_settings *s, struct conf_doc *doc)
 {
     static const char *const ours[] = {"Host",       "Content-Length", "Transfer-Encoding",
-                                       "Connection", "Content-Type",   "Accept-Encoding"};
+                                       "Connection", "Content-Type",   "Accept-Encoding",
+                                       "User-Agent"};
     const struct telemetry_header *values = s->headers.at;
     struct http_headers scratch;
     http_headers_init(&scratch, conf_arena(doc));

@@ -210,6 +210,8 @@ def test_retries_and_the_fallback_are_spans(w):
 
 def test_a_turn_that_fails(w):
     a = w.sluice.chat("down")
+    turn, calls = w.collector.turn(w.sluice.chat("down", stream=True))
+    assert "gen_ai.response.time_to_first_chunk" not in calls[0].attributes
     turn, calls = w.collector.turn(a)
     assert a.status == 503 and len(calls) == 2 and turn.status["code"] == ERROR
     assert turn.get("error.type") == "upstream_unavailable"
