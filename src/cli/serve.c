@@ -170,9 +170,11 @@ static void drain(void *arg)
             break;
     listener_cancel_all(g->listener, E_DRAINING);
     listener_join(g->listener);
+    g->listener = NULL; /* the last metrics are still to be made */
     if (g->admin_listener) {
         listener_cancel_all(g->admin_listener, E_DRAINING);
         listener_join(g->admin_listener);
+        g->admin_listener = NULL;
     }
     transport_http_settle();
     telemetry_stop(g->telemetry, s->stops < 2 ? TELEMETRY_STOP_MS : 0);
