@@ -131,6 +131,8 @@ static const struct conf_row config_rows[] = {
     {.name = "state", .type = CONF_TABLE, AT(state), .child = &state_table,
      .help = "What is remembered."},
     {.name = "log", .type = CONF_TABLE, AT(log), .child = &log_table, .help = "The log."},
+    {.name = "telemetry", .type = CONF_TABLE, AT(telemetry), .child = &telemetry_table,
+     .help = "Traces and metrics for an OpenTelemetry collector."},
     {.name = "http", .type = CONF_TABLE, AT(http), .child = &http_table,
      .help = "Limits of the client side."},
     {.name = "providers", .type = CONF_MAP, AT(models.providers), .child = &provider_table,

@@ -12,6 +12,7 @@
 #include "levers/order.h"
 #include "llm/models.h"
 #include "turn/recording.h"
+#include "turn/telemetry.h"
 
 struct state_settings {
     struct str ledger; /* "sqlite:sluice.db"; "off" */
@@ -45,6 +46,7 @@ struct config {
     struct str takeover; /* a path; STR_NONE: nobody may take over */
     struct state_settings state;
     struct log_settings log;
+    struct telemetry_settings telemetry;
     struct http_settings http;
     struct models_settings models;
     struct conf_map prices;

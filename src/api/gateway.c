@@ -32,6 +32,7 @@ void snapshot_unref(struct snapshot *s)
     models_close(s->models);
     tls_context_free(s->tls);
     recording_rules_unref(s->recording);
+    exporter_unref(s->exporter);
     conf_unref(s->doc); /* the arena goes with it, and so does all that was compiled */
     free(s);
 }
@@ -104,7 +105,8 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char 
     err = err ? err : checked;
     int secured = tls_make(&s->config->tls, doc, &s->tls);
     int proxied = proxies_make(&s->config->proxy_protocol, doc, &s->proxies);
-    err = err ? err : secured ? secured : proxied;
+    int told = exporter_new(&s->config->telemetry, doc, &s->exporter);
+    err = err ? err : secured ? secured : proxied ? proxied : told;
     if (!err)
         err = models_compile(&s->config->models, doc, upstreams, s->prices, &s->models);
     if (!err)
@@ -138,6 +140,14 @@ static int limits_begin(struct gateway *g, const struct limits_past *past)
     int err = past && !g->house.gate ? limits_past_take(g->limits, past) : 0;
     g->house.gate = limits_use(g->limits, &g->now->rules);
     return err;
+}
+
+/* What cannot be told costs no request: it is said, and that is all. */
+static void telemetry_begin(struct gateway *g)
+{
+    int err = telemetry_use(g->telemetry, g->now->exporter, &g->house.telemetry);
+    if (err)
+        LOG(LOG_ERROR, "telemetry is off", log_z("error", err_code(err)));
 }
 
 /* Before the doors open, so it may take its time. */
@@ -201,6 +211,10 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
         err = recording_use(g, snapshot->recording, f);
     if (!err)
         err = watch_new(snapshot->doc, &g->watch);
+    if (!err)
+        err = telemetry_new(g->metrics, gateway_gauges, g, &g->telemetry);
+    if (!err)
+        telemetry_begin(g);
     return err;
 }
 
@@ -212,6 +226,7 @@ void gateway_close(struct gateway *g)
     if (g->keys)
         keys_close(g->keys);
     recorder_close(g->recorder);
+    telemetry_free(g->telemetry);
     turn_house_fini(&g->house);
     limits_free(g->limits);
     snapshot_unref(g->now);
@@ -315,6 +330,7 @@ static int swap(struct gateway *g, struct conf_doc *doc, const struct limits_pas
     g->now = fresh;
     if (limits_begin(g, past) != 0)
         buf_str(out, STR("warning: what was used before could not all be counted\n"));
+    telemetry_begin(g);
     snapshot_unref(old);
     return 0;
 }

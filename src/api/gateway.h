@@ -37,8 +37,9 @@ struct snapshot {
     const struct config *config;
     struct prices *prices;
     struct models *models;
-    struct tls_context *tls; /* of clients; NULL: they speak plain HTTP */
-    struct network *proxies; /* who say for whom they speak; as many as in the configuration */
+    struct tls_context *tls;   /* of clients; NULL: they speak plain HTTP */
+    struct network *proxies;   /* who say for whom they speak; as many as in the configuration */
+    struct exporter *exporter; /* of telemetry; NULL: it is off */
     struct lever_chain chain;
     struct limits_rules rules;
     struct recording_rules *recording; /* NULL: nothing is recorded */
@@ -61,6 +62,7 @@ struct gateway {
     struct metric_set *metrics;
     struct turn_house house;
     struct recorder *recorder; /* NULL until a configuration records */
+    struct telemetry *telemetry;
     struct listener *listener, *admin_listener;
     bool draining;
     bool handed_over; /* another process accepts in our place, so that who asks here is served */
@@ -104,7 +106,9 @@ struct door {
 void door_init(struct door *door, struct gateway *g, bool admin, const char *address);
 YIELDS void door_serve(void *door, struct stream *s, const struct sockaddr *peer);
 
-/* Writes the gauges of all subsystems, then the whole set. */
+/* Brings the gauges of all subsystems up to date; `gateway` is the gateway. */
+void gateway_gauges(void *gateway);
+/* The same, then writes the whole set. */
 MUSTCHECK int gateway_metrics(struct gateway *g, struct buf *out);
 
 #endif

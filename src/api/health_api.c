@@ -85,6 +85,10 @@ enum number {
     N_RECORDED_BYTES,
     N_RECORDED_REDACTED,
     N_RECORDING_HELD,
+    N_TELEMETRY_WAITING,
+    N_TELEMETRY_SENT,
+    N_TELEMETRY_DROPPED,
+    N_TELEMETRY_FAILURES,
     N_BEGAN,
     NUMBERS
 };
@@ -122,6 +126,13 @@ static const struct metric_desc numbers[NUMBERS] = {
         COUNTER("sluice_recording_redactions_total", "What was taken out of them."),
     [N_RECORDING_HELD] =
         GAUGE("sluice_recording_held_bytes", "Of turns under way, and of those not yet written."),
+    [N_TELEMETRY_WAITING] = GAUGE("sluice_telemetry_waiting_spans",
+                                  "Spans that wait for the collector."),
+    [N_TELEMETRY_SENT] = COUNTER("sluice_telemetry_spans_sent_total", "Spans that it has taken."),
+    [N_TELEMETRY_DROPPED] =
+        COUNTER("sluice_telemetry_spans_dropped_total", "Spans that it will never have."),
+    [N_TELEMETRY_FAILURES] =
+        COUNTER("sluice_telemetry_failures_total", "Requests to it that failed."),
     [N_BEGAN] = GAUGE("sluice_start_time_seconds", "When the process began, since 1970."),
 };
 
@@ -195,8 +206,10 @@ static void recordings_put(struct gateway *g, const struct recording_stats *s)
         put(g, &recordings_desc, str_from(recording_fate_names[i]), STR_NONE, (int64_t)s->fates[i]);
 }
 
-int gateway_metrics(struct gateway *g, struct buf *out)
+void gateway_gauges(void *gateway)
 {
+    struct gateway *g = gateway;
+    const struct telemetry_stats told = telemetry_stats(g->telemetry);
     struct task_stats tasks = task_stats();
     struct ledger_stats l = {0};
     if (g->ledger)
@@ -234,11 +247,20 @@ int gateway_metrics(struct gateway *g, struct buf *out)
         [N_RECORDED_BYTES] = (int64_t)recordings.bytes,
         [N_RECORDED_REDACTED] = (int64_t)recordings.redacted,
         [N_RECORDING_HELD] = recordings.held_bytes,
+        [N_TELEMETRY_WAITING] = (int64_t)told.waiting,
+        [N_TELEMETRY_SENT] = (int64_t)told.sent,
+        [N_TELEMETRY_DROPPED] = (int64_t)told.dropped,
+        [N_TELEMETRY_FAILURES] = (int64_t)told.failures,
         [N_BEGAN] = g->began_wall_us / 1000000,
     };
     for (unsigned i = 0; i < NUMBERS; i++)
         metric_put(metric_get(g->metrics, &numbers[i], NULL), values[i]);
     upstreams_each(g->upstreams, endpoint_put, g);
+}
+
+int gateway_metrics(struct gateway *g, struct buf *out)
+{
+    gateway_gauges(g);
     return metric_render(g->metrics, out);
 }
 

@@ -13,6 +13,7 @@
 #include "base/put.h"
 #include "llm/outgoing.h"
 #include "rt/task.h"
+#include "turn/telemetry.h"
 
 #define TAG_BYTES_MAX 256
 
@@ -298,6 +299,8 @@ static int request_take(struct ask *a)
         err = responses_route(v, &a->request, &a->turn);
     if (!err)
         err = pass_upstream(&x->headers, x->arena, false, &a->headers);
+    if (UNLIKELY(a->turn.trace != NULL) && !err)
+        err = trace_pass(a->turn.trace, &a->headers);
     return err;
 }
 
@@ -370,7 +373,11 @@ void api_llm(struct visit *v)
         a->recording = recording_begin(v->gateway->recorder, v->snapshot->recording, t,
                                        &v->x->headers);
 
-    int err = request_take(a);
+    int err = 0;
+    if (UNLIKELY(t->house->telemetry != NULL))
+        err = telemetry_turn_begins(t, &v->x->headers, v->x->method_text, v->route->path);
+    if (!err)
+        err = request_take(a);
     bool here = !err && is_answered_here(a);
     if (!err && !here) {
         exchange_watch_hangup(v->x, client_left, a);

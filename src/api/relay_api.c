@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "llm/relay.h"
 #include "rt/task.h"
+#include "turn/telemetry.h"
 
 struct passing {
     struct llm_relay relay; /* first: the relay knows only this */
@@ -86,6 +87,8 @@ static void bill(struct passing *p, struct ledger_call *row, int err)
     p->turn.upstream_us = row->total_us;
     p->turn.first_us = r->first_us;
     p->turn.streamed = r->begun;
+    if (UNLIKELY(p->turn.trace != NULL))
+        telemetry_call_ended(&p->turn, row, NULL, r->provider, r->endpoint);
 }
 
 static int pass(struct passing *p, const struct provider *provider, struct str path)
@@ -94,6 +97,8 @@ static int pass(struct passing *p, const struct provider *provider, struct str p
     struct exchange *x = v->x;
     struct llm_relay *r = &p->relay;
     int err = pass_upstream(&x->headers, x->arena, true, &p->headers);
+    if (UNLIKELY(p->turn.trace != NULL) && !err)
+        err = trace_pass(p->turn.trace, &p->headers);
     if (err)
         return err;
     bool more = str_find(path, STR("?")) >= 0;
@@ -160,7 +165,10 @@ int relay_to(struct visit *v, const struct provider *provider, struct str path)
     t->key = v->key ? v->key->public_part : STR_NONE;
     t->tags = str_head(http_headers_get(&v->x->headers, STR("x-sluice-tags")), 256);
 
-    int err = turn_admit(t);
+    int err = 0;
+    if (UNLIKELY(t->house->telemetry != NULL))
+        err = telemetry_turn_begins(t, &v->x->headers, v->x->method_text, v->route->path);
+    err = err ? err : turn_admit(t);
     bool admitted = !err;
     if (admitted) {
         err = pass(p, provider, path);

@@ -310,6 +310,7 @@ void visit_handle(void *arg, struct exchange *x)
     v->path = path_without_alias(x->path);
     bool other_method = false;
     const struct route_row *route = route_find(v->path, x->method, &v->rest, &other_method);
+    v->route = route;
     v->wire = route && route->wire ? route->wire : wire_of_path(x->path);
     int err = route ? needs_check(v, route->needs) : route_missing(v, other_method);
     if (!err && !path_is_plain(x->path))

@@ -15,16 +15,19 @@
 #include "http/server.h"
 #include "llm/wire.h"
 
+struct route_row;
+
 struct visit {
     struct gateway *gateway;
     struct snapshot *snapshot; /* held until the answer is out */
     struct exchange *x;
-    const struct key *key;   /* in the exchange's arena; NULL where none is asked for */
-    const struct door *door; /* which it came by */
-    struct str path;         /* without the alias in front: "/v1/chat/completions" */
-    struct str rest;         /* what a route with a star matched */
-    const struct wire *wire; /* the protocol of the route, in which errors are told, too */
-    struct str key_text;     /* what was given as a key, ours or not */
+    const struct key *key;         /* in the exchange's arena; NULL where none is asked for */
+    const struct door *door;       /* which it came by */
+    struct str path;               /* without the alias in front: "/v1/chat/completions" */
+    struct str rest;               /* what a route with a star matched */
+    const struct route_row *route; /* NULL: there is none */
+    const struct wire *wire;       /* the protocol of the route, in which errors are told, too */
+    struct str key_text;           /* what was given as a key, ours or not */
     struct fault fault;
 };
 

@@ -279,13 +279,17 @@ static void name_write(struct buf *out, const struct metric_series *s, const cha
     buf_str(out, before == ',' ? STR("} ") : STR(" "));
 }
 
+static void value_write(struct buf *out, int64_t value, unsigned places, double scale)
+{
+    if (places != PLACES_NONE)
+        buf_decimal(out, value, places, 0);
+    else
+        buf_printf(out, "%.15g", (double)value * scale);
+}
+
 static void scaled_write(struct buf *out, const struct metric_series *s)
 {
-    const struct family *f = s->family;
-    if (f->places != PLACES_NONE)
-        buf_decimal(out, s->value, f->places, 0);
-    else
-        buf_printf(out, "%.15g", (double)s->value * f->desc->scale);
+    value_write(out, s->value, s->family->places, s->family->desc->scale);
     buf_char(out, '\n');
 }
 
@@ -337,4 +341,45 @@ int metric_render(const struct metric_set *set, struct buf *out)
     for (unsigned i = 0; i < set->families_n; i++)
         family_write(out, set->families[i]);
     return out->failed;
+}
+
+/* ---- one after the other ---- */
+
+/* Behind the last bucket stands the family's other series, where it is used. */
+static const struct metric_series *series_behind(const struct family *f, struct metric_cursor *at)
+{
+    const struct metric_series *s = at->last ? at->last->next : NULL;
+    while (!s && at->bucket < BUCKETS)
+        s = f->bucket[at->bucket++];
+    if (s || at->bucket > BUCKETS)
+        return s;
+    at->bucket++;
+    return f->other_used ? f->other : NULL;
+}
+
+bool metric_next(const struct metric_set *set, struct metric_cursor *at, struct metric_view *v)
+{
+    for (; at->family < set->families_n; at->family++, at->bucket = 0) {
+        const struct family *f = set->families[at->family];
+        const struct metric_series *s = at->last = series_behind(f, at);
+        if (!s)
+            continue;
+        *v = (struct metric_view){.desc = f->desc,
+                                  .labels_n = f->labels_n,
+                                  .bounds_n = f->bounds_n,
+                                  .places = f->places,
+                                  .value = s->value,
+                                  .count = s->count,
+                                  .below = s->below};
+        const char *text = s->labels;
+        for (unsigned i = 0; i < f->labels_n; i++, text += strlen(text) + 1)
+            v->labels[i] = str_from(text);
+        return true;
+    }
+    return false;
+}
+
+void metric_write_value(struct buf *out, const struct metric_view *v)
+{
+    value_write(out, v->value, v->places, v->desc->scale);
 }

@@ -9,6 +9,7 @@
 #ifndef BASE_METRIC_H
 #define BASE_METRIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -33,6 +34,8 @@ struct metric_desc {
                                               at most 32, ends with 0 */
     double scale;                          /* a stored unit in the unit shown; 0 means 1.
                                               1e-6 for microseconds shown as seconds */
+    const char *unit;                      /* of what is shown, as UCUM has it: "s", "{token}";
+                                              NULL: as the name says. Not in Prometheus' form */
 };
 
 MUSTCHECK struct metric_set *metric_set_new(void);
@@ -49,6 +52,29 @@ void metric_add(struct metric_series *s, int64_t n);         /* counter, gauge *
 void metric_put(struct metric_series *s, int64_t value);     /* gauge */
 void metric_observe(struct metric_series *s, int64_t value); /* histogram, in stored units */
 int64_t metric_value(const struct metric_series *s);         /* counter, gauge; histogram: count */
+
+/* One series as it is now, for those who write another form than Prometheus'. */
+struct metric_view {
+    const struct metric_desc *desc;
+    struct str labels[METRIC_LABELS_MAX]; /* values; n == 0 where it has none */
+    unsigned labels_n, bounds_n;
+    unsigned places;       /* for metric_write_value */
+    int64_t value;         /* counter, gauge; histogram: the sum; in stored units */
+    uint64_t count;        /* histogram: observations */
+    const uint64_t *below; /* histogram: those in each interval, bounds_n + 1 of them */
+};
+struct metric_cursor {
+    unsigned family, bucket;
+    const struct metric_series *last;
+};
+/*
+ * The next series, those of a family one behind the other; false at the end. Zero the cursor to
+ * begin. Series may be made meanwhile; whether they are met is open.
+ */
+MUSTCHECK bool metric_next(const struct metric_set *set, struct metric_cursor *at,
+                           struct metric_view *ret_view);
+/* Its value in the unit shown, exact where the scale is a power of ten. */
+void metric_write_value(struct buf *out, const struct metric_view *view);
 
 /* The whole set in Prometheus' text format 0.0.4, escaped as it says. */
 MUSTCHECK int metric_render(const struct metric_set *set, struct buf *out);

@@ -36,6 +36,7 @@ static const struct doctor_check checks[] = {
     {"connection", true, true, doctor_connection},
     {"key", true, true, doctor_key},
     {"clock", true, true, doctor_clock},
+    {"telemetry", true, true, doctor_telemetry},
     {"descriptors", true, false, doctor_descriptors},
     {"mappings", true, false, doctor_mappings},
     {"backlog", true, false, doctor_backlog},

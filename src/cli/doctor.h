@@ -82,6 +82,8 @@ void doctor_name(struct doctor *d);
 void doctor_connection(struct doctor *d);
 void doctor_key(struct doctor *d);
 void doctor_clock(struct doctor *d);
+/* doctor_telemetry.c */
+void doctor_telemetry(struct doctor *d);
 /* doctor_probe.c: asks every replica for its models, all at once; fills d->probes once. */
 void doctor_probe(struct doctor *d);
 /* doctor_limits.c */

@@ -23,8 +23,9 @@
 #include "rt/loop.h"
 #include "rt/task.h"
 
-#define FILES_LOOK_MS    2000
-#define UPSTREAMS_END_MS 1000 /* for farewells to providers */
+#define FILES_LOOK_MS     2000
+#define UPSTREAMS_END_MS  1000 /* for farewells to providers */
+#define TELEMETRY_STOP_MS 2000 /* for the last batch */
 
 struct wish {
     const char *config, *listen, *io;
@@ -160,12 +161,13 @@ static void doors_stop(struct gateway *g)
 
 YIELDS static void doors_close(struct gateway *g)
 {
-    struct listener *doors[] = {g->listener, g->admin_listener};
+    struct listener **doors[] = {&g->listener, &g->admin_listener};
     for (unsigned i = 0; i < ARRAY_LEN(doors); i++) {
-        if (!doors[i])
+        if (!*doors[i])
             continue;
-        listener_cancel_all(doors[i], E_DRAINING);
-        listener_join(doors[i]);
+        listener_cancel_all(*doors[i], E_DRAINING);
+        listener_join(*doors[i]);
+        *doors[i] = NULL; /* metrics may still be made */
     }
     transport_http_settle();
 }
@@ -187,6 +189,7 @@ static void drain(void *arg)
         if (task_sleep(20) != 0)
             break;
     doors_close(g);
+    telemetry_stop(g->telemetry, s->stops < 2 ? TELEMETRY_STOP_MS : 0);
     upstreams_settle(g->upstreams, UPSTREAMS_END_MS);
     loop_stop();
 }
@@ -343,7 +346,10 @@ static void greet(const struct server *s)
 
 static void undo_task(void *arg)
 {
-    doors_close(arg);
+    struct gateway *g = arg;
+    doors_close(g);
+    if (g->telemetry)
+        telemetry_stop(g->telemetry, 0);
     loop_stop();
 }
 

@@ -268,6 +268,8 @@ static int whole_answer(struct llm_call *c, struct fault *f)
     if (facts.has_error)
         return in_body_error(c, &facts, f);
     kept_tell(c, &facts);
+    if (UNLIKELY(c->noted != NULL))
+        llm_noted_read(c->noted, buf_view(&c->body));
     return c->out->crossing ? answer_cross(c, f) : 0;
 }
 
@@ -354,6 +356,8 @@ static int event_take(struct llm_call *c, struct run *run, const struct sse_even
     if (facts.has_error)
         return in_body_error(c, &facts, f);
     kept_tell(c, &facts);
+    if (UNLIKELY(c->noted != NULL))
+        llm_noted_event(c->noted, e->data, facts.finished);
     if (!c->streamed) {
         err = stream_begin(c);
         if (err)

@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "llm/facts.h"
 #include "llm/frames.h"
+#include "llm/noted.h"
 #include "llm/outgoing.h"
 #include "llm/provider.h"
 
@@ -44,8 +45,9 @@ struct llm_call {
     struct str pass_key;                /* what the client gave as its key, or STR_NONE */
     struct arena *arena;
     struct llm_sink *sink;
-    int64_t deadline_ms; /* of all tries of this target */
-    uint64_t tried;      /* replicas not to ask again, a bit each */
+    int64_t deadline_ms;     /* of all tries of this target */
+    uint64_t tried;          /* replicas not to ask again, a bit each */
+    struct llm_noted *noted; /* filled where somebody asks for it; NULL: nobody does */
 
     /* out */
     int status; /* 0: no answer */

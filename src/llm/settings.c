@@ -92,9 +92,10 @@ static const struct conf_row tls_rows[] = {
 };
 /* clang-format on */
 #undef THIS
-static const struct conf_table tls_conf_table = {
+const struct conf_table tls_conf_table = {
     .name = "tls",
-    .help = "TLS to a provider. The certificate and the host name are verified.",
+    .help = "TLS to a provider, or to a collector of telemetry. The certificate and the host name "
+            "are verified.",
     .size = sizeof(struct tls_table),
     .rows = tls_rows,
 };

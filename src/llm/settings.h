@@ -100,5 +100,6 @@ struct lane_item_settings {
 extern const struct conf_table provider_table;
 extern const struct conf_table model_table;
 extern const struct conf_table lane_item_table;
+extern const struct conf_table tls_conf_table; /* of struct tls_table */
 
 #endif

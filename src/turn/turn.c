@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "rt/task.h"
 #include "turn/meters.h"
+#include "turn/telemetry.h"
 
 int turn_house_init(struct turn_house *house, struct ledger *ledger, struct metric_set *metrics)
 {
@@ -108,12 +109,16 @@ static int call_make(struct turn *t)
     c->deadline_ms = t->deadline_ms;
     c->tried = t->tried;
     fault_clear(&t->fault);
+    if (UNLIKELY(t->trace != NULL))
+        telemetry_call_begins(t);
     int err = llm_call_run(c, &t->fault);
     t->inner_us += c->ended_us - c->began_us;
     t->left_us = c->ended_us;
     t->streamed = c->streamed;
     call_bill(t, row, c, err);
     turn_meter_call(t, c, err);
+    if (UNLIKELY(t->house->telemetry != NULL))
+        telemetry_call_ended(t, row, c, t->target->provider, c->endpoint);
     return err;
 }
 
@@ -288,6 +293,8 @@ void turn_end(struct turn *t, int err, int status, int64_t bytes_out)
     if (t->house->ledger)
         ledger_turn_ended(t->house->ledger, &row);
     turn_meter_end(t, &row);
+    if (UNLIKELY(t->trace != NULL))
+        telemetry_turn_ended(t, &row);
     if (t->call)
         llm_call_fini(t->call);
     t->call = NULL;

@@ -31,6 +31,8 @@
 #define LEVERS_MAX     16
 #define TURN_CALLS_MAX 64
 
+struct telemetry;
+struct trace;
 struct turn;
 struct turn_stay;
 
@@ -88,6 +90,7 @@ struct turn_house {
     int64_t retry_credit;   /* thousandths of a retry that may be spent; guard/retry.c */
     struct turn_gate *gate; /* NULL: nothing is limited */
     struct turn_metrics *meters;
+    struct telemetry *telemetry; /* NULL: it is off */
 };
 
 MUSTCHECK int turn_house_init(struct turn_house *house, struct ledger *ledger,
@@ -119,6 +122,7 @@ struct turn {
 
     struct turn_gate *gate; /* that it has to leave; NULL: none, or it has left */
     struct turn_stay *stay; /* the gate's own, in the turn's arena; NULL: none */
+    struct trace *trace;    /* that it belongs to; NULL: nobody traces */
 
     /* on the way */
     unsigned at;                 /* the lever whose turn_next runs */

@@ -71,7 +71,7 @@ class Alone(Doctor):
         for name in ("configuration", "environment", "prices", "descriptors", "mappings", "ledger",
                      "port"):
             self.expect(checks, name, "ok")
-        for name in ("name", "connection", "key", "clock"):
+        for name in ("name", "connection", "key", "clock", "telemetry"):
             self.expect(checks, name, "skipped", "--offline")
 
     def test_people_read_it(self):
@@ -184,6 +184,26 @@ class Asking(Doctor):
         self.assertTrue(head.startswith(b"GET /v1/models HTTP/1.1\r\n"), head)
         self.assertIn(b"\r\nAuthorization: Bearer secret-one", head)
         self.assertNotIn("secret-one", json.dumps(checks))
+
+    def test_telemetry(self):
+        _, checks = self.ask(models())
+        self.expect(checks, "telemetry", "ok", "is off")
+        config = ("listen: 127.0.0.1:0\nhttp: {connections: 10}\n"
+                  "telemetry: {endpoint: '%s', headers: {Authorization: secret-one}}\n"
+                  "providers: {p: {kind: recorded, file: %s}}\n")
+        file = self.write("answers.jsonl", "")
+        for status, verdict, advice in [("200 OK", "ok", ""), ("401 Unauthorized", "warning", "token"),
+                                        ("404 Not Found", "warning", "/v1/traces"),
+                                        ("500 Oh", "warning", "log")]:
+            collector = Provider()
+            self.addCleanup(collector.socket.close)
+            collector.answers[""] = models(status, b"{}")
+            code, checks = self.look(config % (f"http://127.0.0.1:{collector.port}", file))
+            self.expect(checks, "telemetry", verdict, "", advice)
+            self.assertEqual(collector.seen[0][1], b'{"resourceSpans":[]}')
+            self.assertIn(b"\r\nAuthorization: secret-one", collector.seen[0][0])
+        _, checks = self.look(config % (f"http://127.0.0.1:{free_port()}", file))
+        self.expect(checks, "telemetry", "warning", "nobody listens there", "4318")
 
     def test_keys(self):
         for status, more, verdict, says in [

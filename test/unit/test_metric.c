@@ -200,6 +200,49 @@ static void says_when_it_does_not_fit(void **state)
     buf_fini(&small);
 }
 
+/* One series after the other, as render has them. */
+static void are_met_one_after_the_other(void **state)
+{
+    (void)state;
+    struct metric_cursor at = {.family = 0};
+    struct metric_view v;
+    assert_false(metric_next(set, &at, &v)); /* none yet */
+    for (int i = 0; i < METRIC_SERIES_MAX + 5; i++) {
+        char name[20];
+        snprintf(name, sizeof(name), "model-%d", i);
+        metric_add(request(str_from(name), STR("200")), 1 + i % 2);
+    }
+    struct metric_series *l = metric_get(set, &latency, (const struct str[]){STR("m")});
+    metric_observe(l, 1);
+    metric_observe(l, INT64_C(1) << 40);
+    int64_t sum = 0;
+    unsigned counters = 0, histograms = 0, families = 0;
+    const struct metric_desc *last = NULL;
+    at = (struct metric_cursor){.family = 0};
+    while (metric_next(set, &at, &v)) {
+        families += v.desc != last;
+        last = v.desc;
+        if (v.desc == &latency) {
+            histograms++;
+            assert_str(v.labels[0], STR("m"));
+            assert_int_equal(v.count, 2);
+            assert_int_equal(v.below[0], 1);
+            assert_int_equal(v.below[v.bounds_n], 1);
+            assert_int_equal(v.value, (INT64_C(1) << 40) + 1);
+            continue;
+        }
+        counters++;
+        sum += v.value;
+        assert_int_equal(v.labels_n, 2);
+        assert_str(v.labels[1], str_eq(v.labels[0], STR("other")) ? STR("other") : STR("200"));
+    }
+    assert_int_equal(families, 2);
+    assert_int_equal(counters, METRIC_SERIES_MAX + 1); /* with the one that the rest is in */
+    assert_int_equal(histograms, 1);
+    assert_int_equal(sum, (METRIC_SERIES_MAX + 5) * 3 / 2);
+    assert_false(metric_next(set, &at, &v)); /* it stays at its end */
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -209,6 +252,7 @@ int main(void)
         TEST(escapes_and_cleans_labels),     TEST(cuts_long_labels),
         TEST(many_series_end_in_other),      TEST(other_is_there_once),
         TEST(shows_no_other_that_is_unused), TEST(says_when_it_does_not_fit),
+        TEST(are_met_one_after_the_other),
     };
     return cmocka_run_group_tests_name("metric", tests, NULL, NULL);
 }
