@@ -247,7 +247,11 @@ def test_a_stream_that_is_reset(w):
     c.chat(3, CHAT)
     assert any(kind == DATA and flags & END_STREAM and stream_id == 3
                for kind, flags, stream_id, _ in c.frames(1)), "and the client's goes on"
-    rows = w.clear.rows("SELECT state, error FROM turns WHERE state = 'partial'")
+    for _ in range(100):  # a row is written with its batch
+        rows = w.clear.rows("SELECT state, error FROM turns WHERE state = 'partial'")
+        if rows:
+            break
+        time.sleep(0.02)
     assert ("partial", "client_gone") in rows, rows
 
 

@@ -292,6 +292,27 @@ def test_a_thousand_clients_and_the_ledger(w):
         assert other.stop() == 0
 
 
+def test_a_thousand_at_once_get_exactly_the_room_there_is(w):
+    """Nobody is refused while room is left, and nobody let in beyond it."""
+    def ask(sluice, answers):
+        answers.append(sluice.chat("a", timeout=60).status)
+
+    def all_ask(limits):
+        other = Sluice(w.config + f"  per_key: {{{limits}}}\n")
+        answers = []
+        try:
+            threads = [threading.Thread(target=ask, args=(other, answers)) for _ in range(1000)]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+        finally:
+            assert other.stop() == 0
+        return {status: answers.count(status) for status in set(answers)}
+    assert all_ask("requests_per_minute: 1000, concurrent: 1000") == {200: 1000}
+    assert all_ask("requests_per_minute: 300") == {200: 300, 429: 700}
+
+
 def test_counters_come_back_after_a_kill(w):
     other = Sluice(w.config)
     try:
