@@ -49,6 +49,9 @@ struct wire_carriage {
         LEAVES(PHASE, "what the message says tells it"),                                           \
         REFUSES(PREVIOUS, "it keeps no answers; send the whole conversation"),                     \
         REFUSES(CONVERSATION, "it keeps no conversations; send the whole conversation")
+/* what says nothing to a model, */
+#define WITHOUT_ANNOTATIONS LEAVES(ANNOTATIONS, "they are about what was said, and for people")
+#define WITHOUT_RESULT_NAME LEAVES(RESULT_NAME, "its call has the tool's name")
 /* what Anthropic alone has, */
 #define WITHOUT_ANTHROPIC                                                                          \
     LEAVES(THINKING_DISPLAY, "what thinking there is, it shows or not by itself")
