@@ -310,33 +310,44 @@ static int results_check(const struct chat_message *m, unsigned at, struct fault
     return 0;
 }
 
+/* Of calls with one id the later ones get their message's number in front. */
+static int again_rename(struct arena *a, struct calls *calls, bool *ret_any)
+{
+    *ret_any = false;
+    qsort(calls->all, calls->n, sizeof(*calls->all), id_and_place_order);
+    for (size_t i = calls->n; i-- > 1;) {
+        struct call *c = &calls->all[i];
+        if (id_order(c - 1, c) != 0)
+            continue;
+        c->id = arena_printf(a, "\"m%u_%.*s", c->at, STR_ARGS(str_tail(c->id, 1)));
+        if (!c->id.p)
+            return E_MEMORY;
+        c->block->id = c->id;
+        *ret_any = true;
+    }
+    return 0;
+}
+
 /*
  * Some servers begin anew with call_0 in every answer; Anthropic and Bedrock refuse an id that
- * stands twice in a request. The later one has its message's number in front, which is the same in
- * every turn of the conversation.
+ * stands twice in a request. What it is called here is the same in every turn of the conversation.
  */
 static int ids_tell_apart(struct chat_request *r)
 {
     struct calls calls;
-    bool again = false;
+    bool again = false, any = false;
     int err = calls_collect(r->arena, r->messages, NULL, &calls);
     if (err || calls.n < 2)
         return err;
-    qsort(calls.all, calls.n, sizeof(*calls.all), id_and_place_order);
-    for (size_t i = 1; i < calls.n; i++) {
-        struct call *c = &calls.all[i];
-        if (id_order(c - 1, c) != 0)
-            continue;
-        c->block->id = arena_printf(r->arena, "\"m%u_%.*s", c->at, STR_ARGS(str_tail(c->id, 1)));
-        if (!c->block->id.p)
-            return E_MEMORY;
-        again = true;
-    }
-    for (const struct chat_message *m = r->messages; m && again; m = m->next)
+    do { /* a new one may stand there already */
+        err = again_rename(r->arena, &calls, &again);
+        any = any || again;
+    } while (!err && again);
+    for (const struct chat_message *m = r->messages; m && any && !err; m = m->next)
         for (struct chat_block *b = m->blocks; b; b = b->next)
             if (b->kind == BLOCK_RESULT && b->call)
                 b->id = b->call->id;
-    return 0;
+    return err;
 }
 
 static void role_note(struct chat_request *r, const struct chat_message *m, bool others_before)

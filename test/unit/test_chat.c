@@ -115,6 +115,17 @@ static void ids_that_come_again_are_told_apart(void **state)
         for (const struct chat_block *b = m->blocks; b; b = b->next)
             assert_true(str_eq(b->id, str_from(want[n++])));
     assert_int_equal(n, ARRAY_LEN(want));
+
+    /* One that is called so already. */
+    r = calls(&a, 1);
+    r.messages->next->blocks->id = r.messages->next->next->blocks->id = STR("\"m3_call_0\"");
+    m = chat_message_new(&r, r.messages->next->next, ROLE_ASSISTANT);
+    block(&r, m, BLOCK_CALL, 0);
+    m = chat_message_new(&r, m, ROLE_ASSISTANT);
+    block(&r, m, BLOCK_CALL, 0);
+    m->blocks->id = STR("\"m3_call_0\"");
+    assert_int_equal(chat_settle(&r, &f), 0);
+    assert_true(str_eq(m->blocks->id, STR("\"m4_m3_call_0\"")));
     arena_fini(&a);
 }
 
