@@ -505,11 +505,15 @@ def plain(talk, provider):
     params = {n: v for n, v in talk.params.items() if v is not None}
     return {"messages": rows, "tools": talk.tools, "choice": choice, "serial": serial,
             "max": talk.max, "stop": talk.stop, "format": form, "think": talk.think,
-            "params": params}
+            "params": params, "stream": talk.stream, "model": talk.model}
 
 
-def expected(talk, provider, old):
-    talk = copy.copy(talk)
+def expected(talk, provider, model):
+    """`model` is what the provider calls it; Gemini and Bedrock have it in the path."""
+    talk, old = copy.copy(talk), "gemini-2" in model
+    talk.model = model
+    if provider in ("gemini", "converse"):
+        talk.model = talk.stream = None
     talk.messages = [[role, list(blocks)] for role, blocks in talk.messages]
     talk.params, talk.tools = dict(talk.params), list(talk.tools)
     CHANGES[provider](talk, old)

@@ -4,7 +4,7 @@ It shares nothing with the program: a request is told as
 
     messages  [[role, [block, ...]], ...]      system, developer, user, assistant
     tools     [(name, description, schema, strict, cache), ...]
-    choice, serial, max, stop, format, think, stream
+    choice, serial, max, stop, format, think, stream, model
     params    {the feature's name in docs/providers.md: value}
     ids       the ids of the calls, in order
 
@@ -31,7 +31,7 @@ class Talk:
     def __init__(self):
         self.messages, self.tools, self.stop, self.ids = [], [], [], []
         self.choice = self.serial = self.max = self.format = self.think = None
-        self.params, self.stream = {}, False
+        self.params, self.stream, self.model = {}, None, None  # the two: where they are told
         self.numbers, self.names = {}, []  # of calls, by id and by number
 
     def say(self, role, blocks):
@@ -161,7 +161,7 @@ def chat(body):
         talk.think = "off"
     if body.get("n"):
         talk.params["more than one choice"] = body["n"]
-    talk.stream = body.get("stream", False)
+    talk.stream, talk.model = body.get("stream", False), body["model"]
     return talk
 
 
@@ -230,7 +230,7 @@ def messages(body):
         talk.param(name, body.get(name))
     talk.param("the end user's name", body.get("metadata", {}).get("user_id"))
     talk.param("service tier", body.get("service_tier"))
-    talk.stream = body.get("stream", False)
+    talk.stream, talk.model = body.get("stream", False), body["model"]
     return talk
 
 
@@ -334,7 +334,7 @@ def responses(body):
                           "previous_response_id": "an earlier answer that the provider keeps",
                           }.items():
         talk.param(feature, body.get(name))
-    talk.stream = body.get("stream", False)
+    talk.stream, talk.model = body.get("stream", False), body["model"]
     return talk
 
 
