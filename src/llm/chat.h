@@ -97,7 +97,7 @@
     X(REFUSAL, "earlier refusals")                                                                 \
     X(CACHE_CONTROL, "cache_control")                                                              \
     X(CITATIONS, "citations")                                                                      \
-    X(ANNOTATIONS, "where an earlier text's words come from")                                      \
+    X(ANNOTATIONS, "annotations of an earlier answer")                                             \
     X(OTHER_BLOCK, "content of a type that sluice does not know")                                  \
     X(OTHER_MEMBER, "members that sluice does not know")
 

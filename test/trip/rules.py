@@ -10,7 +10,7 @@ import os
 import re
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ANNOTATIONS = "where an earlier text's words come from"
+ANNOTATIONS = "annotations of an earlier answer"
 TIERS = ("auto", "default", "flex", "scale", "priority")
 
 

@@ -118,7 +118,7 @@ def chat_message(talk, m):
     for c in m.get("tool_calls", []):
         blocks.append(talk.call(c["id"], c["function"]["name"], load(c["function"]["arguments"])))
     if m.get("annotations"):
-        talk.params["where an earlier text's words come from"] = True
+        talk.params["annotations of an earlier answer"] = True
     if m.get("name"):
         talk.params["a message's name"] = True
     return m["role"], blocks
@@ -249,7 +249,7 @@ def responses_part(talk, p):
     else:
         block = file_data(p["file_data"], p.get("filename"))
     if p.get("annotations"):
-        talk.params["where an earlier text's words come from"] = True
+        talk.params["annotations of an earlier answer"] = True
     return cached([block], p.get("cache_control"))
 
 

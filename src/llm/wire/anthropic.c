@@ -51,7 +51,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CARRIES(CITATIONS),
     WITHOUT_RESPONSES,
     WITHOUT_RESULT_NAME,
-    WITHOUT_ANNOTATIONS,
+    WITHOUT_BESIDE,
 };
 
 int anthropic_error_write(struct buf *out, int status, const char *code, struct str text)

@@ -324,7 +324,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     WITHOUT_ANTHROPIC,
     WITHOUT_RESPONSES,
     WITHOUT_RESULT_NAME,
-    WITHOUT_ANNOTATIONS,
+    WITHOUT_BESIDE,
 };
 
 const struct wire wire_converse = {

@@ -351,7 +351,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     LEAVES(CACHE_CONTROL, "prompts are cached without being asked to"),
     WITHOUT_ANTHROPIC,
     WITHOUT_RESPONSES,
-    WITHOUT_ANNOTATIONS,
+    WITHOUT_BESIDE,
 };
 
 static int ask_read(struct str body, struct arena *arena, struct llm_request *ret_request,

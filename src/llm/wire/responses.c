@@ -130,7 +130,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     LEAVES(CACHE_CONTROL, "it finds repeated prefixes by itself"),
     WITHOUT_ANTHROPIC,
     WITHOUT_RESULT_NAME,
-    WITHOUT_ANNOTATIONS,
+    WITHOUT_BESIDE,
 };
 
 const struct wire wire_responses = {
