@@ -196,7 +196,15 @@ static int file_sift(struct deletion *d, int fd)
     return err;
 }
 
-/* What stays goes into a file beside it, which takes its place and its age. */
+/* Root may do it for the user who serves. */
+static bool owner_keep(int to, const struct stat *from)
+{
+    struct stat s;
+    return fstat(to, &s) == 0 && ((s.st_uid == from->st_uid && s.st_gid == from->st_gid) ||
+                                  fchown(to, from->st_uid, from->st_gid) == 0);
+}
+
+/* What stays goes into a file beside it, which takes its place, its owner and its age. */
 static int file_renew(struct deletion *d, int fd, const char *name)
 {
     char fresh[RECORDING_PATH_BYTES];
@@ -211,8 +219,8 @@ static int file_renew(struct deletion *d, int fd, const char *name)
     d->fresh = fdopen(to, "w");
     int err = d->fresh ? file_sift(d, fd) : E_MEMORY;
     const struct timespec times[2] = {s.st_atim, s.st_mtim};
-    if (!err && (fflush(d->fresh) != 0 || futimens(to, times) != 0 || fsync(to) != 0 ||
-                 renameat(d->folder, fresh, d->folder, name) != 0))
+    if (!err && (!owner_keep(to, &s) || fflush(d->fresh) != 0 || futimens(to, times) != 0 ||
+                 fsync(to) != 0 || renameat(d->folder, fresh, d->folder, name) != 0))
         err = E_IO;
     int failed = errno;
     if (d->fresh)
