@@ -19,7 +19,7 @@ import unittest
 
 from program import SLUICE, Folder
 from test_service import Service
-from world import DONE, USAGE, Provider, answer_ok, delta, free_port, stream
+from world import DONE, USAGE, Provider, answer_ok, delta, endless, free_port, stream
 
 ROUNDS = int(os.environ.get("SLUICE_TAKEOVERS", "20"))
 SLOWDOWN = float(os.environ.get("SLUICE_SLOWDOWN", "1"))
@@ -264,6 +264,7 @@ class UnderLoad(Takeover):
 
     def test_a_stop_of_the_service_cuts_nothing_off(self):
         """Its supervisor tells all of it to end, and those who are left once more."""
+        self.provider.answers["long"] = stream(*[delta(b"x")] * 60, USAGE, DONE, pause=0.1)
         old = self.first()
         answers = []
         load = threading.Thread(target=lambda: answers.append(self.ask_on(
@@ -284,6 +285,7 @@ class UnderLoad(Takeover):
 
     def test_who_wants_it_gone_at_once_says_so_twice(self):
         """By SIGINT, where it was taken over."""
+        self.provider.answers["long"] = endless([])
         old = self.first()
         cut = []
 
