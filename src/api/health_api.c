@@ -153,6 +153,11 @@ static const struct metric_desc opened_desc = {
     .help = "Connections opened, used again, and that could not be made.",
     .kind = METRIC_COUNTER,
     .labels = {"endpoint", "how"}};
+static const struct metric_desc protocol_desc = {
+    .name = "sluice_upstream_protocol_connections_total",
+    .help = "Connections opened, by the protocol that was agreed on.",
+    .kind = METRIC_COUNTER,
+    .labels = {"endpoint", "protocol"}};
 static const struct metric_desc limited_desc = {
     .name = "sluice_limit_refusals_total",
     .help = "Requests that a limit refused, by whose it was and which.",
@@ -183,6 +188,8 @@ static void endpoint_put(void *arg, struct endpoint *e)
     put(g, &opened_desc, name, STR("opened"), (int64_t)s.opened);
     put(g, &opened_desc, name, STR("reused"), (int64_t)s.reused);
     put(g, &opened_desc, name, STR("failed"), (int64_t)s.failed);
+    put(g, &protocol_desc, name, STR("HTTP/1.1"), (int64_t)(s.opened - s.opened_shared));
+    put(g, &protocol_desc, name, STR("HTTP/2"), (int64_t)s.opened_shared);
 }
 
 static void refusals_put(struct gateway *g, const struct counters_totals *t)

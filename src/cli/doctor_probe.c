@@ -77,6 +77,7 @@ static void probe(void *arg)
     p->connection_err = upool_get(p->replica->endpoint->pool, true, &conn, &p->fault);
     if (p->connection_err)
         return;
+    p->http2 = conn->shared;
     p->answer_err = ask(p, conn);
     if (p->answer_err)
         fault_set(&p->fault, p->answer_err, "%s", err_text(p->answer_err));

@@ -148,6 +148,8 @@ static int open_socket(const struct listener_settings *s, union address *a, sock
         remove_stale_socket(a);
         (void)fchmod(fd, 0600); /* bind makes the file with these rights */
     }
+    /* Who knocks at a unix: path between the two is refused. Linux listens on nothing without a
+     * name, and one given by link or rename is not what getsockname tells a successor. */
     if (bind(fd, &a->any, len) != 0 ||
         listen(fd, s->backlog > 0 ? s->backlog : LISTENER_BACKLOG) != 0) {
         int err = bind_fault(s->address, errno, f);

@@ -321,7 +321,7 @@ class Tls(Doctor):
     def test_good(self):
         code, checks = self.tls()
         self.assertEqual(code, 0, checks)
-        self.expect(checks, "connection", "ok", "its certificate is good")
+        self.expect(checks, "connection", "ok", "its certificate is good, HTTP/1.1")
 
     def test_bad_dates(self):
         code, checks = self.tls(end="20210101000000Z")

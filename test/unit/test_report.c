@@ -1,80 +1,11 @@
 /* test_report.c: `sluice report`, from the words of its command line to what it prints. */
-#include <fcntl.h>
-
-#include "cli/command.h"
 #include "cli/commands.h"
+#include "command_world.h"
 #include "ledger_world.h"
 
-static char out[65536], err_out[8192]; /* what the command printed last */
 static struct ledger_tables *tables;
 
-/* ---- running it ---- */
-
-static int file_take(int fd, char *to, size_t room)
-{
-    ssize_t n = pread(fd, to, room - 1, 0);
-    to[n > 0 ? n : 0] = '\0';
-    return close(fd);
-}
-
-static int scratch(void)
-{
-    char name[96];
-    snprintf(name, sizeof(name), "%s/out.XXXXXX", world_folder);
-    int fd = mkstemp(name);
-    assert_true(fd >= 0);
-    assert_int_equal(unlink(name), 0);
-    return fd;
-}
-
-/* Runs the command with these words (ending with NULL); its output goes to `out` and `err_out`. */
-static int report(const char *first, ...)
-{
-    char *argv[16] = {(char *)(uintptr_t) "report"};
-    int argc = 1;
-    va_list words;
-    va_start(words, first);
-    for (const char *w = first; w; w = va_arg(words, const char *))
-        argv[argc++] = (char *)(uintptr_t)w;
-    va_end(words);
-    int to = scratch(), to_err = scratch();
-    (void)fflush(stdout);
-    int was = dup(STDOUT_FILENO), was_err = dup(STDERR_FILENO);
-    dup2(to, STDOUT_FILENO);
-    dup2(to_err, STDERR_FILENO);
-    int code = command_report.run(argc, argv);
-    (void)fflush(stdout);
-    dup2(was, STDOUT_FILENO);
-    dup2(was_err, STDERR_FILENO);
-    close(was);
-    close(was_err);
-    file_take(to, out, sizeof(out));
-    file_take(to_err, err_out, sizeof(err_out));
-    return code;
-}
-
-static void out_has(const char *text)
-{
-    if (!strstr(out, text))
-        print_error("not there: %s\n--- in ---\n%s\n", text, out);
-    assert_non_null(strstr(out, text));
-}
-
-static void out_has_not(const char *text)
-{
-    if (strstr(out, text))
-        print_error("there: %s\n--- in ---\n%s\n", text, out);
-    assert_null(strstr(out, text));
-}
-
-static void complains(int code, const char *text)
-{
-    assert_int_equal(code, EXIT_WRONG_USE);
-    if (!strstr(err_out, text))
-        print_error("not there: %s\n--- in ---\n%s\n", text, err_out);
-    assert_non_null(strstr(err_out, text));
-    assert_string_equal(out, "");
-}
+#define report(...) command_says(&command_report, __VA_ARGS__)
 
 /* ---- what it runs on ---- */
 
