@@ -60,6 +60,8 @@ void api_ready(struct visit *v)
 /* One row a number of the process; the order is gauges_put's. */
 enum number {
     N_CONNECTIONS,
+    N_STREAMS,
+    N_STREAMS_REFUSED,
     N_TASKS,
     N_STACKS_FREE,
     N_STACK_BYTES,
@@ -95,6 +97,9 @@ enum number {
 /* clang-format off */
 static const struct metric_desc numbers[NUMBERS] = {
     [N_CONNECTIONS] = GAUGE("sluice_client_connections", "Clients connected now."),
+    [N_STREAMS] = GAUGE("sluice_client_streams", "Their requests under way over HTTP/2."),
+    [N_STREAMS_REFUSED] = COUNTER("sluice_client_streams_refused_total",
+                                  "Those for which there was no room (http.streams)."),
     [N_TASKS] = GAUGE("sluice_tasks", "Tasks under way."),
     [N_STACKS_FREE] = GAUGE("sluice_stacks_free", "Stacks kept for the next tasks."),
     [N_STACK_BYTES] = GAUGE("sluice_stack_bytes", "Address space of all stacks."),
@@ -229,6 +234,8 @@ void gateway_gauges(void *gateway)
     recordings_put(g, &recordings);
     const int64_t values[NUMBERS] = {
         [N_CONNECTIONS] = g->listener ? listener_connections(g->listener) : 0,
+        [N_STREAMS] = g->streams.open,
+        [N_STREAMS_REFUSED] = (int64_t)g->streams.refused,
         [N_TASKS] = (int64_t)tasks.running,
         [N_STACKS_FREE] = (int64_t)tasks.stacks_free,
         [N_STACK_BYTES] = (int64_t)tasks.stack_bytes,

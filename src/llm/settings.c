@@ -95,7 +95,8 @@ static const struct conf_row tls_rows[] = {
 const struct conf_table tls_conf_table = {
     .name = "tls",
     .help = "TLS to a provider, or to a collector of telemetry. The certificate and the host name "
-            "are verified.",
+            "are verified. The files are looked at every two seconds; one that changed is used for "
+            "the next connections.",
     .size = sizeof(struct tls_table),
     .rows = tls_rows,
 };

@@ -45,7 +45,11 @@ struct connection {
     struct listener *listener;
     struct task *task;
     struct stream *stream;
-    union address peer; /* of a unix: client just the family */
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } peer; /* of a unix: client just the family, so without a union address's room for a path */
 };
 
 /* ---- addresses */
@@ -243,6 +247,7 @@ static void connection_task(void *arg)
 static void connection_start(struct listener *l, struct io *io, const struct sockaddr *peer)
 {
     struct connection *c = calloc(1, sizeof(*c));
+    union address from;
 
     l->stats.accepted++;
     if (c == NULL) {
@@ -251,7 +256,8 @@ static void connection_start(struct listener *l, struct io *io, const struct soc
         return;
     }
     c->listener = l;
-    address_copy(&c->peer, peer);
+    address_copy(&from, peer);
+    memcpy(&c->peer, &from, sizeof(c->peer));
     list_push_back(&l->open, &c->node);
     l->stats.open++;
     if (stream_tcp_new(io, &c->stream) != 0 ||

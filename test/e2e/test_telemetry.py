@@ -535,6 +535,20 @@ def test_tls_and_a_path(w):
     c.close()
 
 
+def test_a_renewed_ca_file_is_taken(w):
+    folder = tempfile.mkdtemp(prefix="sluice-telemetry-")
+    authority(folder, "ca")
+    authority(folder, "trusted")
+    certificate(folder, "ca", "server")
+    c = Collector(tls=(f"{folder}/server.pem", f"{folder}/server.key"))
+    with started(w, small(c.url, f", tls: {{ca_file: \"{folder}/trusted.pem\"}}")) as s:
+        assert s.chat("good").status == 200
+        seconds_until(lambda: "telemetry cannot be sent" in s.log())
+        os.rename(f"{folder}/ca.pem", f"{folder}/trusted.pem")
+        seconds_until(lambda: s.chat("good").status == 200 and len(c.posts) > 0, 10)
+    c.close()
+
+
 # ---- the end, and what changes meanwhile ----
 
 def test_the_last_batch_is_sent_at_the_end(w):

@@ -125,8 +125,11 @@ class Alone(Doctor):
             resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
         config = "listen: 127.0.0.1:0\nhttp: {connections: 1000}\n"
         _, checks = self.alone(config, preexec_fn=few)
-        self.expect(checks, "descriptors", "warning", "carry only 100 clients", "LimitNOFILE=2100")
-        _, checks = self.alone("listen: 127.0.0.1:0\nhttp: {connections: 100}\n", preexec_fn=few)
+        self.expect(checks, "descriptors", "warning", "carry only 66 clients",
+                    "LimitNOFILE=3100 in the unit (or ulimit -Hn), or "
+                    "http: {connections: 66, streams: 66}")
+        config = "listen: 127.0.0.1:0\nhttp: {connections: 90, streams: 20}\n"
+        _, checks = self.alone(config, preexec_fn=few)
         self.expect(checks, "descriptors", "ok")
 
     def test_ledger_of_another_user(self):
