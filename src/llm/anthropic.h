@@ -31,6 +31,9 @@ MUSTCHECK int anthropic_request_read(struct str body, struct arena *arena,
  * OpenAI's choices and about cutting usage out stay false and empty.
  */
 MUSTCHECK int anthropic_answer_read(struct str body, struct llm_facts *ret_facts);
+/* wire.kept_each: containers, and files that were made in one. */
+void anthropic_kept_each(yyjson_val *kept, bool stored, void (*fn)(void *arg, struct str id),
+                         void *arg);
 
 /*
  * One event as it stands in a stream: its name (or STR_NONE) and its data, whose `type` says the

@@ -18,12 +18,14 @@ enum deciding_key {
     KEY_N,
     KEY_PROMPT,
     KEY_TOOLS,
+    KEY_DATA_SOURCES, /* Azure's */
     KEYS,
 };
 _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
 
 static const struct deciding_table deciding_keys = {
     .of = {
+        ['d' - 'a'] = {{{"data_sources", 12}, KEY_DATA_SOURCES}},
         ['i' - 'a'] = {{{"input", 5}, KEY_INPUT}},
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
                        {{"messages", 8}, KEY_MESSAGES},
@@ -103,9 +105,11 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
         r.stream_options_at = options->value_at;
         err = stream_options_read(options->value, &r, f);
     }
-    if (!err)
-        *ret_request = r;
-    return err;
+    if (err)
+        return err;
+    r.may_name = r.may_name || found.at[KEY_DATA_SOURCES];
+    *ret_request = r;
+    return 0;
 }
 
 int openai_edit_ask_usage(const struct llm_request *r, struct llm_edits *edits)

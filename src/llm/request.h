@@ -29,10 +29,12 @@ extern const struct llm_op_row llm_ops[OP_COUNT];
 
 struct wire;
 
-/* An object that the request names and a provider keeps: an earlier answer, an item of one. */
+/* An object that the request names and a provider keeps: an earlier answer, an item of one, or (see
+ * names.h) a file or the like. */
 struct llm_kept {
-    struct str id; /* in the arena */
-    bool carried;  /* the request has its content, too */
+    struct str id;    /* in the arena */
+    bool carried;     /* the request has its content, too */
+    const char *what; /* the member that names it: "file_id"; NULL: an answer or an item */
 };
 
 struct llm_request {
@@ -44,8 +46,11 @@ struct llm_request {
     bool wants_usage;     /* stream_options.include_usage was true */
     int64_t max_tokens;   /* 0: not given */
     int64_t choices;      /* n; at least 1 */
+    struct str tenant;    /* who asks; set by the API, as `alone` */
+    bool alone;           /* all who ask are one user */
     bool in_conversation; /* one that the provider keeps */
-    unsigned kept_n;      /* what else it names there */
+    bool may_name;        /* a member is called as names of what a provider keeps are */
+    unsigned kept_n;      /* what it names there, but for a conversation */
     struct llm_kept *kept;
 
     struct json_span model_at;          /* the value's bytes, quotes included */

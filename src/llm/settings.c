@@ -219,9 +219,9 @@ static const struct conf_row provider_rows[] = {
     {.name = "pass_key", ROW(CONF_BOOL, pass_key), .fallback = "off",
      .help = "Pass the client's own Authorization on, where sluice itself asks for no key."},
     {.name = "stateful", ROW(CONF_BOOL, stateful), .fallback = "off",
-     .help = "Let every key reach objects that live at the provider (files, batches, other "
-             "tenants' stored responses). All of them share one account: only where all may see "
-             "all."},
+     .help = "Let every key reach and name objects that live at the provider (files, batches, "
+             "containers, other tenants' stored responses). All of them share one account: only "
+             "where all may see all. Where sluice asks for no keys it is so anyway."},
     {.name = "file", ROW(CONF_STR, file), .flags = CONF_SHAPES_ANSWERS,
      .help = "Kind `recorded`: the JSONL file of answers to play, or a folder of them (as "
              "`recording` writes it)."},

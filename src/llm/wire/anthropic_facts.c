@@ -193,6 +193,12 @@ struct top {
     struct anthropic_usage usage;
 };
 
+/* A block's type: code that was run at Anthropic. */
+static bool is_run(struct str type)
+{
+    return str_ends(type, STR("code_execution_tool_result"));
+}
+
 /* A block of an answer, or what an event adds to a block or to the message. */
 static void block_read(struct json_reader *r, struct top *top, struct llm_facts *facts)
 {
@@ -200,8 +206,11 @@ static void block_read(struct json_reader *r, struct top *top, struct llm_facts 
         return;
     do {
         struct str key = json_take_key(r), value = json_take(r);
-        if (str_eq(key, STR("type")))
+        if (str_eq(key, STR("type"))) {
+            facts->keeps |= is_run(json_is_string(value) ? json_string_raw(value) : STR_NONE);
             continue;
+        }
+        facts->keeps |= str_eq(key, STR("container")) && json_is_object(value);
         if (str_eq(key, STR("stop_reason")))
             top->stop_reason = value;
         facts->speaks = facts->speaks || says_something(value);
@@ -214,14 +223,15 @@ static void block_read(struct json_reader *r, struct top *top, struct llm_facts 
 }
 
 /* The message that a stream begins with. */
-static void message_read(struct json_reader *r, struct top *top)
+static void message_read(struct json_reader *r, struct top *top, struct llm_facts *facts)
 {
     if (json_enter(r, '{'))
         do {
-            if (str_eq(json_take_key(r), STR("usage")))
+            struct str key = json_take_key(r);
+            if (str_eq(key, STR("usage")))
                 anthropic_usage_read(r, &top->usage);
             else
-                (void)json_take(r);
+                facts->keeps |= json_is_object(json_take(r)) && str_eq(key, STR("container"));
         } while (json_more(r, '{'));
 }
 
@@ -241,13 +251,13 @@ static void member_read(struct json_reader *r, struct str key, struct top *top,
     } else if (str_eq(key, STR("content_block")) || str_eq(key, STR("delta"))) {
         block_read(r, top, facts);
     } else if (str_eq(key, STR("message"))) {
-        message_read(r, top);
+        message_read(r, top, facts);
     } else if (str_eq(key, STR("stop_reason"))) {
         top->stop_reason = json_take(r);
     } else if (str_eq(key, STR("error"))) {
         top->error = json_take(r);
     } else {
-        (void)json_take(r);
+        facts->keeps |= json_is_object(json_take(r)) && str_eq(key, STR("container"));
     }
 }
 
@@ -264,7 +274,52 @@ static int top_read(struct str text, struct top *top, struct llm_facts *facts)
     facts->has_usage = anthropic_usage_tokens(&top->usage, &facts->usage);
     facts->has_usage_member = facts->has_usage_member || facts->has_usage;
     facts->finished = json_is_string(top->stop_reason);
+    if (UNLIKELY(facts->keeps))
+        facts->kept = json_peek(text);
     return json_reader_good(&r) ? 0 : E_UPSTREAM_BODY;
+}
+
+struct telling {
+    void (*fn)(void *arg, struct str id);
+    void *arg;
+};
+
+static void id_tell(const struct telling *t, struct str id)
+{
+    if (id.n > 0)
+        t->fn(t->arg, id);
+}
+
+/* The files that came of code which was run. */
+static void files_tell(const struct telling *t, yyjson_val *block)
+{
+    size_t i, n;
+    yyjson_val *file, *result = yyjson_obj_get(block, "content");
+    if (!is_run(json_get_str(block, "type")))
+        return;
+    yyjson_arr_foreach(yyjson_obj_get(result, "content"), i, n, file)
+    {
+        id_tell(t, json_get_str(file, "file_id"));
+    }
+}
+
+/* Only where Anthropic itself says it: a tool's input is what a client had the model say. */
+void anthropic_kept_each(yyjson_val *kept, bool stored, void (*fn)(void *arg, struct str id),
+                         void *arg)
+{
+    size_t i, n;
+    const struct telling t = {fn, arg};
+    yyjson_val *block, *message = yyjson_obj_get(kept, "message");
+    yyjson_val *places[] = {kept, message, yyjson_obj_get(kept, "delta")};
+    (void)stored; /* it keeps them for a while in any case */
+    for (size_t k = 0; k < ARRAY_LEN(places); k++) {
+        id_tell(&t, json_get_str(yyjson_obj_get(places[k], "container"), "id"));
+        yyjson_arr_foreach(yyjson_obj_get(places[k], "content"), i, n, block)
+        {
+            files_tell(&t, block);
+        }
+    }
+    files_tell(&t, yyjson_obj_get(kept, "content_block"));
 }
 
 int anthropic_answer_read(struct str body, struct llm_facts *ret_facts)

@@ -364,6 +364,7 @@ const struct wire wire_openai_chat = {
     .asks_usage = true,
     .effort = {"reasoning_effort"},
     .ask_read = ask_read,
+    .kept_each = openai_kept_each,
     .answer_facts = openai_answer_read,
     .event_facts = openai_stream_event_read,
     .carries = carries,

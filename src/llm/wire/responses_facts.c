@@ -56,6 +56,7 @@ int responses_ask_read(struct str body, struct arena *arena, struct llm_request 
         err = deciding_count(found.at[KEY_MAX_OUTPUT_TOKENS], 0, &r.max_tokens, f);
     if (err)
         return err;
+    r.may_name = r.may_name || is_said(found.at[KEY_PROMPT]);
     r.in_conversation = is_said(found.at[KEY_CONVERSATION]);
     const struct json_member *previous = found.at[KEY_PREVIOUS], *input = found.at[KEY_INPUT];
     err = responses_kept_read(is_said(previous) ? previous->value : STR_NONE,
