@@ -148,6 +148,12 @@ int crossing_new(const struct llm_request *request, const struct target *t, cons
     return err;
 }
 
+void crossing_limit(struct crossing *c, int64_t limit)
+{
+    if (c->asked.max_tokens == 0)
+        c->asked.max_tokens = limit;
+}
+
 void crossing_fini(struct crossing *c)
 {
     if (!c)

@@ -137,3 +137,22 @@ int deciding_count(const struct json_member *m, unsigned least, int64_t *value, 
     *value = (int64_t)given;
     return 0;
 }
+
+int deciding_limit(const struct json_member *m, unsigned which, struct llm_request *r,
+                   struct fault *f)
+{
+    int64_t n = 0;
+    if (!m)
+        return 0;
+    if (json_is_null(m->value)) {
+        if (which < ARRAY_LEN(r->limit_at))
+            r->limit_at[which] = m->value_at;
+        return 0;
+    }
+    bool negative = which == 2 && json_is(m->value, '-');
+    int err = negative ? 0 : deciding_count(m, 0, &n, f);
+    /* Nobody knows which of them a provider goes by. */
+    r->max_tokens = n > r->max_tokens ? n : r->max_tokens;
+    r->limit_is_none = r->limit_is_none || n == 0;
+    return err;
+}

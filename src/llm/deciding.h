@@ -53,6 +53,10 @@ MUSTCHECK int deciding_begin(struct str body, const struct deciding_table *table
 MUSTCHECK int deciding_model(const struct json_member *m, struct arena *arena,
                              struct llm_request *r, struct fault *f);
 MUSTCHECK int deciding_stream(const struct json_member *m, struct llm_request *r, struct fault *f);
+/* A limit of an answer's tokens. `which`: the protocol's own name (0), its new name (1), or another
+ * (2), which may be negative. */
+MUSTCHECK int deciding_limit(const struct json_member *m, unsigned which, struct llm_request *r,
+                             struct fault *f);
 MUSTCHECK int deciding_count(const struct json_member *m, unsigned least, int64_t *value,
                              struct fault *f);
 

@@ -79,6 +79,7 @@ struct wire {
     enum frames_kind cut;  /* how its streams are cut into events */
     bool fetches;          /* what a URL names it may fetch with the provider's own rights */
     bool asks_usage;       /* a stream tells its usage only where stream_options asks for it */
+    const char *limit;     /* of an answer's tokens: "max_tokens"; NULL: there is no answer */
     const char *effort[2]; /* where a reasoning effort stands: {"output_config", "effort"} */
     /* Also sets request->op. NULL where no client speaks it. */
     int (*ask_read)(struct str body, struct arena *arena, struct llm_request *ret_request,

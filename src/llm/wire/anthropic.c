@@ -72,6 +72,7 @@ int anthropic_error_event_write(struct buf *out, int status, const char *code, s
 const struct wire wire_anthropic = {
     .name = "anthropic",
     .path = {"/messages", 9},
+    .limit = "max_tokens",
     .effort = {"output_config", "effort"},
     .ask_read = anthropic_request_read,
     .kept_each = anthropic_kept_each,

@@ -48,7 +48,7 @@ int anthropic_request_read(struct str body, struct arena *arena, struct llm_requ
     if (!err)
         err = deciding_stream(found.at[KEY_STREAM], &r, f);
     if (!err)
-        err = deciding_count(found.at[KEY_MAX_TOKENS], 0, &r.max_tokens, f);
+        err = deciding_limit(found.at[KEY_MAX_TOKENS], 0, &r, f);
     const struct json_member *messages = found.at[KEY_MESSAGES];
     if (!err && !messages)
         err = fault_set(f, E_BAD_REQUEST, "'messages' is missing");
