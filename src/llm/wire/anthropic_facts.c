@@ -77,6 +77,20 @@ static void details_read(struct json_reader *r, struct anthropic_usage *usage)
         } while (json_more(r, '{'));
 }
 
+static void creation_read(struct json_reader *r, struct anthropic_usage *usage)
+{
+    if (json_enter(r, '{'))
+        do {
+            struct str key = json_take_key(r);
+            if (str_eq(key, STR("ephemeral_5m_input_tokens")))
+                count_take(r, &usage->write_5m);
+            else if (str_eq(key, STR("ephemeral_1h_input_tokens")))
+                count_take(r, &usage->write_1h);
+            else
+                (void)json_take(r);
+        } while (json_more(r, '{'));
+}
+
 void anthropic_usage_read(struct json_reader *r, struct anthropic_usage *usage)
 {
     if (!json_enter(r, '{'))
@@ -91,6 +105,8 @@ void anthropic_usage_read(struct json_reader *r, struct anthropic_usage *usage)
             count_take(r, &usage->cached);
         else if (str_eq(key, STR("cache_creation_input_tokens")))
             count_take(r, &usage->cache_write);
+        else if (str_eq(key, STR("cache_creation")))
+            creation_read(r, usage);
         else if (str_eq(key, STR("output_tokens_details")))
             details_read(r, usage);
         else
@@ -105,13 +121,18 @@ static int64_t said(int64_t count)
 
 bool anthropic_usage_tokens(const struct anthropic_usage *u, struct tokens *ret_tokens)
 {
-    if (u->input < 0 && u->output < 0 && u->cached < 0 && u->cache_write < 0)
+    if (u->input < 0 && u->output < 0 && u->cached < 0 && u->cache_write < 0 && u->write_5m < 0 &&
+        u->write_1h < 0)
         return false;
     int64_t output = said(u->output), thinking = said(u->thinking);
     thinking = thinking > output ? output : thinking;
+    /* The sum of both is told beside them; where it is not, they are all there is. */
+    int64_t hour = said(u->write_1h),
+            written = u->cache_write < 0 ? said(u->write_5m) + hour : u->cache_write;
     *ret_tokens = (struct tokens){.input = said(u->input),
                                   .cached = said(u->cached),
-                                  .cache_write = said(u->cache_write),
+                                  .cache_write = written,
+                                  .cache_write_1h = hour > written ? written : hour,
                                   .output = output - thinking,
                                   .reasoning = thinking,
                                   .source = TOKENS_PROVIDER};
@@ -128,6 +149,7 @@ void anthropic_usage_merge(struct tokens *sum, const struct tokens *later)
     sum->input = larger(sum->input, later->input);
     sum->cached = larger(sum->cached, later->cached);
     sum->cache_write = larger(sum->cache_write, later->cache_write);
+    sum->cache_write_1h = larger(sum->cache_write_1h, later->cache_write_1h);
     if (tokens_completion(later) > 0) {
         sum->output = later->output;
         sum->reasoning = later->reasoning;
