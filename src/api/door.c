@@ -1,4 +1,9 @@
-/* door.c: what stands between a connection and its first request. */
+/*
+ * door.c: what stands between a connection and its first request.
+ *
+ * Its steps are functions of their own for the compiler too (NOINLINE): what they need on the stack
+ * would be kept below each connection for as long as it lives.
+ */
 #include <string.h>
 
 #include "api/gateway.h"
@@ -27,7 +32,8 @@ void door_init(struct door *door, struct gateway *g, bool admin, const char *add
  * TLS over the connection where clients speak it. NULL: there is nobody to serve. The shake of
  * hands may take as long as a request's header.
  */
-static struct stream *secure(struct door *door, struct stream *s, const struct http_limits *limits)
+static NOINLINE struct stream *secure(struct door *door, struct stream *s,
+                                      const struct http_limits *limits)
 {
     static const char to_plain[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
                                    "Connection: close\r\n\r\n"
@@ -56,9 +62,10 @@ static bool is_proxy(const struct snapshot *now, const struct sockaddr *peer)
     return false;
 }
 
-/* Who is there? `client` is who connected, and becomes who that one speaks for. */
-static bool identify(struct door *door, struct stream *s, const struct http_limits *limits,
-                     union address *client)
+/* Who is there? The host of who connected, or of whom that one speaks for. */
+static NOINLINE bool identify(struct door *door, struct stream *s, const struct sockaddr *peer,
+                              const struct http_limits *limits, char host[ADDRESS_HOST_BYTES],
+                              struct str *ret_client)
 {
     static const char to_others[] =
         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
@@ -66,11 +73,14 @@ static bool identify(struct door *door, struct stream *s, const struct http_limi
         "this address is a proxy's (proxy_protocol), so its connections "
         "begin with a PROXY header\n";
     struct gateway *g = door->gateway;
+    union address client;
     struct fault f = {0};
-    if (door->admin || !is_proxy(g->now, &client->any))
+    address_copy(&client, peer);
+    *ret_client = address_host(&client.any, host);
+    if (door->admin || !is_proxy(g->now, peer))
         return true;
     int64_t outer = task_deadline(clock_cached_ms() + limits->header_ms);
-    int err = proxy_read(s, client, &f);
+    int err = proxy_read(s, &client, &f);
     if (err == E_BAD_HTTP && stream_write(s, str_from(to_others)) == 0)
         stream_shut_write(s);
     task_deadline_restore(outer);
@@ -78,6 +88,7 @@ static bool identify(struct door *door, struct stream *s, const struct http_limi
         g->proxy_failures++;
         LOG(LOG_DEBUG, "no PROXY header", log_z("why", f.err ? fault_text(&f) : err_text(err)));
     }
+    *ret_client = address_host(&client.any, host);
     return err == 0;
 }
 
@@ -88,16 +99,15 @@ void door_serve(void *arg, struct stream *s, const struct sockaddr *peer)
      * stays for days would keep all of that configuration, and its prices, in memory. */
     const struct http_limits limits = door->gateway->now->limits;
     struct http_server_settings settings = door->http;
-    union address client;
     char host[ADDRESS_HOST_BYTES];
+    struct str client;
     settings.limits = &limits;
-    address_copy(&client, peer);
-    if (!identify(door, s, &limits, &client))
+    if (!identify(door, s, peer, &limits, host, &client))
         return;
     struct stream *over = secure(door, s, &limits);
     settings.http2 = over && str_eq(tls_protocol(over), STR("h2"));
     if (over)
-        http_serve(over, address_host(&client.any, host), &settings);
+        http_serve(over, client, &settings);
     if (over != s)
         stream_close(over);
 }

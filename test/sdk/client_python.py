@@ -435,8 +435,8 @@ def check_retry_of_the_client(w):
     took = time.monotonic() - began
     same(answer.retries_taken, 1)
     same(answer.parse().choices[0].message.content, "At the second try.")
-    if not 0.25 <= took < 0.45 * w.world.slower:  # its own pause would be half a second
-        raise AssertionError(f"it waited {took:.2f} s, not the 250 ms of retry-after-ms")
+    if took < 0.7:  # its own pause would be 375 to 500 ms
+        raise AssertionError(f"it waited {took:.2f} s, not the 700 ms of retry-after-ms")
 
 
 def check_retry_of_a_stream(w):
@@ -446,7 +446,7 @@ def check_retry_of_a_stream(w):
 
 def check_retry_not_wanted(w):
     error = raises(openai.RateLimitError, w.ask, "flaky")
-    same(error.response.headers["retry-after-ms"], "250")
+    same(error.response.headers["retry-after-ms"], "700")
     same(w.ask("flaky").choices[0].message.content, "At the second try.")
 
 
