@@ -31,6 +31,8 @@ void crossing_fini(struct crossing *c); /* NULL is allowed */
 /* What was left out of the request, by name with commas; STR_NONE: nothing. */
 struct str crossing_left_out(const struct crossing *c);
 
+/* The limit of tokens where the request names none; 0: there is none. */
+void crossing_limit(struct crossing *c, int64_t limit);
 /* Appends the request as the provider takes it. E_UNSUPPORTED as crossing_new. */
 MUSTCHECK int crossing_request(struct crossing *c, struct buf *out, struct fault *f);
 

@@ -82,7 +82,9 @@ struct wire {
 
     struct str path;       /* behind a provider's base URL: "/chat/completions" */
     enum frames_kind cut;  /* how its streams are cut into events */
+    bool fetches;          /* what a URL names it may fetch with the provider's own rights */
     bool asks_usage;       /* a stream tells its usage only where stream_options asks for it */
+    const char *limit;     /* of an answer's tokens: "max_tokens"; NULL: there is no answer */
     const char *effort[2]; /* where a reasoning effort stands: {"output_config", "effort"} */
     /* Also sets request->op. NULL where no client speaks it. */
     int (*ask_read)(struct str body, struct arena *arena, struct llm_request *ret_request,
@@ -92,8 +94,9 @@ struct wire {
     int (*event_facts)(struct str name, struct str data, struct llm_facts *ret_facts);
     /* Makes `sum` the usage up to an event that knows `later`; NULL: that one is complete. */
     void (*usage_merge)(struct tokens *sum, const struct tokens *later);
-    /* Tells the ids in an answer or event (facts.kept). `stored`: the provider keeps the answer, so
-     * all of it can be named later; else only parts that carry no content. NULL: there are none. */
+    /* Tells the ids in an answer or event (facts.kept) that the provider itself made: nothing that
+     * a client could have had the model say. `stored`: the provider keeps the answer, so all of it
+     * can be named later; else only parts that carry no content. NULL: there are none. */
     void (*kept_each)(yyjson_val *kept, bool stored, void (*fn)(void *arg, struct str id),
                       void *arg);
     /* An error's body, and the event that tells of one in a stream, framed. `text` is plain. */

@@ -54,9 +54,10 @@ static void facts_write(const struct recording *rec, struct buf *out)
     const struct tokens *t = &rec->tokens;
     buf_printf(out,
                ",\"tokens\":{\"input\":%lld,\"cached\":%lld,\"cache_write\":%lld,\"output\":%lld,"
-               "\"reasoning\":%lld,\"counted\":\"%s\"},\"cost_usd\":",
+               "\"reasoning\":%lld,\"cache_write_1h\":%lld,\"counted\":\"%s\"},\"cost_usd\":",
                (long long)t->input, (long long)t->cached, (long long)t->cache_write,
-               (long long)t->output, (long long)t->reasoning, rec->counted);
+               (long long)t->output, (long long)t->reasoning, (long long)t->cache_write_1h,
+               rec->counted);
     if (rec->cost_usd_nanos == COST_UNKNOWN)
         buf_str(out, STR("null"));
     else

@@ -32,7 +32,7 @@ static struct str applied(struct arena *a, const struct llm_edits *edits, struct
 static void check_edits(struct arena *a, const struct llm_request *r)
 {
     struct llm_edits edits = {0};
-    MUST(llm_edit_members(r->body, STR("{\"temperature\":1,\"top_k\":{}}"), a, &edits) == 0);
+    MUST(llm_edit_members(r->body, STR("{\"temperature\":1,\"top_k\":{}}"), false, a, &edits) == 0);
     if (r->stream && !r->wants_usage)
         MUST(openai_edit_ask_usage(r, &edits) == 0);
     MUST(llm_edit_add(&edits, r->model_at, STR("\"another\"")) == 0);

@@ -626,6 +626,7 @@ static void answers_have_facts(void **state)
     assert_true(f.has_usage && f.finished && f.speaks && !f.has_error && !f.only_usage);
     assert_int_equal(f.content_bytes, 2);
     assert_int_equal(tokens_prompt(&f.usage), 18 + 1500 + 7502);
+    assert_int_equal(f.usage.cache_write_1h, 7000);
     assert_int_equal(tokens_completion(&f.usage), 5);
     assert_int_equal(bedrock_answer_facts(case_file(w, "empty", "answer.json"), &f), 0);
     assert_true(f.finished && !f.speaks && !f.has_error);

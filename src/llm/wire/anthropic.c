@@ -75,8 +75,10 @@ int anthropic_error_event_write(struct buf *out, int status, const char *code, s
 const struct wire wire_anthropic = {
     .name = "anthropic",
     .path = {"/messages", 9},
+    .limit = "max_tokens",
     .effort = {"output_config", "effort"},
     .ask_read = anthropic_request_read,
+    .kept_each = anthropic_kept_each,
     .answer_facts = anthropic_answer_read,
     .event_facts = anthropic_event_read,
     .usage_merge = anthropic_usage_merge,

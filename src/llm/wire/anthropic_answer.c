@@ -38,6 +38,13 @@ void anthropic_usage_write(struct buf *out, const struct tokens *u)
     member_put_i64(out, STR("input_tokens"), u->input);
     member_put_i64(out, STR("cache_creation_input_tokens"), u->cache_write);
     member_put_i64(out, STR("cache_read_input_tokens"), u->cached);
+    if (u->cache_write_1h > 0) {
+        member_put(out, STR("cache_creation"));
+        buf_char(out, '{');
+        member_put_i64(out, STR("ephemeral_5m_input_tokens"), u->cache_write - u->cache_write_1h);
+        member_put_i64(out, STR("ephemeral_1h_input_tokens"), u->cache_write_1h);
+        buf_char(out, '}');
+    }
     member_put_i64(out, STR("output_tokens"), tokens_completion(u));
     if (u->reasoning > 0) {
         member_put(out, STR("output_tokens_details"));

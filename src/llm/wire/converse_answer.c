@@ -4,6 +4,28 @@
 
 /* ---- pieces of answers and events ---- */
 
+/* Of what was written to a cache, what is kept for an hour (Bedrock's CacheDetail). */
+static int64_t written_1h(struct str usage)
+{
+    enum { TTL, TOKENS };
+    static const struct member of[] = {MEMBER("ttl", STRING), MEMBER("inputTokens", COUNT)};
+    struct str v[ARRAY_LEN(of)];
+    struct json_reader r;
+    int64_t sum = 0;
+    if (!json_reader_init(&r, usage) || !json_enter(&r, '{'))
+        return 0;
+    do {
+        if (!str_eq(json_take_key(&r), STR("cacheDetails")))
+            (void)json_take(&r);
+        else if (json_enter(&r, '['))
+            do {
+                members_take(&r, of, ARRAY_LEN(of), v);
+                sum += string_is(v[TTL], STR("1h")) ? count_of(v[TOKENS], 0) : 0;
+            } while (json_more(&r, '['));
+    } while (json_more(&r, '{'));
+    return sum;
+}
+
 /* Neither what was read from a cache nor what was written to one is among inputTokens: the prompt
  * is the three of them (Bedrock's page on prompt caching). Thinking is among outputTokens. */
 bool converse_usage_read(struct str usage, struct tokens *ret_usage)
@@ -15,9 +37,11 @@ bool converse_usage_read(struct str usage, struct tokens *ret_usage)
     struct str v[ARRAY_LEN(of)];
     if (!members_peek(usage, of, ARRAY_LEN(of), v) || !v[INPUT].n)
         return false;
+    int64_t written = count_of(v[WRITTEN], 0), hour = written > 0 ? written_1h(usage) : 0;
     *ret_usage = (struct tokens){.input = count_of(v[INPUT], 0),
                                  .cached = count_of(v[CACHED], 0),
-                                 .cache_write = count_of(v[WRITTEN], 0),
+                                 .cache_write = written,
+                                 .cache_write_1h = hour > written ? written : hour,
                                  .output = count_of(v[OUTPUT], 0),
                                  .source = TOKENS_PROVIDER};
     return true;

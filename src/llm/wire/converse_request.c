@@ -330,6 +330,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
 const struct wire wire_converse = {
     .name = "converse",
     .cut = FRAMES_AWS,
+    .fetches = true,
     .answer_facts = bedrock_answer_facts,
     .event_facts = bedrock_event_facts,
     .carries = carries,

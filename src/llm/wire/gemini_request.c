@@ -284,6 +284,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
 
 const struct wire wire_gemini = {
     .name = "gemini",
+    .fetches = true,
     .answer_facts = gemini_answer_facts,
     .event_facts = gemini_event_facts,
     .carries = carries,

@@ -312,8 +312,8 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CARRIES(CACHE_KEY),
     CARRIES(CACHE_RETENTION),
     REFUSES(CHOICES, "one choice is crossed"),
-    CARRIES_AS(MAX_TOKENS, "as max_completion_tokens where the client said so, and to OpenAI's "
-                           "own host"),
+    CARRIES_AS(MAX_TOKENS, "as max_completion_tokens where the client or the provider's "
+                           "limit_name says so, and to OpenAI's own host"),
     CARRIES(STOP),
     CARRIES(TEMPERATURE_HIGH),
     CARRIES(JSON_OBJECT),
@@ -363,9 +363,11 @@ static int ask_read(struct str body, struct arena *arena, struct llm_request *re
 const struct wire wire_openai_chat = {
     .name = "openai.chat",
     .path = {"/chat/completions", 17},
+    .limit = "max_tokens",
     .asks_usage = true,
     .effort = {"reasoning_effort"},
     .ask_read = ask_read,
+    .kept_each = openai_kept_each,
     .answer_facts = openai_answer_read,
     .event_facts = openai_stream_event_read,
     .carries = carries,

@@ -136,6 +136,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
 const struct wire wire_responses = {
     .name = "openai.responses",
     .path = {"/responses", 10},
+    .limit = "max_output_tokens",
     .effort = {"reasoning", "effort"},
     .ask_read = responses_ask_read,
     .kept_each = responses_kept_each,
