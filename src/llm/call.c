@@ -1,6 +1,7 @@
 #include "llm/call.h"
 
 #include "base/clock.h"
+#include "http/date.h"
 #include "llm/crossing.h"
 #include "llm/openai.h"
 #include "llm/wire.h"
@@ -97,16 +98,6 @@ static int body_read(struct llm_call *c, size_t bytes_max, struct fault *f)
     return err;
 }
 
-static int retry_after_read(const struct http_headers *h, int64_t *ret_ms)
-{
-    uint64_t value = 0;
-    if (str_to_u64(http_headers_get(h, STR("retry-after-ms")), 86400000, &value))
-        *ret_ms = (int64_t)value;
-    else if (str_to_u64(http_headers_get(h, STR("retry-after")), 86400, &value))
-        *ret_ms = (int64_t)value * 1000;
-    return 0;
-}
-
 /* What a status means, be it the answer's own or the one that an error inside a 200 names. */
 int llm_error_of_status(int status)
 {
@@ -171,7 +162,7 @@ static bool quotes_key(const struct llm_call *c, struct str text)
 /* An answer that is no 2xx. What it says is kept for the client where it may see it. */
 static int status_error(struct llm_call *c, struct fault *f)
 {
-    (void)retry_after_read(&c->answer_headers, &c->retry_after_ms);
+    c->retry_after_ms = http_retry_after_ms(&c->answer_headers, clock_wall_us() / 1000000);
     if (body_read(c, ERROR_BODY_BYTES_MAX, NULL) != 0)
         buf_clear(&c->body);
     struct llm_facts facts;
