@@ -85,6 +85,13 @@ static inline void fuzz_event(struct fuzz_watch *w, const struct chat_event *e, 
     case EVENT_SIGNATURE:
         MUST(w->open && e->block == w->kind && json_is_string(e->text));
         break;
+    case EVENT_CITED:
+        MUST(w->open && w->kind == BLOCK_TEXT && e->block == BLOCK_TEXT);
+        MUST(json_is_string(e->text) && e->from >= 0);
+        break;
+    case EVENT_BESIDE:
+        MUST(!w->stopped && e->part < ANSWER_PART_COUNT);
+        break;
     case EVENT_BLOCK_END:
         MUST(w->open && e->block == w->kind);
         w->open = false;

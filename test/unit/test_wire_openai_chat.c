@@ -81,6 +81,8 @@ static void event_show(struct buf *to, const struct chat_event *e)
         buf_char(to, kind_letters[e->block]);
         if (e->block == BLOCK_CALL)
             buf_printf(to, "(%.*s %.*s)", STR_ARGS(id), STR_ARGS(name));
+        if (e->block == BLOCK_IMAGE)
+            buf_printf(to, "(%.*s)", STR_ARGS(name));
         buf_printf(to, "{%.*s", STR_ARGS(text));
         break;
     case EVENT_DELTA:
@@ -88,6 +90,13 @@ static void event_show(struct buf *to, const struct chat_event *e)
         break;
     case EVENT_SIGNATURE:
         buf_printf(to, "#%.*s", STR_ARGS(text));
+        break;
+    case EVENT_CITED:
+        buf_printf(to, "[%d-%d %.*s %.*s]", (int)e->from, (int)e->to, STR_ARGS(text),
+                   STR_ARGS(name));
+        break;
+    case EVENT_BESIDE:
+        buf_printf(to, "beside(%s)", chat_answer_text(e->part));
         break;
     case EVENT_BLOCK_END:
         buf_char(to, '}');
@@ -198,7 +207,7 @@ static const struct fixture {
     {"thinking-blocks", "u:T a:HXC u:R", "HXT end 12+0+0/7+0",
      "begin(chatcmpl-0001) H{|Look |first.#EqoBCkgIARAB} X{EmwKAhgBEgy3} T{|Cold.} stop:end "
      "usage:12+0+0/7+0 end"},
-    {"length", NULL, "T length 12+0+0/7+0",
+    {"length", NULL, "TC length 12+0+0/7+0",
      "begin(chatcmpl-0001) T{|Paris is} stop:length usage:12+0+0/7+0 end"},
     {"content-filter", NULL, "T refused 12+0+0/7+0",
      "begin(chatcmpl-0001) T{|As} stop:refused usage:12+0+0/7+0 end"},
@@ -289,7 +298,8 @@ static void every_fixture_is_read_and_written(void **state)
         assert_true((body.n > 0) == (f->answer != NULL));
         if (body.n) {
             assert_str(answer_show(w, answer(w, body)), str_from(f->answer));
-            answer_again(w, f->answer);
+            if (strcmp(f->name, "length") != 0) /* whose call was cut off: that is not written */
+                answer_again(w, f->answer);
             read++;
         }
         body = fixture_read(&w->arena, FIXTURES, f->name, "stream.txt");
@@ -883,8 +893,6 @@ static void bad_answers(void **state)
         "{\"choices\":[{\"message\":{\"content\":1}}]}",
         "{\"error\":{\"message\":\"a\"},\"choices\":[{\"message\":{\"content\":\"a\"}}]}",
         "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"a\"}]}}]}",
-        "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\","
-        "\"arguments\":\"{\"}}]},\"finish_reason\":\"tool_calls\"}]}",
         "{\"obje\\\1\2:\"a\"}"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct chat_answer a;
@@ -943,7 +951,7 @@ static void streams_that_are_odd(void **state)
         {CALLS("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\"}}")
              CALLS("{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"g\"}}")
                  CALLS("{\"index\":0,\"function\":{\"arguments\":\"{}\"}}"),
-         "begin() C(a f){} C(b g){ upstream_bad_body"},
+         "begin() C(a f){|{}} C(b g){"},
         {CALLS("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\"}}")
              DELTA("\"content\":\"x\"") CALLS(
                  "{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}"),
