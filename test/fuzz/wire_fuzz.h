@@ -29,6 +29,14 @@ static inline void fuzz_tokens(const struct tokens *t)
     MUST(t->output >= 0 && t->reasoning >= 0);
 }
 
+/* A call whose input is no JSON has none, and a crossing does not write it. */
+static inline void fuzz_calls_complete(struct chat_block *blocks)
+{
+    for (struct chat_block *b = blocks; b; b = b->next)
+        if (b->kind == BLOCK_CALL && !b->input.n && !b->others)
+            b->input = STR("{}");
+}
+
 /* Room for what is written twice, and for what is read of it. */
 struct fuzz_room {
     struct arena arena;

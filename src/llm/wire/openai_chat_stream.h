@@ -31,6 +31,7 @@ struct later {
 struct reader {
     bool begun, stopped, ended;
     bool lost;                  /* a call that never got a name */
+    bool cited_lost;            /* more citations in one chunk than there was room for */
     bool spoke, cited;          /* that there was sound, and citations, was told */
     int64_t chars, block_chars; /* of the content so far, and before the open text */
     struct input input;
@@ -54,8 +55,8 @@ struct chunk {
     bool again; /* it has more calls than there was room for */
 };
 
-/* One addition makes up to four events, and three more have to have room behind the last. */
-#define ROOM 7
+/* One addition makes up to four events, and four more have to have room behind the last. */
+#define ROOM 8
 
 /* Is there room for an addition? Behind the finish_reason there is nothing more to be said. */
 bool chunk_may_add(const struct chunk *x);

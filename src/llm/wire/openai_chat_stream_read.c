@@ -112,6 +112,7 @@ static void annotations_read(struct chunk *x, struct str list)
         bool here = page && of->open && of->block == BLOCK_TEXT && said.from >= of->block_chars &&
                     said.to >= said.from && chunk_may_add(x);
         if (!here) {
+            of->cited_lost = of->cited_lost || !chunk_may_add(x);
             if (chunk_may_add(x))
                 chat_event_beside(x->events, page ? ANSWER_URL_CITATION : ANSWER_CITATION);
             continue;
@@ -226,6 +227,8 @@ static void stopped(struct chunk *x, enum chat_stop stop)
     if (r->stopped)
         return;
     chunk_block_end(x);
+    if (r->cited_lost)
+        chat_event_beside(x->events, ANSWER_URL_CITATION);
     if (r->any_call && (stop == STOP_END || stop == STOP_UNSAID))
         stop = STOP_CALL;
     else if (r->any_refusal && stop == STOP_END)
