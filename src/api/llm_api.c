@@ -306,7 +306,7 @@ static int request_take(struct ask *a)
     return err;
 }
 
-static void turn_log(const struct ask *a, int err, int status)
+static void turn_log(const struct ask *a, int err, int status, struct str left_out)
 {
     const struct turn *t = &a->turn;
     const struct target *target = t->target;
@@ -322,7 +322,8 @@ static void turn_log(const struct ask *a, int err, int status)
            log_i("in", tokens_prompt(&t->tokens)), log_i("out", tokens_completion(&t->tokens)),
            log_word("counted", str_from(token_source_name(t->tokens.source))),
            priced ? log_usd("usd", t->cost_usd_nanos) : log_null("usd"), log_i("calls", t->calls_n),
-           log_ms("ms", t->total_us), log_ms("overhead_ms", t->overhead_us));
+           log_ms("ms", t->total_us), log_ms("overhead_ms", t->overhead_us),
+           left_out.n ? log_s("left_out", left_out) : LOG_END);
 }
 
 /* Is it asked for what only sluice itself can say here? */
@@ -391,8 +392,9 @@ void api_llm(struct visit *v)
         err = E_CLIENT_GONE;
     if (UNLIKELY(a->recording != NULL)) /* of a client that left before there was an answer */
         recording_request(a->recording, a->body);
+    struct str left_out = t->call ? t->call->left_out : STR_NONE;
     turn_end(t, err, status, (int64_t)v->x->bytes_out);
     if (UNLIKELY(a->recording != NULL))
         recording_end(a->recording, t);
-    turn_log(a, err, status);
+    turn_log(a, err, status, left_out);
 }

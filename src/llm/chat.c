@@ -16,6 +16,43 @@ const char *chat_feature_text(enum chat_feature f)
     return feature_texts[f];
 }
 
+static const char *const answer_texts[ANSWER_PART_COUNT] = {
+#define X(name, text) [ANSWER_##name] = text,
+    CHAT_ANSWERS(X)
+#undef X
+};
+
+const char *chat_answer_text(enum chat_answer_part part)
+{
+    return answer_texts[part];
+}
+
+enum chat_answer_part chat_answer_of(enum chat_block_kind kind, enum chat_media_form form)
+{
+    switch (kind) {
+    case BLOCK_TEXT:
+        return ANSWER_TEXT;
+    case BLOCK_CALL:
+        return ANSWER_CALL;
+    case BLOCK_THINKING:
+        return ANSWER_THINKING;
+    case BLOCK_HIDDEN:
+        return ANSWER_HIDDEN;
+    case BLOCK_REFUSAL:
+        return ANSWER_REFUSAL;
+    case BLOCK_IMAGE:
+        return form == MEDIA_URL ? ANSWER_IMAGE_URL : ANSWER_IMAGE;
+    case BLOCK_AUDIO:
+        return ANSWER_AUDIO;
+    case BLOCK_DOCUMENT:
+        return ANSWER_FILE;
+    case BLOCK_RESULT:
+    case BLOCK_OTHER:
+        break;
+    }
+    return ANSWER_OTHER;
+}
+
 void chat_param(struct chat_request *r, enum chat_feature param, struct str json)
 {
     if (json.n == 0 || json_is_null(json))
@@ -92,6 +129,14 @@ int chat_stop_add(struct chat_request *r, struct str string)
     return 0;
 }
 
+struct chat_citation *chat_citation_new(struct arena *a, struct chat_citation **list)
+{
+    struct chat_citation *c = ARENA_NEW(a, struct chat_citation);
+    if (c)
+        LIST_ADD(list, c);
+    return c;
+}
+
 int chat_member_add(struct chat_request *r, struct chat_member **list, struct str name,
                     struct str json)
 {
@@ -122,7 +167,9 @@ static void media_note(struct chat_request *r, const struct chat_block *b)
 
 static void result_note(struct chat_request *r, const struct chat_block *b);
 
-static void block_note(struct chat_request *r, const struct chat_block *b)
+/* An assistant's image was made by a model: protocols that take images of people may not take it.
+ */
+static void block_note(struct chat_request *r, const struct chat_block *b, enum chat_role role)
 {
     if (b->cache_control.n)
         chat_uses(r, CHAT_CACHE_CONTROL);
@@ -132,6 +179,12 @@ static void block_note(struct chat_request *r, const struct chat_block *b)
     case BLOCK_TEXT:
         break;
     case BLOCK_IMAGE:
+        if (role == ROLE_ASSISTANT) {
+            chat_uses(r, CHAT_IMAGE_MADE);
+            break;
+        }
+        media_note(r, b);
+        break;
     case BLOCK_DOCUMENT:
         media_note(r, b);
         break;
@@ -167,7 +220,7 @@ static void result_note(struct chat_request *r, const struct chat_block *b)
     for (const struct chat_block *in = b->result; in; in = in->next) {
         if (in->kind != BLOCK_TEXT)
             chat_uses(r, CHAT_RESULT_MEDIA);
-        block_note(r, in);
+        block_note(r, in, ROLE_USER);
     }
 }
 
@@ -381,7 +434,7 @@ int chat_settle(struct chat_request *r, struct fault *f)
         role_note(r, m, others);
         others = others || m->role == ROLE_USER || m->role == ROLE_ASSISTANT;
         for (const struct chat_block *b = m->blocks; b; b = b->next)
-            block_note(r, b);
+            block_note(r, b, m->role);
         err = calls_find(r->arena, m, &own);
         if (!err)
             err = twice_check(&own, at, f);
@@ -404,4 +457,9 @@ struct chat_event *chat_event_add(struct chat_events *events, enum chat_event_ki
     struct chat_event *e = &events->at[at];
     *e = (struct chat_event){.kind = kind};
     return e;
+}
+
+void chat_event_beside(struct chat_events *events, enum chat_answer_part part)
+{
+    chat_event_add(events, EVENT_BESIDE)->part = part;
 }

@@ -73,7 +73,7 @@ static void a_request_is_read_field_by_field(void **state)
         "\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},"
         "{\"content\":[{\"text\":\"Yes?\",\"type\":\"text\"}],\"role\":\"assistant\"}],"
         "\"temperature\":0.5,\"top_p\":1,\"top_k\":null,\"stop_sequences\":[\"a\",\"\\n\"],"
-        "\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"auto\"}");
+        "\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"standard_only\"}");
     assert_str(r.model, STR("claude \xC3\xA9"));
     assert_true(r.stream && r.wants_usage);
     assert_int_equal(r.max_tokens, 1024);

@@ -249,8 +249,8 @@ static void parameters_are_read(void **state)
             "\"g\",\"parameters\":null,\"strict\":null},{\"type\":\"web_search\",\"new\":1}]}");
     FEATURES(r, CHAT_TEMPERATURE, CHAT_TEMPERATURE_HIGH, CHAT_TOP_P, CHAT_MAX_TOKENS,
              CHAT_TOOLS_SERIAL, CHAT_METADATA, CHAT_USER, CHAT_STORE, CHAT_INCLUDE, CHAT_CACHE_KEY,
-             CHAT_CACHE_RETENTION, CHAT_SERVICE_TIER, CHAT_EFFORT, CHAT_REASONING_SUMMARY,
-             CHAT_VERBOSITY, CHAT_JSON_SCHEMA, CHAT_TOOL_CHOICE, CHAT_TOOLS, CHAT_TOOL_STRICT,
+             CHAT_CACHE_RETENTION, CHAT_EFFORT, CHAT_REASONING_SUMMARY, CHAT_VERBOSITY,
+             CHAT_JSON_SCHEMA, CHAT_TOOL_CHOICE, CHAT_TOOLS, CHAT_TOOL_STRICT,
              CHAT_TOOL_OF_PROVIDER);
     assert_true(r->stream && r->wants_usage && r->tools_serial && r->max_tokens == 77);
     assert_str(r->params[CHAT_TEMPERATURE], STR("1.5"));

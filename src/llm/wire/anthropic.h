@@ -32,6 +32,10 @@ MUSTCHECK int anthropic_content_read(struct reading *r, struct chat_block **ret_
 const char *anthropic_block_name(enum chat_block_kind kind);
 bool anthropic_block_fits(enum chat_block_kind kind, enum chat_role role);
 
+/* Which part of an answer a block of a type that is not understood is; type and name (which may be
+ * STR_NONE) are strings. */
+enum chat_answer_part anthropic_other(struct str type, struct str name);
+
 /* Where blocks are written to. */
 struct anthropic_writer {
     struct buf *out;

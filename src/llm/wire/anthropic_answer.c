@@ -90,6 +90,18 @@ struct body {
     struct anthropic_usage usage;
 };
 
+static void beside_note(struct chat_answer *a, const struct chat_block *b)
+{
+    static const struct member of[] = {MEMBER("type", STRING), MEMBER("name", STRING)};
+    struct str v[ARRAY_LEN(of)];
+    if (json_is_array(b->citations) && !json_is_empty(b->citations))
+        chat_answer_notes(a, ANSWER_CITATION);
+    if (b->kind != BLOCK_OTHER)
+        return;
+    (void)members_peek(b->input, of, ARRAY_LEN(of), v);
+    chat_answer_notes(a, anthropic_other(v[0], v[1]));
+}
+
 static int part_read(struct reading *r, unsigned which, void *to)
 {
     struct body *body = to;
@@ -103,6 +115,8 @@ static int part_read(struct reading *r, unsigned which, void *to)
     for (const struct chat_block *b = a->blocks; b && !err; b = b->next)
         if (!anthropic_block_fits(b->kind, ROLE_ASSISTANT))
             err = E_UPSTREAM_BODY;
+        else
+            beside_note(a, b);
     return is_string ? E_UPSTREAM_BODY : err;
 }
 

@@ -208,7 +208,7 @@ static void params_write(struct buf *out, const struct chat_request *r)
 {
     struct str tier = r->params[CHAT_SERVICE_TIER], user = r->params[CHAT_USER];
     params_put(out, r, anthropic_sampling, ARRAY_LEN(anthropic_sampling));
-    if (string_is(tier, STR("auto")) || string_is(tier, STR("standard_only")))
+    if (string_is(tier, STR("standard_only")))
         member_put_json(out, STR("service_tier"), tier);
     if (user.n) {
         member_put(out, STR("metadata"));

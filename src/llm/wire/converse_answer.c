@@ -61,6 +61,16 @@ enum chat_block_kind converse_call_read(struct str tool_use, struct str *ret_id,
     return string_is(v[TYPE], STR("server_tool_use")) ? BLOCK_OTHER : BLOCK_CALL;
 }
 
+enum chat_answer_part converse_other(const struct str *values)
+{
+    static const enum chat_answer_part parts[CONVERSE_OTHERS_N] = {
+        ANSWER_IMAGE, ANSWER_AUDIO, ANSWER_FILE, ANSWER_FILE, ANSWER_TOOL, ANSWER_CITATION};
+    for (unsigned i = 0; i < CONVERSE_OTHERS_N; i++)
+        if (values[i].n)
+            return parts[i];
+    return ANSWER_OTHER;
+}
+
 static const struct stop {
     struct str word;
     enum chat_stop stop;
@@ -165,12 +175,25 @@ static void tool_use_take(struct json_reader *r, unsigned which, void *values)
     ((struct str *)values)[which] = json_take(r);
 }
 
+/* An image's digits; one that stands in S3 is out of a client's reach. */
+static void image_read(struct str image, struct converse_block *block)
+{
+    struct str format = member_peek(image, STR("format"), VALUE_STRING);
+    struct str source = member_peek(image, STR("source"), VALUE_OBJECT);
+    struct str digits = member_peek(source, STR("bytes"), VALUE_STRING);
+    if (format.n <= 2 || !is_plain_type(json_string_raw(format)) || digits.n <= 2)
+        return;
+    block->kind = BLOCK_IMAGE;
+    block->format = format;
+    block->text = digits;
+}
+
 static void block_read(struct converse_blocks *b, struct converse_block *block)
 {
-    enum { TEXT, CALL, REASONING, CITED };
+    enum { TEXT, CALL, REASONING, CITED, OTHERS };
     static const struct member of[] = {MEMBER("text", STRING), MEMBER("toolUse", TAKEN),
                                        MEMBER("reasoningContent", OBJECT),
-                                       MEMBER("citationsContent", OBJECT)};
+                                       MEMBER("citationsContent", OBJECT), CONVERSE_OTHERS};
     struct str v[ARRAY_LEN(of)];
     (void)members_each(&b->reader, of, ARRAY_LEN(of), v, tool_use_take, v);
     if (v[TEXT].n) {
@@ -178,16 +201,24 @@ static void block_read(struct converse_blocks *b, struct converse_block *block)
         block->text = v[TEXT];
     } else if (v[CALL].n) {
         block->kind = converse_call_read(v[CALL], &block->id, &block->name, &block->input);
+        block->other = ANSWER_TOOL;
     } else if (v[REASONING].n) {
         reasoning_read(v[REASONING], block);
-    } else {
+    } else if (v[CITED].n) {
+        struct str list = member_peek(v[CITED], STR("citations"), VALUE_LIST);
+        b->cites = list.n > 0 && !json_is_empty(list);
         b->more_cited = content_enter(&b->cited, v[CITED]);
+        block->cites = b->cites;
+    } else {
+        block->other = converse_other(v + OTHERS);
+        if (block->other == ANSWER_IMAGE)
+            image_read(v[OTHERS], block);
     }
 }
 
 bool converse_block_next(struct converse_blocks *b, struct converse_block *ret_block)
 {
-    *ret_block = (struct converse_block){.kind = BLOCK_OTHER};
+    *ret_block = (struct converse_block){.kind = BLOCK_OTHER, .other = ANSWER_PART_COUNT};
     if (b->more_cited) {
         ret_block->text = member_take(&b->cited, STR("text"), VALUE_STRING);
         ret_block->kind = ret_block->text.n ? BLOCK_TEXT : BLOCK_OTHER;
@@ -203,12 +234,17 @@ bool converse_block_next(struct converse_blocks *b, struct converse_block *ret_b
 
 /* ---- as a chat's ---- */
 
-static int block_add(struct arena *a, struct chat_block **list, const struct converse_block *block)
+static int block_add(struct arena *a, struct chat_answer *answer,
+                     const struct converse_block *block)
 {
     bool empty = block->kind == BLOCK_TEXT && block->text.n <= 2;
+    if (block->cites)
+        chat_answer_notes(answer, ANSWER_CITATION);
+    if (block->kind == BLOCK_OTHER && block->other < ANSWER_PART_COUNT)
+        chat_answer_notes(answer, block->other);
     if (block->kind == BLOCK_OTHER || empty)
         return 0;
-    struct chat_block *b = chat_block_new(a, list, block->kind);
+    struct chat_block *b = chat_block_new(a, &answer->blocks, block->kind);
     if (!b)
         return E_MEMORY;
     b->text = block->text;
@@ -216,7 +252,12 @@ static int block_add(struct arena *a, struct chat_block **list, const struct con
     b->id = block->id;
     b->name = block->name;
     b->input = block->input;
-    return 0;
+    if (block->kind != BLOCK_IMAGE)
+        return 0;
+    b->media.form = MEDIA_BASE64;
+    b->media.data = block->text;
+    b->media.type = arena_join(a, STR("image/"), json_string_raw(block->format));
+    return b->media.type.p ? 0 : E_MEMORY;
 }
 
 int converse_answer_read(struct str body, struct arena *arena, struct chat_answer *ret_answer)
@@ -235,7 +276,7 @@ int converse_answer_read(struct str body, struct arena *arena, struct chat_answe
     struct converse_block block;
     converse_blocks_init(&blocks, said.message);
     while (!err && converse_block_next(&blocks, &block))
-        err = block_add(arena, &answer.blocks, &block);
+        err = block_add(arena, &answer, &block);
     if (!err)
         *ret_answer = answer;
     return err;

@@ -132,7 +132,7 @@ static void thinking_put(struct buf *out, const struct chat_block *b)
 }
 
 /* Has it anything that Bedrock takes? */
-static bool says_something(const struct chat_block *b)
+static bool says_something(const struct messages *m, const struct chat_block *b)
 {
     struct str own;
     switch (b->kind) {
@@ -142,7 +142,8 @@ static bool says_something(const struct chat_block *b)
     case BLOCK_THINKING:
     case BLOCK_HIDDEN: {
         enum seal seal = thinking_seal(b, STR(MAKER_ANTHROPIC), &own);
-        return seal == SEAL_OWN || (seal == SEAL_NONE && b->text.n > 2);
+        return seal == SEAL_OWN ||
+               (seal == SEAL_NONE && b->text.n > 2 && !converse_may_be_claude(m->request));
     }
     default:
         return true;
@@ -162,7 +163,7 @@ static int block_put(struct messages *m, enum chat_role role, const struct chat_
 {
     struct buf *out = m->out;
     int err = 0;
-    if (!says_something(b))
+    if (!says_something(m, b))
         return 0;
     block_begin(m, role);
     switch (b->kind) {

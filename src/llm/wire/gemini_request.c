@@ -280,6 +280,20 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     WITHOUT_RESPONSES,
     WITHOUT_RESULT_NAME,
     WITHOUT_BESIDE,
+    CARRIES(IMAGE_MADE),
+};
+
+static const struct wire_part parts[ANSWER_PART_COUNT] = {
+    PART_SAID(TEXT, "`text`"),
+    PART_SAID(CALL, "`functionCall`"),
+    PART_SAID(THINKING, "`text` of a `thought`"),
+    PART_SAID(IMAGE, "`inlineData` of type `image/*`, but for a thought's"),
+    PART_SAID(CITATION, "`groundingMetadata`, `citationMetadata`, `urlContextMetadata`"),
+    PART_SAID(AUDIO, "`inlineData` of type `audio/*`"),
+    PART_SAID(FILE, "`fileData`, other `inlineData`"),
+    PART_SAID(CODE, "`executableCode`, `codeExecutionResult`"),
+    PART_SAID(TOOL, "`toolCall`, `toolResponse`, `functionResponse`"),
+    PART_SAID(OTHER, "a part with none of these"),
 };
 
 const struct wire wire_gemini = {
@@ -288,6 +302,7 @@ const struct wire wire_gemini = {
     .answer_facts = gemini_answer_facts,
     .event_facts = gemini_event_facts,
     .carries = carries,
+    .parts = parts,
     .request_write = gemini_request_write,
     .answer_read = gemini_answer_read,
     .event_read = gemini_event_read,

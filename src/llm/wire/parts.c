@@ -1,4 +1,5 @@
 #include "llm/wire/parts.h"
+#include "llm/wire.h"
 
 #include <limits.h>
 #include <openssl/evp.h>
@@ -17,6 +18,33 @@ int string_make(struct arena *a, struct str plain, struct str *ret_string)
         return E_MEMORY;
     *ret_string = s;
     return 0;
+}
+
+int64_t string_chars(struct str string)
+{
+    struct str raw = string.n > 2 ? json_string_raw(string) : STR_NONE;
+    int64_t n = 0;
+    for (size_t i = 0; i < raw.n; i++) {
+        unsigned char c = (unsigned char)raw.p[i];
+        if (c == '\\' && i + 1 < raw.n && raw.p[++i] == 'u') {
+            /* The second half of a pair is none of its own. */
+            bool low = i + 2 < raw.n && (raw.p[i + 1] | 0x20) == 'd' &&
+                       (raw.p[i + 2] | 0x20) >= 'c';
+            n += !low;
+            i += 4;
+        } else {
+            n += (c & 0xc0) != 0x80;
+        }
+    }
+    return n;
+}
+
+void left_out_put(struct buf *out, struct str left_out)
+{
+    if (left_out.n == 0)
+        return;
+    member_put(out, STR(LEFT_OUT_MEMBER));
+    json_quote(out, left_out);
 }
 
 int input_from_string(struct arena *a, struct str string, struct str *ret_json)
@@ -45,6 +73,17 @@ int input_from_string(struct arena *a, struct str string, struct str *ret_json)
 }
 
 /* ---- media ---- */
+
+bool is_plain_type(struct str type)
+{
+    for (size_t i = 0; i < type.n; i++) {
+        char c = type.p[i];
+        bool letter = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!letter && c != '/' && c != '+' && c != '-' && c != '.')
+            return false;
+    }
+    return type.n > 0;
+}
 
 int media_from_url(struct arena *a, struct str string, struct chat_media *m)
 {

@@ -20,6 +20,11 @@ static inline bool string_is(struct str string, struct str word)
            str_eq(str_of(string.p + 1, word.n), word);
 }
 
+/* Characters (code points) of a string's text. */
+int64_t string_chars(struct str string);
+/* The member LEFT_OUT_MEMBER, where anything was left out. */
+void left_out_put(struct buf *out, struct str left_out);
+
 /*
  * A tool call's input, which some protocols write as an object and others as a string of JSON.
  * From a string: E_BAD_REQUEST where it is no JSON object; an empty string is {}.
@@ -30,6 +35,8 @@ static inline int input_put_string(struct buf *out, struct str json)
     return json_quote(out, json);
 }
 
+/* A media type of nothing but letters, digits and / + - . so that it may stand in a string. */
+bool is_plain_type(struct str type);
 /* "data:image/png;base64,AAAA" or a URL, in one string. E_BAD_REQUEST for a data URL that is not
  * base64 or has no digits. */
 MUSTCHECK int media_from_url(struct arena *a, struct str string, struct chat_media *ret_media);

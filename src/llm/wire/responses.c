@@ -131,6 +131,29 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     WITHOUT_ANTHROPIC,
     WITHOUT_RESULT_NAME,
     WITHOUT_BESIDE,
+    WITHOUT_IMAGES_MADE,
+};
+
+static const struct wire_part parts[ANSWER_PART_COUNT] = {
+    PART_CARRIED(TEXT, "`output_text`"),
+    PART_CARRIED(CALL, "`function_call`"),
+    PART_LESS(CALL_CUT, "`function_call` that is no JSON, in an answer that is `incomplete`",
+              "a stream has what there was of it"),
+    PART_AS(THINKING, "`reasoning`",
+            "as a summary of `reasoning`; its signature as "
+            "`encrypted_content`"),
+    PART_AS(HIDDEN, "`encrypted_content` of `reasoning`", "as `encrypted_content` of `reasoning`"),
+    PART_CARRIED(REFUSAL, "`refusal`"),
+    PART_CARRIED(URL_CITATION, "`annotations` of type `url_citation`"),
+    PART_AS(IMAGE, "`image_generation_call`", "as an item `image_generation_call`"),
+    PART_LEFT_OUT(IMAGE_URL, NULL),
+    PART_LEFT_OUT(CITATION, "other `annotations`"),
+    PART_LEFT_OUT(AUDIO, NULL),
+    PART_LEFT_OUT(FILE, NULL),
+    PART_LEFT_OUT(SEARCH, "`web_search_call`, `file_search_call`"),
+    PART_LEFT_OUT(CODE, "`code_interpreter_call`"),
+    PART_LEFT_OUT(TOOL, "`mcp_call`, `mcp_list_tools`, `computer_call` and other calls"),
+    PART_LEFT_OUT(OTHER, "an item or a part of another type"),
 };
 
 const struct wire wire_responses = {
@@ -143,6 +166,7 @@ const struct wire wire_responses = {
     .answer_facts = responses_answer_facts,
     .event_facts = responses_event_facts,
     .carries = carries,
+    .parts = parts,
     .request_read = responses_request_read,
     .request_write = responses_request_write,
     .answer_read = responses_answer_read,

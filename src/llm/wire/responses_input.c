@@ -217,15 +217,35 @@ enum item_member {
     IN_OUTPUT,
     IN_SUMMARY,
     IN_ENCRYPTED,
+    IN_RESULT,
+    IN_FORMAT,
+    IN_SIZE,
+    IN_QUALITY,
+    IN_BACKGROUND,
+    IN_REVISED,
+    IN_ACTION,
     IN_MEMBERS
 };
 static const struct member item_members[IN_MEMBERS] = {
-    [IN_TYPE] = MEMBER("type", ANY),           [IN_ID] = MEMBER("id", ANY),
-    [IN_STATUS] = MEMBER("status", ANY),       [IN_ROLE] = MEMBER("role", ANY),
-    [IN_CONTENT] = MEMBER("content", ANY),     [IN_PHASE] = MEMBER("phase", ANY),
-    [IN_CALL_ID] = MEMBER("call_id", ANY),     [IN_NAME] = MEMBER("name", ANY),
-    [IN_ARGUMENTS] = MEMBER("arguments", ANY), [IN_OUTPUT] = MEMBER("output", ANY),
-    [IN_SUMMARY] = MEMBER("summary", ANY),     [IN_ENCRYPTED] = MEMBER("encrypted_content", ANY),
+    [IN_TYPE] = MEMBER("type", ANY),
+    [IN_ID] = MEMBER("id", ANY),
+    [IN_STATUS] = MEMBER("status", ANY),
+    [IN_ROLE] = MEMBER("role", ANY),
+    [IN_CONTENT] = MEMBER("content", ANY),
+    [IN_PHASE] = MEMBER("phase", ANY),
+    [IN_CALL_ID] = MEMBER("call_id", ANY),
+    [IN_NAME] = MEMBER("name", ANY),
+    [IN_ARGUMENTS] = MEMBER("arguments", ANY),
+    [IN_OUTPUT] = MEMBER("output", ANY),
+    [IN_SUMMARY] = MEMBER("summary", ANY),
+    [IN_ENCRYPTED] = MEMBER("encrypted_content", ANY),
+    [IN_RESULT] = MEMBER("result", ANY),
+    [IN_FORMAT] = MEMBER("output_format", ANY),
+    [IN_SIZE] = MEMBER("size", ANY),
+    [IN_QUALITY] = MEMBER("quality", ANY),
+    [IN_BACKGROUND] = MEMBER("background", ANY),
+    [IN_REVISED] = MEMBER("revised_prompt", ANY),
+    [IN_ACTION] = MEMBER("action", ANY),
 };
 
 struct item {
@@ -421,6 +441,27 @@ static int reference_read(struct reading *r, struct input *in, struct item *item
     return other_read(r, in, item);
 }
 
+/* An image of an earlier answer; what else is said of it is of no use to a model. */
+static int image_made_read(struct reading *r, struct input *in, struct item *item)
+{
+    struct responses_read said = {.result = item->value[IN_RESULT],
+                                  .format = item->value[IN_FORMAT]};
+    struct chat_block *b;
+    struct str type = responses_image_type(&said);
+    if (!type.n) /* it came to nothing */
+        return 0;
+    int err = turn_enter(r, in);
+    if (!err)
+        err = block_new(r, in, BLOCK_IMAGE, item, &b);
+    if (err)
+        return err;
+    b->media = (struct chat_media){.form = MEDIA_BASE64, .type = type, .data = said.result};
+    return item_leftover(r, item,
+                         BIT(IN_RESULT) | BIT(IN_FORMAT) | BIT(IN_SIZE) | BIT(IN_QUALITY) |
+                             BIT(IN_BACKGROUND) | BIT(IN_REVISED) | BIT(IN_ACTION),
+                         &b->others);
+}
+
 static int item_take(struct reading *r, void *to)
 {
     static const struct {
@@ -432,6 +473,7 @@ static int item_take(struct reading *r, void *to)
         {WORD("function_call_output"), result_read},
         {WORD("reasoning"), reasoning_read},
         {WORD("item_reference"), reference_read},
+        {WORD("image_generation_call"), image_made_read},
     };
     struct item item = {.others = NULL};
     struct object o = OBJECT(item_members, item.value);
