@@ -183,7 +183,9 @@ int names_read(struct str body, struct arena *arena, struct llm_request *r, stru
     struct names w = {.arena = arena};
     yyjson_val *root = json_peek(body);
     if (!root)
-        return fault_set(f, E_BAD_JSON, "the request cannot be read");
+        return fault_set(f, E_BAD_JSON,
+                         "the request has half a surrogate pair in it, and may name an object "
+                         "of the provider; write its texts in valid Unicode");
     walk(&w, root, STR_NONE);
     if (w.n == 0)
         return 0;

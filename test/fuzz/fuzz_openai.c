@@ -67,7 +67,7 @@ static void check_request(enum llm_op op, struct str body)
         MUST(err == E_BAD_JSON || err == E_BAD_REQUEST || err == E_DUPLICATE_KEY);
         MUST(f.err == err && f.text[0]);
     } else {
-        MUST(r.model.n > 0 && r.choices >= 1 && r.max_tokens >= 0);
+        MUST(r.model.n > 0 && r.choices >= (op != OP_EMBEDDING) && r.max_tokens >= 0);
         MUST(r.model_at.from < r.model_at.to && r.model_at.to <= body.n);
         MUST(r.stream_options_at.from <= r.stream_options_at.to);
         MUST(r.stream_options_at.to <= body.n);
