@@ -96,6 +96,7 @@ static int pass(struct passing *p, const struct provider *provider, struct str p
     struct visit *v = p->v;
     struct exchange *x = v->x;
     struct llm_relay *r = &p->relay;
+    r->provider = provider; /* the bill names it, whatever comes of this */
     int err = pass_upstream(&x->headers, x->arena, true, &p->headers);
     if (UNLIKELY(p->turn.trace != NULL) && !err)
         err = trace_pass(p->turn.trace, &p->headers);

@@ -124,6 +124,13 @@ static const char meaning[] =
     "the header `x-sluice-left-out` names it. **refused**: 400 `unsupported_by_provider`, with "
     "the\n"
     "feature's name, before anything is sent.\n"
+    "\n"
+    "What says nothing is no feature: texts that a provider refuses as empty, and messages of "
+    "nothing\n"
+    "else, leave no trace, unless it is the message to be answered, which is refused. Where a "
+    "call's\n"
+    "id stands in an earlier message, too, it gets its message's number in front, and so does its\n"
+    "result. `test/trip/run` holds all of this against requests made by chance.\n"
     "\n";
 
 struct notes {

@@ -294,6 +294,21 @@ static int cell_wrong(struct report_export *x, const struct table *t, enum cell 
                      want);
 }
 
+/* Do commas stand between groups of three digits only, as in "1,234.5"? Where they do not, they are
+ * another country's decimal points: "12,50" is no 1250, and "0,125" no 125. */
+static bool commas_group(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        struct str group = str_head(str_tail(s, i + 1), 4);
+        if (s.p[i] != ',')
+            continue;
+        if (i == 0 || s.p[0] == '0' || group.n < 3 || !all_digits(str_head(group, 3)) ||
+            (group.n == 4 && all_digits(str_tail(group, 3))))
+            return false;
+    }
+    return true;
+}
+
 /* A decimal number times 10^places, rounded: "59200.0", "1,234", "5.5e-06". */
 static bool decimal_read(struct str s, int places, int64_t *ret_value)
 {
@@ -301,6 +316,8 @@ static bool decimal_read(struct str s, int places, int64_t *ret_value)
     size_t i = 0, digits = 0;
     int after = -1; /* the decimals so far; -1: before the point */
     bool minus = s.n > 0 && s.p[0] == '-', round_up = false, dropped = false;
+    if (!commas_group(str_tail(s, minus)))
+        return false;
     for (i = minus; i < s.n && s.p[i] != 'e' && s.p[i] != 'E'; i++) {
         char c = s.p[i];
         if (c == '.' && after < 0) {
@@ -376,7 +393,7 @@ static int cost_read(struct report_export *x, const struct table *t, struct str 
     int64_t sum[SUMS] = {0};
     struct str text = cell_of(t, CELL_COST), currency = cell_of(t, CELL_CURRENCY);
     if (text.n > 0 && !decimal_read(text, 9, &sum[SUM_COST]))
-        return cell_wrong(x, t, CELL_COST, "an amount of money");
+        return cell_wrong(x, t, CELL_COST, "an amount of money, such as 1234.50");
     if (currency.n > 0 && !str_eq_nocase(currency, STR("usd")))
         return cell_wrong(x, t, CELL_CURRENCY, "usd");
     return export_sums_add(x, x->groups, day, STR(""), sum);

@@ -29,14 +29,18 @@ static int rollup_take(void *arg, const struct str dim[DIMS], const int64_t sum[
 
 /* ---- both, side by side ---- */
 
+static int by_day_and_model(const void *a, const void *b)
+{
+    const struct ledger_group *x = a, *y = b;
+    int order = str_cmp(x->dim[DIM_DAY], y->dim[DIM_DAY]);
+    return order ? order : str_cmp(x->dim[DIM_MODEL], y->dim[DIM_MODEL]);
+}
+
+/* The groups have been sorted. */
 static const struct ledger_group *group_find(const struct ledger_groups *groups,
                                              const struct ledger_group *like)
 {
-    for (unsigned i = 0; i < groups->n; i++)
-        if (str_eq(groups->at[i].dim[DIM_DAY], like->dim[DIM_DAY]) &&
-            str_eq(groups->at[i].dim[DIM_MODEL], like->dim[DIM_MODEL]))
-            return &groups->at[i];
-    return NULL;
+    return groups->n ? bsearch(like, groups->at, groups->n, sizeof(*like), by_day_and_model) : NULL;
 }
 
 static int64_t prompt_of(const struct ledger_group *g)
@@ -124,13 +128,6 @@ static int row_add(struct sheet *s, const struct ledger_group *ours,
     *c++ = sheet_number(most);
     *c++ = sheet_number(most <= tolerance);
     return 0;
-}
-
-static int by_day_and_model(const void *a, const void *b)
-{
-    const struct ledger_group *x = a, *y = b;
-    int order = str_cmp(x->dim[DIM_DAY], y->dim[DIM_DAY]);
-    return order ? order : str_cmp(x->dim[DIM_MODEL], y->dim[DIM_MODEL]);
 }
 
 /* The export's rows in their order, then what only the ledger has. */

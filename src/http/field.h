@@ -21,6 +21,7 @@
     X(FIELD_ALT_SVC, "alt-svc", 'a', 'c')                                                          \
     X(FIELD_API_KEY, "api-key", 'a', 'y')                                                          \
     X(FIELD_AUTHORIZATION, "authorization", 'a', 'n')                                              \
+    X(FIELD_BAGGAGE, "baggage", 'b', 'e')                                                          \
     X(FIELD_CONNECTION, "connection", 'c', 'n')                                                    \
     X(FIELD_CONTENT_ENCODING, "content-encoding", 'c', 'g')                                        \
     X(FIELD_CONTENT_LENGTH, "content-length", 'c', 'h')                                            \

@@ -310,14 +310,17 @@ static int feed(struct http2 *h, struct str bytes)
 
 /* ---- the writer */
 
-/* All streams at once: their client is gone. */
+/* All streams at once: their client is gone. What the writer still packs knows none of them. */
 static void streams_close(struct http2 *h)
 {
     LIST_EACH(&h->streams, it)
     {
         struct http2_stream *s = LIST_ENTRY(it, struct http2_stream, node);
-        if (!s->closed)
-            http2_stream_close(s);
+        if (s->closed)
+            continue;
+        int unknown = nghttp2_session_set_stream_user_data(h->session, s->id, NULL);
+        (void)unknown; /* then nothing of it can be packed */
+        http2_stream_close(s);
     }
 }
 

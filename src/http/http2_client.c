@@ -75,6 +75,9 @@ static void end(struct http2_client *c, int why)
     while (!list_empty(&c->calls)) {
         struct http2_call *s = LIST_ENTRY(c->calls.next, struct http2_call, node);
         s->not_for_long = true;
+        /* The writer may still pack a farewell, when the call is gone. */
+        int unknown = nghttp2_session_set_stream_user_data(c->session, s->id, NULL);
+        (void)unknown; /* then it has no stream that could be packed */
         http2_call_close(s, NGHTTP2_CANCEL);
     }
     waitq_wake_all(&c->ready);

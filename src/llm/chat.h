@@ -83,6 +83,7 @@
     X(CALLS, "tool calls and their results")                                                       \
     X(RESULT_ERROR, "a tool result marked as an error")                                            \
     X(RESULT_MEDIA, "images or documents in a tool result")                                        \
+    X(RESULT_NAME, "a tool result's name")                                                         \
     X(IMAGE, "images as data")                                                                     \
     X(IMAGE_URL, "images by URL")                                                                  \
     X(IMAGE_DETAIL, "an image's detail")                                                           \
@@ -96,6 +97,7 @@
     X(REFUSAL, "earlier refusals")                                                                 \
     X(CACHE_CONTROL, "cache_control")                                                              \
     X(CITATIONS, "citations")                                                                      \
+    X(ANNOTATIONS, "annotations of an earlier answer")                                             \
     X(OTHER_BLOCK, "content of a type that sluice does not know")                                  \
     X(OTHER_MEMBER, "members that sluice does not know")
 
@@ -155,14 +157,15 @@ struct chat_block {
     struct str text;      /* string: text, thinking, refusal, hidden data */
     struct str signature; /* string: thinking */
     struct chat_media media;
-    struct str id;             /* string: of a call, and of the call that a result is for */
-    struct str name;           /* string: the tool's, of a call */
-    struct str input;          /* json, an object: of a call */
-    struct chat_block *result; /* content of a result */
-    bool result_is_string;     /* the content was one string, not a list */
-    bool is_error;             /* of a result */
-    struct str cache_control;  /* json */
-    struct str citations;      /* json */
+    struct str id;                 /* string: of a call, and of the call that a result is for */
+    struct str name;               /* string: the tool's, of a call; what a result says of it */
+    struct str input;              /* json, an object: of a call */
+    struct chat_block *result;     /* content of a result */
+    const struct chat_block *call; /* of a result: what it is for; NULL where that is not here */
+    bool result_is_string;         /* the content was one string, not a list */
+    bool is_error;                 /* of a result */
+    struct str cache_control;      /* json */
+    struct str citations;          /* json */
     struct chat_member *others;
 };
 
@@ -255,7 +258,8 @@ MUSTCHECK int chat_member_add(struct chat_request *r, struct chat_member **list,
  * Notes what can be seen only in the whole: system messages by their place, an assistant's message
  * at the end, media, calls, temperature. Readers call it last. It also checks what every provider
  * refuses: E_BAD_REQUEST with the place, for a tool result without its call before it (where the
- * provider does not keep what was before), and for two calls of one message with the same id.
+ * provider does not keep what was before), and for two calls of one message with the same id. An id
+ * that a later message has again is told apart there, in the call and in its result.
  */
 MUSTCHECK int chat_settle(struct chat_request *r, struct fault *f);
 

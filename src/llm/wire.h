@@ -52,6 +52,11 @@ struct wire_carriage {
 /* what Anthropic alone has, */
 #define WITHOUT_ANTHROPIC                                                                          \
     LEAVES(THINKING_DISPLAY, "what thinking there is, it shows or not by itself")
+/* what stands beside the words of an earlier answer, which only clients need, */
+#define WITHOUT_BESIDE                                                                             \
+    LEAVES(ANNOTATIONS, "they tell where an answer came from, which its words do not need")
+/* what a result says of its call once more, */
+#define WITHOUT_RESULT_NAME LEAVES(RESULT_NAME, "its call has the tool's name")
 /* and what does not reach the model. */
 #define WITHOUT_HOUSEKEEPING                                                                       \
     LEAVES(METADATA, NULL), LEAVES(USER, NULL), LEAVES(STORE, NULL), LEAVES(SERVICE_TIER, NULL)

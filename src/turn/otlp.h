@@ -25,6 +25,9 @@ struct otlp_resource {
     const struct conf_str_map *more; /* further attributes; may be NULL */
 };
 
+/* A span is never longer, whatever clients and providers called things. */
+#define OTLP_SPAN_BYTES_MAX 6000
+
 void otlp_spans_begin(struct buf *out, const struct otlp_resource *resource);
 void otlp_span(struct buf *out, const struct span *span);
 void otlp_spans_end(struct buf *out);

@@ -8,7 +8,6 @@
 /* What one match may cost; past it the turn is not kept. */
 #define MATCH_LIMIT     2000000
 #define HEAP_LIMIT_KIB  8192
-#define PASSES_MAX      4
 #define JIT_STACK_LEAST (32 * 1024)
 #define JIT_STACK_MOST  (1024 * 1024)
 
@@ -33,7 +32,8 @@ const struct redact_builtin redact_builtins[] = {
      NULL, 0},
     {"ipv6", "addresses of IPv6", NULL, redact_find_ipv6, ':'},
     {"api_key", "keys of services (sk-..., ghp_..., AKIA..., AIza... and their like), and JWTs",
-     "(?<![A-Za-z0-9])(?:(?:sk|pk|rk)[-_][A-Za-z0-9_-]{8,}+|AKIA[0-9A-Z]{16}"
+     "(?<![A-Za-z0-9])(?:(?:g?sk|pk|rk)[-_][A-Za-z0-9_-]{8,}+|AKIA[0-9A-Z]{16}"
+     "|(?:xai|pplx|nvapi)-[A-Za-z0-9_-]{20,}+"
      "|gh[pousr]_[A-Za-z0-9]{20,}+|github_pat_[A-Za-z0-9_]{20,}+|glpat-[A-Za-z0-9_-]{16,}+"
      "|xox[abeprs]-[A-Za-z0-9-]{10,}+|AIza[A-Za-z0-9_-]{30,}+|hf_[A-Za-z0-9]{20,}+"
      "|eyJ[A-Za-z0-9_-]{8,}+\\.eyJ[A-Za-z0-9_-]{4,}+(?:\\.[A-Za-z0-9_-]*+)?)",
@@ -464,8 +464,7 @@ int redact_text(struct redact_run *run, struct str text, struct str *ret_text)
 {
     struct redact_edits edits;
     *ret_text = text;
-    /* Again, since what stood beside it may be something of its own without it. */
-    for (unsigned i = 0; i < PASSES_MAX; i++) {
+    for (unsigned i = 0; i < REDACT_PASSES; i++) {
         int err = redact_find(run, *ret_text, &edits);
         if (!err && edits.n == 0)
             return 0;

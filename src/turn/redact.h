@@ -28,6 +28,7 @@
 #include "base/str.h"
 
 #define REDACT_LAYERS     4
+#define REDACT_PASSES     4 /* what stood beside a find may be one itself without it */
 #define REDACT_RULES_MAX  64
 #define REDACT_NAME_BYTES 32
 

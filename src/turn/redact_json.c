@@ -290,10 +290,11 @@ static int piece_cut(struct redact_run *run, struct slot *s, size_t begin,
     return err;
 }
 
-static int group_redact(struct redact_run *run, struct slot *first)
+/* Takes out of all pieces what is found in them together; *ret_found: how much that was. */
+static int group_cut(struct redact_run *run, struct slot *first, unsigned *ret_found)
 {
     size_t bytes = 0, at = 0;
-    struct redact_edits edits;
+    struct redact_edits edits = {.n = 0};
     unsigned edit = 0;
     for (struct slot *s = first; s; s = s->next)
         bytes += s->text.n;
@@ -311,6 +312,17 @@ static int group_redact(struct redact_run *run, struct slot *first)
         err = piece_cut(run, s, at, &edits, &edit);
         at += n;
     }
+    *ret_found = edits.n;
+    return err;
+}
+
+/* As often as redact_text does with a text that is whole. */
+static int group_redact(struct redact_run *run, struct slot *first)
+{
+    unsigned found = 1;
+    int err = 0;
+    for (unsigned i = 0; i < REDACT_PASSES && found && !err; i++)
+        err = group_cut(run, first, &found);
     return err;
 }
 

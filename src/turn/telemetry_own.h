@@ -5,12 +5,17 @@
 #ifndef TURN_TELEMETRY_OWN_H
 #define TURN_TELEMETRY_OWN_H
 
+#include <assert.h>
+
 #include "net/upool.h"
 #include "rt/task.h"
 #include "turn/otlp.h"
 #include "turn/telemetry.h"
 
 #define TELEMETRY_BODY_BYTES_MAX (16u * 1024 * 1024) /* collectors take 20 MiB */
+#define TELEMETRY_BATCH_MAX      2048                /* spans of a post */
+static_assert(TELEMETRY_BATCH_MAX * OTLP_SPAN_BYTES_MAX < TELEMETRY_BODY_BYTES_MAX * 3 / 4,
+              "a batch that did not fit would be tried for ever");
 
 struct exporter {
     unsigned refs;

@@ -162,7 +162,7 @@ static void say_down(struct telemetry *tm, const struct signal *s, const struct 
  * back together. */
 static int64_t pause_ms(const struct signal *s, const struct outcome *o)
 {
-    if (o->after_ms >= 0)
+    if (o->after_ms > 0) /* 0 would be a loop without a pause */
         return o->after_ms;
     unsigned doublings = s->failures < 7 ? s->failures - 1 : 6;
     int64_t wait = (int64_t)RETRY_MS_FIRST << doublings;
@@ -312,17 +312,18 @@ static void overflow_say(struct telemetry *tm)
 static void round_make(struct telemetry *tm, struct exporter *e)
 {
     int64_t now = clock_cached_ms();
-    e->refs++; /* a reload may put another in its place meanwhile */
+    e->refs++; /* a reload may put another in its place meanwhile, and says what is due then */
     if (tm->queue.n > 0 && due_ms(&tm->traces) <= now) {
         (void)spans_send(tm, e);
         /* What came meanwhile has waited for this post. */
-        tm->traces.due_ms = tm->queue.n ? clock_cached_ms() + e->settings->delay_ms : INT64_MAX;
+        if (tm->exporter == e)
+            tm->traces.due_ms = clock_cached_ms() + e->settings->delay_ms;
         if (tm->traces.retry_ms > clock_cached_ms())
             tm->traces.due_ms = 0; /* the pause decides */
     }
     if (tm->exporter == e && due_ms(&tm->measures) <= now) {
         bool done = metrics_send(tm, e);
-        if (done || tm->measures.retry_ms <= clock_cached_ms())
+        if (tm->exporter == e && (done || tm->measures.retry_ms <= clock_cached_ms()))
             tm->measures.due_ms = clock_cached_ms() + e->settings->interval_ms;
     }
     exporter_unref(e);
@@ -330,7 +331,7 @@ static void round_make(struct telemetry *tm, struct exporter *e)
 
 static void wait_due(struct telemetry *tm)
 {
-    int64_t at = INT64_MAX;
+    int64_t at = tm->queue.n ? 0 : INT64_MAX; /* off: what waits is dropped now */
     if (tm->exporter) {
         int64_t traces = tm->queue.n ? due_ms(&tm->traces) : INT64_MAX;
         at = traces < due_ms(&tm->measures) ? traces : due_ms(&tm->measures);

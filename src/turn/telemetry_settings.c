@@ -54,7 +54,8 @@ static const struct conf_row rows[] = {
      .max = DAY_MS, .help = "How often metrics are sent."},
     {.name = "timeout", ROW(CONF_DURATION, timeout_ms), .fallback = "10s", .min = 10,
      .max = DAY_MS, .help = "How long a request to the collector may take."},
-    {.name = "batch", ROW(CONF_INT, batch), .fallback = "512", .min = 1, .max = 8192,
+    {.name = "batch", ROW(CONF_INT, batch), .fallback = "512", .min = 1,
+     .max = TELEMETRY_BATCH_MAX,
      .help = "The most spans of a request."},
     {.name = "queue", ROW(CONF_INT, queue), .fallback = "4096", .min = 1, .max = 1000000,
      .help = "The most spans that wait, of about 750 bytes each; further ones are dropped, and "

@@ -290,6 +290,38 @@ def test_a_window_that_stays_shut(w):
     assert s.stop() == 0
 
 
+def test_what_waits_to_be_sent_outlives_no_call(w):
+    """A flood ends the connection while a body fills the socket and a header waits behind it; when
+    the provider reads on, both calls are long gone."""
+    p, s = provider(setting(INITIAL_WINDOW, 1 << 30))
+    waits, floods, over = threading.Event(), threading.Event(), threading.Event()
+
+    def opened(c, i):
+        if len(p.connections) > 1:
+            return
+        c.send(frame(WINDOW, 0, 0, b"\x3f\0\0\0"))
+        waits.set()
+        floods.wait(10)
+        c.send(frame(PING, 0, 0, b"12345678") * 2000)
+        over.wait(10)
+    p.opened = opened
+
+    def ask_one(i):
+        if i == 0:
+            return s.chat("p/big", messages=[{"role": "user", "content": "z" * (6 << 20)}]).status
+        waits.wait(10)
+        time.sleep(0.3)  # the socket is full
+        threading.Timer(0.3, floods.set).start()
+        return s.chat("p/small").status
+    assert at_once(2, ask_one) == [200, 200]
+    over.set()
+    assert until(lambda: p.connections[0].closed)
+    assert 0 < len(p.connections[0].bodies[1]) < 6 << 20
+    assert p.counts == {"big": 1, "small": 1}
+    assert s.chat("p/m").status == 200
+    assert s.stop() == 0
+
+
 def test_an_answer_before_the_body_was_read(w):
     p, s = provider(setting(INITIAL_WINDOW, 100))
     p.opens = False

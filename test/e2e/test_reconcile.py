@@ -183,6 +183,9 @@ def test_costs_by_day(w):
     done = run(w, claude, "--provider", "anthropic", "--json")
     row, = json.loads(done.stdout)
     assert row["export_cost_usd"] == 0.5, row
+    done = run(w, claude.replace("0.5", '"1,034,567.25"'), "--provider", "anthropic", "--json")
+    row, = json.loads(done.stdout)
+    assert row["export_cost_usd"] == 1034567.25, row
 
 
 def test_what_is_wrong_with_csv_is_said(w):
@@ -206,7 +209,11 @@ def test_what_is_wrong_with_csv_is_said(w):
             (csv_of(rows)[:-8], ("line 5: ", "a quoted field has no end")),
             (csv_of([rows[0]]), ("no bucket or row",)),
             ("start_time,amount_value,amount_currency\n1759622400,1,eur\n", ("expected usd",)),
-            ("start_time,amount_value\n1759622400,much\n", ("expected an amount",))):
+            ("start_time,amount_value\n1759622400,much\n", ("expected an amount",)),
+            ("start_time;amount_value\n1759622400;12,50\n", ("'12,50'", "such as 1234.50")),
+            ("start_time;amount_value\n1759622400;0,125\n", ("'0,125'",)),
+            ('start_time,amount_value\n1759622400,"1,2345"\n', ("'1,2345'",)),
+            ('start_time,amount_value\n1759622400,"1,234,56"\n', ("expected an amount",))):
         done = run(w, text)
         assert done.returncode == 2 and not done.stdout, (text, done)
         for word in words:

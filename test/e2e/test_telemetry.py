@@ -7,6 +7,7 @@ import signal
 import socket
 import statistics
 import tempfile
+import threading
 import time
 from types import SimpleNamespace
 
@@ -471,6 +472,18 @@ def test_retry_after_is_honoured_and_nothing_is_lost(w):
     c.close()
 
 
+def test_a_retry_after_of_nothing_is_no_loop(w):
+    c = Collector()
+    c.answer = lambda path, n: (503, {"Retry-After": "0"})
+    with started(w, small(c.url)) as s:
+        for _ in range(4):
+            assert s.chat("good").status == 200
+        seconds_until(lambda: len(c.posts) > 0)
+        time.sleep(1.0)
+        assert len(c.posts) <= 3, "half a second at least, then one"
+    c.close()
+
+
 def test_what_the_collector_refuses_is_dropped(w):
     c = Collector()
     c.answer = lambda path, n: (400, {})
@@ -608,6 +621,49 @@ def test_a_reload_frees_what_waits_for_a_collector_that_is_down(w):
         s.process.send_signal(signal.SIGHUP)
         assert seconds_until(lambda: len(c.spans()) == 2) < 3
         c.turn(a)
+    c.close()
+
+
+def holding(path, answer):
+    """A collector whose first post to `path` waits for `release`, and an event: it is there."""
+    c, there = Collector(), threading.Event()
+
+    def answered(where, _):
+        if where == path and not c.release.is_set():
+            there.set()
+            c.release.wait(20)
+        return answer
+    c.answer = answered
+    return c, there
+
+
+def reloaded_amid(w, s, telemetry, c, there):
+    """Another configuration while a post is under way, which then gets its answer."""
+    assert there.wait(5)
+    s.write(config(w, telemetry))
+    s.process.send_signal(signal.SIGHUP)
+    seconds_until(lambda: said(s, "reloaded") == 1)
+    c.release.set()
+
+
+def test_metrics_switched_off_amid_a_post(w):
+    c, there = holding("/v1/metrics", None)
+    telemetry = f"telemetry: {{endpoint: \"{c.url}\", interval: 100ms, metrics: %s}}\n"
+    with started(w, telemetry % "on") as s:
+        reloaded_amid(w, s, telemetry % "off", c, there)
+        time.sleep(0.5)
+    assert len(c.bodies("/v1/metrics")) == 1, "the one that was under way"
+    c.close()
+
+
+def test_switched_off_amid_a_post_nothing_waits(w):
+    c, there = holding("/v1/traces", (503, {}))
+    with started(w, small(c.url)) as s:
+        assert s.chat("good").status == 200
+        reloaded_amid(w, s, "", c, there)
+        seconds_until(lambda: number(s, "sluice_telemetry_waiting_spans") == 0)
+        assert number(s, "sluice_telemetry_spans_dropped_total") == 2
+        assert len(c.posts) == 1
     c.close()
 
 

@@ -116,6 +116,7 @@ static void what_is_passed(void **state)
         {"Authorization", "d"},
         {"api-key", "d"},
         {"X-API-Key", "d"},
+        {"baggage", "d"},
         {"Cookie", "d"},
         {"Host", "d"},
         {"Content-Length", ""},

@@ -363,6 +363,35 @@ static void a_ceiling_is_kept(void **state UNUSED)
     }
 }
 
+/* All texts as long as they may be, of what takes the most room. */
+static void the_longest_span(void **state UNUSED)
+{
+    static const enum span_text call[] = {SPAN_MODEL, SPAN_HOST, SPAN_PROVIDER, SPAN_ANSWERED},
+                                turn[] = {SPAN_ROUTE, SPAN_ASKED, SPAN_MODEL, SPAN_TENANT},
+                                stop[] = {SPAN_FINISHES, SPAN_MODEL, SPAN_HOST, SPAN_PROVIDER};
+    const enum span_text *const most[] = {call, turn, stop};
+    char controls[SPAN_TEXT_BYTES_MAX], commas[SPAN_TEXT_BYTES_MAX];
+    memset(controls, 1, sizeof(controls));
+    memset(commas, ',', sizeof(commas));
+    for (unsigned i = 0; i < 3; i++) {
+        struct span s = a_call();
+        s.kind = i == 1 ? SPAN_TURN : SPAN_CALL;
+        s.err = E_UPSTREAM_BUSY;
+        s.cost_usd_nanos = INT64_MAX;
+        s.texts_n = 0;
+        memset(s.text, 0, sizeof(s.text));
+        for (unsigned k = 0; k < 4; k++)
+            span_put(&s, most[i][k],
+                     most[i][k] == SPAN_FINISHES ? str_of(commas, sizeof(commas))
+                                                 : str_of(controls, sizeof(controls)));
+        assert_int_equal(s.texts_n, SPAN_TEXTS_BYTES);
+        written(&s, 0);
+        size_t around = out.n;
+        written(&s, 1);
+        assert_in_range(out.n - around, 3000, OTLP_SPAN_BYTES_MAX);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -374,6 +403,7 @@ int main(void)
         TEST(hosts),
         TEST(estimates_and_unread_calls),
         TEST(long_texts_are_cut),
+        TEST(the_longest_span),
         TEST(metrics),
         TEST(none),
         TEST(a_ceiling_is_kept),

@@ -502,12 +502,10 @@ static void same_again(void **state)
     }
     static const char *const bodies[] = {
         "\"messages\":[]",
-        "\"messages\":[{\"role\":\"user\",\"content\":[]}]",
         "\"messages\":[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"a\","
         "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\": "
         "[1]}\"}}]}]",
         "\"messages\":[{\"role\":\"assistant\",\"content\":\"x\",\"refusal\":\"no\"}]",
-        "\"messages\":[{\"role\":\"assistant\",\"content\":null}]",
         "\"messages\":[{\"role\":\"user\",\"content\":\"\\ud83d\\ude00 \\\"\\n\",\"odd\":[1]}]",
         "\"messages\":[],\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"x\":1}}]",
         "\"messages\":[],\"tools\":[{\"type\":\"function\",\"x\":1,\"function\":{\"name\":\"f\"}}]",
@@ -548,13 +546,15 @@ static void what_changes(void **state)
          "\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},"
          "{\"type\":\"refusal\",\"refusal\":\"no\"}]}]"},
         {"\"messages\":[{\"role\":\"assistant\"}]",
-         "\"messages\":[{\"role\":\"assistant\",\"content\":null}]"},
+         "\"messages\":[{\"role\":\"assistant\",\"content\":\"\"}]"},
+        {"\"messages\":[{\"role\":\"user\",\"content\":[]}]",
+         "\"messages\":[{\"role\":\"user\",\"content\":\"\"}]"},
         {"\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"tool_calls\":[{\"id\":\"c\","
          "\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]},{\"role\":\"tool\",\"name\":\"f\","
          "\"tool_call_id\":\"c\",\"content\":[]}]",
          "\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"tool_calls\":[{\"id\":\"c\","
          "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":"
-         "\"tool\",\"tool_call_id\":\"c\",\"content\":\"\"}]"},
+         "\"tool\",\"tool_call_id\":\"c\",\"name\":\"f\",\"content\":\"\"}]"},
         {"\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\","
          "\"cache_control\":{\"type\":\"ephemeral\"}}]}]",
          "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}]"},

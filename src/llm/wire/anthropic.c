@@ -34,7 +34,8 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CARRIES_AS(SYSTEM_LATER, "newer models take them, behind a user's message"),
     CHANGES(DEVELOPER, "sent as system messages"),
     CARRIES_AS(PREFILL, "older models take it"),
-    CARRIES(CALLS),
+    CARRIES_AS(CALLS, "an id that is not 1 to 64 letters, digits, _ and - is replaced by its "
+                      "hash"),
     CARRIES(RESULT_ERROR),
     CARRIES(RESULT_MEDIA),
     CARRIES(IMAGE),
@@ -49,6 +50,8 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CARRIES(CACHE_CONTROL),
     CARRIES(CITATIONS),
     WITHOUT_RESPONSES,
+    WITHOUT_RESULT_NAME,
+    WITHOUT_BESIDE,
 };
 
 int anthropic_error_write(struct buf *out, int status, const char *code, struct str text)

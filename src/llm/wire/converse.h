@@ -7,9 +7,8 @@
  *
  * What Bedrock refuses and no client means is mended on the way: messages of one role that follow
  * each other become one, since roles have to take turns; texts of nothing but white space are left
- * out, and with them a message that has nothing else; ids of calls that are longer than 64
- * characters, or have others than Bedrock's, are replaced by their hash, the same in call and
- * result; names of documents are made of the characters that it takes, and differ.
+ * out, and with them a message that has nothing else, unless it is the one to be answered; names of
+ * documents are made of the characters that it takes, and differ.
  */
 #ifndef LLM_WIRE_CONVERSE_H
 #define LLM_WIRE_CONVERSE_H

@@ -306,7 +306,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CHANGES(DEVELOPER, "as a system message"),
     CARRIES_AS(PREFILL, "which only some models take"),
     CHANGES(CALLS, "messages of one role that follow each other become one; an id that "
-                   "Bedrock does not take is replaced by its hash"),
+                   "is not 1 to 64 letters, digits, _ and - is replaced by its hash"),
     CARRIES(RESULT_ERROR),
     CARRIES(RESULT_MEDIA),
     CARRIES_AS(IMAGE, "png, jpeg, gif and webp; others are refused"),
@@ -323,6 +323,8 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CHANGES(REFUSAL, "as text"),
     WITHOUT_ANTHROPIC,
     WITHOUT_RESPONSES,
+    WITHOUT_RESULT_NAME,
+    WITHOUT_BESIDE,
 };
 
 const struct wire wire_converse = {

@@ -332,7 +332,8 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CARRIES(DEVELOPER),
     CARRIES(MESSAGE_NAME),
     REFUSES(PREFILL, "models begin a message of their own"),
-    CARRIES(CALLS),
+    CARRIES_AS(CALLS, "an id of more than 40 characters is replaced by its hash"),
+    CARRIES(RESULT_NAME),
     LEAVES(RESULT_ERROR, "the result's text says it"),
     CHANGES(RESULT_MEDIA, "in a user message behind the results"),
     CARRIES(IMAGE),
@@ -350,6 +351,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     LEAVES(CACHE_CONTROL, "prompts are cached without being asked to"),
     WITHOUT_ANTHROPIC,
     WITHOUT_RESPONSES,
+    WITHOUT_BESIDE,
 };
 
 static int ask_read(struct str body, struct arena *arena, struct llm_request *ret_request,

@@ -250,7 +250,7 @@ static int thought_take(struct reading *r, void *list)
     if (!b)
         return E_MEMORY;
     b->text = value[hidden ? T_DATA : T_THINKING];
-    b->signature = hidden ? STR_NONE : value[T_SIGNATURE];
+    b->signature = hidden || value[T_SIGNATURE].n <= 2 ? STR_NONE : value[T_SIGNATURE];
     return hidden ? reading_wants(r, b->text, "data", VALUE_STRING) : 0;
 }
 
@@ -312,8 +312,8 @@ static int said_settle(struct reading *r, const struct str *value, struct chat_s
                                                                : reasoning;
     int err = is_text ? 0 : reading_keep(r, &said->others, STR("\"reasoning\""), reasoning);
     /* Answers have an empty list of them, and clients send answers back as they came. */
-    if (!err && !json_is_empty(annotations))
-        err = reading_keep(r, &said->others, STR("\"annotations\""), annotations);
+    if (r->request && annotations.p && !json_is_empty(annotations))
+        chat_uses(r->request, CHAT_ANNOTATIONS);
     return err;
 }
 

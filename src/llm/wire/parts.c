@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <openssl/evp.h>
+#include <xxhash.h>
 
 #define COUNT_MAX 1000000000000
 
@@ -152,6 +153,61 @@ bool blocks_have(const struct chat_block *b, enum chat_block_kind kind)
     while (b && b->kind != kind)
         b = b->next;
     return b != NULL;
+}
+
+/* ---- calls, and messages that say nothing ---- */
+
+static bool is_id(struct str raw, struct id_rule rule)
+{
+    for (size_t i = 0; i < raw.n; i++) {
+        char c = raw.p[i];
+        bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '_' || c == '-';
+        if (!word && (rule.words || c == '\\'))
+            return false;
+    }
+    return raw.n > 0 && raw.n <= rule.bytes_max;
+}
+
+int call_id_put(struct buf *out, struct str string, struct id_rule rule)
+{
+    struct str raw = string.n ? json_string_raw(string) : STR_NONE;
+    if (is_id(raw, rule))
+        return buf_str(out, string);
+    XXH128_hash_t hash = XXH3_128bits(raw.p ? raw.p : "", raw.n);
+    return buf_printf(out, "\"call_%016llx%016llx\"", (unsigned long long)hash.high64,
+                      (unsigned long long)hash.low64);
+}
+
+const struct chat_message *results_end(const struct chat_message *m)
+{
+    do
+        m = m->next;
+    while (m && m->role == ROLE_USER && blocks_have(m->blocks, BLOCK_RESULT));
+    return m;
+}
+
+bool string_is_blank(struct str string)
+{
+    struct str raw = string.n ? json_string_raw(string) : STR_NONE;
+    for (size_t i = 0; i < raw.n; i++) {
+        if (raw.p[i] == '\\' && i + 1 < raw.n && strchr("nrtf", raw.p[i + 1]))
+            i++;
+        else if (raw.p[i] != ' ')
+            return false;
+    }
+    return true;
+}
+
+int message_leave_out(const struct chat_message *m, bool user_before, const char *provider,
+                      struct fault *f)
+{
+    if (m->next || m->role != ROLE_USER || user_before)
+        return 0;
+    return fault_set(f, E_UNSUPPORTED,
+                     "%s takes no message without content, and the last one, which it has to "
+                     "answer, has none",
+                     provider);
 }
 
 /* ---- thinking ---- */

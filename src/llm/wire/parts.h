@@ -84,6 +84,31 @@ static inline void element_put(struct buf *out)
         buf_char(out, ',');
 }
 
+/*
+ * The ids of calls that a provider takes: how long, in bytes, and whether of letters, digits, _ and
+ * - alone. Others make other ones: Gemini's have a signature behind them (gemini.h), Kimi's a
+ * colon.
+ */
+struct id_rule {
+    size_t bytes_max;
+    bool words;
+};
+/* The id as it is, or where the provider would refuse it, its hash, which is the same in a call and
+ * in its result; as a string. */
+int call_id_put(struct buf *out, struct str string, struct id_rule rule);
+
+/* A turn's results may come in several messages: the first behind `m` that has none. */
+const struct chat_message *results_end(const struct chat_message *m);
+/* Nothing but white space, which Anthropic and Bedrock refuse as a text. */
+bool string_is_blank(struct str string);
+/*
+ * For a message of which a provider that takes no empty ones would get nothing: it goes without a
+ * trace, since it says nothing. But the user's last one is to be answered: E_UNSUPPORTED, unless
+ * there is what the user said before it (`user_before`: the last message that was written).
+ */
+MUSTCHECK int message_leave_out(const struct chat_message *m, bool user_before,
+                                const char *provider, struct fault *f);
+
 /* A count in JSON, 0 to 10^12, else `absent`. */
 int64_t count_of(struct str json, int64_t absent);
 

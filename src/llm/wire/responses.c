@@ -113,7 +113,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CARRIES(DEVELOPER),
     LEAVES(PHASE, "what the message says tells it"),
     REFUSES(PREFILL, "its models do not go on with a message that was begun for them"),
-    CARRIES(CALLS),
+    CARRIES_AS(CALLS, "an id of more than 64 characters is replaced by its hash"),
     LEAVES(RESULT_ERROR, "the result's text says it"),
     CARRIES(RESULT_MEDIA),
     CARRIES(IMAGE),
@@ -129,6 +129,8 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CARRIES(REFUSAL),
     LEAVES(CACHE_CONTROL, "it finds repeated prefixes by itself"),
     WITHOUT_ANTHROPIC,
+    WITHOUT_RESULT_NAME,
+    WITHOUT_BESIDE,
 };
 
 const struct wire wire_responses = {

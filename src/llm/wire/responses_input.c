@@ -2,8 +2,8 @@
 #include "llm/wire/responses.h"
 
 struct input {
-    struct chat_message *last; /* the newest message; NULL before the first */
-    bool results;              /* it is made of results in a row */
+    struct chat_message *last;  /* the newest message; NULL before the first */
+    struct chat_message *calls; /* the newest with calls */
 };
 
 /* Members that this object has, and its kind does not know: bits of `known` by their place. */
@@ -54,12 +54,12 @@ static const struct member part_members[PART_MEMBERS] = {
     [PART_FILENAME] = MEMBER("filename", ANY),
 };
 
-/* Logprobs of what was said before say nothing to a model. */
+/* Logprobs of what was said before say nothing to a model, and annotations neither. */
 static int text_read(struct reading *r, const struct str *value, struct chat_block *b)
 {
     b->text = value[PART_TEXT];
     if (value[PART_ANNOTATIONS].p && !json_is_empty(value[PART_ANNOTATIONS]))
-        b->citations = value[PART_ANNOTATIONS];
+        chat_uses(r->request, CHAT_ANNOTATIONS);
     return reading_wants(r, b->text, "text", VALUE_STRING);
 }
 
@@ -240,7 +240,6 @@ static int message_new(struct reading *r, struct input *in, enum chat_role role)
     if (!m)
         return E_MEMORY;
     in->last = m;
-    in->results = false;
     return 0;
 }
 
@@ -327,6 +326,7 @@ static int call_read(struct reading *r, struct input *in, struct item *item)
         err = block_new(r, in, BLOCK_CALL, item, &b);
     if (err)
         return err;
+    in->calls = in->last;
     b->id = value[IN_CALL_ID];
     b->name = value[IN_NAME];
     err = input_from_string(r->arena, value[IN_ARGUMENTS], &b->input);
@@ -337,8 +337,29 @@ static int call_read(struct reading *r, struct input *in, struct item *item)
                                &b->others);
 }
 
+/* Where results go: behind the calls, wherever they stand, since this protocol knows by its id
+ * whose a result is, and others by its place. */
+static int results_enter(struct reading *r, struct input *in, struct chat_message **ret_results)
+{
+    struct chat_message *after = in->calls ? in->calls : in->last,
+                        *rest = in->calls ? in->calls->next : in->last;
+    *ret_results = rest;
+    if (rest && rest->blocks && rest->blocks->kind == BLOCK_RESULT)
+        return 0;
+    rest = after ? after->next : NULL;
+    struct chat_message *m = chat_message_new(r->request, after, ROLE_USER);
+    if (!m)
+        return E_MEMORY;
+    m->next = rest;
+    if (!rest)
+        in->last = m;
+    *ret_results = m;
+    return 0;
+}
+
 static int result_read(struct reading *r, struct input *in, struct item *item)
 {
+    struct chat_message *results;
     struct content content;
     struct chat_block *b;
     int err = reading_wants(r, item->value[IN_CALL_ID], "call_id", VALUE_STRING);
@@ -346,13 +367,13 @@ static int result_read(struct reading *r, struct input *in, struct item *item)
         err = content_read(r, item->value[IN_OUTPUT], &content);
     if (err || content.unknown)
         return err ? err : other_read(r, in, item);
-    if (!in->results)
-        err = message_new(r, in, ROLE_USER);
-    in->results = !err;
-    if (!err)
-        err = block_new(r, in, BLOCK_RESULT, item, &b);
+    err = results_enter(r, in, &results);
     if (err)
         return err;
+    b = chat_block_new(r->arena, &results->blocks, BLOCK_RESULT);
+    if (!b)
+        return E_MEMORY;
+    b->others = item->others;
     b->id = item->value[IN_CALL_ID];
     b->result = content.blocks;
     b->result_is_string = content.is_string;
