@@ -36,6 +36,8 @@ static unsigned lines_of(const char *folder, struct buf *all)
     (void)files_read(folder, all);
     for (size_t i = 0; i < all->n; i++)
         n += all->p[i] == '\n';
+    buf_char(all, '\0'); /* behind the text, not of it */
+    all->n--;
     return n;
 }
 
