@@ -263,7 +263,7 @@ def to_messages(talk, _):
         del talk.params["reasoning effort"]
     elif effort == "minimal":
         talk.params["reasoning effort"] = "low"
-    if talk.params.get("service tier") not in ("auto", "standard_only"):
+    if talk.params.get("service tier") != "standard_only":
         talk.params.pop("service tier", None)
     keep_params(talk, "temperature", "top_p", "top_k", "reasoning effort", "service tier",
                 "the end user's name", "how thinking is shown")
@@ -442,7 +442,7 @@ def converse_blocks(talk):
             return [b] if seal_of(b[1])[0] in (None, "anthropic") else []
         if b[0] == "thinking":
             seal = own(b[2], "anthropic")
-            return [("thinking", b[1], seal)] if seal or (b[1] and not b[2]) else []
+            return [("thinking", b[1], seal)] if seal else []  # the model is a Claude
         if b[0] == "result":
             marks = [converse_cache(c) for c in b[4] if c[0] == "cache"]
             return [(*b[:3], None, tuple(c for c in b[4] if c[0] != "cache"))] + marks[:1]

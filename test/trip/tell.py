@@ -50,6 +50,8 @@ class Talk:
         return ("result", number, bool(error), name, tuple(blocks))
 
     def param(self, name, value):
+        if (name, value) == ("service tier", "auto"):  # it goes without saying
+            return
         if value is not None:
             self.params[name] = value
 
