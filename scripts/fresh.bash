@@ -48,6 +48,7 @@ fresh_inside() {
         root=$1
         shift
         mount --make-rprivate /
+        mount --bind "$root" "$root" # a root that is a mount of its own, which `unshare -m` asks for
         mount -t proc proc "$root/proc"
         mount --rbind /dev "$root/dev"
         mount -t tmpfs tmpfs "$root/tmp"

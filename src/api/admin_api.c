@@ -253,9 +253,11 @@ static void endpoint_write(void *arg, struct endpoint *e)
     member(out, "endpoint", e->host_header);
     buf_printf(out,
                ",\"up\":%s,\"calls_running\":%u,\"calls\":%llu,\"failures\":%llu,"
-               "\"failures_in_row\":%u,\"connections_idle\":%u,\"connections_in_use\":%u}",
+               "\"failures_in_row\":%u,\"connections_idle\":%u,\"connections_in_use\":%u,"
+               "\"connections_opened\":%llu,\"of_them_http2\":%llu}",
                endpoint_is_up(e) ? "true" : "false", e->under_way, (unsigned long long)e->calls,
-               (unsigned long long)e->failures, e->failures_in_row, s.idle, s.in_use);
+               (unsigned long long)e->failures, e->failures_in_row, s.idle, s.in_use,
+               (unsigned long long)s.opened, (unsigned long long)s.opened_shared);
 }
 
 /* Keys by their number: what they are is nobody's business. */

@@ -71,6 +71,11 @@ static const struct conf_row http_rows[] = {
     {.name = "connections", .type = CONF_INT, AT(connections_max), .fallback = "50000", .min = 1,
      .max = 1000000, .flags = CONF_NEEDS_RESTART,
      .help = "The most clients at once; further ones wait to be accepted."},
+    {.name = "streams", .type = CONF_INT, AT(streams_max), .flags = CONF_OPTIONAL, .min = 1,
+     .max = 1000000,
+     .help = "The most requests at once over HTTP/2, all clients together; past it just one on "
+             "each connection, and others are refused with REFUSED_STREAM. Without it: as many as "
+             "`connections`."},
     {0},
 };
 /* clang-format on */
@@ -79,6 +84,11 @@ static const struct conf_table http_table = {.name = "http",
                                              .help = "What clients may send, and how slowly.",
                                              .size = sizeof(struct http_settings),
                                              .rows = http_rows};
+
+int64_t config_streams_max(const struct http_settings *s)
+{
+    return s->streams_max == CONF_NOT_GIVEN ? s->connections_max : s->streams_max;
+}
 
 /* clang-format off */
 #define THIS struct client_tls_settings

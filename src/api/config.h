@@ -30,6 +30,7 @@ struct http_settings {
     int64_t body_bytes_max, header_bytes_max, headers_max;
     int64_t header_ms, idle_ms, body_ms, write_ms;
     int64_t connections_max;
+    int64_t streams_max; /* CONF_NOT_GIVEN: as many */
 };
 
 struct client_tls_settings {
@@ -58,6 +59,9 @@ struct config {
 };
 
 extern const struct conf_table config_table;
+
+/* The most HTTP/2 streams at once, over all clients. */
+int64_t config_streams_max(const struct http_settings *s);
 
 /* Is there a database, in which turns are written down and keys are made? */
 bool config_has_ledger(const struct config *c);

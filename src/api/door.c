@@ -25,7 +25,8 @@ void door_init(struct door *door, struct gateway *g, bool admin, const char *add
                                                .handler = visit_handle,
                                                .refuse = visit_refuse,
                                                .arg = door,
-                                               .draining = &g->draining};
+                                               .draining = &g->draining,
+                                               .streams = &g->streams};
 }
 
 /*

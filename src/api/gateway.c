@@ -176,6 +176,7 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
 {
     const struct config *c = snapshot->config;
     g->now = snapshot;
+    g->streams.max = (unsigned)config_streams_max(&c->http);
     g->began_wall_us = clock_wall_us();
     g->metrics = metric_set_new();
     const char *file = conf_file(snapshot->doc);
@@ -331,6 +332,7 @@ static int swap(struct gateway *g, struct conf_doc *doc, const struct limits_pas
     if (limits_begin(g, past) != 0)
         buf_str(out, STR("warning: what was used before could not all be counted\n"));
     telemetry_begin(g);
+    g->streams.max = (unsigned)config_streams_max(&fresh->config->http);
     snapshot_unref(old);
     return 0;
 }

@@ -64,6 +64,7 @@ struct gateway {
     struct recorder *recorder; /* NULL until a configuration records */
     struct telemetry *telemetry;
     struct listener *listener, *admin_listener;
+    struct http2_streams streams; /* of the clients of both */
     bool draining;
     bool handed_over; /* another process accepts in our place, so that who asks here is served */
     int64_t began_wall_us;

@@ -60,6 +60,8 @@ void api_ready(struct visit *v)
 /* One row a number of the process; the order is gauges_put's. */
 enum number {
     N_CONNECTIONS,
+    N_STREAMS,
+    N_STREAMS_REFUSED,
     N_TASKS,
     N_STACKS_FREE,
     N_STACK_BYTES,
@@ -95,6 +97,9 @@ enum number {
 /* clang-format off */
 static const struct metric_desc numbers[NUMBERS] = {
     [N_CONNECTIONS] = GAUGE("sluice_client_connections", "Clients connected now."),
+    [N_STREAMS] = GAUGE("sluice_client_streams", "Their requests under way over HTTP/2."),
+    [N_STREAMS_REFUSED] = COUNTER("sluice_client_streams_refused_total",
+                                  "Those for which there was no room (http.streams)."),
     [N_TASKS] = GAUGE("sluice_tasks", "Tasks under way."),
     [N_STACKS_FREE] = GAUGE("sluice_stacks_free", "Stacks kept for the next tasks."),
     [N_STACK_BYTES] = GAUGE("sluice_stack_bytes", "Address space of all stacks."),
@@ -153,6 +158,11 @@ static const struct metric_desc opened_desc = {
     .help = "Connections opened, used again, and that could not be made.",
     .kind = METRIC_COUNTER,
     .labels = {"endpoint", "how"}};
+static const struct metric_desc protocol_desc = {
+    .name = "sluice_upstream_protocol_connections_total",
+    .help = "Connections opened, by the protocol that was agreed on.",
+    .kind = METRIC_COUNTER,
+    .labels = {"endpoint", "protocol"}};
 static const struct metric_desc limited_desc = {
     .name = "sluice_limit_refusals_total",
     .help = "Requests that a limit refused, by whose it was and which.",
@@ -183,6 +193,8 @@ static void endpoint_put(void *arg, struct endpoint *e)
     put(g, &opened_desc, name, STR("opened"), (int64_t)s.opened);
     put(g, &opened_desc, name, STR("reused"), (int64_t)s.reused);
     put(g, &opened_desc, name, STR("failed"), (int64_t)s.failed);
+    put(g, &protocol_desc, name, STR("HTTP/1.1"), (int64_t)(s.opened - s.opened_shared));
+    put(g, &protocol_desc, name, STR("HTTP/2"), (int64_t)s.opened_shared);
 }
 
 static void refusals_put(struct gateway *g, const struct counters_totals *t)
@@ -222,6 +234,8 @@ void gateway_gauges(void *gateway)
     recordings_put(g, &recordings);
     const int64_t values[NUMBERS] = {
         [N_CONNECTIONS] = g->listener ? listener_connections(g->listener) : 0,
+        [N_STREAMS] = g->streams.open,
+        [N_STREAMS_REFUSED] = (int64_t)g->streams.refused,
         [N_TASKS] = (int64_t)tasks.running,
         [N_STACKS_FREE] = (int64_t)tasks.stacks_free,
         [N_STACK_BYTES] = (int64_t)tasks.stack_bytes,

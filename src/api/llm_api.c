@@ -5,8 +5,8 @@
  * One request is one function from top to bottom: read, resolve, run the turn, answer, bill.
  */
 #include "api/limit_headers.h"
+#include "api/objects.h"
 #include "api/pass.h"
-#include "api/responses.h"
 #include "api/visit.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -116,7 +116,7 @@ static int respond(struct ask *a, int status, const struct http_headers *headers
 static void sink_kept(struct llm_sink *sink, struct str id)
 {
     struct ask *a = ask_of(sink);
-    responses_learn(a->v, &a->turn, id);
+    objects_learn(a->v, &a->turn, id);
 }
 
 /* The answer was held: it goes out with what it cost. */
@@ -265,7 +265,7 @@ static void who_asks(struct ask *a)
 {
     const struct exchange *x = a->v->x;
     struct turn *t = &a->turn;
-    t->tenant = a->v->key ? a->v->key->tenant : STR_NONE;
+    t->tenant = visit_tenant(a->v);
     t->key = a->v->key ? a->v->key->public_part : STR_NONE;
     tags_read(&x->headers, t);
     /* What is no key of ours is the provider's own, where the configuration lets it pass. */
@@ -290,13 +290,15 @@ static int request_take(struct ask *a)
     if (err)
         return err;
     a->turn.request = &a->request;
+    a->request.tenant = visit_tenant(v);
+    a->request.alone = visit_is_alone(v);
     if (v->key)
         err = key_allows(v->key, a->request.model, &v->fault);
     if (!err)
         err = models_resolve(v->snapshot->models, a->request.model, x->arena, &a->turn.route,
                              &v->fault);
     if (!err)
-        err = responses_route(v, &a->request, &a->turn);
+        err = objects_route(v, &a->request, &a->turn);
     if (!err)
         err = pass_upstream(&x->headers, x->arena, false, &a->headers);
     if (UNLIKELY(a->turn.trace != NULL) && !err)
@@ -304,7 +306,7 @@ static int request_take(struct ask *a)
     return err;
 }
 
-static void turn_log(const struct ask *a, int err, int status)
+static void turn_log(const struct ask *a, int err, int status, struct str left_out)
 {
     const struct turn *t = &a->turn;
     const struct target *target = t->target;
@@ -320,7 +322,8 @@ static void turn_log(const struct ask *a, int err, int status)
            log_i("in", tokens_prompt(&t->tokens)), log_i("out", tokens_completion(&t->tokens)),
            log_word("counted", str_from(token_source_name(t->tokens.source))),
            priced ? log_usd("usd", t->cost_usd_nanos) : log_null("usd"), log_i("calls", t->calls_n),
-           log_ms("ms", t->total_us), log_ms("overhead_ms", t->overhead_us));
+           log_ms("ms", t->total_us), log_ms("overhead_ms", t->overhead_us),
+           left_out.n ? log_s("left_out", left_out) : LOG_END);
 }
 
 /* Is it asked for what only sluice itself can say here? */
@@ -389,8 +392,9 @@ void api_llm(struct visit *v)
         err = E_CLIENT_GONE;
     if (UNLIKELY(a->recording != NULL)) /* of a client that left before there was an answer */
         recording_request(a->recording, a->body);
+    struct str left_out = t->call ? t->call->left_out : STR_NONE;
     turn_end(t, err, status, (int64_t)v->x->bytes_out);
     if (UNLIKELY(a->recording != NULL))
         recording_end(a->recording, t);
-    turn_log(a, err, status);
+    turn_log(a, err, status, left_out);
 }

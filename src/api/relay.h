@@ -1,5 +1,6 @@
 /*
- * relay.h: passing a request on that is not read, to a provider that was found for it.
+ * relay.h: passing a request on that is not read, or only looked at, to a provider that was found
+ * for it.
  */
 #ifndef API_RELAY_H
 #define API_RELAY_H

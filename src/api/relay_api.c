@@ -1,13 +1,16 @@
 /*
  * relay_api.c: paths that sluice passes on without reading them: key, limits and ledger apply,
- * levers do not. Their cost is not known, so it is null.
+ * levers do not. Their cost is not known, so it is null. Some have bodies in which an object of the
+ * provider's could be named: these are held and looked at, where the provider is not open.
  */
 #include "api/limit_headers.h"
+#include "api/objects.h"
 #include "api/pass.h"
 #include "api/relay.h"
 #include "api/visit.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "llm/names.h"
 #include "llm/relay.h"
 #include "rt/task.h"
 #include "turn/telemetry.h"
@@ -18,6 +21,8 @@ struct passing {
     struct turn turn;
     struct task *task;
     struct http_headers headers;
+    bool held;       /* it was read, and is in `body` */
+    struct str body; /* what of it was not sent yet */
 };
 
 static struct passing *passing_of(struct llm_relay *relay)
@@ -28,7 +33,13 @@ static struct passing *passing_of(struct llm_relay *relay)
 static int relay_read(struct llm_relay *relay, struct str *ret_piece)
 {
     struct passing *p = passing_of(relay);
-    int err = exchange_read_body(p->v->x, ret_piece);
+    int err = 0;
+    if (p->held) {
+        *ret_piece = p->body;
+        p->body = STR_NONE;
+    } else {
+        err = exchange_read_body(p->v->x, ret_piece);
+    }
     if (!err)
         p->turn.bytes_in += (int64_t)ret_piece->n;
     return err;
@@ -91,6 +102,21 @@ static void bill(struct passing *p, struct ledger_call *row, int err)
         telemetry_call_ended(&p->turn, row, NULL, r->provider, r->endpoint);
 }
 
+/* Nobody was told the id of anything that is named on these paths. */
+static int names_check(struct passing *p, const struct provider *provider)
+{
+    struct visit *v = p->v;
+    size_t most = (size_t)v->snapshot->config->http.body_bytes_max;
+    const char *what = NULL;
+    int err = exchange_read_all(v->x, most, &p->body);
+    p->held = !err;
+    if (err == E_TOO_LARGE)
+        return fault_set(&v->fault, err, "the body is over http.body_bytes (%zu bytes)", most);
+    if (!err)
+        err = names_find(p->body, v->x->arena, &what, &v->fault);
+    return !err && what ? object_fault(v, what, STR("in the body"), provider) : err;
+}
+
 static int pass(struct passing *p, const struct provider *provider, struct str path)
 {
     struct visit *v = p->v;
@@ -111,7 +137,7 @@ static int pass(struct passing *p, const struct provider *provider, struct str p
                                                        more ? '&' : '?', STR_ARGS(x->query))
                                         : path,
                             .headers = &p->headers,
-                            .body_bytes = x->body_bytes,
+                            .body_bytes = p->held ? (int64_t)p->body.n : x->body_bytes,
                             .read = relay_read,
                             .begin = relay_begin,
                             .write = relay_write};
@@ -134,7 +160,8 @@ static int refused(struct passing *p, int err)
     int made = http_headers_add(&headers, STR("x-sluice-id"), str_of(t->id.text, ID_CHARS));
     if (!made && t->stay)
         made = limit_headers(t->stay, v->x->arena, &headers);
-    v->fault = t->fault;
+    if (t->fault.err)
+        v->fault = t->fault;
     visit_error_with(v, err, made ? NULL : &headers);
     return err_status(err);
 }
@@ -149,7 +176,7 @@ static int key_check(struct visit *v)
                      STR_ARGS(v->key->public_part), STR_ARGS(str_head(v->path, 60)));
 }
 
-int relay_to(struct visit *v, const struct provider *provider, struct str path)
+static int relay(struct visit *v, const struct provider *provider, struct str path, bool look)
 {
     struct passing *p = ARENA_NEW(v->x->arena, struct passing);
     struct ledger_call *row = ARENA_NEW(v->x->arena, struct ledger_call);
@@ -162,13 +189,15 @@ int relay_to(struct visit *v, const struct provider *provider, struct str path)
     struct turn *t = &p->turn;
     turn_begin(t, &v->gateway->house, v->x->arena, v->x->began_us);
     t->api = "openai.relay";
-    t->tenant = v->key ? v->key->tenant : STR_NONE;
+    t->tenant = visit_tenant(v);
     t->key = v->key ? v->key->public_part : STR_NONE;
     t->tags = str_head(http_headers_get(&v->x->headers, STR("x-sluice-tags")), 256);
 
     int err = 0;
     if (UNLIKELY(t->house->telemetry != NULL))
         err = telemetry_turn_begins(t, &v->x->headers, v->x->method_text, v->route->path);
+    if (!err && look && !object_is_open(v, provider))
+        err = names_check(p, provider);
     err = err ? err : turn_admit(t);
     bool admitted = !err;
     if (admitted) {
@@ -191,20 +220,25 @@ int relay_to(struct visit *v, const struct provider *provider, struct str path)
     return p->relay.status;
 }
 
-static void run(struct visit *v, const struct provider *provider)
+int relay_to(struct visit *v, const struct provider *provider, struct str path)
+{
+    return relay(v, provider, path, false);
+}
+
+static void run(struct visit *v, const struct provider *provider, bool look)
 {
     int forbidden = key_check(v);
     if (forbidden)
         visit_error(v, forbidden);
     else
-        (void)relay_to(v, provider, str_tail(v->path, 3)); /* the base URL has the "/v1" */
+        (void)relay(v, provider, str_tail(v->path, 3), look); /* the base URL has the "/v1" */
 }
 
-void api_relay(struct visit *v)
+static void run_default(struct visit *v, bool look)
 {
     const struct provider *p = models_default_provider(v->snapshot->models);
     if (p) {
-        run(v, p);
+        run(v, p, look);
         return;
     }
     int err = fault_set(&v->fault, E_NO_PROVIDER,
@@ -214,11 +248,21 @@ void api_relay(struct visit *v)
     visit_error(v, err);
 }
 
+void api_relay(struct visit *v)
+{
+    run_default(v, false);
+}
+
+void api_relay_looked(struct visit *v)
+{
+    run_default(v, true);
+}
+
 void api_stateful(struct visit *v)
 {
     const struct provider *p = models_default_provider(v->snapshot->models);
-    if (p && provider_is_open(p, v->key ? v->key->tenant : STR_NONE)) {
-        run(v, p);
+    if (p && object_is_open(v, p)) {
+        run(v, p, false);
         return;
     }
     int err = fault_set(&v->fault, E_STATEFUL_PATH,

@@ -7,8 +7,9 @@
 
 /*
  * Every path that sluice answers. Stateless ones that it does not read are passed to the default
- * provider; those that name objects living at the provider would be shared by all who use the same
- * provider key, so they are closed unless the provider's `stateful` says otherwise (rule 5).
+ * provider, some after a look whether the body names what the provider keeps; paths that name or
+ * make such objects would be shared by all who use the same provider key, so they are closed unless
+ * the provider is open to who asks (objects.h).
  */
 const struct route_row routes[] = {
     {HTTP_POST, PATH("/v1/chat/completions"), NEEDS_KEY, api_llm, "chat, streamed or not",
@@ -23,8 +24,12 @@ const struct route_row routes[] = {
     {HTTP_GET, PATH("/v1/models"), NEEDS_KEY, api_models, "the models there are", NULL},
     {HTTP_GET, PATH("/v1/models/*"), NEEDS_KEY, api_model, "one of them", NULL},
 
-    {HTTP_POST, PATH("/v1/audio/*"), NEEDS_KEY, api_relay, "passed on", NULL},
-    {HTTP_POST, PATH("/v1/images/*"), NEEDS_KEY, api_relay, "passed on", NULL},
+    {HTTP_POST, PATH("/v1/audio/speech"), NEEDS_KEY, api_relay_looked, "passed on", NULL},
+    {HTTP_POST, PATH("/v1/audio/transcriptions"), NEEDS_KEY, api_relay, "passed on", NULL},
+    {HTTP_POST, PATH("/v1/audio/translations"), NEEDS_KEY, api_relay, "passed on", NULL},
+    {HTTP_POST, PATH("/v1/images/edits"), NEEDS_KEY, api_relay_looked, "passed on", NULL},
+    {HTTP_POST, PATH("/v1/images/generations"), NEEDS_KEY, api_relay_looked, "passed on", NULL},
+    {HTTP_POST, PATH("/v1/images/variations"), NEEDS_KEY, api_relay_looked, "passed on", NULL},
     {HTTP_POST, PATH("/v1/moderations"), NEEDS_KEY, api_relay, "passed on", NULL},
     {HTTP_POST, PATH("/v1/rerank"), NEEDS_KEY, api_relay, "passed on", NULL},
     {HTTP_POST, PATH("/v1/score"), NEEDS_KEY, api_relay, "passed on", NULL},
@@ -32,6 +37,7 @@ const struct route_row routes[] = {
     {HTTP_POST, PATH("/v1/detokenize"), NEEDS_KEY, api_relay, "passed on", NULL},
 
     {HTTP_OTHER, PATH("/v1/assistants*"), NEEDS_KEY, api_stateful, "closed unless stateful", NULL},
+    {HTTP_OTHER, PATH("/v1/audio*"), NEEDS_KEY, api_stateful, "closed unless stateful", NULL},
     {HTTP_OTHER, PATH("/v1/batches*"), NEEDS_KEY, api_stateful, "closed unless stateful", NULL},
     {HTTP_OTHER, PATH("/v1/containers*"), NEEDS_KEY, api_stateful, "closed unless stateful", NULL},
     {HTTP_OTHER, PATH("/v1/conversations*"), NEEDS_KEY, api_stateful, "closed unless stateful",
@@ -39,6 +45,7 @@ const struct route_row routes[] = {
     {HTTP_OTHER, PATH("/v1/evals*"), NEEDS_KEY, api_stateful, "closed unless stateful", NULL},
     {HTTP_OTHER, PATH("/v1/files*"), NEEDS_KEY, api_stateful, "closed unless stateful", NULL},
     {HTTP_OTHER, PATH("/v1/fine_tuning*"), NEEDS_KEY, api_stateful, "closed unless stateful", NULL},
+    {HTTP_OTHER, PATH("/v1/images*"), NEEDS_KEY, api_stateful, "closed unless stateful", NULL},
     {HTTP_OTHER, PATH("/v1/responses*"), NEEDS_KEY, api_responses, "stored ones, to their tenant",
      NULL},
     {HTTP_OTHER, PATH("/v1/threads*"), NEEDS_KEY, api_stateful, "closed unless stateful", NULL},

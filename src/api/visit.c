@@ -73,6 +73,16 @@ void visit_refuse(void *arg, struct exchange *x, int err, const char *text)
 
 /* ---- who is it ---- */
 
+struct str visit_tenant(const struct visit *v)
+{
+    return v->key ? v->key->tenant : STR_NONE;
+}
+
+bool visit_is_alone(const struct visit *v)
+{
+    return !v->snapshot->config->keys.require;
+}
+
 /* The first of these headers that is there, and once: of two keys, who is to say which one counts?
  */
 static int key_presented(struct visit *v)

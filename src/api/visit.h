@@ -49,6 +49,11 @@ YIELDS void visit_json(struct visit *v, int status, struct str json);
 /* Has the path nothing that a server behind us could tidy up? */
 MUSTCHECK bool path_is_plain(struct str path);
 
+/* Whose the request is; STR_NONE: nobody's. */
+struct str visit_tenant(const struct visit *v);
+/* Does sluice ask for no keys, so that all who come are one user? */
+bool visit_is_alone(const struct visit *v);
+
 enum route_needs {
     NEEDS_NOTHING, /* health */
     NEEDS_KEY,     /* a key where keys are required, else the local door */
@@ -72,6 +77,7 @@ void api_llm(struct visit *v);    /* llm_api.c */
 void api_models(struct visit *v); /* models_api.c */
 void api_model(struct visit *v);
 void api_relay(struct visit *v); /* relay_api.c */
+void api_relay_looked(struct visit *v);
 void api_stateful(struct visit *v);
 void api_responses(struct visit *v); /* responses_api.c */
 void api_health(struct visit *v);    /* health_api.c */

@@ -52,19 +52,39 @@ static void file_add(void *arg, struct str path)
         memset(&f->was, 0, sizeof(f->was)); /* it may have changed since it was read: look again */
 }
 
+static void named_add(struct watch *w, struct str path)
+{
+    if (path.n)
+        file_add(w, path);
+}
+
+static void own_files_add(struct watch *w, const struct tls_table *tls)
+{
+    named_add(w, tls->ca_file);
+    named_add(w, tls->cert_file);
+    named_add(w, tls->key_file);
+}
+
+/* Of clients, of providers, of the collector. */
+static void tls_files_add(struct watch *w, const struct config *c)
+{
+    const struct provider_settings *providers = c->models.providers.at;
+    named_add(w, c->tls.cert_file);
+    named_add(w, c->tls.key_file);
+    named_add(w, c->tls.client_ca_file);
+    for (unsigned i = 0; i < c->models.providers.n; i++)
+        own_files_add(w, &providers[i].tls);
+    own_files_add(w, &c->telemetry.tls);
+}
+
 int watch_new(const struct conf_doc *doc, struct watch **ret_watch)
 {
     struct watch *w = calloc(1, sizeof(*w));
     if (!w)
         return E_MEMORY;
     arena_init_private(&w->arena, WATCH_BYTES_MAX);
-    const struct client_tls_settings *tls = &((const struct config *)conf_root(doc))->tls;
-    const struct str more[] = {tls->cert_file, tls->key_file, tls->client_ca_file};
     int err = conf_file_each(doc, file_add, w);
-    for (unsigned i = 0; i < ARRAY_LEN(more); i++) {
-        if (more[i].n)
-            file_add(w, more[i]);
-    }
+    tls_files_add(w, conf_root(doc));
     if (!err)
         err = w->err;
     *ret_watch = w;

@@ -1,6 +1,6 @@
 /*
- * watch.h: the files that a configuration refers to (${file:PATH}, the clients' TLS), and whether
- * they have changed.
+ * watch.h: the files that a configuration refers to (${file:PATH}, TLS with clients, providers and
+ * the collector), and whether they have changed.
  *
  * Making and asking block on the disk: they are for the pool of threads, or for before the doors
  * open. heap: a watch is its owner's, on whichever thread that is.

@@ -70,6 +70,8 @@
     X(E_UPSTREAM_AUTH, "upstream_auth", 502, false, "the provider refused sluice's key")           \
     X(E_UPSTREAM_HTTP, "upstream_bad_http", 502, true, "the provider sent invalid HTTP")           \
     X(E_UPSTREAM_BODY, "upstream_bad_body", 502, true, "the provider sent a broken answer")        \
+    X(E_UPSTREAM_PARTS, "upstream_unsupported_answer", 502, false,                                 \
+      "the client's protocol has nothing for what the provider answered")                          \
     X(E_UPSTREAM_LARGE, "upstream_too_large", 502, false, "the provider's answer is too large")    \
     X(E_UPSTREAM_CUT, "upstream_cut", 502, true, "the provider's answer ended too early")          \
     X(E_UPSTREAM_STALL, "upstream_stalled", 504, true, "the provider sent nothing for too long")   \

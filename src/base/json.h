@@ -60,6 +60,7 @@ struct json_member {
 struct json_scan {
     struct str text; /* the original */
     size_t count;    /* top-level members */
+    bool watched;    /* a key that was looked out for stands there, or may */
     struct json_member member[JSON_MEMBERS_MAX];
 };
 
@@ -68,6 +69,21 @@ struct json_scan {
  * E_BAD_JSON too. The result is one static struct, valid until the next json_scan on this thread.
  */
 MUSTCHECK int json_scan(struct str text, const struct json_scan **ret_scan, struct fault *f);
+
+/*
+ * The same, on the look-out for keys at any depth: one that may be meant by its last two bytes,
+ * whose bit is in `ends`, is asked about as it stands between its quotes. One with an escape counts
+ * as found, since nobody reads it here. The price is a look at the end of each key.
+ */
+struct json_watch {
+    uint64_t ends;
+    bool (*is)(struct str key);
+};
+/* Large and small letters have the same. */
+#define JSON_WATCH_BIT(last_but_one, last)                                                         \
+    (UINT64_C(1) << ((((unsigned char)(last_but_one) << 1) ^ ((unsigned char)(last)&31)) & 63))
+MUSTCHECK int json_scan_watching(struct str text, const struct json_watch *watch,
+                                 const struct json_scan **ret_scan, struct fault *f);
 
 /* The member called `key`, or NULL. *ret_twice (may be NULL) tells whether the key stands twice. */
 const struct json_member *json_scan_find(const struct json_scan *scan, struct str key,

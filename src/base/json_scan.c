@@ -272,8 +272,28 @@ static inline const char *key_end(const char *at, const char *end, struct str *r
 typedef unsigned __int128 levels;
 _Static_assert(sizeof(levels) * 8 >= JSON_DEPTH_MAX, "a bit for each level");
 
-/* A container that stands within `outside` others. A loop in place of a recursion. */
-static const char *container_end(const char *at, const char *end, unsigned outside)
+static inline bool may_be_watched(const struct json_watch *watch, struct str key)
+{
+    const char *end = key.p + key.n;
+    return key.n > 1 && (watch->ends & JSON_WATCH_BIT(end[-2], end[-1])) != 0;
+}
+
+/* A key within a member, of which only the watch wants to know. */
+static ALWAYS_INLINE const char *inner_key_end(const char *at, const char *end,
+                                               const struct json_watch *watch)
+{
+    bool escaped = false;
+    struct str key = STR_NONE;
+    at = key_end(at, end, watch ? &key : NULL, &escaped);
+    if (watch && at && UNLIKELY(escaped || may_be_watched(watch, key)))
+        the_scan.watched = the_scan.watched || escaped || watch->is(key);
+    return at;
+}
+
+/* A container that stands within `outside` others. A loop in place of a recursion. Without a watch
+ * (NULL, which the compiler knows) nothing of one is left. */
+static ALWAYS_INLINE const char *container_walk(const char *at, const char *end, unsigned outside,
+                                                const struct json_watch *watch)
 {
     levels objects = 0; /* which of the open containers are objects */
     unsigned depth = 0;
@@ -286,7 +306,7 @@ static const char *container_end(const char *at, const char *end, unsigned outsi
             objects = objects << 1 | (c == '{');
             at = space_end(at + 1);
             if (*at != c + 2) { /* '}' and ']' are two behind their openings */
-                at = c == '{' ? key_end(at, end, NULL, &escaped) : at;
+                at = c == '{' ? inner_key_end(at, end, watch) : at;
                 if (!at)
                     return NULL;
                 continue;
@@ -307,17 +327,31 @@ static const char *container_end(const char *at, const char *end, unsigned outsi
             at = space_end(at);
         }
         at = space_end(at + 1);
-        at = objects & 1 ? key_end(at, end, NULL, &escaped) : at;
+        at = objects & 1 ? inner_key_end(at, end, watch) : at;
         if (!at)
             return NULL;
     }
 }
 
-static inline const char *value_end(const char *at, const char *end, unsigned outside)
+static const char *container_end(const char *at, const char *end, unsigned outside)
+{
+    return container_walk(at, end, outside, NULL);
+}
+
+static const char *container_end_watching(const char *at, const char *end, unsigned outside,
+                                          const struct json_watch *watch)
+{
+    return container_walk(at, end, outside, watch);
+}
+
+static inline const char *value_end(const char *at, const char *end, unsigned outside,
+                                    const struct json_watch *watch)
 {
     bool escaped;
-    return *at == '{' || *at == '[' ? container_end(at, end, outside)
-                                    : scalar_end(at, end, &escaped);
+    if (*at != '{' && *at != '[')
+        return scalar_end(at, end, &escaped);
+    return watch ? container_end_watching(at, end, outside, watch)
+                 : container_end(at, end, outside);
 }
 
 /* ---- reading from front to back ---- */
@@ -381,15 +415,20 @@ struct str json_take_key(struct json_reader *r)
     return key;
 }
 
-struct str json_take(struct json_reader *r)
+static inline struct str take(struct json_reader *r, const struct json_watch *watch)
 {
-    const char *from = r->at, *behind = r->failed ? NULL : value_end(from, r->end, r->depth);
+    const char *from = r->at, *behind = r->failed ? NULL : value_end(from, r->end, r->depth, watch);
     if (!behind) {
         reader_fail(r);
         return STR_NONE;
     }
     r->at = behind;
     return str_of(from, (size_t)(behind - from));
+}
+
+struct str json_take(struct json_reader *r)
+{
+    return take(r, NULL);
 }
 
 bool json_more(struct json_reader *r, char bracket)
@@ -414,7 +453,7 @@ bool json_more(struct json_reader *r, char bracket)
 /* ---- scanning ---- */
 
 /* The members of the object that `r` is at the beginning of. */
-static int members_read(struct json_scan *s, struct json_reader *r)
+static int members_read(struct json_scan *s, struct json_reader *r, const struct json_watch *watch)
 {
     const char *base = s->text.p;
     int err = 0;
@@ -428,16 +467,24 @@ static int members_read(struct json_scan *s, struct json_reader *r)
         bool escaped;
         m->key = raw_key_take(r, &escaped);
         m->value_at.from = (size_t)(r->at - base);
-        m->value = json_take(r);
+        m->value = take(r, watch);
         m->value_at.to = m->member_at.to = (size_t)(r->at - base);
         s->count += !r->failed;
         if (escaped && !r->failed)
             err = json_key_unescape(s->text.n, &m->key);
+        if (watch && !err && !r->failed && may_be_watched(watch, m->key))
+            s->watched = s->watched || watch->is(m->key);
     } while (!err && json_more(r, '{'));
     return err;
 }
 
 int json_scan(struct str text, const struct json_scan **ret_scan, struct fault *f)
+{
+    return json_scan_watching(text, NULL, ret_scan, f);
+}
+
+int json_scan_watching(struct str text, const struct json_watch *watch,
+                       const struct json_scan **ret_scan, struct fault *f)
 {
     struct json_scan *s = &the_scan;
     struct json_reader r;
@@ -445,8 +492,9 @@ int json_scan(struct str text, const struct json_scan **ret_scan, struct fault *
         return json_size_fault(text, f);
     s->text = text;
     s->count = 0;
+    s->watched = false;
     json_keys_forget();
-    int err = json_reader_init(&r, text) ? members_read(s, &r) : E_BAD_JSON;
+    int err = json_reader_init(&r, text) ? members_read(s, &r, watch) : E_BAD_JSON;
     if (err == E_TOO_LARGE)
         return fault_set(f, E_BAD_JSON, "byte %zu: the object has more than %d members",
                          (size_t)(r.at - text.p), JSON_MEMBERS_MAX);

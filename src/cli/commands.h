@@ -12,6 +12,7 @@ extern const struct command command_explain;
 extern const struct command command_keys;
 extern const struct command command_man;
 extern const struct command command_protocols;
+extern const struct command command_recordings;
 extern const struct command command_report;
 extern const struct command command_serve;
 

@@ -34,6 +34,7 @@ struct doctor_probe {
     int name_err;     /* its name's look-up */
     unsigned addresses;
     int connection_err; /* TCP and TLS */
+    bool http2;         /* agreed on, or as the configuration has it */
     int answer_err;     /* HTTP */
     struct fault fault; /* of the first of the three that failed */
     int status;

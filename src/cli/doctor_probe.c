@@ -1,9 +1,8 @@
 /* doctor_probe.c: each replica is asked for its models, all at once, and what came back is kept. */
-#include <time.h>
-
 #include "base/clock.h"
 #include "cli/doctor.h"
 #include "http/client.h"
+#include "http/date.h"
 #include "net/dns.h"
 #include "net/upool.h"
 #include "rt/loop.h"
@@ -13,12 +12,10 @@
 
 static void date_read(struct doctor_probe *p, const struct http_headers *headers)
 {
-    struct str date = arena_str(&p->doctor->arena, http_headers_value(headers, FIELD_DATE));
-    struct tm tm = {0};
-    if (date.n == 0 || !strptime(date.p, "%a, %d %b %Y %H:%M:%S GMT", &tm))
-        return;
-    p->has_date = true;
-    p->behind_s = (int64_t)timegm(&tm) - clock_wall_us() / 1000000;
+    int64_t date_s;
+    p->has_date = http_date_read(http_headers_value(headers, FIELD_DATE), &date_s);
+    if (p->has_date)
+        p->behind_s = date_s - clock_wall_us() / 1000000;
 }
 
 static int answer_read(struct doctor_probe *p, struct http_call *call)
@@ -77,6 +74,7 @@ static void probe(void *arg)
     p->connection_err = upool_get(p->replica->endpoint->pool, true, &conn, &p->fault);
     if (p->connection_err)
         return;
+    p->http2 = conn->shared;
     p->answer_err = ask(p, conn);
     if (p->answer_err)
         fault_set(&p->fault, p->answer_err, "%s", err_text(p->answer_err));

@@ -92,8 +92,9 @@ void doctor_connection(struct doctor *d)
             doctor_find(d, DOCTOR_WARNING, p->about, "its certificate is not looked at");
             doctor_advise(d, "tls: {ca_file: ...} instead of insecure: on");
         } else {
-            doctor_find(d, DOCTOR_OK, p->about,
-                        p->url.tls ? "its certificate is good" : "connected, without TLS");
+            doctor_find(d, DOCTOR_OK, p->about, "%s, %s",
+                        p->url.tls ? "its certificate is good" : "connected, without TLS",
+                        p->http2 ? "HTTP/2" : "HTTP/1.1");
         }
     }
 }

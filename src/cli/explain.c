@@ -118,6 +118,7 @@ static int edits_text(struct explaining *x, const struct target *t, struct buf *
         return 0;
     struct llm_outgoing o;
     struct fault f = {0};
+    x->request.alone = !x->snapshot->config->keys.require;
     int err = llm_outgoing_make(t, &x->request, &x->arena, &o, &f);
     if (err) {
         buf_printf(out, "   %s\n", f.err ? fault_text(&f) : err_text(err));

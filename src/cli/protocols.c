@@ -45,6 +45,27 @@ static void kinds_text(struct buf *out)
     }
 }
 
+/* Which of them clients speak, whose table of parts says what they get. */
+static bool is_spoken(const struct wire *w)
+{
+    return w->answer_write != NULL;
+}
+
+static void answers_text(struct buf *out)
+{
+    buf_printf(out, "\n%-40s", "An answer that has");
+    for (const struct wire *const *w = wires; *w; w++)
+        if (is_spoken(*w))
+            buf_printf(out, w[1] ? " %-16s" : " %s", (*w)->name);
+    for (unsigned p = 0; p < ANSWER_PART_COUNT; p++) {
+        buf_printf(out, "\n%-40s", chat_answer_text(p));
+        for (const struct wire *const *w = wires; *w; w++)
+            if (is_spoken(*w))
+                buf_printf(out, w[1] ? " %-16s" : " %s", how_words[(*w)->parts[p].how]);
+    }
+    buf_char(out, '\n');
+}
+
 static void table_text(struct buf *out)
 {
     kinds_text(out);
@@ -58,7 +79,38 @@ static void table_text(struct buf *out)
             buf_printf(out, w[1] ? " %-16s" : " %s", how_words[(*w)->carries[f].how]);
         buf_char(out, '\n');
     }
+    answers_text(out);
     buf_str(out, STR("\nThe notes to these: sluice protocols --markdown\n"));
+}
+
+static void quote_or_null(struct buf *out, const char *text)
+{
+    if (text)
+        json_quote(out, str_from(text));
+    else
+        buf_str(out, STR("null"));
+}
+
+/* "answers": {"openai.chat": {"text": {"said": ..., "how": ..., "note": ...}, ... */
+static void answers_json(struct buf *out)
+{
+    buf_str(out, STR("},\"answers\":{"));
+    for (const struct wire *const *w = wires; *w; w++) {
+        buf_printf(out, "%s\"%s\":{", w == wires ? "" : ",", (*w)->name);
+        for (unsigned p = 0; p < ANSWER_PART_COUNT; p++) {
+            const struct wire_part *part = &(*w)->parts[p];
+            buf_char(out, p ? ',' : '\n');
+            json_quote(out, str_from(chat_answer_text(p)));
+            buf_str(out, STR(":{\"said\":"));
+            quote_or_null(out, part->said);
+            buf_str(out, STR(",\"how\":"));
+            quote_or_null(out, is_spoken(*w) ? how_words[part->how] : NULL);
+            buf_str(out, STR(",\"note\":"));
+            quote_or_null(out, part->note);
+            buf_char(out, '}');
+        }
+        buf_char(out, '}');
+    }
 }
 
 static void json_write(struct buf *out)
@@ -78,14 +130,12 @@ static void json_write(struct buf *out)
             buf_char(out, f ? ',' : '\n');
             json_quote(out, str_from(chat_feature_text(f)));
             buf_printf(out, ":{\"how\":\"%s\",\"note\":", how_words[c->how]);
-            if (c->note)
-                json_quote(out, str_from(c->note));
-            else
-                buf_str(out, STR("null"));
+            quote_or_null(out, c->note);
             buf_char(out, '}');
         }
         buf_char(out, '}');
     }
+    answers_json(out);
     buf_str(out, STR("}}\n"));
 }
 
@@ -124,6 +174,31 @@ static const char meaning[] =
     "the header `x-sluice-left-out` names it. **refused**: 400 `unsupported_by_provider`, with "
     "the\n"
     "feature's name, before anything is sent.\n"
+    "\n"
+    "What says nothing is no feature: texts that a provider refuses as empty, and messages of "
+    "nothing\n"
+    "else, leave no trace, unless it is the message to be answered, which is refused. Where a "
+    "call's\n"
+    "id stands in an earlier message, too, it gets its message's number in front, and so does its\n"
+    "result. `test/trip/run` holds all of this against requests made by chance.\n"
+    "\n";
+
+static const char answers_meaning[] =
+    "\n"
+    "## What answers carry\n"
+    "\n"
+    "The same for answers: what a part is where a provider sends it, and what a client of another\n"
+    "protocol gets. Of an answer that is whole, the header `x-sluice-left-out` names what was left "
+    "out;\n"
+    "a stream's headers are gone by then, so the event that tells why it ended has the member\n"
+    "`" LEFT_OUT_MEMBER "` with the same words: the chunk with the `finish_reason`, "
+    "`message_delta`,\n"
+    "or the object `response` of `response.completed`. An answer of which nothing else is left "
+    "(only an\n"
+    "image, say) is 502 `upstream_unsupported_answer`, or a stream's error event, unless it says "
+    "itself\n"
+    "that it was cut off or refused. A tool call whose arguments are no JSON object is 502\n"
+    "`upstream_bad_body`, unless a limit of tokens cut it off.\n"
     "\n";
 
 struct notes {
@@ -153,6 +228,48 @@ static void kinds_page(struct buf *out)
     }
 }
 
+/* Where it comes from: "`gemini`: `inlineData`". */
+static void said_page(struct buf *out, unsigned p)
+{
+    bool any = false;
+    for (const struct wire *const *w = wires; *w; w++) {
+        const char *said = (*w)->parts[p].said;
+        if (said)
+            buf_printf(out, "%s%s: %s", any ? "; " : " ", (*w)->name, said);
+        any = any || said;
+    }
+    buf_str(out, STR(" |"));
+}
+
+static void answers_page(struct buf *out)
+{
+    struct notes notes = {0};
+    buf_str(out, STR(answers_meaning));
+    buf_str(out, STR("| an answer that has | which is |"));
+    for (const struct wire *const *w = wires; *w; w++)
+        if (is_spoken(*w))
+            buf_printf(out, " `%s` |", (*w)->name);
+    buf_str(out, STR("\n|---|---|"));
+    for (const struct wire *const *w = wires; *w; w++)
+        buf_str(out, is_spoken(*w) ? STR("---|") : STR(""));
+    for (unsigned p = 0; p < ANSWER_PART_COUNT; p++) {
+        buf_printf(out, "\n| %s |", chat_answer_text(p));
+        said_page(out, p);
+        for (const struct wire *const *w = wires; *w; w++) {
+            const struct wire_part *part = &(*w)->parts[p];
+            if (!is_spoken(*w))
+                continue;
+            buf_printf(out, " %s", how_words[part->how]);
+            if (part->note)
+                buf_printf(out, " (%u)", note_number(&notes, part->note));
+            buf_str(out, STR(" |"));
+        }
+    }
+    buf_str(out, STR("\n\n"));
+    for (unsigned i = 0; i < notes.n; i++)
+        buf_printf(out, "%u. %s\n", i + 1, notes.at[i]);
+}
+
 static void page(struct buf *out)
 {
     struct notes notes = {0};
@@ -178,6 +295,7 @@ static void page(struct buf *out)
     buf_str(out, STR("\n\n"));
     for (unsigned i = 0; i < notes.n; i++)
         buf_printf(out, "%u. %s\n", i + 1, notes.at[i]);
+    answers_page(out);
 }
 
 static int run(int argc, char **argv)
@@ -204,8 +322,8 @@ const struct command command_protocols = {
     .summary = "tell what each protocol can carry",
     .usage = "protocols [--json | --markdown]",
     .about =
-        "Tells which protocols applications and providers may speak, and what of a request is\n"
-        "carried over, changed, left out or refused where the two differ.\n"
+        "Tells which protocols applications and providers may speak, and what of a request\n"
+        "and of an answer is carried over, changed, left out or refused where the two differ.\n"
         "Nothing is connected to and nothing is written.\n",
     .options = options,
     .run = run,

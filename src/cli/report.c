@@ -4,14 +4,13 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/options.h"
 #include "cli/report.h"
+#include "cli/when.h"
 
 #define ARENA_BYTES_MAX (1024u * 1024 * 1024)
-#define DAY_US          INT64_C(86400000000)
 #define TURNS_MAX       1000000
 #define USUAL_DB        "sqlite:sluice.db"
 #define USUAL_DAYS      30
@@ -56,58 +55,6 @@ static const struct command_option options[] = {
      true, NULL},
     {0},
 };
-
-/* ---- days ---- */
-
-static bool digits_read(struct str s, unsigned least, unsigned most, unsigned *ret_n)
-{
-    uint64_t n = 0;
-    if (!str_to_u64(s, most, &n) || n < least)
-        return false;
-    *ret_n = (unsigned)n;
-    return true;
-}
-
-/* "2026-11-24" */
-static bool is_day(struct str s)
-{
-    static const unsigned char days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    unsigned year, month, day;
-    if (s.n != 10 || s.p[4] != '-' || s.p[7] != '-')
-        return false;
-    if (!digits_read(str_of(s.p, 4), 1970, 9999, &year) ||
-        !digits_read(str_of(s.p + 5, 2), 1, 12, &month) ||
-        !digits_read(str_of(s.p + 8, 2), 1, 31, &day))
-        return false;
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return day <= days[month - 1] && (month != 2 || day < 29 || leap);
-}
-
-/* The day that was `back` days ago. */
-static struct str day_back(struct arena *a, unsigned back)
-{
-    char iso[25];
-    clock_iso(clock_wall_us() - (int64_t)back * DAY_US, iso);
-    return arena_str(a, str_of(iso, 10));
-}
-
-/* "7d" is the last seven days with today; "4w" four weeks. */
-static bool since_read(struct arena *a, const char *text, struct str *ret_day)
-{
-    struct str s = str_from(text);
-    unsigned n;
-    if (is_day(s)) {
-        *ret_day = s;
-        return true;
-    }
-    if (s.n < 2 || !digits_read(str_head(s, s.n - 1), 1, 36500, &n))
-        return false;
-    char unit = s.p[s.n - 1];
-    if (unit != 'd' && unit != 'w')
-        return false;
-    *ret_day = day_back(a, (unit == 'w' ? n * 7 : n) - 1);
-    return ret_day->p != NULL;
-}
 
 /* ---- the database ---- */
 
@@ -159,16 +106,16 @@ static int sums_run(struct report *r, const struct words *w)
 {
     struct report_by by;
     struct str from = STR_NONE;
-    struct str to = w->until ? str_from(w->until) : day_back(&r->arena, 0);
+    struct str to = w->until ? str_from(w->until) : when_day_back(&r->arena, 0);
     if (!report_by_read(w->by ? w->by : "model", &by))
         return EXIT_WRONG_USE;
     if (!w->since)
-        from = day_back(&r->arena, USUAL_DAYS - 1);
-    else if (!since_read(&r->arena, w->since, &from))
+        from = when_day_back(&r->arena, USUAL_DAYS - 1);
+    else if (!when_read(&r->arena, w->since, &from))
         return options_wrong(&command_report,
                              "--since '%s' is no day (2026-11-01) and no number of days (7d, 4w)",
                              w->since);
-    if (!is_day(to))
+    if (!when_is_day(to))
         return options_wrong(&command_report, "--until '%s' is no day (2026-11-30)", w->until);
     if (w->until && !w->since && str_cmp(from, to) > 0)
         from = to;
@@ -185,7 +132,7 @@ static int sums_run(struct report *r, const struct words *w)
 static int turns_run(struct report *r, const struct words *w)
 {
     unsigned n = 0;
-    if (w->turns && !digits_read(str_from(w->turns), 1, TURNS_MAX, &n))
+    if (w->turns && !when_digits(str_from(w->turns), 1, TURNS_MAX, &n))
         return options_wrong(&command_report, "--turns '%s' is no number from 1 to %d", w->turns,
                              TURNS_MAX);
     if (w->turn && r->form == REPORT_CSV)
@@ -206,7 +153,7 @@ static int reconcile_run(struct report *r, const struct words *w)
         .file = w->reconcile, .provider = w->provider, .tolerance = 10000};
     unsigned percent = 0;
     bool within = true;
-    if (w->tolerance && !digits_read(str_from(w->tolerance), 0, 100, &percent))
+    if (w->tolerance && !when_digits(str_from(w->tolerance), 0, 100, &percent))
         return options_wrong(&command_report, "--tolerance '%s' is no number from 0 to 100",
                              w->tolerance);
     if (w->tolerance)
@@ -268,7 +215,8 @@ const struct command command_report = {
         "In the table, tokens in are the whole prompt, cached ones included, and tokens out the "
         "whole\n"
         "completion with its reasoning. CSV and JSON have classes that add up: input, cached and\n"
-        "cache_write are the prompt, output and reasoning the completion.\n\n"
+        "cache_write are the prompt, output and reasoning the completion. Of cache_write,\n"
+        "cache_write_1h was written to be kept for an hour.\n\n"
         "With --reconcile, names of models count without the date at their end, since they are "
         "asked\n"
         "for with and without; the exit code is 1 where a row's tokens are too far apart, or its\n"

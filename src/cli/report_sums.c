@@ -158,6 +158,7 @@ static void columns_make(struct sheet *s, const struct report_by *by)
     sheet_column(s, "", "tokens in", SHEET_COUNT, SHEET_NOT_DATA);
     sheet_column(s, "cached_tokens", "cached", SHEET_COUNT, SHEET_RARE);
     sheet_column(s, "cache_write_tokens", "cache write", SHEET_COUNT, SHEET_RARE);
+    sheet_column(s, "cache_write_1h_tokens", "of it 1 h", SHEET_COUNT, SHEET_RARE);
     sheet_column(s, "output_tokens", "", SHEET_COUNT, SHEET_NOT_TABLE);
     sheet_column(s, "", "tokens out", SHEET_COUNT, SHEET_NOT_DATA);
     sheet_column(s, "reasoning_tokens", "reasoning", SHEET_COUNT, SHEET_RARE);
@@ -218,6 +219,7 @@ static int row_add(struct sheet *s, const struct report_by *by, const struct str
     *c++ = sheet_number(in);
     *c++ = sheet_number(sum[SUM_CACHED]);
     *c++ = sheet_number(sum[SUM_CACHE_WRITE]);
+    *c++ = sheet_number(sum[SUM_CACHE_WRITE_1H]);
     *c++ = sheet_number(sum[SUM_OUTPUT]);
     *c++ = sheet_number(out);
     *c++ = sheet_number(sum[SUM_REASONING]);

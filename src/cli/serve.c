@@ -205,11 +205,14 @@ static void end(struct server *s)
         loop_stop();
 }
 
+/* Where the service was handed over, its supervisor sends SIGTERM to all of it when it stops, and
+ * once more to those who are left when the successor has ended: neither means that streams shall be
+ * cut. */
 static void on_signal(int signum, void *arg)
 {
     struct server *s = arg;
     if (signum != SIGHUP) {
-        s->stops++;
+        s->stops += !(s->gateway.handed_over && signum == SIGTERM);
         end(s);
     } else if (!s->ending) {
         s->reload = true;

@@ -27,9 +27,9 @@ static struct tokens tokens_of(const struct limits_rules *rules, const struct ll
     if (!r)
         return t; /* passed on unread */
     t.input = tokens_of_bytes((int64_t)r->body.n);
-    int64_t most = r->op == OP_EMBEDDING ? 0
-                   : r->max_tokens > 0   ? r->max_tokens
-                                         : rules->reserve_tokens;
+    int64_t most = r->max_tokens > 0 ? r->max_tokens
+                   : r->ceiling > 0  ? r->ceiling
+                                     : rules->reserve_tokens;
     /* Both factors are below 2^31. */
     t.output = at_most(most * r->choices, CLAIM_TOKENS_MAX / 2);
     return t;
@@ -130,18 +130,40 @@ static int unpriced_fault(struct turn *t, const struct target *target, enum acco
 
 /* ---- the gate ---- */
 
-static int ceiling_check(struct limits *l, struct turn *t, const struct limit_settings *limit,
-                         enum account_of of, struct str name)
+static int ceiling_fault(struct limits *l, struct turn *t, int64_t max, enum account_of of,
+                         struct str name)
 {
-    int64_t max = limit->max_tokens;
-    if (max == METER_NO_LIMIT || !t->request || t->request->max_tokens <= max)
-        return 0;
     char whose[96];
+    struct str w = who(of, name, whose);
     l->refused.max_tokens++;
+    if (t->request->limit_is_none)
+        return fault_set(&t->fault, E_BAD_REQUEST,
+                         "a limit of 0 tokens, or less, may mean none to a provider, and %.*s may "
+                         "ask for at most %lld (limits: max_tokens); name 1 to %lld, or none",
+                         STR_ARGS(w), (long long)max, (long long)max);
     return fault_set(&t->fault, E_BAD_REQUEST,
                      "'max_tokens' is %lld, and %.*s may ask for at most %lld (limits: max_tokens)",
-                     (long long)t->request->max_tokens, STR_ARGS(who(of, name, whose)),
-                     (long long)max);
+                     (long long)t->request->max_tokens, STR_ARGS(w), (long long)max);
+}
+
+/* A request that names no limit gets the lower of its ceilings. */
+static int ceilings_take(struct limits *l, struct turn *t, const struct str name[ACCOUNTS])
+{
+    struct llm_request *r = t->request;
+    int64_t lowest = 0;
+    if (!r)
+        return 0; /* passed on unread */
+    for (unsigned of = 0; of < ACCOUNTS; of++) {
+        int64_t max = limits_rules_find(l->rules, of, name[of])->max_tokens;
+        if (max == METER_NO_LIMIT)
+            continue;
+        if (r->max_tokens > max || r->limit_is_none)
+            return ceiling_fault(l, t, max, of, name[of]);
+        lowest = lowest == 0 || max < lowest ? max : lowest;
+    }
+    if (r->max_tokens == 0 && r->choices > 0)
+        r->ceiling = at_most(lowest, INT32_MAX);
+    return 0;
 }
 
 static int enter(struct turn_gate *gate, struct turn *t)
@@ -151,6 +173,9 @@ static int enter(struct turn_gate *gate, struct turn *t)
     struct turn_stay *stay = t->stay = ARENA_NEW(t->arena, struct turn_stay);
     if (!stay)
         return E_MEMORY;
+    int err = ceilings_take(l, t, (const struct str[ACCOUNTS]){t->key, t->tenant});
+    if (err)
+        return err;
     const struct tokens tokens = tokens_of(rules, t->request);
     const struct dearest dearest = dearest_of(t, &tokens);
     struct claim claim = {.name = {t->key, t->tenant},
@@ -163,9 +188,6 @@ static int enter(struct turn_gate *gate, struct turn *t)
         const struct limit_settings *limit = limits_rules_find(rules, of, claim.name[of]);
         memcpy(stay->limit[of], limit->meter, sizeof(stay->limit[of]));
         claim.limit[of] = stay->limit[of];
-        int err = ceiling_check(l, t, limit, of, claim.name[of]);
-        if (err)
-            return err;
         bool budget = limit->meter[METER_DAY] != METER_NO_LIMIT ||
                       limit->meter[METER_MONTH] != METER_NO_LIMIT;
         if (!dearest.known && budget && !rules->unpriced_allowed) {
@@ -173,7 +195,7 @@ static int enter(struct turn_gate *gate, struct turn *t)
             return unpriced_fault(t, dearest.unpriced, of, claim.name[of]);
         }
     }
-    int err = l->counters->ops->take(l->counters, &claim, &stay->hold, &stay->why);
+    err = l->counters->ops->take(l->counters, &claim, &stay->hold, &stay->why);
     stay->no_room = err == E_RATE_LIMITED;
     if (stay->no_room)
         err = no_room_fault(&stay->why, claim.name[stay->why.of], claim.now_wall_us, &t->fault);

@@ -6,8 +6,8 @@
  * its tokens and price are reserved with the counters (counters.h), and what it really took is put
  * in their place when it leaves: turn_run and turn_end see to it that each one does.
  *
- *     tokens  the prompt's bytes / 4, and for each choice max_tokens, or limits.reserve_tokens
- *             where the request names none
+ *     tokens  the prompt's bytes / 4, and for each choice max_tokens, or where the request names
+ *             none its ceiling, which it is then sent with, or limits.reserve_tokens
  *     money   their price at the dearest of the route's targets
  *
  * So a limit of tokens or money is passed by no more than what the turns under way at that moment

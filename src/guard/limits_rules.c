@@ -29,8 +29,9 @@ static const struct conf_row limit_rows[] = {
      .help = "The most dollars for the requests of a month (UTC)."},
     {.name = "max_tokens", .type = CONF_INT, AT(max_tokens), .flags = CONF_OPTIONAL, .min = 1,
      .max = COUNT_MAX,
-     .help = "The most that a request may name as max_tokens (or max_completion_tokens). One that "
-             "names none gets none added."},
+     .help = "The most tokens of an answer: what a request may name at most as max_tokens (or "
+             "max_completion_tokens, max_output_tokens, n_predict). One that names none is sent "
+             "with this, or with the most that the model can, where the price list knows it."},
     {0},
 };
 /* clang-format on */
@@ -56,8 +57,8 @@ static const struct conf_row limits_rows[] = {
      .help = "Of tenants by name; before per_tenant, setting by setting."},
     {.name = "reserve_tokens", .type = CONF_INT, AT(reserve_tokens), .fallback = "1024", .min = 0,
      .max = 100000000,
-     .help = "What is reserved for the answer of a request that names no max_tokens. It is not "
-             "told to the provider."},
+     .help = "What is reserved for the answer of a request that names no max_tokens and has no "
+             "ceiling. It is not told to the provider."},
     {.name = "unpriced", .type = CONF_CHOICE, AT(unpriced), .fallback = "refuse",
      .choices = unpriced_words,
      .help = "Where a limit in dollars holds, a model without a price is refused, or allowed and "

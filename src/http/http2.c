@@ -20,8 +20,9 @@
 
 #define WINDOW_ALL (1024 * 1024) /* of all bodies of a connection */
 
-/* Streams that the client has reset go on until their handler has noticed. */
-#define TASKS_MAX (2 * HTTP2_STREAMS_MAX)
+/* Frames that wait to be sent, beside the bodies of answers. A client that takes none of them is
+ * not read from until it does: each that it sends may be owed one. */
+#define OWED_MAX 1000
 
 /* ---- streams */
 
@@ -38,6 +39,7 @@ static void stream_free(struct http2_stream *s)
     struct http2 *h = s->conn;
 
     list_remove(&s->node);
+    h->settings->streams->open--;
     if (--h->streams_n == 0 && !h->ending)
         timer_ring(&h->idle, h->settings->limits->idle_ms);
     buf_fini(&s->in);
@@ -70,7 +72,23 @@ static struct http2_stream *stream_new(struct http2 *h, int32_t id)
     waitq_init(&s->packed);
     list_push_back(&h->streams, &s->node);
     h->streams_n++;
+    h->settings->streams->open++;
     return s;
+}
+
+/* Streams that the client has reset go on until their handler has noticed: as many again. */
+static bool has_room(const struct http2 *h)
+{
+    const struct http2_streams *all = h->settings->streams;
+
+    return h->streams_n == 0 || (h->streams_n < 2 * h->streams_max && all->open < all->max);
+}
+
+static unsigned streams_at_once(const struct http2_streams *all)
+{
+    unsigned half = all->max / 2 + all->max % 2;
+
+    return half < HTTP2_STREAMS_MAX ? half : HTTP2_STREAMS_MAX;
 }
 
 /* What the handler left open. An answer that was cut short is seen by the stream's reset. */
@@ -176,6 +194,15 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
     return http2_flood_bearable(&h->flood, hd) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/* Nothing was begun of it: the client may send it again. */
+static int refuse(struct http2 *h, int32_t id)
+{
+    h->settings->streams->refused++;
+    return nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM) == 0
+               ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
+               : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct http2 *h = arg;
@@ -184,11 +211,9 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     timer_ring(&h->slow, h->settings->limits->header_ms);
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
-    if (h->streams_n >= TASKS_MAX)
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    struct http2_stream *s = stream_new(h, frame->hd.stream_id);
+    struct http2_stream *s = has_room(h) ? stream_new(h, frame->hd.stream_id) : NULL;
     if (s == NULL)
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        return refuse(h, frame->hd.stream_id);
     if (nghttp2_session_set_stream_user_data(session, s->id, s) != 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     return 0;
@@ -263,7 +288,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code U
 static int session_settings(struct http2 *h)
 {
     const nghttp2_settings_entry entries[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, HTTP2_STREAMS_MAX},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, h->streams_max},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_WINDOW_BYTES},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)h->settings->limits->header_bytes_max},
     };
@@ -347,6 +372,7 @@ static void writer_task(void *arg)
     buf_init(&out, SIZE_MAX);
     while (err == 0) {
         err = send_some(h, &out);
+        waitq_wake_all(&h->sent);
         if (err != E_AGAIN || h->ending)
             continue;
         /* Both sides have said all that they will: also the reader waits for nothing. */
@@ -382,6 +408,16 @@ static void on_slow(struct timer *t)
         task_cancel(h->reader, E_TOO_SLOW);
 }
 
+/* The writer gives a client that takes nothing up, and cancels this. */
+static int wait_taken(struct http2 *h)
+{
+    int err = 0;
+
+    while (err == 0 && nghttp2_session_get_outbound_queue_size(h->session) > OWED_MAX)
+        err = waitq_wait(&h->sent);
+    return err;
+}
+
 /* Until the client goes, nothing more is to come, or it is told to go. Why it ended. */
 static int read_all(struct http2 *h)
 {
@@ -389,7 +425,9 @@ static int read_all(struct http2 *h)
 
     rbuf_drop(h->in);
     while (err == 0 && (nghttp2_session_want_read(h->session) || h->streams_n > 0)) {
-        err = rbuf_fill(h->in, h->stream);
+        err = wait_taken(h);
+        if (err == 0)
+            err = rbuf_fill(h->in, h->stream);
         if (err == 0)
             err = feed(h, rbuf_view(h->in));
         rbuf_drop(h->in);
@@ -441,12 +479,17 @@ void http2_serve(struct stream *s, struct rbuf *in, struct str client,
 
     if (h == NULL)
         return;
-    *h = (struct http2){
-        .stream = s, .in = in, .client = client, .settings = settings, .reader = task_self()};
+    *h = (struct http2){.stream = s,
+                        .in = in,
+                        .client = client,
+                        .settings = settings,
+                        .streams_max = streams_at_once(settings->streams),
+                        .reader = task_self()};
     group_init(&h->tasks);
     group_init(&h->writer);
     list_init(&h->streams);
     waitq_init(&h->to_send);
+    waitq_init(&h->sent);
     timer_init(&h->idle, on_idle);
     timer_init(&h->slow, on_slow);
     if (session_make(h) == 0)

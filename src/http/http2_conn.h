@@ -16,7 +16,9 @@ struct http2 {
     struct group tasks;   /* one a stream */
     struct list streams;  /* whose task is not done, or not begun */
     unsigned streams_n;   /* of them */
+    unsigned streams_max; /* so many the client may have open */
     struct waitq to_send; /* the writer waits here */
+    struct waitq sent;    /* the reader does, where the client takes nothing */
     bool broken;          /* nothing can be sent any more */
     bool ending;          /* all that shall be sent is; the writer may go */
 

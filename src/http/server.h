@@ -122,14 +122,22 @@ typedef void http_handler(void *arg, struct exchange *x);
 /* Makes the answer to a request that was refused before the handler saw it. */
 typedef void http_refuser(void *arg, struct exchange *x, int err, const char *text);
 
+/* The HTTP/2 streams of all connections together. Its owner sets the ceiling, whenever it likes. */
+struct http2_streams {
+    unsigned max;     /* so many at once, beside a connection's first; http/http2.h has the why */
+    unsigned open;    /* one that was reset, until its handler has noticed */
+    uint64_t refused; /* for want of room */
+};
+
 struct http_server_settings {
     const struct http_limits *limits;
     size_t arena_bytes_max; /* of one request */
     http_handler *handler;
     http_refuser *refuse;
     void *arg;
-    const bool *draining; /* when true, connections close after their answer */
-    bool http2;           /* the client has said that it will speak it (ALPN) */
+    const bool *draining;          /* when true, connections close after their answer */
+    bool http2;                    /* the client has said that it will speak it (ALPN) */
+    struct http2_streams *streams; /* outlasts the connections */
 };
 
 /* Refuses the request as the settings say; in plain text where they do not. Internal to http/. */

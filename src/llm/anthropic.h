@@ -31,6 +31,9 @@ MUSTCHECK int anthropic_request_read(struct str body, struct arena *arena,
  * OpenAI's choices and about cutting usage out stay false and empty.
  */
 MUSTCHECK int anthropic_answer_read(struct str body, struct llm_facts *ret_facts);
+/* wire.kept_each: containers, and files that were made in one. */
+void anthropic_kept_each(yyjson_val *kept, bool stored, void (*fn)(void *arg, struct str id),
+                         void *arg);
 
 /*
  * One event as it stands in a stream: its name (or STR_NONE) and its data, whose `type` says the
@@ -54,8 +57,9 @@ void anthropic_usage_merge(struct tokens *sum, const struct tokens *later);
 /* Counts as the protocol has them; -1 where one is not said. `output` includes `thinking`. */
 struct anthropic_usage {
     int64_t input, cached, cache_write, output, thinking;
+    int64_t write_5m, write_1h; /* of cache_write */
 };
-#define ANTHROPIC_USAGE_UNSAID ((struct anthropic_usage){-1, -1, -1, -1, -1})
+#define ANTHROPIC_USAGE_UNSAID ((struct anthropic_usage){-1, -1, -1, -1, -1, -1, -1})
 
 /* Takes a usage member's value. What it says replaces what `usage` had. */
 void anthropic_usage_read(struct json_reader *r, struct anthropic_usage *usage);

@@ -1,6 +1,7 @@
 #include "llm/call.h"
 
 #include "base/clock.h"
+#include "http/date.h"
 #include "llm/crossing.h"
 #include "llm/openai.h"
 #include "llm/wire.h"
@@ -97,16 +98,6 @@ static int body_read(struct llm_call *c, size_t bytes_max, struct fault *f)
     return err;
 }
 
-static int retry_after_read(const struct http_headers *h, int64_t *ret_ms)
-{
-    uint64_t value = 0;
-    if (str_to_u64(http_headers_get(h, STR("retry-after-ms")), 86400000, &value))
-        *ret_ms = (int64_t)value;
-    else if (str_to_u64(http_headers_get(h, STR("retry-after")), 86400, &value))
-        *ret_ms = (int64_t)value * 1000;
-    return 0;
-}
-
 /* What a status means, be it the answer's own or the one that an error inside a 200 names. */
 int llm_error_of_status(int status)
 {
@@ -171,7 +162,7 @@ static bool quotes_key(const struct llm_call *c, struct str text)
 /* An answer that is no 2xx. What it says is kept for the client where it may see it. */
 static int status_error(struct llm_call *c, struct fault *f)
 {
-    (void)retry_after_read(&c->answer_headers, &c->retry_after_ms);
+    c->retry_after_ms = http_retry_after_ms(&c->answer_headers, clock_wall_us() / 1000000);
     if (body_read(c, ERROR_BODY_BYTES_MAX, NULL) != 0)
         buf_clear(&c->body);
     struct llm_facts facts;
@@ -241,18 +232,35 @@ static int in_body_error(struct llm_call *c, const struct llm_facts *facts, stru
                      STR_ARGS(str_head(text, 160)));
 }
 
-/* Puts the answer as the client's protocol has it in the place of the provider's. */
+static int stream_begin(struct llm_call *c);
+
+/* Puts the answer as the client's protocol has it in the place of the provider's. Who asked for a
+ * stream gets one, also of a provider that answers whole. */
 static int answer_cross(struct llm_call *c, struct fault *f)
 {
     struct buf crossed;
     buf_init(&crossed, (size_t)c->target->provider->settings->answer_bytes_max * 2);
-    int err = crossing_answer(c->out->crossing, buf_view(&c->body), &crossed);
+    int err = crossing_answer(c->out->crossing, buf_view(&c->body), c->request->stream, &crossed,
+                              f);
     buf_fini(&c->body);
     c->body = crossed;
-    return err ? provider_fault(c, f, err,
-                                "its answer cannot be carried over to the client's "
-                                "protocol")
-               : 0;
+    c->left_out = crossing_left_out(c->out->crossing);
+    if (err)
+        return provider_fault(c, f, err,
+                              "its answer cannot be carried over to the client's "
+                              "protocol");
+    if (c->request->stream)
+        err = stream_begin(c);
+    if (c->request->stream && !err)
+        err = c->sink->events(c->sink, buf_view(&c->body));
+    return err;
+}
+
+/* An event stream begins with the name of a field, or with a comment. */
+static bool looks_streamed(struct str body)
+{
+    return str_starts(body, STR("data:")) || str_starts(body, STR("event:")) ||
+           str_starts(body, STR(":"));
 }
 
 static int whole_answer(struct llm_call *c, struct fault *f)
@@ -263,7 +271,10 @@ static int whole_answer(struct llm_call *c, struct fault *f)
     struct llm_facts facts;
     err = c->out->wire->answer_facts(buf_view(&c->body), &facts);
     if (err)
-        return provider_fault(c, f, err, "its answer is not the JSON object that was due");
+        return provider_fault(c, f, err,
+                              !c->request->stream && looks_streamed(buf_view(&c->body))
+                                  ? "it streams its answer, which was to be whole"
+                                  : "its answer is not the JSON object that was due");
     facts_take(c, &facts);
     if (facts.has_error)
         return in_body_error(c, &facts, f);
@@ -328,7 +339,7 @@ static int run_add(struct llm_call *c, struct run *run, struct str raw, struct s
 
 static int event_cross(struct llm_call *c, const struct sse_event *e, struct fault *f)
 {
-    int err = crossing_event(c->out->crossing, e->name, e->data, &c->edited);
+    int err = crossing_event(c->out->crossing, e->name, e->data, &c->edited, f);
     return err ? provider_fault(c, f, err,
                                 "an event of its stream cannot be carried over to the "
                                 "client's protocol")
@@ -417,6 +428,8 @@ static int stream_answer(struct llm_call *c, struct fault *f)
     if (!err && rest.n > 0)
         err = c->sink->events(c->sink, rest);
     frames_fini(&c->frames);
+    if (c->out->crossing)
+        c->left_out = crossing_left_out(c->out->crossing);
     return err;
 }
 
@@ -479,7 +492,7 @@ static int answer_take(struct llm_call *c, struct fault *f)
     struct str coding = http_headers_value(&c->answer_headers, FIELD_CONTENT_ENCODING);
     if (coding.n > 0 && !str_eq_nocase(coding, STR("identity")))
         return provider_fault(c, f, E_UPSTREAM_ENCODED, "it compressed its answer unasked");
-    int err = c->out->crossing ? type_cross(c, stream) : 0;
+    int err = c->out->crossing ? type_cross(c, c->request->stream) : 0;
     if (err)
         return err;
     return stream ? stream_answer(c, f) : whole_answer(c, f);

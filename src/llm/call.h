@@ -70,8 +70,10 @@ struct llm_call {
     struct provider_key *key;  /* that it went out with; NULL where there are not several */
     struct endpoint *endpoint; /* NULL where there is none */
 
-    struct str left_out; /* of the request, by name: the provider has nothing for it */
-    bool body_needed;    /* by the answer, too: the request's bytes have to stay */
+    /* By name: of the request what the provider has nothing for, and (once that was read) of the
+     * answer what the client's protocol has nothing for. */
+    struct str left_out;
+    bool body_needed; /* by the answer, too: the request's bytes have to stay */
 
     /* the transport's and the reader's own */
     struct llm_outgoing *out; /* what goes upstream */

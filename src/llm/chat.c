@@ -16,6 +16,43 @@ const char *chat_feature_text(enum chat_feature f)
     return feature_texts[f];
 }
 
+static const char *const answer_texts[ANSWER_PART_COUNT] = {
+#define X(name, text) [ANSWER_##name] = text,
+    CHAT_ANSWERS(X)
+#undef X
+};
+
+const char *chat_answer_text(enum chat_answer_part part)
+{
+    return answer_texts[part];
+}
+
+enum chat_answer_part chat_answer_of(enum chat_block_kind kind, enum chat_media_form form)
+{
+    switch (kind) {
+    case BLOCK_TEXT:
+        return ANSWER_TEXT;
+    case BLOCK_CALL:
+        return ANSWER_CALL;
+    case BLOCK_THINKING:
+        return ANSWER_THINKING;
+    case BLOCK_HIDDEN:
+        return ANSWER_HIDDEN;
+    case BLOCK_REFUSAL:
+        return ANSWER_REFUSAL;
+    case BLOCK_IMAGE:
+        return form == MEDIA_URL ? ANSWER_IMAGE_URL : ANSWER_IMAGE;
+    case BLOCK_AUDIO:
+        return ANSWER_AUDIO;
+    case BLOCK_DOCUMENT:
+        return ANSWER_FILE;
+    case BLOCK_RESULT:
+    case BLOCK_OTHER:
+        break;
+    }
+    return ANSWER_OTHER;
+}
+
 void chat_param(struct chat_request *r, enum chat_feature param, struct str json)
 {
     if (json.n == 0 || json_is_null(json))
@@ -92,6 +129,14 @@ int chat_stop_add(struct chat_request *r, struct str string)
     return 0;
 }
 
+struct chat_citation *chat_citation_new(struct arena *a, struct chat_citation **list)
+{
+    struct chat_citation *c = ARENA_NEW(a, struct chat_citation);
+    if (c)
+        LIST_ADD(list, c);
+    return c;
+}
+
 int chat_member_add(struct chat_request *r, struct chat_member **list, struct str name,
                     struct str json)
 {
@@ -122,7 +167,9 @@ static void media_note(struct chat_request *r, const struct chat_block *b)
 
 static void result_note(struct chat_request *r, const struct chat_block *b);
 
-static void block_note(struct chat_request *r, const struct chat_block *b)
+/* An assistant's image was made by a model: protocols that take images of people may not take it.
+ */
+static void block_note(struct chat_request *r, const struct chat_block *b, enum chat_role role)
 {
     if (b->cache_control.n)
         chat_uses(r, CHAT_CACHE_CONTROL);
@@ -132,6 +179,12 @@ static void block_note(struct chat_request *r, const struct chat_block *b)
     case BLOCK_TEXT:
         break;
     case BLOCK_IMAGE:
+        if (role == ROLE_ASSISTANT) {
+            chat_uses(r, CHAT_IMAGE_MADE);
+            break;
+        }
+        media_note(r, b);
+        break;
     case BLOCK_DOCUMENT:
         media_note(r, b);
         break;
@@ -167,7 +220,7 @@ static void result_note(struct chat_request *r, const struct chat_block *b)
     for (const struct chat_block *in = b->result; in; in = in->next) {
         if (in->kind != BLOCK_TEXT)
             chat_uses(r, CHAT_RESULT_MEDIA);
-        block_note(r, in);
+        block_note(r, in, ROLE_USER);
     }
 }
 
@@ -218,61 +271,136 @@ static void form_note(struct chat_request *r)
 
 /* ---- calls and their results ---- */
 
-/* The ids of a message's calls, in order, so that none is looked for among all of them. */
+/* A message's calls by their ids, so that none is looked for among all of them. */
 struct calls {
-    struct str *ids;
+    struct call {
+        struct str id;
+        struct chat_block *block;
+        unsigned at; /* number of its message, from the first that was looked at */
+    } * all;
     size_t n;
 };
 
 static int id_order(const void *a, const void *b)
 {
-    const struct str *x = a, *y = b;
-    if (x->n != y->n)
-        return x->n < y->n ? -1 : 1;
-    return x->n ? memcmp(x->p, y->p, x->n) : 0;
+    const struct call *x = a, *y = b;
+    if (x->id.n != y->id.n)
+        return x->id.n < y->id.n ? -1 : 1;
+    return x->id.n ? memcmp(x->id.p, y->id.p, x->id.n) : 0;
 }
 
-/* Without any, *ret_calls is empty. */
-static int calls_find(struct arena *a, const struct chat_message *m, struct calls *ret_calls)
+static int id_and_place_order(const void *a, const void *b)
+{
+    const struct call *x = a, *y = b;
+    int order = id_order(a, b);
+    return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+/* Those of the messages from the one to the other, in the order that they have there. */
+static int calls_collect(struct arena *a, const struct chat_message *from,
+                         const struct chat_message *to, struct calls *ret_calls)
 {
     size_t n = 0;
-    *ret_calls = (struct calls){NULL, 0};
-    for (const struct chat_block *b = m->blocks; b; b = b->next)
-        n += b->kind == BLOCK_CALL;
+    for (const struct chat_message *m = from; m != to; m = m->next)
+        for (const struct chat_block *b = m->blocks; b; b = b->next)
+            n += b->kind == BLOCK_CALL;
+    *ret_calls = (struct calls){NULL, n};
     if (n == 0)
         return 0;
-    struct str *ids = arena_alloc(a, n * sizeof(*ids));
-    if (!ids)
+    struct call *call = ret_calls->all = arena_alloc(a, n * sizeof(*call));
+    if (!call)
         return E_MEMORY;
-    *ret_calls = (struct calls){ids, n};
-    for (const struct chat_block *b = m->blocks; b; b = b->next)
-        if (b->kind == BLOCK_CALL)
-            *ids++ = b->id;
-    qsort(ret_calls->ids, n, sizeof(*ids), id_order);
+    unsigned at = 0;
+    for (const struct chat_message *m = from; m != to; m = m->next, at++)
+        for (struct chat_block *b = m->blocks; b; b = b->next)
+            if (b->kind == BLOCK_CALL)
+                *call++ = (struct call){b->id, b, at};
     return 0;
+}
+
+static int calls_find(struct arena *a, const struct chat_message *m, struct calls *ret_calls)
+{
+    int err = calls_collect(a, m, m->next, ret_calls);
+    if (!err && ret_calls->n)
+        qsort(ret_calls->all, ret_calls->n, sizeof(*ret_calls->all), id_order);
+    return err;
 }
 
 static int twice_check(const struct calls *calls, unsigned at, struct fault *f)
 {
     for (size_t i = 1; i < calls->n; i++)
-        if (id_order(&calls->ids[i - 1], &calls->ids[i]) == 0)
+        if (id_order(&calls->all[i - 1], &calls->all[i]) == 0)
             return fault_set(f, E_BAD_REQUEST, "messages.%u: two tool calls have the same id, %.*s",
-                             at, STR_ARGS(str_head(calls->ids[i], 80)));
+                             at, STR_ARGS(str_head(calls->all[i].id, 80)));
     return 0;
 }
 
-/* `calls` are those of the nearest message before that has any; none when a person spoke since. */
-static int results_check(const struct chat_message *m, const struct calls *calls, unsigned at,
-                         struct fault *f)
+/* `calls` are those of the nearest message before that has any; none when a person spoke since. A
+ * result's name says something only where it is not that of the tool that was called. */
+static void results_find(struct chat_request *r, const struct chat_message *m,
+                         const struct calls *calls)
+{
+    for (struct chat_block *b = m->blocks; b; b = b->next) {
+        struct call key = {.id = b->id}, *found = NULL;
+        if (b->kind != BLOCK_RESULT)
+            continue;
+        if (calls->n)
+            found = bsearch(&key, calls->all, calls->n, sizeof(key), id_order);
+        b->call = found ? found->block : NULL;
+        if (b->name.n && !(b->call && str_eq(b->name, b->call->name)))
+            chat_uses(r, CHAT_RESULT_NAME);
+    }
+}
+
+static int results_check(const struct chat_message *m, unsigned at, struct fault *f)
 {
     for (const struct chat_block *b = m->blocks; b; b = b->next)
-        if (b->kind == BLOCK_RESULT &&
-            !(calls->n && bsearch(&b->id, calls->ids, calls->n, sizeof(*calls->ids), id_order)))
+        if (b->kind == BLOCK_RESULT && !b->call)
             return fault_set(f, E_BAD_REQUEST,
                              "messages.%u: a tool result for the call %.*s, which the assistant's "
                              "message before it does not make",
                              at, STR_ARGS(str_head(b->id, 80)));
     return 0;
+}
+
+/* Of calls with one id the later ones get their message's number in front. */
+static int again_rename(struct arena *a, struct calls *calls, bool *ret_any)
+{
+    *ret_any = false;
+    qsort(calls->all, calls->n, sizeof(*calls->all), id_and_place_order);
+    for (size_t i = calls->n; i-- > 1;) {
+        struct call *c = &calls->all[i];
+        if (id_order(c - 1, c) != 0)
+            continue;
+        c->id = arena_printf(a, "\"m%u_%.*s", c->at, STR_ARGS(str_tail(c->id, 1)));
+        if (!c->id.p)
+            return E_MEMORY;
+        c->block->id = c->id;
+        *ret_any = true;
+    }
+    return 0;
+}
+
+/*
+ * Some servers begin anew with call_0 in every answer; Anthropic and Bedrock refuse an id that
+ * stands twice in a request. What it is called here is the same in every turn of the conversation.
+ */
+static int ids_tell_apart(struct chat_request *r)
+{
+    struct calls calls;
+    bool again = false, any = false;
+    int err = calls_collect(r->arena, r->messages, NULL, &calls);
+    if (err || calls.n < 2)
+        return err;
+    do { /* a new one may stand there already */
+        err = again_rename(r->arena, &calls, &again);
+        any = any || again;
+    } while (!err && again);
+    for (const struct chat_message *m = r->messages; m && any && !err; m = m->next)
+        for (struct chat_block *b = m->blocks; b; b = b->next)
+            if (b->kind == BLOCK_RESULT && b->call)
+                b->id = b->call->id;
+    return err;
 }
 
 static void role_note(struct chat_request *r, const struct chat_message *m, bool others_before)
@@ -306,12 +434,13 @@ int chat_settle(struct chat_request *r, struct fault *f)
         role_note(r, m, others);
         others = others || m->role == ROLE_USER || m->role == ROLE_ASSISTANT;
         for (const struct chat_block *b = m->blocks; b; b = b->next)
-            block_note(r, b);
+            block_note(r, b, m->role);
         err = calls_find(r->arena, m, &own);
         if (!err)
             err = twice_check(&own, at, f);
+        results_find(r, m, &calls);
         if (!err && all_here)
-            err = results_check(m, &calls, at, f);
+            err = results_check(m, at, f);
         if (m->role == ROLE_ASSISTANT)
             calls = own;
         else if (!only_results(m))
@@ -319,7 +448,7 @@ int chat_settle(struct chat_request *r, struct fault *f)
     }
     tools_note(r);
     form_note(r);
-    return err;
+    return err ? err : ids_tell_apart(r);
 }
 
 struct chat_event *chat_event_add(struct chat_events *events, enum chat_event_kind kind)
@@ -328,4 +457,9 @@ struct chat_event *chat_event_add(struct chat_events *events, enum chat_event_ki
     struct chat_event *e = &events->at[at];
     *e = (struct chat_event){.kind = kind};
     return e;
+}
+
+void chat_event_beside(struct chat_events *events, enum chat_answer_part part)
+{
+    chat_event_add(events, EVENT_BESIDE)->part = part;
 }

@@ -11,9 +11,9 @@
  * (p == NULL) is "not given". Everything points into the body that was read, or lies in the
  * request's arena. Nothing here yields.
  *
- * What a request makes use of is noted as features (CHAT_FEATURES). A protocol's row in wire.h says
- * of each whether it carries it, so what has no counterpart is refused or named before a byte is
- * written, and the documentation's table is the one that decides.
+ * What a request makes use of is noted as features (CHAT_FEATURES), and an answer has parts
+ * (CHAT_ANSWERS). A protocol's row in wire.h says of each whether it carries it, so what has no
+ * counterpart is refused or named, and the documentation's tables are the ones that decide.
  */
 #ifndef LLM_CHAT_H
 #define LLM_CHAT_H
@@ -83,6 +83,7 @@
     X(CALLS, "tool calls and their results")                                                       \
     X(RESULT_ERROR, "a tool result marked as an error")                                            \
     X(RESULT_MEDIA, "images or documents in a tool result")                                        \
+    X(RESULT_NAME, "a tool result's name")                                                         \
     X(IMAGE, "images as data")                                                                     \
     X(IMAGE_URL, "images by URL")                                                                  \
     X(IMAGE_DETAIL, "an image's detail")                                                           \
@@ -96,6 +97,8 @@
     X(REFUSAL, "earlier refusals")                                                                 \
     X(CACHE_CONTROL, "cache_control")                                                              \
     X(CITATIONS, "citations")                                                                      \
+    X(ANNOTATIONS, "annotations of an earlier answer")                                             \
+    X(IMAGE_MADE, "images of an earlier answer")                                                   \
     X(OTHER_BLOCK, "content of a type that sluice does not know")                                  \
     X(OTHER_MEMBER, "members that sluice does not know")
 
@@ -149,20 +152,29 @@ struct chat_media {
     struct str detail; /* string: of an image */
 };
 
+/* A page of the web that a text of an answer rests on. */
+struct chat_citation {
+    struct chat_citation *next, *last;
+    struct str url, title; /* string; the title may be STR_NONE */
+    int64_t from, to;      /* the characters (code points) of the block's text that do */
+};
+
 struct chat_block {
     struct chat_block *next, *last;
     enum chat_block_kind kind;
     struct str text;      /* string: text, thinking, refusal, hidden data */
     struct str signature; /* string: thinking */
     struct chat_media media;
-    struct str id;             /* string: of a call, and of the call that a result is for */
-    struct str name;           /* string: the tool's, of a call */
-    struct str input;          /* json, an object: of a call */
-    struct chat_block *result; /* content of a result */
-    bool result_is_string;     /* the content was one string, not a list */
-    bool is_error;             /* of a result */
-    struct str cache_control;  /* json */
-    struct str citations;      /* json */
+    struct str id;                 /* string: of a call, and of the call that a result is for */
+    struct str name;               /* string: the tool's, of a call; what a result says of it */
+    struct str input;              /* json, an object: of a call */
+    struct chat_block *result;     /* content of a result */
+    const struct chat_block *call; /* of a result: what it is for; NULL where that is not here */
+    bool result_is_string;         /* the content was one string, not a list */
+    bool is_error;                 /* of a result */
+    struct str cache_control;      /* json */
+    struct str citations;          /* json */
+    struct chat_citation *cited;   /* of an answer's text */
     struct chat_member *others;
 };
 
@@ -247,6 +259,7 @@ void chat_blocks_join(struct chat_block **list, struct chat_block *more);
 void chat_members_join(struct chat_member **list, struct chat_member *more);
 struct chat_tool *chat_tool_new(struct chat_request *r);
 MUSTCHECK int chat_stop_add(struct chat_request *r, struct str string);
+struct chat_citation *chat_citation_new(struct arena *a, struct chat_citation **list);
 /* Also notes CHAT_OTHER_MEMBER. */
 MUSTCHECK int chat_member_add(struct chat_request *r, struct chat_member **list, struct str name,
                               struct str json);
@@ -255,11 +268,46 @@ MUSTCHECK int chat_member_add(struct chat_request *r, struct chat_member **list,
  * Notes what can be seen only in the whole: system messages by their place, an assistant's message
  * at the end, media, calls, temperature. Readers call it last. It also checks what every provider
  * refuses: E_BAD_REQUEST with the place, for a tool result without its call before it (where the
- * provider does not keep what was before), and for two calls of one message with the same id.
+ * provider does not keep what was before), and for two calls of one message with the same id. An id
+ * that a later message has again is told apart there, in the call and in its result.
  */
 MUSTCHECK int chat_settle(struct chat_request *r, struct fault *f);
 
 /* ---- what is answered ---- */
+
+/*
+ * What an answer may have: X(NAME, "in words"). Those up to URL_CITATION and the images are blocks
+ * (and citations) of the model; of the others it is only noted that they were there, since no
+ * client's protocol has a place for what another's provider did or made.
+ */
+#define CHAT_ANSWERS(X)                                                                            \
+    X(TEXT, "text")                                                                                \
+    X(CALL, "tool calls")                                                                          \
+    X(CALL_CUT, "a tool call that was cut off")                                                    \
+    X(THINKING, "thinking")                                                                        \
+    X(HIDDEN, "thinking that is encrypted")                                                        \
+    X(REFUSAL, "a refusal")                                                                        \
+    X(URL_CITATION, "citations of web pages")                                                      \
+    X(IMAGE, "an image")                                                                           \
+    X(IMAGE_URL, "an image by URL")                                                                \
+    X(CITATION, "citations in a form of its own")                                                  \
+    X(AUDIO, "sound")                                                                              \
+    X(FILE, "a file")                                                                              \
+    X(SEARCH, "a search that the provider made")                                                   \
+    X(CODE, "code that the provider ran")                                                          \
+    X(TOOL, "a tool that the provider ran")                                                        \
+    X(OTHER, "a part that sluice does not know")
+
+enum chat_answer_part {
+#define X(name, text) ANSWER_##name,
+    CHAT_ANSWERS(X)
+#undef X
+        ANSWER_PART_COUNT
+};
+
+const char *chat_answer_text(enum chat_answer_part part);
+/* Which part of an answer such a block is; BLOCK_OTHER and what only requests have are OTHER. */
+enum chat_answer_part chat_answer_of(enum chat_block_kind kind, enum chat_media_form form);
 
 enum chat_stop {
     STOP_UNSAID,
@@ -273,9 +321,11 @@ enum chat_stop {
 };
 
 struct chat_answer {
-    struct str id, model;      /* string */
-    int64_t created_s;         /* 0: not said */
-    struct chat_block *blocks; /* text, calls, thinking, refusals */
+    struct str id, model; /* string */
+    int64_t created_s;    /* 0: not said */
+    /* Text, calls, thinking, refusals, images. A call whose input is no JSON object has none. */
+    struct chat_block *blocks;
+    uint32_t beside; /* 1 << enum chat_answer_part, of what was there and has no form here */
     enum chat_stop stop;
     struct str stop_sequence; /* string */
     bool has_usage;
@@ -283,16 +333,25 @@ struct chat_answer {
     const struct chat_request *request; /* for writers that repeat what was asked; may be NULL */
 };
 
+static inline void chat_answer_notes(struct chat_answer *a, enum chat_answer_part part)
+{
+    a->beside |= (uint32_t)1 << part;
+}
+
 /*
  * A stream is a series of these. Blocks do not overlap: BEGIN, for each block BLOCK_BEGIN, DELTAs,
- * BLOCK_END, then STOPPED and END; USAGE anywhere, each complete and in place of the one before;
- * FAILED ends it.
+ * BLOCK_END, then STOPPED and END; CITED within a text, behind what it is about; BESIDE anywhere
+ * between BEGIN and STOPPED; USAGE anywhere, each complete and in place of the one before; FAILED
+ * ends it.
  */
 enum chat_event_kind {
     EVENT_BEGIN,       /* id, model, created_s */
-    EVENT_BLOCK_BEGIN, /* block, id and name of a call, text of a hidden block */
+    EVENT_BLOCK_BEGIN, /* block, id and name of a call, text of a hidden block; of an image all of
+                        * it: name is its media type and text its digits, or text a URL alone */
     EVENT_DELTA,       /* text: of the block's kind, a call's input as a string of JSON */
     EVENT_SIGNATURE,   /* text: of the thinking */
+    EVENT_CITED,       /* text: the URL, name: the title or none; from and to */
+    EVENT_BESIDE,      /* part: it was there, and has no form here */
     EVENT_BLOCK_END,
     EVENT_USAGE,   /* usage */
     EVENT_STOPPED, /* stop, stop_sequence */
@@ -308,6 +367,8 @@ struct chat_event {
     enum chat_stop stop;
     struct str stop_sequence; /* string */
     struct tokens usage;
+    int64_t from, to; /* as of chat_citation */
+    enum chat_answer_part part;
 };
 
 /* What one event of a provider's stream comes to. */
@@ -320,5 +381,6 @@ struct chat_events {
  * that one event of the wire can mean; past it is E_INTERNAL, kept in the last one (EVENT_FAILED).
  */
 struct chat_event *chat_event_add(struct chat_events *events, enum chat_event_kind kind);
+void chat_event_beside(struct chat_events *events, enum chat_answer_part part);
 
 #endif

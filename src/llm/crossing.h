@@ -28,16 +28,26 @@ MUSTCHECK int crossing_new(const struct llm_request *request, const struct targe
                            struct crossing **ret_crossing, struct fault *f);
 void crossing_fini(struct crossing *c); /* NULL is allowed */
 
-/* What was left out of the request, by name with commas; STR_NONE: nothing. */
+/* What was left out of the request and, once that was read, of the answer, by name with commas;
+ * STR_NONE: nothing. */
 struct str crossing_left_out(const struct crossing *c);
 
+/* The limit of tokens where the request names none; 0: there is none. */
+void crossing_limit(struct crossing *c, int64_t limit);
 /* Appends the request as the provider takes it. E_UNSUPPORTED as crossing_new. */
 MUSTCHECK int crossing_request(struct crossing *c, struct buf *out, struct fault *f);
 
-/* Appends a whole answer as the client takes it. E_UPSTREAM_BODY for what is none. */
-MUSTCHECK int crossing_answer(struct crossing *c, struct str body, struct buf *out);
+/*
+ * Appends a whole answer as the client takes it; `stream`: as the events of a stream, for one that
+ * asked for one. E_UPSTREAM_BODY for what is none; E_UPSTREAM_PARTS, with words, where the client's
+ * protocol can carry nothing of it.
+ */
+MUSTCHECK int crossing_answer(struct crossing *c, struct str body, bool stream, struct buf *out,
+                              struct fault *f);
 
-/* Appends what the client gets for one event of the provider's, framed; it may be nothing. */
-MUSTCHECK int crossing_event(struct crossing *c, struct str name, struct str data, struct buf *out);
+/* Appends what the client gets for one event of the provider's, framed; it may be nothing. Errors
+ * as crossing_answer. */
+MUSTCHECK int crossing_event(struct crossing *c, struct str name, struct str data, struct buf *out,
+                             struct fault *f);
 
 #endif

@@ -1,5 +1,7 @@
 #include "llm/deciding.h"
 
+#include "llm/names.h"
+
 /* It stands in headers and logs, and is looked up by its parts. */
 #define MODEL_BYTES_MAX 256
 
@@ -19,9 +21,11 @@ static inline size_t letter_take(struct str s, char *ret_letter)
     return long_s ? 2 : kelvin ? 3 : 1;
 }
 
-static bool key_means(struct str key, struct str name)
+bool deciding_key_means(struct str key, struct str name)
 {
     size_t at = 0;
+    if (key.n < name.n)
+        return false;
     for (size_t i = 0; i < name.n; i++) {
         char letter;
         if (at == key.n)
@@ -33,8 +37,7 @@ static bool key_means(struct str key, struct str name)
     return at == key.n;
 }
 
-/* The deciding key that `key` means, also in another spelling; NULL for none. */
-static const struct deciding_row *row_find(const struct deciding_table *table, struct str key,
+const struct deciding_row *deciding_row_of(const struct deciding_table *table, struct str key,
                                            bool *ret_exact)
 {
     char first = 0;
@@ -45,7 +48,7 @@ static const struct deciding_row *row_find(const struct deciding_table *table, s
     const struct deciding_row *rows = table->of[first - 'a'];
     for (unsigned i = 0; i < DECIDING_LETTER_KEYS && rows[i].name.n > 0; i++) {
         *ret_exact = str_eq(key, rows[i].name);
-        if (*ret_exact || key_means(key, rows[i].name))
+        if (*ret_exact || deciding_key_means(key, rows[i].name))
             return &rows[i];
     }
     return NULL;
@@ -60,7 +63,7 @@ static int find(const struct json_scan *scan, const struct deciding_table *table
     for (size_t i = 0; i < scan->count; i++) {
         const struct json_member *m = &scan->member[i];
         bool exact;
-        const struct deciding_row *row = row_find(table, m->key, &exact);
+        const struct deciding_row *row = deciding_row_of(table, m->key, &exact);
         if (!row)
             continue;
         if (seen[row->key])
@@ -87,10 +90,11 @@ int deciding_begin(struct str body, const struct deciding_table *table,
                    struct fault *f)
 {
     const struct json_scan *scan = NULL;
-    int err = json_scan(body, &scan, f);
+    int err = json_scan_watching(body, &names_watch, &scan, f);
     if (err)
         return err;
-    *ret_request = (struct llm_request){.body = body, .choices = 1, .members = scan->count};
+    *ret_request = (struct llm_request){
+        .body = body, .choices = 1, .members = scan->count, .may_name = scan->watched};
     ret_request->inside_at = (size_t)((const char *)memchr(body.p, '{', body.n) - body.p) + 1;
     return find(scan, table, ret_found, f);
 }
@@ -132,4 +136,23 @@ int deciding_count(const struct json_member *m, unsigned least, int64_t *value, 
                          STR_ARGS(m->key), least, INT32_MAX);
     *value = (int64_t)given;
     return 0;
+}
+
+int deciding_limit(const struct json_member *m, unsigned which, struct llm_request *r,
+                   struct fault *f)
+{
+    int64_t n = 0;
+    if (!m)
+        return 0;
+    if (json_is_null(m->value)) {
+        if (which < ARRAY_LEN(r->limit_at))
+            r->limit_at[which] = m->value_at;
+        return 0;
+    }
+    bool negative = which == 2 && json_is(m->value, '-');
+    int err = negative ? 0 : deciding_count(m, 0, &n, f);
+    /* Nobody knows which of them a provider goes by. */
+    r->max_tokens = n > r->max_tokens ? n : r->max_tokens;
+    r->limit_is_none = r->limit_is_none || n == 0;
+    return err;
 }

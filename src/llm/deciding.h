@@ -13,7 +13,7 @@
 
 #define DECIDING_MAX         16
 #define DECIDING_LETTERS     26
-#define DECIDING_LETTER_KEYS 4
+#define DECIDING_LETTER_KEYS 8
 
 struct deciding_row {
     struct str name;
@@ -25,13 +25,20 @@ struct deciding_table {
     struct deciding_row of[DECIDING_LETTERS][DECIDING_LETTER_KEYS];
 };
 
+/* The row whose key `key` means, also in another spelling; NULL for none. */
+const struct deciding_row *deciding_row_of(const struct deciding_table *table, struct str key,
+                                           bool *ret_exact);
+/* Is it that key (small letters) to readers to whom case does not count? */
+bool deciding_key_means(struct str key, struct str name);
+
 /* Where each of them stands in a request: NULL for those that do not. */
 struct deciding_found {
     const struct json_member *at[DECIDING_MAX];
 };
 
 /*
- * Begins to read a request: where it stands, and which of them it has. E_BAD_JSON for what is no
+ * Begins to read a request: where it stands, which of them it has, and whether it names objects at
+ * the provider (names.h). E_BAD_JSON for what is no
  * object, E_DUPLICATE_KEY, or E_BAD_REQUEST for one in another spelling. What was found is valid
  * until the next scan.
  */
@@ -46,6 +53,10 @@ MUSTCHECK int deciding_begin(struct str body, const struct deciding_table *table
 MUSTCHECK int deciding_model(const struct json_member *m, struct arena *arena,
                              struct llm_request *r, struct fault *f);
 MUSTCHECK int deciding_stream(const struct json_member *m, struct llm_request *r, struct fault *f);
+/* A limit of an answer's tokens. `which`: the protocol's own name (0), its new name (1), or another
+ * (2), which may be negative. */
+MUSTCHECK int deciding_limit(const struct json_member *m, unsigned which, struct llm_request *r,
+                             struct fault *f);
 MUSTCHECK int deciding_count(const struct json_member *m, unsigned least, int64_t *value,
                              struct fault *f);
 

@@ -26,6 +26,7 @@ struct llm_facts {
     /* Has ids in it that the provider may know again later, for wire.kept_each; valid until the
      * next read. NULL: it has none. */
     yyjson_val *kept;
+    bool keeps;    /* while it is read: `kept` will be wanted */
     bool not_kept; /* it says that the answer is not stored; the ids of a stream's later events too
                     */
     /* OpenAI's alone, for usage that is to be cut out. */

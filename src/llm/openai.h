@@ -30,6 +30,9 @@ MUSTCHECK int openai_edit_ask_usage(const struct llm_request *request, struct ll
 
 /* A whole answer. E_UPSTREAM_BODY when it is no JSON object. */
 MUSTCHECK int openai_answer_read(struct str body, struct llm_facts *ret_facts);
+/* wire.kept_each: the ids of spoken answers. */
+void openai_kept_each(yyjson_val *kept, bool stored, void (*fn)(void *arg, struct str id),
+                      void *arg);
 
 /* One event's data. E_UPSTREAM_BODY when it is neither "[DONE]" nor a JSON object. */
 MUSTCHECK int openai_event_read(struct str data, struct llm_facts *ret_facts);

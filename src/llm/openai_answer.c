@@ -119,6 +119,7 @@ static void message_read(struct json_reader *r, struct llm_facts *facts)
             while (json_more(r, '['));
         } else if (!str_eq(key, STR("tool_calls"))) {
             struct str value = json_take(r);
+            facts->keeps |= str_eq(key, STR("audio")) && json_is_object(value);
             if (str_eq(key, STR("content")) || str_eq(key, STR("reasoning_content")) ||
                 str_eq(key, STR("refusal")))
                 facts->content_bytes += (int64_t)json_string_bytes(value);
@@ -237,8 +238,26 @@ int openai_answer_read(struct str body, struct llm_facts *ret_facts)
     if (usage_last && before_usage)
         facts.usage_cut.from = (size_t)(before_usage - body.p);
     facts.only_usage = facts.has_usage && !facts.any_choice;
+    if (UNLIKELY(facts.keeps) && !facts.has_error)
+        facts.kept = json_peek(body);
     *ret_facts = facts;
     return json_reader_good(&r) ? 0 : E_UPSTREAM_BODY;
+}
+
+void openai_kept_each(yyjson_val *kept, bool stored, void (*fn)(void *arg, struct str id),
+                      void *arg)
+{
+    size_t i, n;
+    yyjson_val *choice;
+    (void)stored; /* what was spoken can be named for a while in any case */
+    yyjson_arr_foreach(yyjson_obj_get(kept, "choices"), i, n, choice)
+    {
+        yyjson_val *message = yyjson_obj_get(choice, "message");
+        message = message ? message : yyjson_obj_get(choice, "delta");
+        struct str id = json_get_str(yyjson_obj_get(message, "audio"), "id");
+        if (id.n > 0)
+            fn(arg, id);
+    }
 }
 
 int openai_event_read(struct str data, struct llm_facts *ret_facts)

@@ -18,18 +18,26 @@ enum deciding_key {
     KEY_N,
     KEY_PROMPT,
     KEY_TOOLS,
+    KEY_DATA_SOURCES, /* Azure's */
+    KEY_N_PREDICT,    /* llama.cpp's, before max_tokens */
+    KEY_N_CMPL,       /* and n */
+    KEY_BEST_OF,
     KEYS,
 };
 _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
 
 static const struct deciding_table deciding_keys = {
     .of = {
+        ['b' - 'a'] = {{{"best_of", 7}, KEY_BEST_OF}},
+        ['d' - 'a'] = {{{"data_sources", 12}, KEY_DATA_SOURCES}},
         ['i' - 'a'] = {{{"input", 5}, KEY_INPUT}},
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
                        {{"messages", 8}, KEY_MESSAGES},
                        {{"max_tokens", 10}, KEY_MAX_TOKENS},
                        {{"max_completion_tokens", 21}, KEY_MAX_COMPLETION_TOKENS}},
-        ['n' - 'a'] = {{{"n", 1}, KEY_N}},
+        ['n' - 'a'] = {{{"n", 1}, KEY_N},
+                       {{"n_predict", 9}, KEY_N_PREDICT},
+                       {{"n_cmpl", 6}, KEY_N_CMPL}},
         ['p' - 'a'] = {{{"prompt", 6}, KEY_PROMPT}},
         ['s' - 'a'] = {{{"stream", 6}, KEY_STREAM},
                        {{"stream_options", 14}, KEY_STREAM_OPTIONS},
@@ -76,6 +84,29 @@ static int operation_check(const struct deciding_found *found, enum llm_op op, s
     return 0;
 }
 
+/* Answers that are written, and billed, also where the client gets the best of them alone. */
+static int choices_read(const struct deciding_found *found, struct llm_request *r, struct fault *f)
+{
+    static const enum deciding_key keys[] = {KEY_N, KEY_N_CMPL, KEY_BEST_OF};
+    int err = 0;
+    if (r->op == OP_EMBEDDING)
+        r->choices = 0;
+    for (size_t i = 0; i < ARRAY_LEN(keys) && !err; i++) {
+        int64_t n = 1;
+        err = deciding_count(found->at[keys[i]], keys[i] == KEY_N, &n, f);
+        r->choices = r->op != OP_EMBEDDING && n > r->choices ? n : r->choices;
+    }
+    struct str prompt = r->op == OP_COMPLETION ? found->at[KEY_PROMPT]->value : STR_NONE;
+    if (err || !json_is_array(prompt))
+        return err;
+    yyjson_val *prompts = json_peek(prompt), *first = yyjson_arr_get_first(prompts);
+    int64_t several = yyjson_is_str(first) || yyjson_is_arr(first)
+                          ? (int64_t)yyjson_arr_size(prompts)
+                          : 1; /* or one, as its tokens */
+    r->choices = several < INT32_MAX / r->choices ? several * r->choices : INT32_MAX;
+    return 0;
+}
+
 int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
                         struct llm_request *ret_request, struct fault *f)
 {
@@ -88,24 +119,25 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
     if (!err && llm_ops[op].streams)
         err = deciding_stream(found.at[KEY_STREAM], &r, f);
     if (!err)
-        err = deciding_count(found.at[KEY_MAX_TOKENS], 0, &r.max_tokens, f);
-    int64_t twin = 0; /* nobody knows which of the two a provider goes by */
+        err = deciding_limit(found.at[KEY_MAX_TOKENS], 0, &r, f);
     if (!err)
-        err = deciding_count(found.at[KEY_MAX_COMPLETION_TOKENS], 0, &twin, f);
-    if (twin > r.max_tokens)
-        r.max_tokens = twin;
+        err = deciding_limit(found.at[KEY_MAX_COMPLETION_TOKENS], 1, &r, f);
     if (!err)
-        err = deciding_count(found.at[KEY_N], 1, &r.choices, f);
+        err = deciding_limit(found.at[KEY_N_PREDICT], 2, &r, f);
     if (!err)
         err = operation_check(&found, op, f);
+    if (!err)
+        err = choices_read(&found, &r, f);
     const struct json_member *options = found.at[KEY_STREAM_OPTIONS];
     if (!err && llm_ops[op].streams && options) {
         r.stream_options_at = options->value_at;
         err = stream_options_read(options->value, &r, f);
     }
-    if (!err)
-        *ret_request = r;
-    return err;
+    if (err)
+        return err;
+    r.may_name = r.may_name || found.at[KEY_DATA_SOURCES];
+    *ret_request = r;
+    return 0;
 }
 
 int openai_edit_ask_usage(const struct llm_request *r, struct llm_edits *edits)

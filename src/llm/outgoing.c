@@ -33,20 +33,57 @@ static int model_edit(const struct target *t, const struct llm_request *r, struc
     return name.p ? llm_edit_add(edits, r->model_at, name) : E_MEMORY;
 }
 
+/* What a request without a limit of its own is sent with where it has a ceiling; 0: with none. The
+ * configuration's own limit, and the most that the model can, may be less. */
+static int64_t limit_due(const struct target *t, const struct llm_request *r)
+{
+    size_t i, n;
+    yyjson_val *key, *value;
+    if (r->ceiling == 0)
+        return 0;
+    int64_t most = r->ceiling, can = t->price ? t->price->output_tokens_max : 0;
+    most = can > 0 && can < most ? can : most;
+    yyjson_val *params = t->params.n ? json_peek(t->params) : NULL;
+    yyjson_obj_foreach(params, i, n, key, value)
+    {
+        int64_t own = yyjson_get_sint(value);
+        if (llm_is_limit(json_str(key)) && yyjson_is_int(value) && own > 0 && own < most)
+            most = own;
+    }
+    return most;
+}
+
+/* In the protocol's own member, in place of a null of that name. */
+static int limit_edit(const struct target *t, const struct llm_request *r, int64_t limit,
+                      struct arena *arena, struct llm_outgoing *out)
+{
+    bool is_new = out->wire == &wire_openai_chat && t->provider->limit_is_new;
+    struct json_span at = r->limit_at[is_new];
+    bool there = at.to > 0;
+    struct str text = there ? arena_printf(arena, "%lld", (long long)limit)
+                            : arena_printf(arena, "\"%s\":%lld,",
+                                           is_new ? "max_completion_tokens" : out->wire->limit,
+                                           (long long)limit);
+    if (!there)
+        at = (struct json_span){r->inside_at, r->inside_at};
+    return text.p ? llm_edit_add(&out->edits, at, text) : E_MEMORY;
+}
+
 /* The configuration's parameters, where the body lacks them; the reasoning effort as this protocol
  * writes it. In a crossing the chat model has that already. */
-static int params_edit(const struct target *t, struct arena *arena, struct llm_outgoing *out)
+static int params_edit(const struct target *t, bool limited, struct arena *arena,
+                       struct llm_outgoing *out)
 {
     const char *const *at = out->wire->effort;
     bool elsewhere = t->effort.n > 0 && out->wire != &wire_openai_chat;
     struct str params = elsewhere ? t->params_rest : t->params;
-    int err = params.n ? llm_edit_members(out->body, params, arena, &out->edits) : 0;
+    int err = params.n ? llm_edit_members(out->body, params, limited, arena, &out->edits) : 0;
     if (err || !elsewhere || !at[0])
         return err;
     struct str object = at[1] ? arena_printf(arena, "{\"%s\":{\"%s\":%.*s}}", at[0], at[1],
                                              STR_ARGS(t->effort))
                               : arena_printf(arena, "{\"%s\":%.*s}", at[0], STR_ARGS(t->effort));
-    return object.p ? llm_edit_members(out->body, object, arena, &out->edits) : E_MEMORY;
+    return object.p ? llm_edit_members(out->body, object, limited, arena, &out->edits) : E_MEMORY;
 }
 
 static int passed_on(const struct target *t, const struct llm_request *r, struct arena *arena,
@@ -54,8 +91,11 @@ static int passed_on(const struct target *t, const struct llm_request *r, struct
 {
     out->body = r->body;
     int err = model_edit(t, r, arena, &out->edits);
+    int64_t limit = limit_due(t, r);
     if (!err && t->params.n)
-        err = params_edit(t, arena, out);
+        err = params_edit(t, limit > 0, arena, out);
+    if (!err && UNLIKELY(limit > 0))
+        err = limit_edit(t, r, limit, arena, out);
     bool ask = t->provider->settings->stream_usage == STREAM_USAGE_ASK;
     if (!err && r->stream && !r->wants_usage && out->wire->asks_usage && ask) {
         out->cut_usage = true;
@@ -72,10 +112,11 @@ static int carried_over(const struct target *t, const struct llm_request *r, str
     int err = crossing_new(r, t, out->wire, arena, &out->crossing, f);
     if (err)
         return err;
+    crossing_limit(out->crossing, limit_due(t, r));
     buf_init(&out->written, r->body.n * 8 + WRITTEN_BYTES_MIN);
     err = crossing_request(out->crossing, &out->written, f);
     out->body = buf_view(&out->written);
-    return !err && t->params.n ? params_edit(t, arena, out) : err;
+    return !err && t->params.n ? params_edit(t, false, arena, out) : err;
 }
 
 int llm_outgoing_make(const struct target *t, const struct llm_request *r, struct arena *arena,

@@ -45,6 +45,10 @@ static const struct conf_row price_rows[] = {
     {.name = "cache_write", .type = CONF_USD, .offset = offsetof(THIS, cache_write),
      .flags = CONF_OPTIONAL,
      .help = "Of the prompt's part that it wrote into its cache. Without it: as input."},
+    {.name = "cache_write_1h", .type = CONF_USD, .offset = offsetof(THIS, cache_write_1h),
+     .flags = CONF_OPTIONAL,
+     .help = "Of what it wrote there for an hour (Anthropic, Bedrock; cache_write is for five "
+             "minutes). Without it the cost of a call with such tokens is unknown."},
     {.name = "reasoning", .type = CONF_USD, .offset = offsetof(THIS, reasoning),
      .flags = CONF_OPTIONAL, .help = "Of thinking. Without it: as output."},
     {0},
@@ -204,6 +208,8 @@ static struct price *own_find(const struct prices *p, struct arena *arena, struc
                                     .input = s->input,
                                     .cached = s->cached,
                                     .cache_write = s->cache_write,
+                                    .cache_write_1h = s->cache_write_1h,
+                                    .long_cache_write_1h = PRICE_UNKNOWN,
                                     .output = s->output,
                                     .reasoning = s->reasoning,
                                     .batch_input = PRICE_UNKNOWN,
@@ -231,6 +237,7 @@ static struct price *list_find(const struct list_of_prices *list, struct arena *
         .input = json_get_i64(v, "input", PRICE_UNKNOWN),
         .cached = json_get_i64(v, "cached_input", PRICE_UNKNOWN),
         .cache_write = json_get_i64(v, "cache_write", PRICE_UNKNOWN),
+        .cache_write_1h = json_get_i64(v, "cache_write_1h", PRICE_UNKNOWN),
         .output = json_get_i64(v, "output", PRICE_UNKNOWN),
         .reasoning = json_get_i64(v, "reasoning", PRICE_UNKNOWN),
         .batch_input = json_get_i64(v, "batch_input", PRICE_UNKNOWN),
@@ -241,6 +248,7 @@ static struct price *list_find(const struct list_of_prices *list, struct arena *
         .long_input = json_get_i64(over, "input", PRICE_UNKNOWN),
         .long_cached = json_get_i64(over, "cached_input", PRICE_UNKNOWN),
         .long_cache_write = json_get_i64(over, "cache_write", PRICE_UNKNOWN),
+        .long_cache_write_1h = json_get_i64(over, "cache_write_1h", PRICE_UNKNOWN),
         .long_output = json_get_i64(over, "output", PRICE_UNKNOWN),
         .source = list->title,
     };
@@ -362,6 +370,9 @@ static struct price long_price(const struct price *p)
     l.input = known(p->long_input, p->input);
     l.cached = known(p->long_cached, p->cached);
     l.cache_write = known(p->long_cache_write, p->cache_write);
+    /* Where long prompts cost more, so do these, and nobody says how much. */
+    bool dearer = l.input != p->input || l.cache_write != p->cache_write;
+    l.cache_write_1h = known(p->long_cache_write_1h, dearer ? PRICE_UNKNOWN : p->cache_write_1h);
     l.output = known(p->long_output, p->output);
     /* Thinking without a long price of its own is never cheaper than speaking. */
     if (l.reasoning != PRICE_UNKNOWN && l.reasoning < l.output)
@@ -386,7 +397,8 @@ int64_t price_cost(const struct price *p, const struct tokens *t)
     } classes[] = {
         {t->input, p->input},
         {t->cached, known(p->cached, p->input)},
-        {t->cache_write, known(p->cache_write, p->input)},
+        {t->cache_write - t->cache_write_1h, known(p->cache_write, p->input)},
+        {t->cache_write_1h, p->cache_write_1h},
         {t->output, p->output},
         {t->reasoning, known(p->reasoning, p->output)},
     };

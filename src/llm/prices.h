@@ -28,9 +28,11 @@
 struct price {
     struct str name; /* as the list has it */
     int64_t input, cached, cache_write, output, reasoning, batch_input, batch_output;
+    int64_t cache_write_1h; /* what is written for an hour; cache_write is for less */
     int64_t context_tokens, output_tokens_max; /* 0: not known */
     /* A call whose prompt has more than long_tokens (0: no such rule) costs these, where given. */
     int64_t long_tokens, long_input, long_cached, long_cache_write, long_output;
+    int64_t long_cache_write_1h;
     struct str source; /* which list, of which day */
 };
 
@@ -39,6 +41,7 @@ struct prices;
 /* A row of the configuration: dollars a million tokens. */
 struct price_settings {
     int64_t input, cached, cache_write, output, reasoning; /* PRICE_UNKNOWN: not given */
+    int64_t cache_write_1h;
 };
 extern const struct conf_table price_table;
 
@@ -64,8 +67,8 @@ struct str prices_listed(struct str host);
 
 /*
  * Cost in nano-dollars, or COST_UNKNOWN where there is no price for a class that has tokens. A
- * class without a price of its own costs as input (cached, cache_write) or output (reasoning). What
- * an int64_t cannot hold is INT64_MAX.
+ * class without a price of its own costs as input (cached, cache_write) or output (reasoning); but
+ * writes for an hour cost what nobody guesses. What an int64_t cannot hold is INT64_MAX.
  */
 int64_t price_cost(const struct price *p, const struct tokens *t);
 

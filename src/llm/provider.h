@@ -174,8 +174,9 @@ MUSTCHECK int provider_headers_keyed(const struct provider *p, const struct endp
 /* A tenant's own key as it is sent; STR_NONE: it has none here. */
 struct str provider_tenant_key(const struct provider *p, struct str tenant);
 /* May this tenant reach whatever the provider keeps, without a question whose it is? It has an
- * account of its own there, or the configuration says that all share all. */
-bool provider_is_open(const struct provider *p, struct str tenant);
+ * account of its own there, the configuration says that all share all, or all who ask are one user
+ * (`alone`). */
+bool provider_is_open(const struct provider *p, struct str tenant, bool alone);
 /* Does one of several not rest? */
 bool provider_key_ready(const struct provider *p);
 /* What came of a call with it. */

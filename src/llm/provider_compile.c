@@ -209,7 +209,8 @@ int provider_compile(const struct provider_makings *m, struct str name,
     if (!err && p->kind->over_http)
         err = provider_urls_open(m, p);
     /* OpenAI's reasoning models refuse the older name; other servers may not know the newer. */
-    p->limit_is_new = str_eq(p->listed, STR("openai"));
+    p->limit_is_new = s->limit_name == LIMIT_NEW ||
+                      (s->limit_name == LIMIT_AUTO && str_eq(p->listed, STR("openai")));
     p->has_responses = s->responses == RESPONSES_ON ||
                        (s->responses == RESPONSES_AUTO && str_eq(p->listed, STR("openai")));
     if (s->prices.n)

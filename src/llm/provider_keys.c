@@ -50,9 +50,9 @@ struct str provider_tenant_key(const struct provider *p, struct str tenant)
     return STR_NONE;
 }
 
-bool provider_is_open(const struct provider *p, struct str tenant)
+bool provider_is_open(const struct provider *p, struct str tenant, bool alone)
 {
-    return p->settings->stateful || provider_tenant_key(p, tenant).n > 0;
+    return alone || p->settings->stateful || provider_tenant_key(p, tenant).n > 0;
 }
 
 bool provider_key_ready(const struct provider *p)

@@ -19,16 +19,29 @@ int llm_edit_add(struct llm_edits *edits, struct json_span at, struct str with)
     return 0;
 }
 
-/* Is there such a member, or the other name of the same thing? Providers refuse both together. */
-static bool is_given(const struct json_scan *scan, struct str key)
+static const struct str limit_names[] = {
+    {"max_tokens", 10}, {"max_completion_tokens", 21}, {"max_output_tokens", 17}, {"n_predict", 9}};
+
+bool llm_is_limit(struct str key)
 {
-    struct str twin = str_eq(key, STR("max_tokens"))              ? STR("max_completion_tokens")
-                      : str_eq(key, STR("max_completion_tokens")) ? STR("max_tokens")
-                                                                  : key;
-    return json_scan_find(scan, key, NULL) || json_scan_find(scan, twin, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(limit_names); i++)
+        if (str_eq(key, limit_names[i]))
+            return true;
+    return false;
 }
 
-int llm_edit_members(struct str body, struct str params, struct arena *arena,
+/* Is there such a member, or another name of the same thing? Providers refuse both together. */
+static bool is_given(const struct json_scan *scan, struct str key)
+{
+    if (!llm_is_limit(key))
+        return json_scan_find(scan, key, NULL) != NULL;
+    for (size_t i = 0; i < ARRAY_LEN(limit_names); i++)
+        if (json_scan_find(scan, limit_names[i], NULL))
+            return true;
+    return false;
+}
+
+int llm_edit_members(struct str body, struct str params, bool limited, struct arena *arena,
                      struct llm_edits *edits)
 {
     if (params.n == 0)
@@ -47,7 +60,7 @@ int llm_edit_members(struct str body, struct str params, struct arena *arena,
     yyjson_val *key, *value;
     yyjson_obj_foreach(yyjson_doc_get_root(doc), i, n, key, value)
     {
-        if (is_given(scan, json_str(key)))
+        if (is_given(scan, json_str(key)) || (limited && llm_is_limit(json_str(key))))
             continue;
         json_quote(&text, json_str(key));
         buf_char(&text, ':');

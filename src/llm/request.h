@@ -29,10 +29,12 @@ extern const struct llm_op_row llm_ops[OP_COUNT];
 
 struct wire;
 
-/* An object that the request names and a provider keeps: an earlier answer, an item of one. */
+/* An object that the request names and a provider keeps: an earlier answer, an item of one, or (see
+ * names.h) a file or the like. */
 struct llm_kept {
-    struct str id; /* in the arena */
-    bool carried;  /* the request has its content, too */
+    struct str id;    /* in the arena */
+    bool carried;     /* the request has its content, too */
+    const char *what; /* the member that names it: "file_id"; NULL: an answer or an item */
 };
 
 struct llm_request {
@@ -42,13 +44,19 @@ struct llm_request {
     struct str model;        /* unescaped; in the arena */
     bool stream;
     bool wants_usage;     /* stream_options.include_usage was true */
-    int64_t max_tokens;   /* 0: not given */
-    int64_t choices;      /* n; at least 1 */
+    int64_t max_tokens;   /* the largest of its limits; 0: none says one */
+    bool limit_is_none;   /* one says 0, or less: some servers take that for no limit */
+    int64_t ceiling;      /* what it may have at most, where it says none; set by limits; 0: none */
+    int64_t choices;      /* answers that are asked for, each up to the limit; 0: none */
+    struct str tenant;    /* who asks; set by the API, as `alone` */
+    bool alone;           /* all who ask are one user */
     bool in_conversation; /* one that the provider keeps */
-    unsigned kept_n;      /* what else it names there */
+    bool may_name;        /* a member is called as names of what a provider keeps are */
+    unsigned kept_n;      /* what it names there, but for a conversation */
     struct llm_kept *kept;
 
-    struct json_span model_at;          /* the value's bytes, quotes included */
+    struct json_span limit_at[2]; /* values of null: max_tokens or the like, and its new name */
+    struct json_span model_at;    /* the value's bytes, quotes included */
     struct json_span stream_options_at; /* the value's bytes; from == to: absent */
     size_t inside_at;                   /* just behind the opening brace */
     size_t members;                     /* of the top-level object */
@@ -71,9 +79,12 @@ struct llm_edits {
 MUSTCHECK int llm_edit_add(struct llm_edits *edits, struct json_span at, struct str with);
 
 /* The edit that adds the members of `params` (a JSON object) which `body`, an object with members,
- * lacks. */
-MUSTCHECK int llm_edit_members(struct str body, struct str params, struct arena *arena,
-                               struct llm_edits *edits);
+ * lacks. `limited`: but for limits of tokens, of which another edit takes care. */
+MUSTCHECK int llm_edit_members(struct str body, struct str params, bool limited,
+                               struct arena *arena, struct llm_edits *edits);
+
+/* Is it one of the names that a limit of an answer's tokens has? They stand for one another. */
+bool llm_is_limit(struct str key);
 
 /*
  * The edited body as pieces, which borrow from `body` and from the edits: at most 2 * n + 1.

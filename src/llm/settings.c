@@ -95,7 +95,8 @@ static const struct conf_row tls_rows[] = {
 const struct conf_table tls_conf_table = {
     .name = "tls",
     .help = "TLS to a provider, or to a collector of telemetry. The certificate and the host name "
-            "are verified.",
+            "are verified. The files are looked at every two seconds; one that changed is used for "
+            "the next connections.",
     .size = sizeof(struct tls_table),
     .rows = tls_rows,
 };
@@ -166,6 +167,7 @@ static const struct conf_table tenant_key_table = {
 };
 
 static const char *const responses_words[] = {"auto", "on", "off", "always", NULL};
+static const char *const limit_words[] = {"auto", "max_tokens", "max_completion_tokens", NULL};
 static const char *const http2_words[] = {"auto", "off", "on", NULL};
 static const char *const stream_usage_words[] = {"ask", "estimate", NULL};
 
@@ -207,6 +209,12 @@ static const struct conf_row provider_rows[] = {
              "them on, with the provider's own tools; `off` carries them over to chat "
              "completions; `always` asks for every chat there, for models that answer nowhere "
              "else. `auto`: on for OpenAI's own host."},
+    {.name = "limit_name", ROW(CONF_CHOICE, limit_name), .fallback = "auto",
+     .choices = limit_words, .flags = CONF_SHAPES_ANSWERS,
+     .help = "Kinds `openai` and `azure`: what a limit of an answer's tokens is called in chat "
+             "completions that sluice writes itself, or adds a limit to. Reasoning models on Azure "
+             "take `max_completion_tokens` only; older servers know `max_tokens` only. `auto`: the "
+             "former for OpenAI's own host, else the latter."},
     {.name = "aws", ROW(CONF_TABLE, aws), .child = &aws_table, .help = "Kind `bedrock`."},
     {.name = "headers", ROW(CONF_STR_MAP, headers),
      .help = "Further headers for every call, in place of the client's; not the key's, Host, "
@@ -219,9 +227,9 @@ static const struct conf_row provider_rows[] = {
     {.name = "pass_key", ROW(CONF_BOOL, pass_key), .fallback = "off",
      .help = "Pass the client's own Authorization on, where sluice itself asks for no key."},
     {.name = "stateful", ROW(CONF_BOOL, stateful), .fallback = "off",
-     .help = "Let every key reach objects that live at the provider (files, batches, other "
-             "tenants' stored responses). All of them share one account: only where all may see "
-             "all."},
+     .help = "Let every key reach and name objects that live at the provider (files, batches, "
+             "containers, other tenants' stored responses). All of them share one account: only "
+             "where all may see all. Where sluice asks for no keys it is so anyway."},
     {.name = "file", ROW(CONF_STR, file), .flags = CONF_SHAPES_ANSWERS,
      .help = "Kind `recorded`: the JSONL file of answers to play, or a folder of them (as "
              "`recording` writes it)."},

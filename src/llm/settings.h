@@ -49,6 +49,9 @@ struct aws_settings {
 /* Does a provider of kind openai answer /responses itself? */
 enum responses_has { RESPONSES_AUTO, RESPONSES_ON, RESPONSES_OFF, RESPONSES_ALWAYS };
 
+/* What a limit of an answer's tokens is called in chat completions. */
+enum limit_name { LIMIT_AUTO, LIMIT_OLD, LIMIT_NEW };
+
 struct upstream_key_settings {
     struct str secret;
     int64_t weight;
@@ -71,6 +74,7 @@ struct provider_settings {
     struct conf_str_map headers;
     int stream_usage;
     int responses;
+    int limit_name;
     struct aws_settings aws;
     bool pass_key;
     bool stateful;     /* may tenants use its files, batches, stored responses? */

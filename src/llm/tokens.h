@@ -13,6 +13,7 @@ enum token_source { TOKENS_NONE, TOKENS_PROVIDER, TOKENS_ESTIMATE };
 
 struct tokens {
     int64_t input, cached, cache_write, output, reasoning;
+    int64_t cache_write_1h; /* of cache_write: what is kept for an hour, at a price of its own */
     enum token_source source;
 };
 
@@ -37,6 +38,7 @@ static inline void tokens_add(struct tokens *sum, const struct tokens *more)
     sum->input += more->input;
     sum->cached += more->cached;
     sum->cache_write += more->cache_write;
+    sum->cache_write_1h += more->cache_write_1h;
     sum->output += more->output;
     sum->reasoning += more->reasoning;
     if (more->source > sum->source)

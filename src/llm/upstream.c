@@ -6,6 +6,7 @@
 #include "llm/upstream.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "http/client.h"
@@ -117,6 +118,18 @@ void endpoint_unref(struct upstreams *u UNUSED, struct endpoint *e)
     free(e);
 }
 
+/* A file that has changed since makes another endpoint of it. Looked at before it is read: what
+ * changes in between is seen by the next configuration. */
+static void file_write(const char *what, struct str path, struct buf *out)
+{
+    struct stat now;
+
+    buf_printf(out, " %s=%.*s", what, STR_ARGS(path));
+    if (path.n && stat(path.p, &now) == 0)
+        buf_printf(out, "@%llu:%lld:%lld.%09ld", (unsigned long long)now.st_ino,
+                   (long long)now.st_size, (long long)now.st_mtim.tv_sec, now.st_mtim.tv_nsec);
+}
+
 /*
  * What an endpoint is known by: the address and all that shapes its connections, so that two
  * providers with other certificates or limits do not share a pool.
@@ -124,10 +137,12 @@ void endpoint_unref(struct upstreams *u UNUSED, struct endpoint *e)
 static int origin_write(const struct url *url, const struct provider_settings *s, struct buf *out)
 {
     buf_printf(out, "%s://%.*s:%u", url->tls ? "https" : "http", STR_ARGS(url->host), url->port);
-    if (url->tls)
-        buf_printf(out, " ca=%.*s cert=%.*s key=%.*s%s", STR_ARGS(s->tls.ca_file),
-                   STR_ARGS(s->tls.cert_file), STR_ARGS(s->tls.key_file),
-                   s->tls.insecure ? " insecure" : "");
+    if (url->tls) {
+        file_write("ca", s->tls.ca_file, out);
+        file_write("cert", s->tls.cert_file, out);
+        file_write("key", s->tls.key_file, out);
+        buf_printf(out, "%s", s->tls.insecure ? " insecure" : "");
+    }
     struct timeouts t = timeouts_over(&s->timeouts, &timeouts_default);
     buf_printf(out, " http2=%d", s->http2);
     buf_printf(out, " connections=%lld connect=%lld idle=%lld", (long long)s->connections_max,

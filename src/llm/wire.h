@@ -52,9 +52,34 @@ struct wire_carriage {
 /* what Anthropic alone has, */
 #define WITHOUT_ANTHROPIC                                                                          \
     LEAVES(THINKING_DISPLAY, "what thinking there is, it shows or not by itself")
+/* what stands beside the words of an earlier answer, which only clients need, */
+#define WITHOUT_BESIDE                                                                             \
+    LEAVES(ANNOTATIONS, "they tell where an answer came from, which its words do not need")
+/* what a result says of its call once more, */
+#define WITHOUT_RESULT_NAME LEAVES(RESULT_NAME, "its call has the tool's name")
+#define WITHOUT_IMAGES_MADE                                                                        \
+    LEAVES(IMAGE_MADE, "it takes images of people only; send it as theirs to have it seen")
 /* and what does not reach the model. */
 #define WITHOUT_HOUSEKEEPING                                                                       \
     LEAVES(METADATA, NULL), LEAVES(USER, NULL), LEAVES(STORE, NULL), LEAVES(SERVICE_TIER, NULL)
+
+/*
+ * A part of answers, in a wire's table of them. A wire that clients speak carries, changes or
+ * leaves out each one; what it leaves out is named in x-sluice-left-out, or in a stream's last
+ * event (see wire_state.left_out), and an answer of which nothing else is left is E_UPSTREAM_PARTS.
+ */
+struct wire_part {
+    const char *said;  /* what it is in an answer of this protocol; NULL: it never has it */
+    enum wire_how how; /* WIRE_REFUSES where no client speaks this protocol */
+    const char *note;  /* of what is carried, what it becomes */
+};
+
+/* Rows of that table: of protocols that only providers speak, and of those that clients do, too. */
+#define PART_SAID(part, said)       [ANSWER_##part] = {said, WIRE_REFUSES, NULL}
+#define PART_CARRIED(part, said)    [ANSWER_##part] = {said, WIRE_CARRIES, NULL}
+#define PART_AS(part, said, note)   [ANSWER_##part] = {said, WIRE_CHANGES, note}
+#define PART_LEFT_OUT(part, said)   [ANSWER_##part] = {said, WIRE_LEAVES, NULL}
+#define PART_LESS(part, said, note) [ANSWER_##part] = {said, WIRE_LEAVES, note}
 
 /*
  * A stream's reader or writer between its calls. Zero it to begin. What a wire makes at its first
@@ -65,10 +90,16 @@ struct wire_state {
     struct arena *arena;
     void *own;        /* the wire's, in the arena, made at its first call */
     struct str model; /* plain, for writers: the name to show where events bring none */
+    /* Plain, for writers: parts of the answer that the client does not get, by name with commas;
+     * set when the answer has stopped, to be told in the last event as LEFT_OUT_MEMBER. */
+    struct str left_out;
     bool wants_usage; /* for writers: the client asked for usage in its stream */
     bool again;       /* by readers: the same event, where it is, has more; read it again */
     const struct chat_request *request; /* for writers that repeat what was asked; may be NULL */
 };
+
+/* What tells in a stream's last event what x-sluice-left-out tells of a whole answer. */
+#define LEFT_OUT_MEMBER "x_sluice_left_out"
 
 struct wire {
     const char *name; /* "openai.chat" */
@@ -77,7 +108,9 @@ struct wire {
 
     struct str path;       /* behind a provider's base URL: "/chat/completions" */
     enum frames_kind cut;  /* how its streams are cut into events */
+    bool fetches;          /* what a URL names it may fetch with the provider's own rights */
     bool asks_usage;       /* a stream tells its usage only where stream_options asks for it */
+    const char *limit;     /* of an answer's tokens: "max_tokens"; NULL: there is no answer */
     const char *effort[2]; /* where a reasoning effort stands: {"output_config", "effort"} */
     /* Also sets request->op. NULL where no client speaks it. */
     int (*ask_read)(struct str body, struct arena *arena, struct llm_request *ret_request,
@@ -87,8 +120,9 @@ struct wire {
     int (*event_facts)(struct str name, struct str data, struct llm_facts *ret_facts);
     /* Makes `sum` the usage up to an event that knows `later`; NULL: that one is complete. */
     void (*usage_merge)(struct tokens *sum, const struct tokens *later);
-    /* Tells the ids in an answer or event (facts.kept). `stored`: the provider keeps the answer, so
-     * all of it can be named later; else only parts that carry no content. NULL: there are none. */
+    /* Tells the ids in an answer or event (facts.kept) that the provider itself made: nothing that
+     * a client could have had the model say. `stored`: the provider keeps the answer, so all of it
+     * can be named later; else only parts that carry no content. NULL: there are none. */
     void (*kept_each)(yyjson_val *kept, bool stored, void (*fn)(void *arg, struct str id),
                       void *arg);
     /* An error's body, and the event that tells of one in a stream, framed. `text` is plain. */
@@ -101,6 +135,7 @@ struct wire {
     /* ---- where it is crossed ---- */
 
     const struct wire_carriage *carries; /* [CHAT_FEATURE_COUNT]; NULL: what is no chat */
+    const struct wire_part *parts;       /* [ANSWER_PART_COUNT]; NULL as well */
     /* NULL where no client speaks it. */
     int (*request_read)(struct str body, struct arena *arena, struct chat_request *ret_request,
                         struct fault *f);

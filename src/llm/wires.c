@@ -1,5 +1,6 @@
 /* wires.c: the protocols there are, and whether one can carry a request. */
 #include "base/buf.h"
+#include "llm/names.h"
 #include "llm/wire.h"
 
 const struct wire *const wires[] = {
@@ -19,6 +20,8 @@ int wire_ask(const struct wire *wire, struct str body, struct arena *arena,
 {
     int err = wire->ask_read(body, arena, ret_request, f);
     ret_request->wire = wire;
+    if (UNLIKELY(!err && ret_request->may_name))
+        err = names_read(body, arena, ret_request, f);
     return err;
 }
 

@@ -45,7 +45,11 @@ struct connection {
     struct listener *listener;
     struct task *task;
     struct stream *stream;
-    union address peer; /* of a unix: client just the family */
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } peer; /* of a unix: client just the family, so without a union address's room for a path */
 };
 
 /* ---- addresses */
@@ -148,6 +152,8 @@ static int open_socket(const struct listener_settings *s, union address *a, sock
         remove_stale_socket(a);
         (void)fchmod(fd, 0600); /* bind makes the file with these rights */
     }
+    /* Who knocks at a unix: path between the two is refused. Linux listens on nothing without a
+     * name, and one given by link or rename is not what getsockname tells a successor. */
     if (bind(fd, &a->any, len) != 0 ||
         listen(fd, s->backlog > 0 ? s->backlog : LISTENER_BACKLOG) != 0) {
         int err = bind_fault(s->address, errno, f);
@@ -241,6 +247,7 @@ static void connection_task(void *arg)
 static void connection_start(struct listener *l, struct io *io, const struct sockaddr *peer)
 {
     struct connection *c = calloc(1, sizeof(*c));
+    union address from;
 
     l->stats.accepted++;
     if (c == NULL) {
@@ -249,7 +256,8 @@ static void connection_start(struct listener *l, struct io *io, const struct soc
         return;
     }
     c->listener = l;
-    address_copy(&c->peer, peer);
+    address_copy(&from, peer);
+    memcpy(&c->peer, &from, sizeof(c->peer));
     list_push_back(&l->open, &c->node);
     l->stats.open++;
     if (stream_tcp_new(io, &c->stream) != 0 ||

@@ -28,6 +28,7 @@ static int bio_read(BIO *bio, char *bytes, size_t n, size_t *ret_n)
     int err = stream_read_now(t->lower, bytes, n, ret_n);
 
     BIO_clear_retry_flags(bio);
+    t->lower_short = err == 0 && *ret_n < n;
     if (err == 0)
         return 1;
     *ret_n = 0;
@@ -153,6 +154,10 @@ static int take_now(struct tls *t, enum tls_what what, void *bytes, size_t n, si
 
     if (t->read_err != 0)
         return t->read_err;
+    /* After a request that came whole, OpenSSL would take a buffer just to find nothing there. */
+    t->drained = t->lower_short && !SSL_has_pending(t->ssl);
+    if (t->drained)
+        return E_AGAIN;
     tls_call(t, &c);
     t->drained = c.error == SSL_ERROR_WANT_READ;
     switch (c.error) {
@@ -182,7 +187,10 @@ static int wait_lower(struct tls *t)
 {
     int err = t->out.n > 0 && !t->flushing ? tls_flush(t) : 0;
 
-    return err != 0 ? err : stream_wait_readable(t->lower);
+    if (err == 0)
+        err = stream_wait_readable(t->lower);
+    t->lower_short = false;
+    return err;
 }
 
 static int take(struct tls *t, enum tls_what what, void *bytes, size_t n, size_t *ret_n)
@@ -219,6 +227,15 @@ static int tls_wait_readable(struct stream *s)
 
 /* ---- writing */
 
+static size_t at_most_a_record(const struct iovec *iov, int count)
+{
+    size_t n = 0;
+
+    while (count-- > 0 && n < RECORD_BYTES)
+        n += iov++->iov_len;
+    return n < RECORD_BYTES ? n : RECORD_BYTES;
+}
+
 /* The next record's plain text: a piece that is large enough as it is, small ones put together. */
 static struct str next_record(struct iovec **iov, int *count, char **together)
 {
@@ -231,7 +248,7 @@ static struct str next_record(struct iovec **iov, int *count, char **together)
     struct iovec *v = *iov;
     size_t n = v->iov_len < RECORD_BYTES ? v->iov_len : RECORD_BYTES;
     if (*count > 1 && n < RECORD_BYTES && *together == NULL)
-        *together = malloc(RECORD_BYTES);
+        *together = malloc(at_most_a_record(*iov, *count)); /* later ones are no larger */
     if (*count == 1 || n == RECORD_BYTES || *together == NULL) {
         struct str record = {v->iov_base, n};
         v->iov_base = (char *)v->iov_base + n;
@@ -336,6 +353,7 @@ static bool tls_is_quiet(struct stream *s)
         return false;
     if (stream_is_quiet(t->lower) && !SSL_has_pending(t->ssl))
         return true;
+    t->lower_short = false; /* it has more now */
     return take_now(t, PEEK, &byte, 1, &n) == E_AGAIN && !SSL_has_pending(t->ssl) &&
            stream_is_quiet(t->lower);
 }

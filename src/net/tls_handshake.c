@@ -139,6 +139,7 @@ static int establish(struct tls *t, struct fault *f)
     int err = shake_hands(t, f);
     t->fault = NULL;
     t->established = err == 0;
+    t->lower_short = false; /* the first read that waits frees what the handshake has left */
     return err;
 }
 

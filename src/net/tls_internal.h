@@ -34,7 +34,8 @@ struct tls {
     struct buf out;
     bool flushing;
     bool established;
-    bool drained;      /* OpenSSL has said that without more from below there is nothing to read */
+    bool drained;      /* without more from below there is nothing to read */
+    bool lower_short;  /* the lower stream gave less than was asked for, and was not waited for */
     bool speaks_plain; /* the other side began with a plain HTTP request */
     int lower_err;     /* of the lower stream's last read; E_EOF: it ended */
     int read_err;      /* sticky: how reading ended */

@@ -496,6 +496,7 @@ static int get_new(struct upool *pool, struct upool_conn **ret_conn, struct faul
         return err;
     }
     pool->stats.opened++;
+    pool->stats.opened_shared += c->conn.shared;
     *ret_conn = &c->conn;
     return 0;
 }

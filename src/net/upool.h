@@ -90,6 +90,7 @@ YIELDS void upool_settle(struct upool *pool, int64_t ms);
 struct upool_stats {
     unsigned idle, in_use;
     uint64_t opened, reused, failed;
+    uint64_t opened_shared; /* of those opened: HTTP/2 */
 };
 struct upool_stats upool_stats(const struct upool *pool);
 /* Is there a limit to its connections? */

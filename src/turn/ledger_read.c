@@ -8,6 +8,8 @@
 
 #define SQL_BYTES_MAX 8192
 
+#define ONE_HOUR "cache_write_1h"
+
 const struct ledger_column ledger_turn_columns[] = {
     {"id", LEDGER_TEXT, "id"},
     {"began", LEDGER_TIME, "began_us"},
@@ -28,6 +30,7 @@ const struct ledger_column ledger_turn_columns[] = {
     {"input", LEDGER_COUNT, "input"},
     {"cached", LEDGER_COUNT, "cached"},
     {"cache_write", LEDGER_COUNT, "cache_write"},
+    {"cache_write_1h", LEDGER_COUNT, ONE_HOUR},
     {"output", LEDGER_COUNT, "output"},
     {"reasoning", LEDGER_COUNT, "reasoning"},
     {"counted", LEDGER_TEXT, "counted"},
@@ -56,6 +59,7 @@ const struct ledger_column ledger_call_columns[] = {
     {"input", LEDGER_COUNT, "input"},
     {"cached", LEDGER_COUNT, "cached"},
     {"cache_write", LEDGER_COUNT, "cache_write"},
+    {"cache_write_1h", LEDGER_COUNT, ONE_HOUR},
     {"output", LEDGER_COUNT, "output"},
     {"reasoning", LEDGER_COUNT, "reasoning"},
     {"counted", LEDGER_TEXT, "counted"},
@@ -69,7 +73,14 @@ const struct ledger_column ledger_call_columns[] = {
 
 struct ledger_reader {
     struct rows_store *store;
+    bool has_1h; /* else nobody has extended it yet */
 };
+
+/* What is not there is nothing. */
+static const char *column_or_zero(const struct ledger_reader *r, const char *column)
+{
+    return !r->has_1h && strcmp(column, ONE_HOUR) == 0 ? "0" : column;
+}
 
 void ledger_reader_close(struct ledger_reader *r)
 {
@@ -96,6 +107,14 @@ static int version_check(struct ledger_reader *r, struct fault *f)
     rows_free(q);
     if (err || version == 0)
         return fault_set(f, E_NOT_FOUND, "the database has no ledger");
+    int64_t has_1h = 0;
+    err = rows_prepare(r->store, "SELECT value FROM meta WHERE name = '" LEDGER_HAS_1H "'", &q, f);
+    if (!err)
+        err = rows_each(q, NULL, 0, number_take, &has_1h, f);
+    rows_free(q);
+    if (err)
+        return err;
+    r->has_1h = has_1h != 0;
     if (version != LEDGER_VERSION)
         return fault_set(f, E_STORE, "the database's ledger has version %lld, this sluice reads %d",
                          (long long)version, LEDGER_VERSION);
@@ -162,7 +181,7 @@ int ledger_read_rollups(struct ledger_reader *r, struct str from_day, struct str
         buf_printf(&sql, "%s, ", ledger_dim_name(i));
     for (unsigned i = 0; i < SUMS; i++) {
         ledger_sum_name(i, name);
-        buf_printf(&sql, "%s%s", i ? ", " : "", name);
+        buf_printf(&sql, "%s%s", i ? ", " : "", column_or_zero(r, name));
     }
     buf_str(&sql, STR(" FROM rollups WHERE day >= $1 AND day <= $2"));
     return sql_run(r, &sql, v, ARRAY_LEN(v), rollup_take, &read, f);
@@ -235,11 +254,12 @@ int ledger_read_seconds(struct ledger_reader *r, int64_t from_us, ledger_second_
 
 /* ---- rows ---- */
 
-static void columns_add(struct buf *sql, const struct ledger_column *c)
+static void columns_add(const struct ledger_reader *r, struct buf *sql,
+                        const struct ledger_column *c)
 {
     buf_str(sql, STR("SELECT "));
     for (unsigned i = 0; c[i].name; i++)
-        buf_printf(sql, "%s%s", i ? ", " : "", c[i].column);
+        buf_printf(sql, "%s%s", i ? ", " : "", column_or_zero(r, c[i].column));
 }
 
 int ledger_read_turns(struct ledger_reader *r, unsigned n, ledger_row_fn *fn, void *arg,
@@ -248,7 +268,7 @@ int ledger_read_turns(struct ledger_reader *r, unsigned n, ledger_row_fn *fn, vo
     const struct rows_value v[] = {rows_int(n)};
     struct buf sql;
     buf_init(&sql, SQL_BYTES_MAX);
-    columns_add(&sql, ledger_turn_columns);
+    columns_add(r, &sql, ledger_turn_columns);
     buf_str(&sql, STR(" FROM turns ORDER BY id DESC LIMIT $1"));
     return sql_run(r, &sql, v, ARRAY_LEN(v), fn, arg, f);
 }
@@ -273,7 +293,7 @@ int ledger_read_turn(struct ledger_reader *r, struct str id, ledger_row_fn *fn, 
     struct one one = {.fn = fn, .arg = arg};
     struct buf sql;
     buf_init(&sql, SQL_BYTES_MAX);
-    columns_add(&sql, ledger_turn_columns);
+    columns_add(r, &sql, ledger_turn_columns);
     buf_str(&sql, STR(" FROM turns WHERE id = $1"));
     int err = sql_run(r, &sql, v, ARRAY_LEN(v), one_take, &one, f);
     if (!err && !one.found)
@@ -287,7 +307,7 @@ int ledger_read_calls(struct ledger_reader *r, struct str turn_id, ledger_row_fn
     const struct rows_value v[] = {rows_text(turn_id)};
     struct buf sql;
     buf_init(&sql, SQL_BYTES_MAX);
-    columns_add(&sql, ledger_call_columns);
+    columns_add(r, &sql, ledger_call_columns);
     buf_str(&sql, STR(" FROM calls WHERE turn = $1 ORDER BY seq"));
     return sql_run(r, &sql, v, ARRAY_LEN(v), fn, arg, f);
 }

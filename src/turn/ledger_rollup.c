@@ -14,9 +14,9 @@
 static const char *const dim_names[DIMS] = {"day",   "tenant", "key",  "provider",
                                             "model", "lane",   "tags", "api"};
 static const char *const sum_names[SUM_LATENCY] = {
-    "turns",    "errors",          "hung_up", "lost",      "calls",     "input",
-    "cached",   "cache_write",     "output",  "reasoning", "estimated", "cost_usd_nanos",
-    "unpriced", "saved_usd_nanos", "total_us"};
+    "turns",    "errors",          "hung_up",  "lost",          "calls",     "input",
+    "cached",   "cache_write",     "output",   "reasoning",     "estimated", "cost_usd_nanos",
+    "unpriced", "saved_usd_nanos", "total_us", "cache_write_1h"};
 
 const char *ledger_dim_name(enum ledger_dim d)
 {
@@ -318,6 +318,7 @@ static void spend(int64_t *sum, const struct tokens *t, int64_t cost_usd_nanos)
     sum[SUM_INPUT] += t->input;
     sum[SUM_CACHED] += t->cached;
     sum[SUM_CACHE_WRITE] += t->cache_write;
+    sum[SUM_CACHE_WRITE_1H] += t->cache_write_1h;
     sum[SUM_OUTPUT] += t->output;
     sum[SUM_REASONING] += t->reasoning;
     if (t->source == TOKENS_ESTIMATE)

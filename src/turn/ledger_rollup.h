@@ -56,7 +56,8 @@ enum ledger_sum {
     SUM_UNPRICED,  /* ... there is neither a call without one nor a lost turn */
     SUM_SAVED,     /* nano-dollars */
     SUM_TOTAL_US,  /* of turns that were done */
-    SUM_LATENCY,   /* LEDGER_LATENCY_STEPS counts, of the same turns */
+    SUM_CACHE_WRITE_1H, /* of SUM_CACHE_WRITE: for an hour */
+    SUM_LATENCY,        /* LEDGER_LATENCY_STEPS counts, of the same turns */
     SUMS = SUM_LATENCY + LEDGER_LATENCY_STEPS
 };
 

@@ -112,6 +112,32 @@ static const char stored_sql[] =
     " provider TEXT NOT NULL, made_us BIGINT NOT NULL)~;"
     "CREATE INDEX IF NOT EXISTS stored_made ON stored (made_us);";
 
+/*
+ * The same, once: `meta` says whether it was done. What the older one writes has the default; who
+ * reads a ledger that nobody has extended yet takes it for 0 (ledger_read.c).
+ */
+static const char cache_write_1h_sql[] =
+    "ALTER TABLE turn_rows ADD COLUMN cache_write_1h BIGINT DEFAULT 0;"
+    "ALTER TABLE call_rows ADD COLUMN cache_write_1h BIGINT DEFAULT 0;"
+    "ALTER TABLE rollups ADD COLUMN cache_write_1h BIGINT NOT NULL DEFAULT 0;"
+    "DROP VIEW turns;"
+    "DROP VIEW calls;"
+    "CREATE VIEW turns AS SELECT t.id, t.state, l.process, t.began_us, l.tenant, l.key, t.task,"
+    " t.session, l.tags, l.api, l.asked, l.provider, l.model, l.lane, l.stream, l.status, l.error,"
+    " t.input, t.cached, t.cache_write, t.output, t.reasoning, l.counted, t.cost_usd_nanos,"
+    " t.saved_usd_nanos, t.queue_us, t.first_us, t.total_us, t.overhead_us, t.bytes_in,"
+    " t.bytes_out, t.levers, t.cache_write_1h"
+    " FROM turn_rows t LEFT JOIN labels l ON l.n = t.label;"
+    "CREATE VIEW calls AS SELECT t.id AS turn, 0 AS seq, 'answer' AS purpose, l.provider, l.model,"
+    " l.endpoint, 1 AS attempt, l.status, l.error, t.input, t.cached, t.cache_write, t.output,"
+    " t.reasoning, l.counted, t.cost_usd_nanos, t.call_began_us AS began_us,"
+    " t.call_connect_us AS connect_us, t.call_first_us AS first_us, t.call_total_us AS total_us,"
+    " l.reused, t.cache_write_1h FROM turn_rows t LEFT JOIN labels l ON l.n = t.label"
+    " WHERE t.call_began_us IS NOT NULL UNION ALL SELECT turn, seq, purpose, provider, model,"
+    " endpoint, attempt, status, error, input, cached, cache_write, output, reasoning, counted,"
+    " cost_usd_nanos, began_us, connect_us, first_us, total_us, reused, cache_write_1h"
+    " FROM call_rows;";
+
 _Static_assert(ARRAY_LEN(versions) == LEDGER_VERSION, "a step for each version");
 
 static int number_take(void *arg, struct rows_query *row)
@@ -184,7 +210,7 @@ static int alone_check(struct rows_store *store, struct fault *f)
 
 static int migrate(struct rows_store *store, struct fault *f)
 {
-    int64_t have = 0;
+    int64_t have = 0, has_1h = 0;
     const int64_t known = LEDGER_VERSION;
     int err = rows_exec(store,
                         "CREATE TABLE IF NOT EXISTS meta (name TEXT NOT NULL PRIMARY KEY,"
@@ -205,6 +231,12 @@ static int migrate(struct rows_store *store, struct fault *f)
         err = meta_write(store, "ledger_version", known, f);
     if (!err)
         err = version_run(store, stored_sql, f);
+    if (!err)
+        err = meta_read(store, LEDGER_HAS_1H, &has_1h, f);
+    if (!err && !has_1h)
+        err = version_run(store, cache_write_1h_sql, f);
+    if (!err && !has_1h)
+        err = meta_write(store, LEDGER_HAS_1H, 1, f);
     return err;
 }
 
@@ -283,7 +315,8 @@ static int lost_mark(struct lost_search *s, struct fault *f)
     int err = rows_prepare(s->tables->store,
                            "UPDATE turn_rows SET state = 'lost', input = NULL, cached = NULL, "
                            "cache_write = NULL, output = NULL, reasoning = NULL, "
-                           "cost_usd_nanos = NULL, saved_usd_nanos = NULL, bytes_out = NULL "
+                           "cost_usd_nanos = NULL, saved_usd_nanos = NULL, bytes_out = NULL, "
+                           "cache_write_1h = NULL "
                            "WHERE state = 'running' AND "
                            "label IN (SELECT n FROM labels WHERE process = $1)",
                            &q, f);

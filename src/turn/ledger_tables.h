@@ -24,8 +24,9 @@
 #include "turn/ledger_record.h"
 #include "turn/ledger_rollup.h"
 
-#define LEDGER_VERSION 2 /* of the tables */
-#define TURN_VALUES    24
+#define LEDGER_VERSION 2                    /* of the tables */
+#define LEDGER_HAS_1H  "has_cache_write_1h" /* in `meta`: the tables have that column */
+#define TURN_VALUES    25
 #define TURNS_POWER    5
 #define TURNS_AT_ONCE  (1 << TURNS_POWER) /* in one statement */
 #define TRIM_STORED    1024

@@ -13,7 +13,7 @@
 #include "turn/ledger_tables.h"
 
 #define SQL_BYTES_MAX 16384
-#define CALL_VALUES   21
+#define CALL_VALUES   22
 
 /* The columns of turn_rows and, of a turn `t` with its `label` and maybe `call`, their values. */
 #define TURN_ROW(X)                                                                                \
@@ -40,7 +40,8 @@
     X(call_began_us, call ? rows_int(call->began_wall_us) : rows_null())                           \
     X(call_connect_us, time_value(call ? call->connect_us : -1))                                   \
     X(call_first_us, time_value(call ? call->first_us : -1))                                       \
-    X(call_total_us, time_value(call ? call->total_us : -1))
+    X(call_total_us, time_value(call ? call->total_us : -1))                                       \
+    X(cache_write_1h, rows_int(t->tokens.cache_write_1h))
 
 #define NAME(column, value) #column,
 static const char *const turn_columns[] = {TURN_ROW(NAME)};
@@ -51,8 +52,9 @@ static const char *const sql[STATEMENTS] = {
     [S_CALL_ADD] =
         "INSERT INTO call_rows (turn, seq, purpose, provider, model, endpoint, attempt, status,"
         " error, input, cached, cache_write, output, reasoning, counted, cost_usd_nanos, began_us,"
-        " connect_us, first_us, total_us, reused) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
-        " $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
+        " connect_us, first_us, total_us, reused, cache_write_1h) VALUES ($1, $2, $3, $4, $5, $6, "
+        "$7, $8, $9, $10,"
+        " $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)"
         " ON CONFLICT (turn, seq) DO NOTHING",
     [S_OLDEST] = "SELECT id FROM turn_rows ORDER BY id LIMIT 1",
     [S_NTH_OLDEST] = "SELECT id FROM turn_rows ORDER BY id LIMIT 1 OFFSET 1024",
@@ -199,6 +201,7 @@ static int call_write(struct ledger_tables *l, const struct ledger_turn *t,
         time_value(c->first_us),
         time_value(c->total_us),
         rows_int(c->reused),
+        rows_int(c->tokens.cache_write_1h),
     };
     _Static_assert(ARRAY_LEN(v) == CALL_VALUES, "a value for each column");
     return rows_run(l->statement[S_CALL_ADD], v, ARRAY_LEN(v), f);

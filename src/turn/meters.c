@@ -40,7 +40,8 @@ static const struct metric_desc overhead_desc = {
     .scale = 1e-6};
 static const struct metric_desc tokens_desc = {
     .name = "sluice_tokens_total",
-    .help = "Tokens by class: input, cached, cache_write, output, reasoning.",
+    .help = "Tokens by class: input, cached, cache_write, cache_write_1h (apart from cache_write, "
+            "though the ledger has it within), output, reasoning.",
     .kind = METRIC_COUNTER,
     .labels = {"provider", "model", "class", "source"}};
 static const struct metric_desc cost_desc = {
@@ -79,12 +80,13 @@ enum token_class {
     CLASS_INPUT,
     CLASS_CACHED,
     CLASS_CACHE_WRITE,
+    CLASS_CACHE_WRITE_1H,
     CLASS_OUTPUT,
     CLASS_REASONING,
     CLASSES
 };
-static const char *const class_names[CLASSES] = {"input", "cached", "cache_write", "output",
-                                                 "reasoning"};
+static const char *const class_names[CLASSES] = {"input",          "cached", "cache_write",
+                                                 "cache_write_1h", "output", "reasoning"};
 
 /*
  * The series of one provider's model. Looking a series up by its labels costs more than adding to
@@ -157,7 +159,14 @@ static struct model_meters *model_meters(struct turn_metrics *m, const struct ta
 
 static void tokens_meter(struct turn_metrics *m, struct model_meters *k, const struct tokens *t)
 {
-    const int64_t counts[CLASSES] = {t->input, t->cached, t->cache_write, t->output, t->reasoning};
+    const int64_t counts[CLASSES] = {
+        [CLASS_INPUT] = t->input,
+        [CLASS_CACHED] = t->cached,
+        [CLASS_CACHE_WRITE] = t->cache_write - t->cache_write_1h,
+        [CLASS_CACHE_WRITE_1H] = t->cache_write_1h,
+        [CLASS_OUTPUT] = t->output,
+        [CLASS_REASONING] = t->reasoning,
+    };
     bool estimate = t->source != TOKENS_PROVIDER;
     for (unsigned i = 0; i < CLASSES; i++) {
         if (counts[i] == 0)

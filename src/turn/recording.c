@@ -290,7 +290,7 @@ void recording_end(struct recording *rec, const struct turn *t)
     rec->calls_n = t->calls_n;
     rec->tokens = t->tokens;
     rec->counted = token_source_name(t->tokens.source);
-    rec->cost_usd_nanos = t->calls_n ? t->cost_usd_nanos : COST_UNKNOWN;
+    rec->cost_usd_nanos = t->cost_usd_nanos;
     uv_mutex_lock(&r->lock);
     bool first = !r->first;
     *r->last = rec;

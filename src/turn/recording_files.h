@@ -4,11 +4,14 @@
  * FOLDER/sluice-20261127-014500-PID-N.jsonl, 0600 in a folder 0700: begun anew each day (UTC), with
  * each process, and past RECORDING_FILE_BYTES. So two processes never share one, a name's order is
  * the order in time, and a file that was torn by a crash is never written to again. Retention takes
- * whole files, the oldest first. For one thread; blocks on the disk.
+ * whole files, the oldest first. A line is appended under a lock (flock); where another one has it,
+ * which is writing the file anew without some lines (recording_read.h), the line goes to another
+ * file. For one thread; blocks on the disk.
  */
 #ifndef TURN_RECORDING_FILES_H
 #define TURN_RECORDING_FILES_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,8 +19,9 @@
 #include "base/macros.h"
 #include "base/str.h"
 
-#define RECORDING_FILE_BYTES (64 * 1024 * 1024)
-#define RECORDING_PATH_BYTES 1024
+#define RECORDING_FILE_PREFIX "sluice-"
+#define RECORDING_FILE_BYTES  (64 * 1024 * 1024)
+#define RECORDING_PATH_BYTES  1024
 
 struct recording_files {
     char folder[RECORDING_PATH_BYTES];
@@ -39,5 +43,16 @@ MUSTCHECK int recording_files_append(struct recording_files *files, struct str f
 MUSTCHECK int recording_files_trim(struct recording_files *files, struct str folder,
                                    int64_t keep_ms, int64_t bytes_max, int64_t wall_us,
                                    struct fault *f);
+
+/* The folder's files in the order of their names. E_NOT_FOUND: there is no folder. To be freed
+ * after an error, too. */
+struct recording_list {
+    int fd; /* the folder; -1: none */
+    struct dirent **name;
+    int n;
+};
+MUSTCHECK int recording_files_list(struct str folder, struct recording_list *ret_list,
+                                   struct fault *f);
+void recording_list_free(struct recording_list *list);
 
 #endif

@@ -1,6 +1,9 @@
-/* recording_line.c: a recording as one line of JSON. */
+/* recording_line.c: a recording as one line of JSON, and such a line read. */
+#include <math.h>
+
 #include "base/clock.h"
 #include "base/json.h"
+#include "turn/recording_read.h"
 #include "turn/recording_writer.h"
 
 static int member_text(struct buf *out, const char *name, struct str text)
@@ -51,9 +54,10 @@ static void facts_write(const struct recording *rec, struct buf *out)
     const struct tokens *t = &rec->tokens;
     buf_printf(out,
                ",\"tokens\":{\"input\":%lld,\"cached\":%lld,\"cache_write\":%lld,\"output\":%lld,"
-               "\"reasoning\":%lld,\"counted\":\"%s\"},\"cost_usd\":",
+               "\"reasoning\":%lld,\"cache_write_1h\":%lld,\"counted\":\"%s\"},\"cost_usd\":",
                (long long)t->input, (long long)t->cached, (long long)t->cache_write,
-               (long long)t->output, (long long)t->reasoning, rec->counted);
+               (long long)t->output, (long long)t->reasoning, (long long)t->cache_write_1h,
+               rec->counted);
     if (rec->cost_usd_nanos == COST_UNKNOWN)
         buf_str(out, STR("null"));
     else
@@ -138,4 +142,50 @@ int recording_line(struct recording *rec, struct redact_run *run, struct buf *ou
     }
     *ret_fate = err ? fate_of(err) : RECORDING_WRITTEN;
     return err;
+}
+
+/* ---- read ---- */
+
+int recording_line_read(struct arena *arena, struct str line, struct recorded_turn *ret_turn)
+{
+    yyjson_doc *doc = NULL;
+    struct fault ignored = {0};
+    int err = json_parse(arena, line, &doc, &ignored);
+    yyjson_val *root = err ? NULL : yyjson_doc_get_root(doc);
+    if (err || !yyjson_is_str(yyjson_obj_get(root, "turn")))
+        return err ? err : E_BAD_JSON;
+    yyjson_val *tokens = yyjson_obj_get(root, "tokens"), *took = yyjson_obj_get(root, "latency");
+    yyjson_val *cost = yyjson_obj_get(root, "cost_usd"), *stream = yyjson_obj_get(root, "stream");
+    int64_t first_ms = json_get_i64(took, "first_ms", -1);
+    *ret_turn = (struct recorded_turn){
+        .turn = json_get_str(root, "turn"),
+        .time = json_get_str(root, "time"),
+        .tenant = json_get_str(root, "tenant"),
+        .key = json_get_str(root, "key"),
+        .task = json_get_str(root, "task"),
+        .session = json_get_str(root, "session"),
+        .tags = json_get_str(root, "tags"),
+        .api = json_get_str(root, "api"),
+        .asked = json_get_str(root, "asked"),
+        .model = json_get_str(root, "model"),
+        .provider = json_get_str(root, "provider"),
+        .state = json_get_str(root, "state"),
+        .error = json_get_str(root, "error"),
+        .counted = json_get_str(tokens, "counted"),
+        .request = json_get_str(root, "request"),
+        .body = json_get_str(root, "body"),
+        .stream = yyjson_is_arr(stream) ? stream : NULL,
+        .tokens = {.input = json_get_i64(tokens, "input", 0),
+                   .cached = json_get_i64(tokens, "cached", 0),
+                   .cache_write = json_get_i64(tokens, "cache_write", 0),
+                   .output = json_get_i64(tokens, "output", 0),
+                   .reasoning = json_get_i64(tokens, "reasoning", 0)},
+        .cost_usd_nanos = yyjson_is_num(cost) ? llround(yyjson_get_num(cost) * 1e9) : COST_UNKNOWN,
+        .status = json_get_i64(root, "status", 0),
+        .calls = json_get_i64(root, "calls", 0),
+        .redacted = json_get_i64(root, "redacted", 0),
+        .total_us = json_get_i64(took, "total_ms", 0) * 1000,
+        .first_us = first_ms < 0 ? -1 : first_ms * 1000,
+    };
+    return 0;
 }

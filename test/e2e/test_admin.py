@@ -180,14 +180,19 @@ def test_admin_listener_on_a_unix_socket_asks_for_no_key(w):
     config = w.config.replace("127.0.0.1:@ADMIN@", "unix:@FOLDER@/admin.sock")
     other = Sluice(config)
 
+    def connect(s):
+        """It comes behind the first listener, and refuses between bind and listen."""
+        end = time.time() + 10
+        while True:
+            try:
+                return s.connect(os.path.join(other.folder, "admin.sock"))
+            except (FileNotFoundError, ConnectionRefusedError):
+                assert time.time() < end, other.log()
+                time.sleep(0.02)
+
     def ask(host):
-        path = os.path.join(other.folder, "admin.sock")
-        for _ in range(200):  # it comes behind the first listener
-            if os.path.exists(path):
-                break
-            time.sleep(0.02)
         with socket.socket(socket.AF_UNIX) as s:
-            s.connect(path)
+            connect(s)
             s.sendall(b"GET /metrics HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host)
             return read_all(s, 5).split(b"\r\n")[0]
     try:

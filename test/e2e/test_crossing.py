@@ -1,12 +1,13 @@
 """Every client protocol in front of every provider's: what a client reads is what was answered."""
 
 import json
+import time
 from types import SimpleNamespace
 
 import players
 from players import CLIENTS, PLAYS, Always, play
 from protocols import STREAM, WHOLE, aws_frame, events_of, fixture
-from world import Sluice, stream
+from world import Sluice, stream, whole
 
 CONFIG = """
 listen: 127.0.0.1:@PORT@
@@ -331,8 +332,8 @@ def test_a_fallback_that_can_carry_it(w):
 
 
 def test_responses_that_go_by_kept_state(w):
-    a = ask(w, "responses", "responses/text", previous_response_id="resp_1")
-    assert a.status == 404 and a.error()["code"] == "response_not_found", a.body
+    a = ask(w, "responses", "responses/text", previous_response_id="resp_1")  # nobody has a key here
+    assert a.status == 200 and seen(w, "responses")[1]["previous_response_id"] == "resp_1", a.body
     a = ask(w, "responses", "anthropic/text", previous_response_id="resp_1")
     assert a.status == 400 and "keeps" in a.error()["message"], a.body
 
@@ -400,3 +401,179 @@ def test_the_alias_in_front(w):
     a = w.sluice.request("POST", "/anthropic/v1/messages", body_of("anthropic", "anthropic/text"),
                          key=None)
     assert a.status == 200 and a.body == fixture("anthropic", "text", "answer.json")
+
+
+def left_out(client, body):
+    """What a stream's last events tell of it."""
+    told = [json.loads(data) for _, data in events_of(body) if data != "[DONE]"]
+    found = [t.get("response", t)["x_sluice_left_out"] for t in told
+             if "x_sluice_left_out" in t.get("response", t)]
+    assert len(found) <= 1, found
+    return found[0] if found else None
+
+
+def log_line(w, answer):
+    """The log's line of the turn."""
+    end = time.time() + 5
+    while time.time() < end:
+        for line in w.sluice.log().splitlines():
+            if answer.headers["x-sluice-id"] in line:
+                return line
+        time.sleep(0.02)
+    raise AssertionError("the log has no line of it")
+
+
+# What each of these answers has that a client may not get: for chat, Anthropic and Responses.
+PARTS = {
+    ("gemini", "image-made"): (None, "an image", None),
+    ("gemini", "code-and-search"): ("citations in a form of its own, code that the provider ran",) * 3,
+    ("openai_chat", "annotations"): (None, "citations of web pages, citations in a form of its own",
+                                     "citations in a form of its own"),
+    ("openai_chat", "audio"): (None, "sound", "sound"),
+    ("responses", "tools-of-the-provider"): (
+        "citations in a form of its own, a search that the provider made, code that the provider "
+        "ran, a tool that the provider ran",
+        "citations of web pages, an image, citations in a form of its own, a search that the "
+        "provider made, code that the provider ran, a tool that the provider ran", None),
+    ("anthropic", "code-execution"): (
+        "citations in a form of its own, a search that the provider made, code that the provider "
+        "ran, a tool that the provider ran", None,
+        "citations in a form of its own, a search that the provider made, code that the provider "
+        "ran, a tool that the provider ran"),
+}
+
+
+def test_what_an_answer_loses_is_named(w):
+    clients = ("openai_chat", "anthropic", "responses")
+    for (wire, name), names in PARTS.items():
+        for client, want in zip(clients, names):
+            if client == wire:
+                continue  # its bytes go on as they came
+            a = ask(w, client, f"{wire}/{name}")
+            assert a.status == 200, (client, wire, name, a.body)
+            assert a.headers.get("x-sluice-left-out") == want, (client, wire, name, a.headers)
+            a = ask(w, client, f"{wire}/{name}", stream=True)
+            assert a.status == 200 and a.whole, (client, wire, name, a.body)
+            assert left_out(client, a.body) == want, (client, wire, name, a.body)
+            line = log_line(w, a)
+            assert ("left_out=" in line) == bool(want) and (not want or want in line), line
+
+
+def test_images_reach_who_can_show_them(w):
+    data = json.loads(fixture("gemini", "image-made", "answer.json"))
+    png = data["candidates"][0]["content"]["parts"][1]["inlineData"]["data"]
+    a = ask(w, "openai_chat", "gemini/image-made").json()
+    assert a["choices"][0]["message"]["images"][0]["image_url"]["url"].endswith("base64," + png)
+    a = ask(w, "responses", "gemini/image-made").json()
+    assert [item["type"] for item in a["output"]] == ["message", "image_generation_call"], a
+    assert a["output"][1]["result"] == png
+    a = ask(w, "responses", "gemini/image-made", stream=True)
+    last = json.loads(list(events_of(a.body))[-1][1])["response"]
+    assert last["output"][1]["result"] == png and last["status"] == "completed", last
+
+
+def test_an_answer_of_which_nothing_is_left(w):
+    a = ask(w, "anthropic", "gemini/image-alone")
+    assert a.status == 502 and a.json()["type"] == "error", a.body
+    assert a.error()["code"] == "upstream_unsupported_answer", a.body
+    assert a.error()["message"].startswith("provider gemini answered with nothing but an image")
+    row = w.sluice.turn(a)
+    assert row["state"] == "failed" and row["output"] > 1000, row  # it was made, and is billed
+    a = ask(w, "anthropic", "gemini/image-alone", stream=True)
+    name, data = list(events_of(a.body))[-1]
+    assert a.status == 200 and name == "error" and "nothing but an image" in data, a.body
+    assert b"message_stop" not in a.body
+    a = ask(w, "openai_chat", "gemini/image-alone")
+    assert a.status == 200 and "images" in a.json()["choices"][0]["message"], a.body
+
+
+def test_who_asks_for_a_stream_gets_one(w):
+    """Also of a provider that answers whole; and one that streams unasked is told of."""
+    for client in CLIENTS:
+        for wire in PLAYS:
+            if wire == client:
+                continue
+            body = fixture(wire, "text", "answer.json")
+            def answer(conn, head, sent, n, body=body):
+                conn.sendall(whole(body))
+            w.providers[wire].answers = Always(answer)
+            try:
+                a = ask(w, client, f"{wire}/text", stream=True)
+            finally:
+                w.providers[wire].answers = Always(play(wire))
+            assert a.status == 200 and a.whole, (client, wire, a.body)
+            assert a.headers["content-type"].startswith("text/event-stream"), a.headers
+            same(client, STREAM[client](events_of(a.body)), WHOLE[wire](json.loads(body)),
+                 (client, wire))
+            row = w.sluice.turn(a)
+            assert row["state"] == "done" and row["counted"] == "provider", row
+    def streams(conn, head, sent, n):
+        part = fixture("anthropic", "text", "stream.txt")
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                     b"Content-Length: %d\r\n\r\n" % len(part) + part)
+    w.providers["anthropic"].answers = Always(streams)
+    try:
+        a = ask(w, "openai_chat", "anthropic/text")
+    finally:
+        w.providers["anthropic"].answers = Always(play("anthropic"))
+    assert a.status == 502 and "was to be whole" in a.error()["message"], a.body
+
+
+def test_calls_that_take_turns(w):
+    meant = [("look", {"at": "left"}), ("listen", {"to": 1})]
+    for client in ("anthropic", "responses"):
+        a = ask(w, client, "openai_chat/calls-interleaved", stream=True)
+        assert STREAM[client](events_of(a.body))["calls"] == meant, a.body
+
+
+def test_calls_that_are_no_json(w):
+    for client in ("anthropic", "responses"):
+        a = ask(w, client, "openai_chat/call-broken")
+        assert a.status == 502 and "look with arguments" in a.error()["message"], a.body
+        a = ask(w, client, "openai_chat/call-broken", stream=True)
+        name, data = list(events_of(a.body))[-1]
+        assert name == "error" and "look with arguments" in data, a.body
+
+
+def test_two_blocks_of_thinking(w):
+    """Each comes back with its own text, however a client puts a stream together."""
+    a = ask(w, "openai_chat", "anthropic/thinking-two", stream=True)
+    blocks = {}
+    for _, data in events_of(a.body):
+        for choice in json.loads(data)["choices"] if data != "[DONE]" else ():
+            for piece in choice["delta"].get("thinking_blocks", ()):
+                known = blocks.setdefault(piece["index"], {"thinking": "", "signature": ""})
+                known["thinking"] += piece.get("thinking", "")
+                known["signature"] += piece.get("signature", "")
+    want = [b for b in json.loads(fixture("anthropic", "thinking-two", "answer.json"))["content"]
+            if b["type"] == "thinking"]
+    got = [{"type": "thinking", **blocks[i]} for i in sorted(blocks)]
+    assert got == want, got
+    ask(w, "openai_chat", "anthropic/text", messages=[
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "So. Done.", "thinking_blocks": got},
+        {"role": "user", "content": "b"}])
+    assert seen(w, "anthropic")[1]["messages"][1]["content"][:2] == want
+
+
+def test_unsigned_thinking_does_not_go_to_claude(w):
+    messages = [{"role": "user", "content": "a"},
+                {"role": "assistant", "content": "b", "reasoning_content": "hm"},
+                {"role": "user", "content": "c"}]
+    for model, sent in (("anthropic.claude-sonnet-4-5", False), ("openai.gpt-oss-120b-1:0", True)):
+        w.providers["converse"].answers = Always(lambda conn, head, body, n: conn.sendall(
+            whole(fixture("converse", "text", "answer.json"))))
+        try:
+            a = ask(w, "openai_chat", f"converse/{model}", messages=messages)
+        finally:
+            w.providers["converse"].answers = Always(play("converse"))
+        assert a.status == 200, a.body
+        content = seen(w, "converse")[1]["messages"][1]["content"]
+        assert any("reasoningContent" in block for block in content) == sent, content
+
+
+def test_a_service_tier_that_goes_without_saying(w):
+    a = ask(w, "openai_chat", "gemini/text", service_tier="auto")
+    assert a.status == 200 and "x-sluice-left-out" not in a.headers, a.headers
+    a = ask(w, "openai_chat", "gemini/text", service_tier="flex")
+    assert a.headers["x-sluice-left-out"] == "service tier", a.headers

@@ -1,5 +1,6 @@
 """What providers and clients do wrong on the way, and who is told what."""
 
+import email.utils
 import json
 import socket
 import time
@@ -67,6 +68,18 @@ def test_429_waits_as_told(w):
     began = time.time()
     a = chat(w, "e429")
     assert a.status == 200 and 0.3 <= time.time() - began < 1.5
+
+
+def test_429_with_a_date(w):
+    """Retry-After may be a date (RFC 9110): what is too far away is not waited for."""
+    def headers(after):
+        return (f"Retry-After: {email.utils.formatdate(time.time() + after, usegmt=True)}",)
+    w.p.answers["e429c"] = status("429 Slow", headers=headers(100))
+    a = chat(w, "e429c")
+    assert a.status == 429 and a.headers["retry-after"].endswith(" GMT"), a.headers
+    assert len(calls(w, a)) == 1
+    w.p.answers["e429d"] = first_then_ok(status("429 Slow", headers=headers(-5)))
+    assert chat(w, "e429d").status == 200
 
 
 def test_429_that_is_too_long_reaches_the_client(w):

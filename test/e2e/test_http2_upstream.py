@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import ssl
+import subprocess
 import tempfile
 import threading
 import time
@@ -15,7 +17,7 @@ from http2_provider import (CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM,
                             GOAWAY, HEADERS, INITIAL_WINDOW, MAX_STREAMS, NO_ERROR, PING, PUSH,
                             REFUSED, SETTINGS, WINDOW, Http2Provider, field, fields, frame, setting)
 from players import Always
-from world import DONE, KEY, WHOLE, Answer, Provider, Sluice, answer_ok, delta
+from world import DONE, KEY, SLUICE, WHOLE, Answer, Provider, Sluice, answer_ok, delta
 
 SLOWER = int(os.environ.get("SLUICE_SLOWDOWN", "1"))  # sanitizers take more of everything
 CONFIG = """
@@ -571,7 +573,27 @@ def test_alpn_and_headers(w):
     answers = at_once(50, lambda i: s.chat("back/m", user=f"u{i}"))
     assert all(a.status == 200 for a in answers)
     assert connections_to(s, w.back.port) == 1
+    told(s, opened=1, http2=1)
+    assert doctor_says(s) == "its certificate is good, HTTP/2"
     assert s.stop() == 0
+
+
+def told(s, opened, http2):
+    """What /metrics and /admin/upstreams say of the protocols that were agreed on."""
+    text = s.request("GET", "/metrics", port=s.admin_port).body.decode()
+    said = dict(re.findall(r'^sluice_upstream_protocol_connections_total'
+                           r'\{.*protocol="(.*)"\} (\d+)$', text, re.M))
+    assert said == {"HTTP/1.1": str(opened - http2), "HTTP/2": str(http2)}, said
+    (up,) = s.request("GET", "/admin/upstreams", port=s.admin_port).json()["upstreams"]
+    assert (up["connections_opened"], up["of_them_http2"]) == (opened, http2), up
+
+
+def doctor_says(s):
+    done = subprocess.run([SLUICE, "doctor", "--json", "--config", s.file], env=s.environment,
+                          cwd=s.folder, stdout=subprocess.PIPE, check=False, timeout=30)
+    (found,) = [f for f in json.loads(done.stdout)["findings"] if f["check"] == "connection"]
+    assert found["verdict"] == "ok", found
+    return found["text"]
 
 
 def connections_to(s, port):
@@ -598,7 +620,10 @@ def test_http1_where_it_is_off(w):
     s = chain(w, "http2: off,")
     answers = at_once(8, lambda i: s.chat("back/m"))
     assert all(a.status == 200 for a in answers)
-    assert 1 < connections_to(s, w.back.port) <= 8
+    opened = connections_to(s, w.back.port)
+    assert 1 < opened <= 8
+    told(s, opened, http2=0)
+    assert doctor_says(s) == "its certificate is good, HTTP/1.1"
     assert s.stop() == 0
 
 

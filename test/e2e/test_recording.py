@@ -8,10 +8,12 @@ import re
 import signal
 import socket
 import stat
+import subprocess
+import threading
 import time
 from types import SimpleNamespace
 
-from world import (DONE, KEY, USAGE, Provider, Sluice, delta, endless, status, stream, whole)
+from world import (DONE, KEY, SLUICE, USAGE, Provider, Sluice, delta, endless, status, stream, whole)
 
 CONFIG = """
 listen: 127.0.0.1:@PORT@
@@ -483,6 +485,54 @@ def line_of_torn(s, turn):
     while turn.encode() not in all_bytes(s):
         assert time.time() < end, "it was not written"
         time.sleep(0.02)
+
+
+def recordings(s, *words):
+    done = subprocess.run([SLUICE, "recordings", *words, "--config", s.file], env=s.environment,
+                          cwd=s.folder, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_tenant_is_taken_out_while_turns_are_recorded(w):
+    """Each turn of the other tenant stays, each of this one goes, and nothing is counted twice."""
+    s = Sluice(w.config.replace("  declared:\n", "  declared:\n"
+                                "    leaves: {secret: leaves-key, tenant: gone}\n"))
+    w.p.answers["two"] = whole_of(json.dumps(answer("chat", "to ann@x.example")).encode())
+    ids = {KEY: [], "leaves-key": []}
+
+    def client(key):
+        for _ in range(40):
+            a = ask(s, "chat", request("chat", "two", "of bob@x.example"), key=key)
+            ids[key].append(a.headers["x-sluice-id"])
+    try:
+        threads = [threading.Thread(target=client, args=(key,)) for key in ids for _ in range(2)]
+        for t in threads:
+            t.start()
+        gone = 0
+        while any(t.is_alive() for t in threads):
+            if os.path.isdir(folder(s)):
+                gone += json.loads(recordings(s, "delete", "--tenant", "gone", "--json"))["turns"]
+        end = time.time() + 10
+        while fates(s)["written"] < 160:
+            assert time.time() < end, fates(s)
+            time.sleep(0.02)
+        assert fates(s)["written"] == sum(n for n in fates(s).values()) == 160, fates(s)
+        gone += json.loads(recordings(s, "delete", "--tenant", "gone", "--json"))["turns"]
+        assert gone == len(ids["leaves-key"]) == 80, gone
+        assert b"leaves-key" not in all_bytes(s) and b'"gone"' not in all_bytes(s)
+        assert sorted(line["turn"] for line in lines(s)) == sorted(ids[KEY])
+        assert all(line["redacted"] == 2 for line in lines(s))
+        sums = json.loads(recordings(s, "sums", "--by", "tenant", "--json"))
+        assert [(r["tenant"], r["turns"]) for r in sums["rows"]] == [("shop", 80)], sums
+        assert sums["total"]["bytes"] == len(all_bytes(s))
+        assert recordings(s, "export") == all_bytes(s)
+        shown = recordings(s, "show", ids[KEY][0])
+        assert ids[KEY][0].encode() in shown and b"of [email]" in shown and b"bob@" not in shown
+        listed = json.loads(recordings(s, "list", "--last", "3", "--json"))["recordings"]
+        assert [r["turn"] for r in listed] == sorted(ids[KEY], reverse=True)[:3]
+    finally:
+        assert s.stop() == 0
 
 
 def test_folder_that_cannot_be_written(w):

@@ -267,7 +267,7 @@ def test_what_is_passed_on_unread(w):
     assert call.get("http.response.status_code") == 200
     assert not [name for name in call.attributes if name.startswith("gen_ai.")]
     a = w.sluice.request("POST", "/v1/audio/speech", {"input": "x"})
-    assert w.collector.turn(a)[0].get("http.route") == "/v1/audio/*"
+    assert w.collector.turn(a)[0].get("http.route") == "/v1/audio/speech"
 
 
 def test_another_protocol(w):
@@ -532,6 +532,20 @@ def test_tls_and_a_path(w):
         assert s.chat("good").status == 200
         seconds_until(lambda: said(s, "telemetry cannot be sent") == 1)
         assert "certificate" in s.log()
+    c.close()
+
+
+def test_a_renewed_ca_file_is_taken(w):
+    folder = tempfile.mkdtemp(prefix="sluice-telemetry-")
+    authority(folder, "ca")
+    authority(folder, "trusted")
+    certificate(folder, "ca", "server")
+    c = Collector(tls=(f"{folder}/server.pem", f"{folder}/server.key"))
+    with started(w, small(c.url, f", tls: {{ca_file: \"{folder}/trusted.pem\"}}")) as s:
+        assert s.chat("good").status == 200
+        seconds_until(lambda: "telemetry cannot be sent" in s.log())
+        os.rename(f"{folder}/ca.pem", f"{folder}/trusted.pem")
+        seconds_until(lambda: s.chat("good").status == 200 and len(c.posts) > 0, 10)
     c.close()
 
 

@@ -92,7 +92,7 @@ def test_no_path_without_a_key(w):
 def test_a_keys_models_hold_on_every_path(w):
     before = len(w.p.seen)
     for method, path, needs, handler in routes():
-        if needs == "KEY" and handler in ("api_llm", "api_relay"):
+        if needs == "KEY" and handler in ("api_llm", "api_relay", "api_relay_looked"):
             a = ask(w, "key-of-a", method, path)
             assert a.status == 403, (path, a.status, a.body)
     assert len(w.p.seen) == before

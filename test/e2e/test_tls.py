@@ -229,6 +229,65 @@ def test_renewed_certificates_are_taken(w):
     os.rename(kept, os.path.join(w.folder, "server.key"))
 
 
+FRONT = """
+listen: 127.0.0.1:@PORT@
+admin_listen: 127.0.0.1:@ADMIN@
+state: {ledger: "sqlite:@FOLDER@/ledger.db"}
+providers:
+  back: {base_url: "https://localhost:%d/v1", key: house,
+         tls: {ca_file: %s/trusted.pem, cert_file: %s/own.pem, key_file: %s/own.key}}
+"""
+
+
+def put(w, folder, **files):
+    """Each of these in place by a new name, as who renews them does."""
+    for name, source in files.items():
+        path = os.path.join(folder, name.replace("_", "."))
+        with open(os.path.join(w.folder, source), "rb") as file, open(path + ".new", "wb") as new:
+            new.write(file.read())
+        os.rename(path + ".new", path)
+
+
+def becomes(fn, seconds=10):
+    end = time.time() + seconds
+    while not fn() and time.time() < end:
+        time.sleep(0.1)
+    return fn()
+
+
+def test_renewed_files_to_a_provider_are_taken(w):
+    own = tempfile.mkdtemp(prefix="sluice-tls-own-")
+    put(w, own, trusted_pem="other-ca.pem", own_pem="client.pem", own_key="client.key")
+    front = Sluice(FRONT % (w.asking.port, own, own, own))
+    try:
+        status = lambda: front.chat("back/p/m").status
+        assert status() == 502, "the provider's authority is another"
+        put(w, own, trusted_pem="ca.pem")
+        assert becomes(lambda: status() == 200), front.log()[-2000:]
+
+        # Who is there goes on while the next connections get the new files.
+        w.p.answers = Always(stream(delta(b"one "), *[delta(b"more ")] * 40, DONE, pause=0.1))
+        conn = socket.create_connection(("127.0.0.1", front.port), 10)
+        conn.sendall(request_bytes({"model": "back/p/m", "stream": True, "messages": []}))
+        first = conn.recv(1 << 16)
+        w.p.answers = Always(answer_ok)
+        put(w, own, own_pem="stranger.pem", own_key="stranger.key")
+        assert becomes(lambda: status() == 502), "the provider refuses this certificate"
+        rest = read_all(conn, 10)
+        conn.close()
+        assert b"[DONE]" in first + rest and (first + rest).count(b"more ") == 40
+
+        put(w, own, own_pem="client.pem", own_key="client.key")
+        assert becomes(lambda: status() == 200), front.log()[-2000:]
+        put(w, own, own_key="stranger.key")
+        assert becomes(lambda: "reload refused" in front.log())
+        assert "own.key" in front.log().split("reload refused")[-1], front.log()[-2000:]
+        assert status() == 200, "a pair that does not fit is not taken"
+    finally:
+        w.p.answers = Always(answer_ok)
+        front.stop()
+
+
 def check(w, tls):
     path = os.path.join(w.folder, "check.yaml")
     with open(path, "w", encoding="utf-8") as file:

@@ -43,11 +43,15 @@ static void answer(void *arg, struct exchange *x)
 static void serve(void *arg)
 {
     struct run *run = arg;
-    const struct http_server_settings settings = {
-        .limits = &http_limits_default, .arena_bytes_max = 1 << 20, .handler = answer, .arg = run};
+    struct http2_streams streams = {.max = 40};
+    const struct http_server_settings settings = {.limits = &http_limits_default,
+                                                  .arena_bytes_max = 1 << 20,
+                                                  .handler = answer,
+                                                  .arg = run,
+                                                  .streams = &streams};
 
     http_serve(run->server, STR_NONE, &settings);
-    MUST(run->running == 0);
+    MUST(run->running == 0 && streams.open == 0);
     stream_close(run->server);
 }
 

@@ -32,7 +32,7 @@ static struct str applied(struct arena *a, const struct llm_edits *edits, struct
 static void check_edits(struct arena *a, const struct llm_request *r)
 {
     struct llm_edits edits = {0};
-    MUST(llm_edit_members(r->body, STR("{\"temperature\":1,\"top_k\":{}}"), a, &edits) == 0);
+    MUST(llm_edit_members(r->body, STR("{\"temperature\":1,\"top_k\":{}}"), false, a, &edits) == 0);
     if (r->stream && !r->wants_usage)
         MUST(openai_edit_ask_usage(r, &edits) == 0);
     MUST(llm_edit_add(&edits, r->model_at, STR("\"another\"")) == 0);
@@ -67,7 +67,7 @@ static void check_request(enum llm_op op, struct str body)
         MUST(err == E_BAD_JSON || err == E_BAD_REQUEST || err == E_DUPLICATE_KEY);
         MUST(f.err == err && f.text[0]);
     } else {
-        MUST(r.model.n > 0 && r.choices >= 1 && r.max_tokens >= 0);
+        MUST(r.model.n > 0 && r.choices >= (op != OP_EMBEDDING) && r.max_tokens >= 0);
         MUST(r.model_at.from < r.model_at.to && r.model_at.to <= body.n);
         MUST(r.stream_options_at.from <= r.stream_options_at.to);
         MUST(r.stream_options_at.to <= body.n);

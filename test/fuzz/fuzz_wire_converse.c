@@ -34,7 +34,7 @@ static void check_answer(struct str body)
         fuzz_string(&a, b->name);
         fuzz_string(&a, b->signature);
         MUST(b->kind == BLOCK_TEXT || b->kind == BLOCK_THINKING || b->kind == BLOCK_HIDDEN ||
-             b->kind == BLOCK_CALL);
+             b->kind == BLOCK_CALL || (b->kind == BLOCK_IMAGE && b->media.data.n > 2));
         MUST(b->kind != BLOCK_CALL || (b->id.p && b->name.p && json_is_object(b->input)));
         MUST(b->kind != BLOCK_TEXT || b->text.n > 2);
     }

@@ -43,6 +43,7 @@ static void check_answer(struct str body)
     MUST(err == 0 || err == E_UPSTREAM_BODY);
     if (!err) {
         fuzz_tokens(&answer.usage);
+        fuzz_calls_complete(answer.blocks);
         MUST(wire->answer_write(&answer, &room.first) == 0);
         check_json(buf_view(&room.first));
         MUST(wire->answer_read(buf_view(&room.first), &room.arena, &again) == 0);

@@ -49,6 +49,11 @@ static void check_same(const struct chat_answer *x, const struct chat_answer *y)
         MUST(b->kind == c->kind && (b->signature.n > 0) == (c->signature.n > 0));
         MUST(str_eq(b->id, c->id) && str_eq(b->name, c->name) && str_eq(b->input, c->input));
         MUST(b->kind == BLOCK_HIDDEN || str_eq(b->text, c->text));
+        MUST(str_eq(b->media.data, c->media.data) && str_eq(b->media.type, c->media.type));
+        const struct chat_citation *p = b->cited, *q = c->cited;
+        for (; p && q; p = p->next, q = q->next)
+            MUST(str_eq(p->url, q->url) && p->from == q->from && p->to == q->to);
+        MUST(!p && !q);
     }
     MUST(!b && !c);
 }
@@ -62,6 +67,7 @@ static void check_answer(struct str body)
     MUST(err == 0 || err == E_UPSTREAM_BODY);
     if (!err) {
         fuzz_tokens(&answer.usage);
+        fuzz_calls_complete(answer.blocks);
         MUST(wire_responses.answer_write(&answer, &room.first) == 0);
         MUST(fuzz_is_json(&room.arena, buf_view(&room.first)));
         MUST(wire_responses.answer_read(buf_view(&room.first), &room.arena, &again) == 0);

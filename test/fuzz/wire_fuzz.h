@@ -29,6 +29,14 @@ static inline void fuzz_tokens(const struct tokens *t)
     MUST(t->output >= 0 && t->reasoning >= 0);
 }
 
+/* A call whose input is no JSON has none, and a crossing does not write it. */
+static inline void fuzz_calls_complete(struct chat_block *blocks)
+{
+    for (struct chat_block *b = blocks; b; b = b->next)
+        if (b->kind == BLOCK_CALL && !b->input.n && !b->others)
+            b->input = STR("{}");
+}
+
 /* Room for what is written twice, and for what is read of it. */
 struct fuzz_room {
     struct arena arena;
@@ -84,6 +92,13 @@ static inline void fuzz_event(struct fuzz_watch *w, const struct chat_event *e, 
     case EVENT_DELTA:
     case EVENT_SIGNATURE:
         MUST(w->open && e->block == w->kind && json_is_string(e->text));
+        break;
+    case EVENT_CITED:
+        MUST(w->open && w->kind == BLOCK_TEXT && e->block == BLOCK_TEXT);
+        MUST(json_is_string(e->text) && e->from >= 0);
+        break;
+    case EVENT_BESIDE:
+        MUST(!w->stopped && e->part < ANSWER_PART_COUNT);
         break;
     case EVENT_BLOCK_END:
         MUST(w->open && e->block == w->kind);

@@ -125,8 +125,11 @@ class Alone(Doctor):
             resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
         config = "listen: 127.0.0.1:0\nhttp: {connections: 1000}\n"
         _, checks = self.alone(config, preexec_fn=few)
-        self.expect(checks, "descriptors", "warning", "carry only 100 clients", "LimitNOFILE=2100")
-        _, checks = self.alone("listen: 127.0.0.1:0\nhttp: {connections: 100}\n", preexec_fn=few)
+        self.expect(checks, "descriptors", "warning", "carry only 66 clients",
+                    "LimitNOFILE=3100 in the unit (or ulimit -Hn), or "
+                    "http: {connections: 66, streams: 66}")
+        config = "listen: 127.0.0.1:0\nhttp: {connections: 90, streams: 20}\n"
+        _, checks = self.alone(config, preexec_fn=few)
         self.expect(checks, "descriptors", "ok")
 
     def test_ledger_of_another_user(self):
@@ -321,7 +324,7 @@ class Tls(Doctor):
     def test_good(self):
         code, checks = self.tls()
         self.assertEqual(code, 0, checks)
-        self.expect(checks, "connection", "ok", "its certificate is good")
+        self.expect(checks, "connection", "ok", "its certificate is good, HTTP/1.1")
 
     def test_bad_dates(self):
         code, checks = self.tls(end="20210101000000Z")

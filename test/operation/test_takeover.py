@@ -19,7 +19,7 @@ import unittest
 
 from program import SLUICE, Folder
 from test_service import Service
-from world import DONE, USAGE, Provider, answer_ok, delta, free_port, stream
+from world import DONE, USAGE, Provider, answer_ok, delta, endless, free_port, stream
 
 ROUNDS = int(os.environ.get("SLUICE_TAKEOVERS", "20"))
 SLOWDOWN = float(os.environ.get("SLUICE_SLOWDOWN", "1"))
@@ -260,6 +260,54 @@ class UnderLoad(Takeover):
         self.replaced(old)
         load.join(PATIENCE)
         self.assertEqual(self.rows("SELECT state, count(*) FROM turns GROUP BY 1"), [("done", 1)])
+
+
+    def test_a_stop_of_the_service_cuts_nothing_off(self):
+        """Its supervisor tells all of it to end, and those who are left once more."""
+        self.provider.answers["long"] = stream(*[delta(b"x")] * 60, USAGE, DONE, pause=0.1)
+        old = self.first()
+        answers = []
+        load = threading.Thread(target=lambda: answers.append(self.ask_on(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE), model="long")))
+        load.start()
+        self.until("a row of the running turn", lambda: self.rows(
+            "SELECT 1 FROM turns WHERE state = 'running'"))
+        new = self.serve("--takeover")
+        self.until("taken over", lambda: "taken over" in self.log())
+        for process in (old, new):
+            process.terminate()
+        self.ends(new)
+        old.terminate()
+        self.ends(old)
+        load.join(PATIENCE)
+        self.assertEqual([(a[0], a[3].endswith(DONE)) for a in answers], [(200, True)])
+        self.assertEqual(self.rows("SELECT state, count(*) FROM turns GROUP BY 1"), [("done", 1)])
+
+    def test_who_wants_it_gone_at_once_says_so_twice(self):
+        """By SIGINT, where it was taken over."""
+        self.provider.answers["long"] = endless([])
+        old = self.first()
+        cut = []
+
+        def client():
+            try:
+                self.ask(model="long")
+            except http.client.IncompleteRead:
+                cut.append(True)
+        load = threading.Thread(target=client)
+        load.start()
+        self.until("a row of the running turn", lambda: self.rows(
+            "SELECT 1 FROM turns WHERE state = 'running'"))
+        self.serve("--takeover")
+        self.until("taken over", lambda: "taken over" in self.log())
+        for _ in range(2):
+            old.send_signal(signal.SIGINT)
+            time.sleep(0.05)
+        self.ends(old)
+        load.join(PATIENCE)
+        self.assertEqual(cut, [True])
+        self.assertEqual(self.rows("SELECT state, count(*) FROM turns GROUP BY 1"),
+                         [("partial", 1)])
 
 
 class Addresses(Takeover):

@@ -8,6 +8,7 @@
 struct scene {
     struct http_server_settings settings;
     struct http_limits limits;
+    struct http2_streams streams;
     struct str in;    /* what the client sends */
     size_t piece;     /* in pieces of so many bytes; 0: in one */
     struct buf out;   /* what it gets */
@@ -52,13 +53,15 @@ static inline void scene_refuse(void *arg, struct exchange *x, int err, const ch
 
 static inline void scene_init(struct scene *scene, const char *in)
 {
-    *scene = (struct scene){.in = str_from(in), .limits = http_limits_default};
+    *scene =
+        (struct scene){.in = str_from(in), .limits = http_limits_default, .streams = {.max = 1000}};
     scene->settings = (struct http_server_settings){
         .limits = &scene->limits,
         .arena_bytes_max = 256 * 1024,
         .handler = scene_echo,
         .refuse = scene_refuse,
         .arg = scene,
+        .streams = &scene->streams,
     };
     buf_init(&scene->out, 16 << 20);
 }

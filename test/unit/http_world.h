@@ -139,6 +139,11 @@ static inline int counted_writev(struct stream *s, struct iovec *iov, int count)
     counted_of(s)->writes++;
     return counted_fails(s) ? E_RESET : stream_writev(counted_of(s)->lower, iov, count);
 }
+static inline int counted_write_now(struct stream *s, const void *bytes, size_t n, size_t *ret_n)
+{
+    counted_of(s)->writes++;
+    return counted_fails(s) ? E_RESET : stream_write_now(counted_of(s)->lower, bytes, n, ret_n);
+}
 static inline void counted_watch_hangup(struct stream *s, void (*fn)(void *arg), void *arg)
 {
     stream_watch_hangup(counted_of(s)->lower, fn, arg);
@@ -164,6 +169,7 @@ static inline void counted_init(struct counted *c, struct stream *lower)
         .read_now = counted_read_now,
         .wait_readable = counted_wait_readable,
         .writev = counted_writev,
+        .write_now = counted_write_now,
         .watch_hangup = counted_watch_hangup,
         .is_quiet = counted_is_quiet,
         .shut_write = counted_shut_write,

@@ -62,6 +62,7 @@ static inline struct ledger_call world_call(void)
                                 .tokens = {.input = 100,
                                            .cached = 20,
                                            .cache_write = 3,
+                                           .cache_write_1h = 2,
                                            .output = 40,
                                            .reasoning = 5,
                                            .source = TOKENS_PROVIDER},

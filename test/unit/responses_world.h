@@ -36,6 +36,11 @@ static inline void block_line(struct buf *out, const struct chat_block *b)
     line_str(out, "", b->input);
     line_str(out, "", b->media.data);
     line_str(out, "signature ", b->signature);
+    for (const struct chat_citation *c = b->cited; c; c = c->next) {
+        buf_printf(out, " cited %d-%d", (int)c->from, (int)c->to);
+        line_str(out, "", c->url);
+        line_str(out, "", c->title);
+    }
     buf_char(out, '\n');
 }
 
@@ -48,6 +53,9 @@ static inline struct str answer_lines(struct buf *out, const struct chat_answer 
     buf_printf(out, " %lld\n", (long long)a->created_s);
     for (const struct chat_block *b = a->blocks; b; b = b->next)
         block_line(out, b);
+    for (unsigned i = 0; i < ANSWER_PART_COUNT; i++)
+        if (a->beside >> i & 1)
+            buf_printf(out, "beside %s\n", chat_answer_text(i));
     if (a->has_usage)
         line_usage(out, &a->usage);
     buf_printf(out, "stop %s\n", stop_name(a->stop));
@@ -60,7 +68,8 @@ static inline void event_line(struct buf *out, const struct chat_event *e)
     static const char *const names[] = {
         [EVENT_BEGIN] = "begin",     [EVENT_BLOCK_BEGIN] = "block", [EVENT_DELTA] = " delta",
         [EVENT_SIGNATURE] = " sign", [EVENT_BLOCK_END] = "end",     [EVENT_STOPPED] = "stop",
-        [EVENT_END] = "over",        [EVENT_FAILED] = "failed"};
+        [EVENT_END] = "over",        [EVENT_FAILED] = "failed",     [EVENT_CITED] = " cited",
+        [EVENT_BESIDE] = "beside"};
     if (e->kind == EVENT_USAGE) {
         line_usage(out, &e->usage);
         return;
@@ -79,6 +88,10 @@ static inline void event_line(struct buf *out, const struct chat_event *e)
         buf_printf(out, " %s", block_name(e->block));
     if (e->kind == EVENT_STOPPED)
         buf_printf(out, " %s", stop_name(e->stop));
+    if (e->kind == EVENT_BESIDE)
+        buf_printf(out, " %s", chat_answer_text(e->part));
+    if (e->kind == EVENT_CITED)
+        buf_printf(out, " %d-%d", (int)e->from, (int)e->to);
     line_str(out, "", e->id);
     line_str(out, "", e->name);
     line_str(out, "", e->model);

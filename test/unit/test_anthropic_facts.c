@@ -34,6 +34,45 @@ static void assert_tokens(const struct tokens *t, int64_t input, int64_t cached,
     assert_int_equal(t->source, TOKENS_PROVIDER);
 }
 
+/* Where what was written to the cache is kept for an hour, it has a price of its own. */
+static void writes_for_an_hour_are_told_apart(void **state UNUSED)
+{
+    static const struct {
+        const char *usage;
+        int64_t written, hour;
+    } rows[] = {
+        {"\"cache_creation_input_tokens\":30,\"cache_creation\":{\"ephemeral_5m_input_tokens\":10,"
+         "\"ephemeral_1h_input_tokens\":20,\"new\":[1]}",
+         30, 20},
+        {"\"cache_creation\":{\"ephemeral_1h_input_tokens\":20,\"ephemeral_5m_input_tokens\":1}",
+         21, 20},
+        {"\"cache_creation_input_tokens\":30", 30, 0},
+        {"\"cache_creation_input_tokens\":30,\"cache_creation\":null", 30, 0},
+        {"\"cache_creation_input_tokens\":3,\"cache_creation\":{\"ephemeral_1h_input_tokens\":9}",
+         3, 3},
+        {"\"cache_creation\":{\"ephemeral_1h_input_tokens\":-9}", 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char json[400];
+        struct llm_facts f;
+        snprintf(json, sizeof(json), "{\"type\":\"message\",\"usage\":{\"input_tokens\":5,%s}}",
+                 rows[i].usage);
+        assert_int_equal(anthropic_answer_read(str_from(json), &f), 0);
+        assert_tokens(&f.usage, 5, 0, rows[i].written, 0, 0);
+        assert_int_equal(f.usage.cache_write_1h, rows[i].hour);
+        snprintf(json, sizeof(json),
+                 "{\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":5,%s}}}",
+                 rows[i].usage);
+        struct llm_facts start = event("message_start", json);
+        struct llm_facts end = event("message_delta",
+                                     "{\"type\":\"message_delta\",\"delta\":{},\"usage\":{"
+                                     "\"cache_creation_input_tokens\":3,\"output_tokens\":7}}");
+        anthropic_usage_merge(&start.usage, &end.usage);
+        assert_int_equal(start.usage.cache_write_1h, rows[i].hour);
+        assert_int_equal(start.usage.output, 7);
+    }
+}
+
 /* ---- requests ---- */
 
 static void a_request_says_what_the_house_needs(void **state)
@@ -261,6 +300,7 @@ static void usage_of_events_is_merged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(writes_for_an_hour_are_told_apart),
         cmocka_unit_test(a_request_says_what_the_house_needs),
         cmocka_unit_test(bad_requests_are_refused),
         cmocka_unit_test(an_answer_says_its_usage_and_its_bytes),

@@ -90,6 +90,69 @@ static void calls_and_results_belong_together(void **state)
     arena_fini(&a);
 }
 
+/* Some servers begin anew with call_0 in every answer, and others refuse such a conversation. */
+static void ids_that_come_again_are_told_apart(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct fault f = {0};
+    arena_init_private(&a, ARENA_BYTES);
+    struct chat_request r = calls(&a, 2);
+    struct chat_message *m = r.messages->next->next;
+    for (unsigned turn = 0; turn < 2; turn++) {
+        m = chat_message_new(&r, m, ROLE_ASSISTANT);
+        block(&r, m, BLOCK_CALL, 7 + turn);
+        block(&r, m, BLOCK_CALL, 0);
+        m = chat_message_new(&r, m, ROLE_USER);
+        block(&r, m, BLOCK_RESULT, 0);
+    }
+    assert_int_equal(chat_settle(&r, &f), 0);
+    static const char *const want[] = {
+        "\"call_0\"",    "\"call_1\"",    "\"call_1\"", "\"call_0\"",    "\"call_7\"",
+        "\"m3_call_0\"", "\"m3_call_0\"", "\"call_8\"", "\"m5_call_0\"", "\"m5_call_0\""};
+    size_t n = 0;
+    for (m = r.messages; m; m = m->next)
+        for (const struct chat_block *b = m->blocks; b; b = b->next)
+            assert_true(str_eq(b->id, str_from(want[n++])));
+    assert_int_equal(n, ARRAY_LEN(want));
+
+    /* One that is called so already. */
+    r = calls(&a, 1);
+    r.messages->next->blocks->id = r.messages->next->next->blocks->id = STR("\"m3_call_0\"");
+    m = chat_message_new(&r, r.messages->next->next, ROLE_ASSISTANT);
+    block(&r, m, BLOCK_CALL, 0);
+    m = chat_message_new(&r, m, ROLE_ASSISTANT);
+    block(&r, m, BLOCK_CALL, 0);
+    m->blocks->id = STR("\"m3_call_0\"");
+    assert_int_equal(chat_settle(&r, &f), 0);
+    assert_true(str_eq(m->blocks->id, STR("\"m4_m3_call_0\"")));
+    arena_fini(&a);
+}
+
+/* What a result says of its tool's name says something only where the call says another one. */
+static void a_results_name_is_that_of_its_call(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool noted;
+    } rows[] = {{NULL, false}, {"\"f\"", false}, {"\"g\"", true}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a;
+        struct fault f = {0};
+        arena_init_private(&a, ARENA_BYTES);
+        struct chat_request r = calls(&a, 1);
+        struct chat_block *call = r.messages->next->blocks,
+                          *result = r.messages->next->next->blocks;
+        call->name = STR("\"f\"");
+        result->name = rows[i].name ? str_from(rows[i].name) : STR_NONE;
+        assert_int_equal(chat_settle(&r, &f), 0);
+        assert_ptr_equal(result->call, call);
+        assert_int_equal(chat_has(&r, CHAT_RESULT_NAME), rows[i].noted);
+        arena_fini(&a);
+    }
+}
+
 static void a_temperature_is_a_number_however_it_is_written(void **state)
 {
     (void)state;
@@ -140,6 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_calls_and_results_are_quick),
         cmocka_unit_test(calls_and_results_belong_together),
+        cmocka_unit_test(ids_that_come_again_are_told_apart),
+        cmocka_unit_test(a_results_name_is_that_of_its_call),
         cmocka_unit_test(a_temperature_is_a_number_however_it_is_written),
         cmocka_unit_test(lists_keep_their_order),
     };

@@ -87,10 +87,10 @@ static void mappings(void **state)
     unsigned each = task_mappings();
     assert_true(each == 1 || each == 2);
     finds(doctor_mappings, DOCTOR_SKIPPED, "cannot be read", "");
-    snprintf(need, sizeof(need), "vm.max_map_count = %u", 10000 * each + 2000);
-    snprintf(less, sizeof(less), "%u\n", 10000 * each + 1999);
+    snprintf(need, sizeof(need), "vm.max_map_count = %u", 20000 * each + 2000);
+    snprintf(less, sizeof(less), "%u\n", 20000 * each + 1999);
     put("sys/vm/max_map_count", less);
-    finds(doctor_mappings, DOCTOR_WARNING, "of 10000 clients", need);
+    finds(doctor_mappings, DOCTOR_WARNING, "of 20000 clients and streams", need);
     put("sys/vm/max_map_count", "100\n");
     finds(doctor_mappings, DOCTOR_WARNING, "enough for 0 of", need);
     put("sys/vm/max_map_count", "1048576\n");

@@ -157,13 +157,15 @@ static struct str plain_ask(const struct wire *client)
 /* What llm_call and the API make of a provider's fault: the status, and words in the client's
  * shape. */
 static void fault_put(struct world *w, const struct wire *client, const struct llm_facts *facts,
-                      int err)
+                      const struct fault *f, int err)
 {
     int status = facts ? facts->error_status : 0;
     if (status)
         err = llm_error_of_status(status);
     bool words = facts && facts->error_text.n && err != E_UPSTREAM_AUTH; /* may quote the key */
-    struct str text = words ? facts->error_text : str_from(err_text(err));
+    struct str text = words             ? facts->error_text
+                      : f && f->text[0] ? str_from(f->text)
+                                        : str_from(err_text(err));
     if (w->begun) {
         assert_int_equal(client->error_event_write(&w->out, err_status(err), err_code(err), text),
                          0);
@@ -198,7 +200,7 @@ static void error_put(struct world *w, const struct wire *client, const struct w
         facts.error_status = (int)yyjson_get_int(yyjson_obj_get(whole, "status"));
     else if (!facts.error_status)
         facts.error_status = 400;
-    fault_put(w, client, &facts, E_UPSTREAM_STATUS);
+    fault_put(w, client, &facts, NULL, E_UPSTREAM_STATUS);
     free(text);
 }
 
@@ -214,11 +216,13 @@ static void whole_put(struct world *w, const struct wire *client, const struct w
     if (!err && facts.has_error)
         err = E_UPSTREAM_BUSY;
     else if (!err)
-        err = crossing_answer(c, body, &w->out);
+        err = crossing_answer(c, body, false, &w->out, &f);
     if (err)
-        fault_put(w, client, &facts, err);
+        fault_put(w, client, &facts, &f, err);
     else
         buf_char(&w->out, '\n');
+    if (!err && crossing_left_out(c).n)
+        buf_printf(&w->out, "x-sluice-left-out: %.*s\n", STR_ARGS(crossing_left_out(c)));
     crossing_fini(c);
 }
 
@@ -234,13 +238,14 @@ static int event_put(struct world *w, struct crossing *c, const struct wire *cli
     }
     if (!err && facts.has_error)
         err = E_UPSTREAM_BUSY;
+    struct fault f = {0};
     if (!err) {
         w->begun = true;
         *ret_whole |= facts.done || facts.finished;
-        err = crossing_event(c, e->name, e->data, &w->out);
+        err = crossing_event(c, e->name, e->data, &w->out, &f);
     }
     if (err)
-        fault_put(w, client, &facts, err);
+        fault_put(w, client, &facts, &f, err);
     return err;
 }
 
@@ -262,7 +267,7 @@ static void stream_put(struct world *w, const struct wire *client, const struct 
             struct sse_event e;
             int cut = frames_next(&frames, &e);
             if (cut)
-                fault_put(w, client, NULL, cut);
+                fault_put(w, client, NULL, NULL, cut);
             err = cut;
             if (err || e.raw.n == 0)
                 break;
@@ -272,7 +277,7 @@ static void stream_put(struct world *w, const struct wire *client, const struct 
         }
     }
     if (!err && !whole)
-        fault_put(w, client, NULL, E_UPSTREAM_CUT);
+        fault_put(w, client, NULL, NULL, E_UPSTREAM_CUT);
     frames_fini(&frames);
     crossing_fini(c);
     assert_int_equal(w->out.failed, 0);

@@ -293,7 +293,9 @@ static void version_1_make(void)
     assert_int_equal(rows_exec(s, sql, NULL), 0);
     assert_int_equal(rows_exec(s,
                                "CREATE TABLE old_turns AS SELECT * FROM turns;"
-                               "CREATE TABLE old_calls AS SELECT * FROM calls;",
+                               "CREATE TABLE old_calls AS SELECT * FROM calls;"
+                               "ALTER TABLE old_turns ADD COLUMN cache_write_1h DEFAULT 0;"
+                               "ALTER TABLE old_calls ADD COLUMN cache_write_1h DEFAULT 0;",
                                NULL),
                      0);
     rows_close(s);

@@ -193,6 +193,7 @@ static void sums_are_those_of_the_rows(void **state UNUSED)
         {"SELECT sum(input) FROM rollups", "SELECT sum(input) FROM calls"},
         {"SELECT sum(cached) FROM rollups", "SELECT sum(cached) FROM calls"},
         {"SELECT sum(cache_write) FROM rollups", "SELECT sum(cache_write) FROM calls"},
+        {"SELECT sum(cache_write_1h) FROM rollups", "SELECT sum(cache_write_1h) FROM calls"},
         {"SELECT sum(output) FROM rollups", "SELECT sum(output) FROM calls"},
         {"SELECT sum(reasoning) FROM rollups", "SELECT sum(reasoning) FROM calls"},
         {"SELECT sum(estimated) FROM rollups",

@@ -3,6 +3,7 @@
 
 #include "ledger_world.h"
 #include "test/store/faulty.h"
+#include "turn/ledger_read.h"
 
 #define DAY_MS INT64_C(86400000)
 
@@ -402,6 +403,58 @@ static void a_newer_database_is_refused(void **state UNUSED)
     assert_null(t);
 }
 
+static int written_take(void *arg, const struct str dim[DIMS], const int64_t sum[SUMS])
+{
+    int64_t *sums = arg;
+    assert_true(dim[DIM_DAY].n > 0);
+    sums[0] = sum[SUM_CACHE_WRITE];
+    sums[1] = sum[SUM_CACHE_WRITE_1H];
+    return 0;
+}
+
+/* A ledger as it was before writes for an hour were counted apart: read as it is, extended once,
+ * and still written to by the sluice of that time. */
+static void an_older_one_is_read_extended_and_shared(void **state UNUSED)
+{
+    struct rows_store *s = NULL;
+    const struct ledger_call c = world_call();
+    const struct ledger_turn t = world_turn(&c);
+    struct ledger_tables *tables = world_tables(rows_open, NULL);
+    assert_int_equal(world_write(tables, &t, 1), 0);
+    ledger_tables_close(tables);
+    assert_int_equal(world_ask("SELECT sum(cache_write_1h) FROM rollups"), 2);
+    assert_int_equal(rows_open(str_from(world_url), false, &s, NULL), 0);
+    assert_int_equal(rows_exec(s,
+                               "DROP VIEW turns; DROP VIEW calls;"
+                               "ALTER TABLE turn_rows DROP COLUMN cache_write_1h;"
+                               "ALTER TABLE call_rows DROP COLUMN cache_write_1h;"
+                               "ALTER TABLE rollups DROP COLUMN cache_write_1h;"
+                               "CREATE VIEW turns AS SELECT * FROM turn_rows t LEFT JOIN labels l"
+                               " ON l.n = t.label;"
+                               "CREATE VIEW calls AS SELECT * FROM call_rows;"
+                               "DELETE FROM meta WHERE name = '" LEDGER_HAS_1H "'",
+                               NULL),
+                     0);
+    struct ledger_reader *r = NULL;
+    int64_t sums[2] = {-1, -1};
+    assert_int_equal(ledger_reader_open(str_from(world_url), &r, NULL), 0);
+    assert_int_equal(
+        ledger_read_rollups(r, STR("2026-01-01"), STR("2027-01-01"), written_take, sums, NULL), 0);
+    assert_int_equal(sums[0], 3);
+    assert_int_equal(sums[1], 0);
+    ledger_reader_close(r);
+    ledger_tables_close(world_tables(rows_open, NULL));
+    assert_int_equal(world_ask("SELECT cache_write * 10 + cache_write_1h FROM turns"), 30);
+    assert_int_equal(rows_exec(s,
+                               "INSERT INTO turn_rows (id, label, state, cache_write) VALUES"
+                               " ('old', 0, 'done', 5)",
+                               NULL),
+                     0);
+    rows_close(s);
+    assert_int_equal(world_ask("SELECT sum(cache_write_1h) FROM turns"), 0);
+    ledger_tables_close(world_tables(rows_open, NULL)); /* not extended twice */
+}
+
 static void other_tables_may_stand_there(void **state UNUSED)
 {
     struct rows_store *s = NULL;
@@ -522,6 +575,7 @@ int main(void)
         CASE(a_living_process_loses_nothing),
         CASE(lost_turns_are_counted_where_they_ran),
         CASE(a_newer_database_is_refused),
+        CASE(an_older_one_is_read_extended_and_shared),
         CASE(other_tables_may_stand_there),
         CASE(old_rows_go_in_small_steps),
         CASE(the_oldest_rows_go_when_it_grows_too_large),

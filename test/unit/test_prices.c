@@ -14,7 +14,7 @@ static const struct price plain = {
 static int64_t cost(const struct price *p, int64_t input, int64_t cached, int64_t cache_write,
                     int64_t output, int64_t reasoning)
 {
-    struct tokens t = {input, cached, cache_write, output, reasoning, TOKENS_PROVIDER};
+    struct tokens t = {input, cached, cache_write, output, reasoning, 0, TOKENS_PROVIDER};
     return price_cost(p, &t);
 }
 
@@ -101,6 +101,32 @@ static void long_prompts_cost_more(void **state)
     assert_int_equal(cost(&p, 600, 401, 0, 10, 1), 2002 + 60 + 6);
     p.long_cached = 500000;
     assert_int_equal(cost(&p, 600, 402, 0, 0, 0), 1200 + 201);
+}
+
+static void an_hour_in_the_cache_has_its_own_price(void **state)
+{
+    (void)state;
+    struct price p = plain;
+    const struct tokens five = {.input = 1, .cache_write = 100},
+                        mixed = {.input = 1, .cache_write = 100, .cache_write_1h = 40};
+    p.cache_write = 1250000;
+    p.cache_write_1h = 2000000;
+    assert_int_equal(price_cost(&p, &five), 1 + 125);
+    assert_int_equal(price_cost(&p, &mixed), 1 + 75 + 80);
+    p.cache_write_1h = NONE; /* nobody guesses it, neither from the other nor from the input's */
+    assert_int_equal(price_cost(&p, &five), 1 + 125);
+    assert_int_equal(price_cost(&p, &mixed), COST_UNKNOWN);
+    p.cache_write = NONE;
+    assert_int_equal(price_cost(&p, &mixed), COST_UNKNOWN);
+    p.cache_write_1h = 2000000;
+    p.long_tokens = 50;
+    p.long_input = p.long_cached = p.long_output = p.long_cache_write = p.long_cache_write_1h =
+        NONE;
+    assert_int_equal(price_cost(&p, &mixed), 1 + 60 + 80);
+    p.long_input = 2000000; /* then it is dearer, too */
+    assert_int_equal(price_cost(&p, &mixed), COST_UNKNOWN);
+    p.long_cache_write_1h = 4000000;
+    assert_int_equal(price_cost(&p, &mixed), 2 + 120 + 160);
 }
 
 /* ---- finding ---- */
@@ -214,7 +240,7 @@ static void the_users_rows_come_first(void **state)
 {
     struct shelf *s = *state;
     static struct str names[] = {{"openai/gpt-5-mini", 17}, {"own", 3}};
-    static struct price_settings rows[] = {{1, NONE, NONE, 2, NONE}, {3, 4, 5, 6, 7}};
+    static struct price_settings rows[] = {{1, NONE, NONE, 2, NONE, NONE}, {3, 4, 5, 6, 7, 8}};
     static const struct conf_map own = {.n = 2, .name = names, .at = rows};
     load(s, &own,
          "{ \"models\" : {\n \"own\":{\"input\":30},\n \"p/own\": {\"input\":31},"
@@ -233,6 +259,7 @@ static void the_users_rows_come_first(void **state)
     assert_int_equal(p->cache_write, 5);
     assert_int_equal(p->output, 6);
     assert_int_equal(p->reasoning, 7);
+    assert_int_equal(p->cache_write_1h, 8);
     assert_str(p->source, STR("the configuration"));
     p = find(s, "q", "", "filed");
     assert_int_equal(p->output, 34);
@@ -288,6 +315,7 @@ int main(void)
         cmocka_unit_test(what_has_no_price_is_unknown),
         cmocka_unit_test(large_sums_do_not_wrap),
         cmocka_unit_test(long_prompts_cost_more),
+        cmocka_unit_test(an_hour_in_the_cache_has_its_own_price),
         SHELF(the_shipped_list_is_in_the_program),
         SHELF(the_shipped_list_is_for_whom_it_knows),
         SHELF(dates_are_taken_off),

@@ -1,80 +1,11 @@
 /* test_report.c: `sluice report`, from the words of its command line to what it prints. */
-#include <fcntl.h>
-
-#include "cli/command.h"
 #include "cli/commands.h"
+#include "command_world.h"
 #include "ledger_world.h"
 
-static char out[65536], err_out[8192]; /* what the command printed last */
 static struct ledger_tables *tables;
 
-/* ---- running it ---- */
-
-static int file_take(int fd, char *to, size_t room)
-{
-    ssize_t n = pread(fd, to, room - 1, 0);
-    to[n > 0 ? n : 0] = '\0';
-    return close(fd);
-}
-
-static int scratch(void)
-{
-    char name[96];
-    snprintf(name, sizeof(name), "%s/out.XXXXXX", world_folder);
-    int fd = mkstemp(name);
-    assert_true(fd >= 0);
-    assert_int_equal(unlink(name), 0);
-    return fd;
-}
-
-/* Runs the command with these words (ending with NULL); its output goes to `out` and `err_out`. */
-static int report(const char *first, ...)
-{
-    char *argv[16] = {(char *)(uintptr_t) "report"};
-    int argc = 1;
-    va_list words;
-    va_start(words, first);
-    for (const char *w = first; w; w = va_arg(words, const char *))
-        argv[argc++] = (char *)(uintptr_t)w;
-    va_end(words);
-    int to = scratch(), to_err = scratch();
-    (void)fflush(stdout);
-    int was = dup(STDOUT_FILENO), was_err = dup(STDERR_FILENO);
-    dup2(to, STDOUT_FILENO);
-    dup2(to_err, STDERR_FILENO);
-    int code = command_report.run(argc, argv);
-    (void)fflush(stdout);
-    dup2(was, STDOUT_FILENO);
-    dup2(was_err, STDERR_FILENO);
-    close(was);
-    close(was_err);
-    file_take(to, out, sizeof(out));
-    file_take(to_err, err_out, sizeof(err_out));
-    return code;
-}
-
-static void out_has(const char *text)
-{
-    if (!strstr(out, text))
-        print_error("not there: %s\n--- in ---\n%s\n", text, out);
-    assert_non_null(strstr(out, text));
-}
-
-static void out_has_not(const char *text)
-{
-    if (strstr(out, text))
-        print_error("there: %s\n--- in ---\n%s\n", text, out);
-    assert_null(strstr(out, text));
-}
-
-static void complains(int code, const char *text)
-{
-    assert_int_equal(code, EXIT_WRONG_USE);
-    if (!strstr(err_out, text))
-        print_error("not there: %s\n--- in ---\n%s\n", text, err_out);
-    assert_non_null(strstr(err_out, text));
-    assert_string_equal(out, "");
-}
+#define report(...) command_says(&command_report, __VA_ARGS__)
 
 /* ---- what it runs on ---- */
 
@@ -124,19 +55,22 @@ static void it_sums_by_model_of_the_last_days(void **state UNUSED)
 {
     four_turns();
     assert_int_equal(report("--db", world_url, NULL), EXIT_DONE);
-    assert_string_equal(
-        out,
-        "2026-10-26 to 2026-11-24, days in UTC\n\n"
-        "model       turns  errors  calls  tokens in  cached  cache write  tokens out  reasoning"
-        "     cost USD     p50     p95     p99\n"
-        "gpt-5           1       0      1        123      20            3          45          5"
-        "  1.500000000  850 ms  850 ms  850 ms\n"
-        "gpt-5-mini      2       1      2        246      40            6          90         10"
-        "  0.001234568  850 ms  850 ms  850 ms\n"
-        "----------  -----  ------  -----  ---------  ------  -----------  ----------  ---------"
-        "  -----------  ------  ------  ------\n"
-        "all             3       1      3        369      60            9         135         15"
-        "  1.501234568  850 ms  850 ms  850 ms\n");
+    assert_string_equal(out, "2026-10-26 to 2026-11-24, days in UTC\n\n"
+                             "model       turns  errors  calls  tokens in  cached  cache write  of "
+                             "it 1 h  tokens out  reasoning"
+                             "     cost USD     p50     p95     p99\n"
+                             "gpt-5           1       0      1        123      20            3     "
+                             "     2          45          5"
+                             "  1.500000000  850 ms  850 ms  850 ms\n"
+                             "gpt-5-mini      2       1      2        246      40            6     "
+                             "     4          90         10"
+                             "  0.001234568  850 ms  850 ms  850 ms\n"
+                             "----------  -----  ------  -----  ---------  ------  -----------  "
+                             "---------  ----------  ---------"
+                             "  -----------  ------  ------  ------\n"
+                             "all             3       1      3        369      60            9     "
+                             "     6         135         15"
+                             "  1.501234568  850 ms  850 ms  850 ms\n");
     assert_string_equal(err_out, "");
 }
 
@@ -149,12 +83,13 @@ static void days_and_several_words(void **state UNUSED)
     assert_string_equal(
         out,
         "day,model,turns,errors,hung_up,lost,calls,input_tokens,cached_tokens,cache_write_tokens,"
-        "output_tokens,reasoning_tokens,estimated_share,cost_usd,priced_cost_usd,unpriced_calls,"
+        "cache_write_1h_tokens,output_tokens,reasoning_tokens,estimated_share,cost_usd,priced_cost_"
+        "usd,unpriced_calls,"
         "saved_usd,mean_ms,p50_ms,p95_ms,p99_ms\n"
-        "2026-10-15,gpt-5,1,0,0,0,1,100,20,3,40,5,0,0.25,0.25,0,0,800.5,850,850,850\n"
-        "2026-11-21,gpt-5-mini,1,1,0,0,1,100,20,3,40,5,0,0.000000001,0.000000001,0,0,,,,\n"
-        "2026-11-24,gpt-5,1,0,0,0,1,100,20,3,40,5,0,1.5,1.5,0,0,800.5,850,850,850\n"
-        "2026-11-24,gpt-5-mini,1,0,0,0,1,100,20,3,40,5,0,0.001234567,0.001234567,0,0,800.5,850,"
+        "2026-10-15,gpt-5,1,0,0,0,1,100,20,3,2,40,5,0,0.25,0.25,0,0,800.5,850,850,850\n"
+        "2026-11-21,gpt-5-mini,1,1,0,0,1,100,20,3,2,40,5,0,0.000000001,0.000000001,0,0,,,,\n"
+        "2026-11-24,gpt-5,1,0,0,0,1,100,20,3,2,40,5,0,1.5,1.5,0,0,800.5,850,850,850\n"
+        "2026-11-24,gpt-5-mini,1,0,0,0,1,100,20,3,2,40,5,0,0.001234567,0.001234567,0,0,800.5,850,"
         "850,850\n");
 }
 
@@ -204,13 +139,15 @@ static void json_is_whole(void **state UNUSED)
         out, "{\"from\":\"2026-10-26\",\"to\":\"2026-11-24\",\"by\":[\"model\",\"lane\"],\"rows\":["
              "\n{\"model\":\"odd \\\"name\\\"\\\\\",\"lane\":null,\"turns\":1,\"errors\":0,"
              "\"hung_up\":0,\"lost\":0,\"calls\":1,\"input_tokens\":100,\"cached_tokens\":20,"
-             "\"cache_write_tokens\":3,\"output_tokens\":40,\"reasoning_tokens\":5,"
+             "\"cache_write_tokens\":3,\"cache_write_1h_tokens\":2,\"output_tokens\":40,"
+             "\"reasoning_tokens\":5,"
              "\"estimated_share\":0,\"cost_usd\":0.000000005,\"priced_cost_usd\":0.000000005,"
              "\"unpriced_calls\":0,\"saved_usd\":0,\"mean_ms\":800.5,\"p50_ms\":850,\"p95_ms\":850,"
              "\"p99_ms\":850}],\n"
              "\"total\":{\"model\":null,\"lane\":null,\"turns\":1,\"errors\":0,\"hung_up\":0,"
              "\"lost\":0,\"calls\":1,\"input_tokens\":100,\"cached_tokens\":20,"
-             "\"cache_write_tokens\":3,\"output_tokens\":40,\"reasoning_tokens\":5,"
+             "\"cache_write_tokens\":3,\"cache_write_1h_tokens\":2,\"output_tokens\":40,"
+             "\"reasoning_tokens\":5,"
              "\"estimated_share\":0,\"cost_usd\":0.000000005,\"priced_cost_usd\":0.000000005,"
              "\"unpriced_calls\":0,\"saved_usd\":0,\"mean_ms\":800.5,\"p50_ms\":850,\"p95_ms\":850,"
              "\"p99_ms\":850}}\n");
@@ -238,7 +175,7 @@ static void an_unknown_cost_is_no_zero(void **state UNUSED)
     out_has("\"cost_usd\":null,\"priced_cost_usd\":2,\"unpriced_calls\":1");
     out_has("\"estimated_share\":1,");
     assert_int_equal(report("--db", world_url, "--csv", NULL), EXIT_DONE);
-    out_has("llama,1,0,0,0,1,100,20,3,40,5,1,,0,1,");
+    out_has("llama,1,0,0,0,1,100,20,3,2,40,5,1,,0,1,");
 }
 
 /* The provider of a lost turn may have answered, and will bill that. */
@@ -314,7 +251,7 @@ static void the_last_turns_come_first(void **state UNUSED)
     out_has("\"cost_usd\":null");
     assert_int_equal(report("--db", world_url, "--turns", "9", "--csv", NULL), EXIT_DONE);
     out_has("id,began,state,status,error,tenant,key,");
-    out_has(",100,20,3,40,5,provider,0.000000001,0,0,120.3,800.5,0.5,2048,999,\n");
+    out_has(",100,20,3,2,40,5,provider,0.000000001,0,0,120.3,800.5,0.5,2048,999,\n");
 }
 
 static void one_turn_is_shown_with_its_calls(void **state UNUSED)

@@ -278,19 +278,20 @@ static void adds_only_parameters_that_are_absent(void **state)
     struct reading *x = *state;
     struct llm_edits edits = {0};
     read_ok(x, STR("{ \"model\":\"m\",\"temperature\":null,\"messages\":[]}"));
-    assert_int_equal(llm_edit_members(x->r.body, STR_NONE, &x->arena, &edits), 0);
-    assert_int_equal(llm_edit_members(x->r.body, STR("{}"), &x->arena, &edits), 0);
-    assert_int_equal(llm_edit_members(x->r.body, STR("{\"temperature\":1}"), &x->arena, &edits), 0);
+    assert_int_equal(llm_edit_members(x->r.body, STR_NONE, false, &x->arena, &edits), 0);
+    assert_int_equal(llm_edit_members(x->r.body, STR("{}"), false, &x->arena, &edits), 0);
+    assert_int_equal(
+        llm_edit_members(x->r.body, STR("{\"temperature\":1}"), false, &x->arena, &edits), 0);
     assert_int_equal(edits.n, 0);
     assert_int_equal(llm_edit_members(x->r.body,
                                       STR("{\"temperature\":1,\"top_p\":0.5,\"a\\\"b\":{\"c\":"
                                           "[true]},\"user\":\"\xC3\xA4\"}"),
-                                      &x->arena, &edits),
+                                      false, &x->arena, &edits),
                      0);
     assert_str(applied(x, &edits),
                STR("{\"top_p\":0.5,\"a\\\"b\":{\"c\":[true]},\"user\":\"\xC3\xA4\", "
                    "\"model\":\"m\",\"temperature\":null,\"messages\":[]}"));
-    assert_int_equal(llm_edit_members(x->r.body, STR("{"), &x->arena, &edits), E_BAD_JSON);
+    assert_int_equal(llm_edit_members(x->r.body, STR("{"), false, &x->arena, &edits), E_BAD_JSON);
 }
 
 static void adds_as_many_parameters_as_there_are(void **state)
@@ -302,7 +303,7 @@ static void adds_as_many_parameters_as_there_are(void **state)
     end[-1] = '}';
     struct llm_edits edits = {0};
     read_ok(x, STR("{\"model\":\"m\",\"messages\":[]}"));
-    assert_int_equal(llm_edit_members(x->r.body, str_from(params), &x->arena, &edits), 0);
+    assert_int_equal(llm_edit_members(x->r.body, str_from(params), false, &x->arena, &edits), 0);
     yyjson_val *root = json_peek(applied(x, &edits));
     assert_int_equal(yyjson_obj_size(root), 62);
     assert_int_equal(json_get_i64(root, "p59", -1), 59);
@@ -437,9 +438,9 @@ static void edited_requests_are_json_and_else_the_same(void **state)
         assert_int_equal(body.failed, 0);
         read_ok(x, buf_view(&body));
         struct llm_edits edits = {0};
-        assert_int_equal(
-            llm_edit_members(x->r.body, STR("{\"temperature\":5,\"top_k\":6}"), &x->arena, &edits),
-            0);
+        assert_int_equal(llm_edit_members(x->r.body, STR("{\"temperature\":5,\"top_k\":6}"), false,
+                                          &x->arena, &edits),
+                         0);
         assert_int_equal(openai_edit_ask_usage(&x->r, &edits), 0);
         assert_int_equal(llm_edit_add(&edits, x->r.model_at, STR("\"other \\\"name\\\"\"")), 0);
         struct str after = applied(x, &edits);

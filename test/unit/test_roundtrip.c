@@ -205,7 +205,7 @@ static void params_put(struct dice *d, struct buf *out)
         "{\"type\":\"object\"},\"strict\":true}}",
         ",\"metadata\":{\"a\":\"b\"}",
         ",\"store\":true",
-        ",\"service_tier\":\"auto\"",
+        ",\"service_tier\":\"standard_only\"",
         ",\"prompt_cache_key\":\"k\"",
     };
     static const char *const refused[] = {",\"seed\":5",

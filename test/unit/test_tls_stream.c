@@ -1,5 +1,6 @@
 /* test_tls_stream.c: a TLS connection that stands: bytes both ways, its ends, its quiet. */
 #include "base/clock.h"
+#include "http_world.h"
 #include "rt_test.h"
 #include "tls_world.h"
 
@@ -45,12 +46,6 @@ static void finish(struct tls_world *w, struct stream *s)
 {
     stream_close(s);
     world_join(w);
-}
-
-static void let_others_run(void)
-{
-    for (int i = 0; i < 8; i++)
-        assert_int_equal(task_sleep(0), 0);
 }
 
 /* ---- much, both ways, through a narrow pair */
@@ -475,6 +470,46 @@ static void test_waiting(void **state)
     rt_run(waiting, NULL);
 }
 
+/* Below it nobody asks for more than has come, before it was waited for. */
+static void whole(void *arg)
+{
+    struct tls_world w;
+    struct stream *lower, *s;
+    struct counted counted;
+    struct waitq go;
+    char bytes[16];
+    size_t n;
+
+    (void)arg;
+    waitq_init(&go);
+    world_init(&w, all.server_ctx);
+    w.arg = &go;
+    w.serve = answer_twice;
+    assert_int_equal(stream_pair_new(w.pair_bytes, &lower, &w.next), 0);
+    assert_int_equal(task_spawn("server", world_serve, &w, NULL), 0);
+    w.serving++;
+    counted_init(&counted, lower);
+    assert_int_equal(tls_connect(all.client, &counted.stream, "api.example.com", &s, NULL), 0);
+    let_others_run();
+    assert_int_equal(stream_read_now(s, bytes, sizeof(bytes), &n), E_AGAIN);
+    waitq_wake_all(&go);
+    assert_int_equal(stream_read(s, bytes, sizeof(bytes), &n), 0);
+    assert_int_equal(n, 3);
+    unsigned calls = counted.calls;
+    assert_int_equal(stream_read_now(s, bytes, sizeof(bytes), &n), E_AGAIN);
+    assert_int_equal(counted.calls, calls);
+    waitq_wake_all(&go);
+    assert_int_equal(stream_read(s, bytes, sizeof(bytes), &n), E_EOF);
+    waitq_wake_all(&go);
+    finish(&w, s);
+}
+
+static void test_whole(void **state)
+{
+    (void)state;
+    rt_run(whole, NULL);
+}
+
 /* ---- new keys in the middle, which the client has to answer */
 
 static void renew_keys(struct tls_world *w, struct tls_server *s)
@@ -518,9 +553,10 @@ static void test_new_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RT_TEST(test_much),    RT_TEST(test_back_pressure), RT_TEST(test_closed_peer),
-        RT_TEST(test_ends),    RT_TEST(test_farewell),      RT_TEST(test_quiet),
-        RT_TEST(test_waiting), RT_TEST(test_new_keys),      RT_TEST(test_byte_by_byte),
+        RT_TEST(test_much),         RT_TEST(test_back_pressure), RT_TEST(test_closed_peer),
+        RT_TEST(test_ends),         RT_TEST(test_farewell),      RT_TEST(test_quiet),
+        RT_TEST(test_waiting),      RT_TEST(test_whole),         RT_TEST(test_new_keys),
+        RT_TEST(test_byte_by_byte),
     };
     return cmocka_run_group_tests(tests, group_up, group_down);
 }

@@ -108,6 +108,7 @@ struct following {
     struct tokens usage;
     struct str signature;
     bool begun, open, stopped, ended, failed;
+    uint32_t beside; /* parts that have no form in the model, so they are not told */
     enum chat_block_kind kind;
 };
 
@@ -150,6 +151,9 @@ static void follow(struct following *s, const struct chat_event *e)
         break;
     case EVENT_USAGE:
         s->usage = e->usage;
+        break;
+    case EVENT_BESIDE:
+        s->beside |= 1u << e->part;
         break;
     case EVENT_STOPPED:
         assert_false(s->open || s->stopped);

@@ -73,7 +73,7 @@ static void a_request_is_read_field_by_field(void **state)
         "\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},"
         "{\"content\":[{\"text\":\"Yes?\",\"type\":\"text\"}],\"role\":\"assistant\"}],"
         "\"temperature\":0.5,\"top_p\":1,\"top_k\":null,\"stop_sequences\":[\"a\",\"\\n\"],"
-        "\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"auto\"}");
+        "\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"standard_only\"}");
     assert_str(r.model, STR("claude \xC3\xA9"));
     assert_true(r.stream && r.wants_usage);
     assert_int_equal(r.max_tokens, 1024);
@@ -402,20 +402,33 @@ static void results_of_one_message_are_one_message(void **state)
                         "{\"type\":\"text\",\"text\":\"and?\"}]}]");
 }
 
-static void empty_texts_are_left_out_and_empty_messages_refused(void **state)
+/* As Converse, which has it of the same models. */
+static void blank_texts_and_messages_are_left_out(void **state)
 {
     (void)state;
     struct chat_request r = bare();
     struct chat_message *m = say(&r, ROLE_USER, STR("\"\""));
     chat_block_new(&arena, &m->blocks, BLOCK_TEXT)->text = STR("\"x\"");
     say(&r, ROLE_ASSISTANT, STR_NONE);
-    assert_messages(&r, "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}]},"
-                        "{\"role\":\"assistant\",\"content\":\"\"}]");
-    say(&r, ROLE_USER, STR("\"y\""));
+    say(&r, ROLE_ASSISTANT, STR("\" \\n\""))->is_string = true;
+    static const char want[] =
+        "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}]}]";
+    assert_messages(&r, want);
+    say(&r, ROLE_USER, STR("\"\\t\""));
+    assert_messages(&r, want); /* there is what the user said before */
+}
+
+static void the_message_to_answer_is_not_left_out(void **state)
+{
+    (void)state;
+    struct chat_request r = bare();
+    say(&r, ROLE_USER, STR("\"x\""));
+    say(&r, ROLE_ASSISTANT, STR("\"y\""));
+    say(&r, ROLE_USER, STR("\" \""));
     struct buf b;
     buf_init(&b, 4096);
     assert_int_equal(wire_anthropic.request_write(&r, &b, &fault), E_UNSUPPORTED);
-    assert_non_null(strstr(fault.text, "messages.1: "));
+    assert_non_null(strstr(fault.text, "Anthropic takes no message without content"));
     buf_fini(&b);
 }
 
@@ -559,7 +572,8 @@ int main(void)
         TEST(bad_requests_are_refused_with_their_place),
         TEST(system_messages_in_front_become_blocks),
         TEST(results_of_one_message_are_one_message),
-        TEST(empty_texts_are_left_out_and_empty_messages_refused),
+        TEST(blank_texts_and_messages_are_left_out),
+        TEST(the_message_to_answer_is_not_left_out),
         TEST(thinking_without_signature_is_left_out),
         TEST(efforts_of_others_have_counterparts),
         TEST(what_the_protocol_demands_is_written),

@@ -197,12 +197,18 @@ static const struct wire_case cases[] = {
      "text \"a\"\n"
      "text \"b\"\n"
      "text \"c\"\n"
+     "beside citations in a form of its own\n"
+     "beside a tool that the provider ran\n"
+     "beside a part that sluice does not know\n"
      "usage 1+0+0 1+0\n"
      "stop unsaid\n",
      "begin\n"
      "block text\n"
      " delta \"a\"\n"
+     "beside citations in a form of its own\n"
      "block end\n"
+     "beside a tool that the provider ran\n"
+     "beside a tool that the provider ran\n"
      "block text\n"
      " delta \"b\"\n"
      "block end\n"
@@ -344,7 +350,8 @@ static void odd_answers_are_read_as_far_as_they_go(void **state)
         {CONTENT("null"), "answer\nstop unsaid\n"},
         {CONTENT("{}"), "answer\nstop unsaid\n"},
         {CONTENT("[7,[],{},{\"text\":9},{\"text\":null},{\"toolUse\":null},{\"text\":\"a\"}]"),
-         "answer\ncall \"\" \"\" {}\ntext \"a\"\nstop unsaid\n"},
+         "answer\ncall \"\" \"\" {}\ntext \"a\"\nbeside a part that sluice does not know\n"
+         "stop unsaid\n"},
         {CONTENT("[{\"t\\u0065xt\":\"a\"},{\"toolUse\":{\"toolUs\\u0065Id\":\"i\",\"name\":4,"
                  "\"input\":[]}}]"),
          "answer\ntext \"a\"\ncall \"i\" \"\" {}\nstop unsaid\n"},
@@ -472,7 +479,7 @@ static void a_block_that_is_passed_over_ends(void **state)
     struct wire_world *w = *state;
     struct wire_state s = {.arena = &w->arena};
     assert_str(says(w, &s, "contentBlockStart", "{\"start\":{\"image\":{\"format\":\"png\"}}}"),
-               STR("begin\n"));
+               STR("begin\nbeside an image\n"));
     assert_str(says(w, &s, "contentBlockDelta", "{\"delta\":{\"text\":\"of the image\"}}"),
                STR(""));
     assert_str(says(w, &s, "contentBlockStop", "{}"), STR(""));
@@ -626,6 +633,7 @@ static void answers_have_facts(void **state)
     assert_true(f.has_usage && f.finished && f.speaks && !f.has_error && !f.only_usage);
     assert_int_equal(f.content_bytes, 2);
     assert_int_equal(tokens_prompt(&f.usage), 18 + 1500 + 7502);
+    assert_int_equal(f.usage.cache_write_1h, 7000);
     assert_int_equal(tokens_completion(&f.usage), 5);
     assert_int_equal(bedrock_answer_facts(case_file(w, "empty", "answer.json"), &f), 0);
     assert_true(f.finished && !f.speaks && !f.has_error);

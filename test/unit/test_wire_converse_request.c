@@ -199,22 +199,39 @@ static void blanks_leave_no_trace(void **state)
         const char *string;
         bool blank;
     } texts[] = {
-        {"\"\"", true},       {"\" \\n\\r\\t\"", true}, {"\".\"", false},
-        {"\"\\\\n\"", false}, {"\"\\u00e4\"", false},   {"\"\\\"\"", false},
+        {"\"\"", true},       {"\" \\n\\r\\t\\f\"", true}, {"\".\"", false},
+        {"\"\\\\n\"", false}, {"\"\\u00e4\"", false},      {"\"\\\"\"", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct draft d = draft_make(*state, CLAUDE);
         says(&d, ROLE_SYSTEM);
         text(&d, texts[i].string);
         says(&d, ROLE_USER);
+        text(&d, "\"x\"");
+        says(&d, ROLE_ASSISTANT);
         text(&d, texts[i].string);
         yyjson_val *body = written(&d);
         assert_int_equal(yyjson_obj_get(body, "system") == NULL, texts[i].blank);
-        assert_int_equal(yyjson_arr_size(yyjson_obj_get(body, "messages")), !texts[i].blank);
+        assert_int_equal(yyjson_arr_size(yyjson_obj_get(body, "messages")), 1 + !texts[i].blank);
     }
 }
 
-/* Bedrock's ids are of 64 characters: longer ones go by their hash, in call and result. */
+/* Without it there would be nothing to answer, or the model's own message to go on with. */
+static void the_message_to_answer_is_not_left_out(void **state)
+{
+    struct draft d = hello(*state, CLAUDE);
+    says(&d, ROLE_USER);
+    text(&d, "\" \"");
+    (void)written(&d); /* there is what the user said before */
+    says(&d, ROLE_ASSISTANT);
+    text(&d, "\"y\"");
+    says(&d, ROLE_USER);
+    text(&d, "\" \"");
+    assert_refuses(&d, E_UNSUPPORTED, "Converse takes no message without content");
+}
+
+/* Bedrock's ids are of 64 characters, and those that its models take, of words: others go by their
+ * hash, in call and result. */
 static void ids_that_bedrock_refuses(void **state)
 {
     static const struct {
@@ -222,7 +239,8 @@ static void ids_that_bedrock_refuses(void **state)
         bool kept;
     } ids[] = {
         {"\"tooluse_kZJMlvQmRJ6eAyJE5GIl7Q\"", true},
-        {"\"a.b:c-d_e\"", true},
+        {"\"a-d_E0\"", true},
+        {"\"functions.f:0\"", false},
         {"\"0123456789012345678901234567890123456789012345678901234567890123\"", true},
         {"\"01234567890123456789012345678901234567890123456789012345678901234\"", false},
         {"\"a b\"", false},
@@ -480,6 +498,7 @@ int main(void)
         TEST(an_effort_and_a_schema),
         TEST(roles_take_turns),
         TEST(blanks_leave_no_trace),
+        TEST(the_message_to_answer_is_not_left_out),
         TEST(ids_that_bedrock_refuses),
         TEST(media_that_bedrock_refuses),
         TEST(names_are_cut_and_numbered),

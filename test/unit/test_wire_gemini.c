@@ -154,6 +154,7 @@ static const struct wire_case cases[] = {
     {"stop-recitation",
      "answer id \"fYwnaZ2XAt-1xs0P\" model \"gemini-2.5-flash\"\n"
      "text \"It was the best\"\n"
+     "beside citations in a form of its own\n"
      "usage 5+0+0 4+0\n"
      "stop refused\n",
      NULL},
@@ -206,11 +207,14 @@ static const struct wire_case cases[] = {
     {"unknown-events",
      "answer id \"fYwnaZ2XAt-1xs0P\" model \"gemini-2.5-flash\"\n"
      "text \"a\"\n"
+     "beside code that the provider ran\n"
+     "beside a part that sluice does not know\n"
      "usage 1+0+0 1+0\n"
      "stop unsaid\n",
      "begin \"fYwnaZ2XAt-1xs0P\" \"gemini-2.5-flash\"\n"
      "block text\n"
      " delta \"a\"\n"
+     "beside code that the provider ran\n"
      " delta \"b\"\n"
      "usage 1+0+0 1+0\n"
      "block end\n"
@@ -279,13 +283,13 @@ static void odd_answers_are_read_as_far_as_they_go(void **state)
     } odd[] = {
         {"{\"candidates\":[{\"content\":null,\"finishReason\":null}],\"responseId\":5}",
          "answer\nstop unsaid\n"},
-        {"{\"candidates\":[{\"content\":{\"role\":\"model\"},\"finishReason\":\"OTHER\"}]}",
+        {"{\"candidates\":[{\"content\":{\"role\":\"model\"},\"finishReason\":\"NEW_ONE\"}]}",
          "answer\nstop unsaid\n"},
         {"{\"candidates\":[{\"content\":{\"parts\":[7,[],{},{\"text\":9},{\"functionCall\":null},"
          "{\"text\":\"a\"}]},\"finishReason\":\"STOP\"},{\"content\":{\"parts\":[{\"text\":\"b\"}]}"
          "}"
          "]}",
-         "answer\ntext \"a\"\nstop end\n"},
+         "answer\ntext \"a\"\nbeside a part that sluice does not know\nstop end\n"},
         {"{\"candidates\":[{\"\\u0063ontent\":{\"p\\u0061rts\":[{\"te\\u0078t\":\"a\"}]}}]}",
          "answer\ntext \"a\"\nstop unsaid\n"},
         {"{\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{}},{\"functionCall\":"
@@ -312,14 +316,25 @@ static void every_reason_has_its_meaning(void **state)
         enum chat_stop stop;
         bool broken;
     } reasons[] = {
-        {"\"STOP\"", STOP_END, false},         {"\"MAX_TOKENS\"", STOP_LENGTH, false},
-        {"\"SAFETY\"", STOP_REFUSED, false},   {"\"RECITATION\"", STOP_REFUSED, false},
-        {"\"LANGUAGE\"", STOP_REFUSED, false}, {"\"BLOCKLIST\"", STOP_REFUSED, false},
-        {"\"SPII\"", STOP_REFUSED, false},     {"\"PROHIBITED_CONTENT\"", STOP_REFUSED, false},
-        {"\"OTHER\"", STOP_UNSAID, false},     {"\"IMAGE_SAFETY\"", STOP_REFUSED, false},
-        {"\"NEW_ONE\"", STOP_UNSAID, false},   {"\"MALFORMED_FUNCTION_CALL\"", 0, true},
-        {"\"MALFORMED_RESPONSE\"", 0, true},   {"\"UNEXPECTED_TOOL_CALL\"", 0, true},
-        {"\"TOO_MANY_TOOL_CALLS\"", 0, true},  {"\"MISSING_THOUGHT_SIGNATURE\"", 0, true},
+        {"\"STOP\"", STOP_END, false},
+        {"\"MAX_TOKENS\"", STOP_LENGTH, false},
+        {"\"SAFETY\"", STOP_REFUSED, false},
+        {"\"RECITATION\"", STOP_REFUSED, false},
+        {"\"LANGUAGE\"", STOP_REFUSED, false},
+        {"\"BLOCKLIST\"", STOP_REFUSED, false},
+        {"\"SPII\"", STOP_REFUSED, false},
+        {"\"PROHIBITED_CONTENT\"", STOP_REFUSED, false},
+        {"\"OTHER\"", STOP_UNSAID, true},
+        {"\"IMAGE_SAFETY\"", STOP_REFUSED, false},
+        {"\"NO_IMAGE\"", STOP_UNSAID, true},
+        {"\"IMAGE_OTHER\"", STOP_UNSAID, true},
+        {"\"FINISH_REASON_UNSPECIFIED\"", STOP_UNSAID, false},
+        {"\"NEW_ONE\"", STOP_UNSAID, false},
+        {"\"MALFORMED_FUNCTION_CALL\"", 0, true},
+        {"\"MALFORMED_RESPONSE\"", 0, true},
+        {"\"UNEXPECTED_TOOL_CALL\"", 0, true},
+        {"\"TOO_MANY_TOOL_CALLS\"", 0, true},
+        {"\"MISSING_THOUGHT_SIGNATURE\"", 0, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
         struct str string = str_from(reasons[i].string);

@@ -99,9 +99,8 @@ static void messages_take_turns(void **state)
     says(&d, ROLE_USER);
     block(&d, BLOCK_REFUSAL)->text = STR("\"no\"");
     assert_member(&d, "contents",
-                  "[{\"role\":\"user\",\"parts\":[{\"text\":\"Hello\"},{\"text\":\"again\"}]},"
-                  "{\"role\":\"model\",\"parts\":[{\"text\":\"\"}]},"
-                  "{\"role\":\"user\",\"parts\":[{\"text\":\"no\"}]}]");
+                  "[{\"role\":\"user\",\"parts\":[{\"text\":\"Hello\"},{\"text\":\"again\"},"
+                  "{\"text\":\"no\"}]}]");
     assert_member(&d, "generationConfig", NULL);
     assert_member(&d, "systemInstruction", NULL);
 }
@@ -174,7 +173,7 @@ static void media_of_a_result_stand_in_it_or_behind_it(void **state)
     static const struct {
         const char *model, *parts;
     } rows[] = {
-        {"gemini-2.5-pro", "\"response\":{\"output\":\"\"}}},"
+        {"gemini-2.5-pro", "\"response\":{\"output\":\"\"}}}]},{\"role\":\"user\",\"parts\":["
                            "{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"AA==\"}}]}]"},
         {"gemini-3-pro-preview",
          "\"response\":{\"output\":\"\"},\"parts\":[{\"inlineData\":{\"mimeType\":\"image/png\","
@@ -189,6 +188,59 @@ static void media_of_a_result_stand_in_it_or_behind_it(void **state)
         if (str_find(buf_view(&d.w->lines), str_from(rows[i].parts)) < 0)
             fail_msg("%.*s", STR_ARGS(buf_view(&d.w->lines)));
     }
+}
+
+/* Gemini looks for the results right behind their calls, and finds none that has other parts beside
+ * it. */
+static void results_stand_alone_and_in_front(void **state)
+{
+    struct draft d = hello(state, "gemini-2.5-pro");
+    says(&d, ROLE_ASSISTANT);
+    call(&d, "\"a\"", "\"f\"", "{}");
+    call(&d, "\"b\"", "\"f\"", "{}");
+    says(&d, ROLE_USER);
+    struct chat_block *b = result(&d, "\"a\"", "\"1\"");
+    media(block_in(&d, &b->result, BLOCK_IMAGE), MEDIA_BASE64, "image/png", "\"AA==\"");
+    says(&d, ROLE_USER);
+    text(&d, "\"so\"");
+    result(&d, "\"b\"", "\"2\"");
+    assert_member(
+        &d, "contents",
+        "[{\"role\":\"user\",\"parts\":[{\"text\":\"Hello\"}]},{\"role\":\"model\",\"parts\":["
+        "{\"functionCall\":{\"id\":\"a\",\"name\":\"f\",\"args\":{}}},{\"functionCall\":{\"id\":"
+        "\"b\",\"name\":\"f\",\"args\":{}}}]},{\"role\":\"user\",\"parts\":[{\"functionResponse\":"
+        "{\"id\":\"a\",\"name\":\"f\",\"response\":{\"output\":\"1\"}}},{\"functionResponse\":"
+        "{\"id\":\"b\",\"name\":\"f\",\"response\":{\"output\":\"2\"}}}]},{\"role\":\"user\","
+        "\"parts\":[{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"AA==\"}},{\"text\":"
+        "\"so\"}]}]");
+}
+
+static void what_is_empty_is_left_out(void **state)
+{
+    struct draft d = draft_make(*state, "gemini-2.5-pro");
+    says(&d, ROLE_SYSTEM);
+    text(&d, "\"\"");
+    says(&d, ROLE_USER);
+    text(&d, "\"\"");
+    text(&d, "\" \"");
+    says(&d, ROLE_ASSISTANT);
+    struct chat_block *said = text(&d, "\"\"");
+    says(&d, ROLE_USER);
+    text(&d, "\"\"");
+    assert_member(&d, "contents", "[{\"role\":\"user\",\"parts\":[{\"text\":\" \"}]}]");
+    assert_member(&d, "systemInstruction", NULL);
+    said->text = STR("\"x\""); /* which the model would go on with, and not answer */
+    assert_refuses(&d, E_UNSUPPORTED, "Gemini takes no message without content");
+}
+
+static void a_detail_within_a_result_counts(void **state)
+{
+    struct draft d = called(state, "gemini-3-pro-preview", "\"c\"");
+    struct chat_block *b = result(&d, "\"c\"", NULL);
+    b = block_in(&d, &b->result, BLOCK_IMAGE);
+    media(b, MEDIA_BASE64, "image/png", "\"AA==\"");
+    b->media.detail = STR("\"high\"");
+    assert_member(&d, "generationConfig", "{\"mediaResolution\":\"MEDIA_RESOLUTION_HIGH\"}");
 }
 
 static void another_providers_signature_stays_here(void **state)
@@ -418,6 +470,9 @@ int main(void)
         TEST(system_messages_stand_in_front),
         TEST(signatures_are_asked_for_from_gemini_3_on),
         TEST(media_of_a_result_stand_in_it_or_behind_it),
+        TEST(results_stand_alone_and_in_front),
+        TEST(what_is_empty_is_left_out),
+        TEST(a_detail_within_a_result_counts),
         TEST(another_providers_signature_stays_here),
         TEST(results_find_their_calls_in_any_order),
         TEST(a_choice_of_tools_is_a_mode),

@@ -81,6 +81,8 @@ static void event_show(struct buf *to, const struct chat_event *e)
         buf_char(to, kind_letters[e->block]);
         if (e->block == BLOCK_CALL)
             buf_printf(to, "(%.*s %.*s)", STR_ARGS(id), STR_ARGS(name));
+        if (e->block == BLOCK_IMAGE)
+            buf_printf(to, "(%.*s)", STR_ARGS(name));
         buf_printf(to, "{%.*s", STR_ARGS(text));
         break;
     case EVENT_DELTA:
@@ -88,6 +90,13 @@ static void event_show(struct buf *to, const struct chat_event *e)
         break;
     case EVENT_SIGNATURE:
         buf_printf(to, "#%.*s", STR_ARGS(text));
+        break;
+    case EVENT_CITED:
+        buf_printf(to, "[%d-%d %.*s %.*s]", (int)e->from, (int)e->to, STR_ARGS(text),
+                   STR_ARGS(name));
+        break;
+    case EVENT_BESIDE:
+        buf_printf(to, "beside(%s)", chat_answer_text(e->part));
         break;
     case EVENT_BLOCK_END:
         buf_char(to, '}');
@@ -120,7 +129,7 @@ static void crossing_init(struct crossing *c, struct world *w)
     *c = (struct crossing){
         .reader = {.arena = &w->arena},
         .writer = {.arena = &w->arena, .model = STR("shown"), .wants_usage = true}};
-    buf_init(&c->shown, 1u << 20);
+    buf_init(&c->shown, 4u << 20);
     buf_clear(&w->out);
 }
 
@@ -198,7 +207,7 @@ static const struct fixture {
     {"thinking-blocks", "u:T a:HXC u:R", "HXT end 12+0+0/7+0",
      "begin(chatcmpl-0001) H{|Look |first.#EqoBCkgIARAB} X{EmwKAhgBEgy3} T{|Cold.} stop:end "
      "usage:12+0+0/7+0 end"},
-    {"length", NULL, "T length 12+0+0/7+0",
+    {"length", NULL, "TC length 12+0+0/7+0",
      "begin(chatcmpl-0001) T{|Paris is} stop:length usage:12+0+0/7+0 end"},
     {"content-filter", NULL, "T refused 12+0+0/7+0",
      "begin(chatcmpl-0001) T{|As} stop:refused usage:12+0+0/7+0 end"},
@@ -289,7 +298,8 @@ static void every_fixture_is_read_and_written(void **state)
         assert_true((body.n > 0) == (f->answer != NULL));
         if (body.n) {
             assert_str(answer_show(w, answer(w, body)), str_from(f->answer));
-            answer_again(w, f->answer);
+            if (strcmp(f->name, "length") != 0) /* whose call was cut off: that is not written */
+                answer_again(w, f->answer);
             read++;
         }
         body = fixture_read(&w->arena, FIXTURES, f->name, "stream.txt");
@@ -502,12 +512,10 @@ static void same_again(void **state)
     }
     static const char *const bodies[] = {
         "\"messages\":[]",
-        "\"messages\":[{\"role\":\"user\",\"content\":[]}]",
         "\"messages\":[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"a\","
         "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\": "
         "[1]}\"}}]}]",
         "\"messages\":[{\"role\":\"assistant\",\"content\":\"x\",\"refusal\":\"no\"}]",
-        "\"messages\":[{\"role\":\"assistant\",\"content\":null}]",
         "\"messages\":[{\"role\":\"user\",\"content\":\"\\ud83d\\ude00 \\\"\\n\",\"odd\":[1]}]",
         "\"messages\":[],\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"x\":1}}]",
         "\"messages\":[],\"tools\":[{\"type\":\"function\",\"x\":1,\"function\":{\"name\":\"f\"}}]",
@@ -548,13 +556,15 @@ static void what_changes(void **state)
          "\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},"
          "{\"type\":\"refusal\",\"refusal\":\"no\"}]}]"},
         {"\"messages\":[{\"role\":\"assistant\"}]",
-         "\"messages\":[{\"role\":\"assistant\",\"content\":null}]"},
+         "\"messages\":[{\"role\":\"assistant\",\"content\":\"\"}]"},
+        {"\"messages\":[{\"role\":\"user\",\"content\":[]}]",
+         "\"messages\":[{\"role\":\"user\",\"content\":\"\"}]"},
         {"\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"tool_calls\":[{\"id\":\"c\","
          "\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]},{\"role\":\"tool\",\"name\":\"f\","
          "\"tool_call_id\":\"c\",\"content\":[]}]",
          "\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"tool_calls\":[{\"id\":\"c\","
          "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":"
-         "\"tool\",\"tool_call_id\":\"c\",\"content\":\"\"}]"},
+         "\"tool\",\"tool_call_id\":\"c\",\"name\":\"f\",\"content\":\"\"}]"},
         {"\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\","
          "\"cache_control\":{\"type\":\"ephemeral\"}}]}]",
          "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}]"},
@@ -883,8 +893,6 @@ static void bad_answers(void **state)
         "{\"choices\":[{\"message\":{\"content\":1}}]}",
         "{\"error\":{\"message\":\"a\"},\"choices\":[{\"message\":{\"content\":\"a\"}}]}",
         "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"a\"}]}}]}",
-        "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\","
-        "\"arguments\":\"{\"}}]},\"finish_reason\":\"tool_calls\"}]}",
         "{\"obje\\\1\2:\"a\"}"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct chat_answer a;
@@ -943,7 +951,7 @@ static void streams_that_are_odd(void **state)
         {CALLS("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\"}}")
              CALLS("{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"g\"}}")
                  CALLS("{\"index\":0,\"function\":{\"arguments\":\"{}\"}}"),
-         "begin() C(a f){} C(b g){ upstream_bad_body"},
+         "begin() C(a f){|{}} C(b g){"},
         {CALLS("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\"}}")
              DELTA("\"content\":\"x\"") CALLS(
                  "{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}"),
@@ -975,6 +983,79 @@ static void named_events(void **state)
     cross_event(&c, w, STR("other"), STR("{\"choices\":[{\"delta\":{\"content\":\"b\"}}]}"));
     cross_event(&c, w, STR("error"), STR("{\"message\":\"no\",\"type\":\"odd\"}"));
     assert_str(crossing_shown(&c, w), STR("begin() T{|a|b failed(odd: no)"));
+}
+
+/* More citations in a chunk than events have room for: the rest is told of, not forgotten. */
+static void many_citations_in_one_chunk(void **state)
+{
+    struct world *w = *state;
+    struct buf b;
+    struct chat_events events;
+    struct wire_state s = {.arena = &w->arena};
+    unsigned cited = 0, beside = 0;
+    buf_init(&b, 1u << 20);
+    buf_printf(&b, "{\"choices\":[{\"delta\":{\"content\":\"T\",\"annotations\":[");
+    for (unsigned i = 0; i < 100; i++)
+        buf_printf(&b, "%s{\"type\":\"url_citation\",\"url_citation\":{\"url\":\"u%u\"}}",
+                   i ? "," : "", i);
+    buf_printf(&b, "]},\"finish_reason\":\"stop\"}]}");
+    assert_int_equal(wire->event_read(&s, STR_NONE, buf_view(&b), &events), 0);
+    assert_true(events.n < CHAT_EVENTS_MAX);
+    for (unsigned i = 0; i < events.n; i++) {
+        cited += events.at[i].kind == EVENT_CITED;
+        beside += events.at[i].kind == EVENT_BESIDE && events.at[i].part == ANSWER_URL_CITATION;
+    }
+    assert_in_range(cited, 40, 60);
+    assert_int_equal(beside, 1);
+    assert_int_equal(events.at[events.n - 1].kind, EVENT_STOPPED);
+    buf_fini(&b);
+}
+
+/* Calls take turns: the first goes on as it comes, the others follow it when it is whole. */
+static void calls_that_take_turns(void **state)
+{
+    struct world *w = *state;
+#define PIECE(at, text) CALLS("{\"index\":" at ",\"function\":{\"arguments\":\"" text "\"}}")
+#define NEW(at, id)     CALLS("{\"index\":" at ",\"id\":\"" id "\",\"function\":{\"name\":\"f\"}}")
+    assert_str(
+        cross_lines(w, NEW("0", "a") NEW("1", "b") PIECE("1", "{\\\"x\\\":") NEW("2", "c")
+                           PIECE("0", "{") PIECE("1", "1}") PIECE("0", "\\\"}\\\":[]}")
+                               PIECE("2", "{}") STOP),
+        STR("begin() C(a f){|{|\\\"}\\\":[]}} C(b f){|{\\\"x\\\":1}} C(c f){|{}} stop:call"));
+    /* One that is over does not go on. */
+    assert_str(cross_lines(w, NEW("0", "a") PIECE("0", "{}") NEW("1", "b") PIECE("0", "{}")),
+               STR("begin() C(a f){|{}} C(b f){ upstream_bad_body"));
+    /* Of more than can wait the first ones are given up. */
+    struct buf b;
+    buf_init(&b, 1u << 22);
+    for (unsigned i = 0; i < 40; i++)
+        buf_printf(&b,
+                   "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":%u,\"id\":\"c%u\","
+                   "\"function\":{\"name\":\"f\"}}]}}]}\n",
+                   i, i);
+    buf_printf(&b, "%s", STOP);
+    buf_char(&b, '\0');
+    struct str shown = cross_lines(w, b.p);
+    assert_true(str_find(shown, STR("C(c0 f){}")) > 0 && str_find(shown, STR("C(c39 f){}")) > 0);
+    assert_true(str_ends(shown, STR("stop:call")));
+    /* And of one that is too long. */
+    char *big = arena_alloc(&w->arena, 600000);
+    assert_non_null(big);
+    memset(big, 'x', 599999);
+    big[599999] = '\0';
+    buf_clear(&b);
+    buf_printf(&b, "%s%s%s", NEW("0", "a"), NEW("1", "b"), "");
+    for (unsigned i = 0; i < 2; i++)
+        buf_printf(&b,
+                   "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":1,\"function\":{"
+                   "\"arguments\":\"%s\"}}]}}]}\n",
+                   big);
+    buf_printf(&b, "%s%s", PIECE("1", "y"), PIECE("0", "{}"));
+    buf_char(&b, '\0');
+    shown = cross_lines(w, b.p);
+    assert_true(str_starts(shown, STR("begin() C(a f){} C(b f){|xxx")));
+    assert_true(str_ends(shown, STR("|y upstream_bad_body")));
+    buf_fini(&b);
 }
 
 /* More whole calls in a chunk than events have room for are given bit by bit, and nothing twice. */
@@ -1157,6 +1238,8 @@ int main(void)
         TEST(streams_that_are_odd),
         TEST(named_events),
         TEST(many_calls_in_one_chunk),
+        TEST(many_citations_in_one_chunk),
+        TEST(calls_that_take_turns),
         TEST(a_stream_is_written),
         TEST(usage_is_written_only_when_asked_for),
         TEST(events_in_any_order),

@@ -21,6 +21,41 @@ static int teardown(void **state)
     return 0;
 }
 
+/* ---- calls and messages ---- */
+
+static void ids_go_as_they_are_or_by_their_hash(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *id;
+        struct id_rule rule;
+        bool kept;
+    } rows[] = {
+        {"\"call_a-B9\"", {64, true}, true},
+        {"\"functions.f:0\"", {64, true}, false},
+        {"\"functions.f:0\"", {40, false}, true},
+        {"\"0123456789012345678901234567890123456789\"", {40, false}, true},
+        {"\"01234567890123456789012345678901234567890\"", {40, false}, false},
+        {"\"01234567890123456789012345678901234567890\"", {64, false}, true},
+        {"\"a\\u0062\"", {64, false}, false},
+        {"\"\"", {64, false}, false},
+        {"\"\303\251\"", {64, true}, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf out;
+        buf_init(&out, 4096);
+        assert_int_equal(call_id_put(&out, str_from(rows[i].id), rows[i].rule), 0);
+        struct str once = arena_str(&arena, buf_view(&out));
+        buf_clear(&out);
+        assert_int_equal(call_id_put(&out, str_from(rows[i].id), rows[i].rule), 0);
+        assert_true(str_eq(buf_view(&out), once));
+        if (str_eq(once, str_from(rows[i].id)) != rows[i].kept ||
+            (!rows[i].kept && (once.n != 5 + 32 + 2 || !str_starts(once, STR("\"call_")))))
+            fail_msg("%s: %.*s", rows[i].id, STR_ARGS(once));
+        buf_fini(&out);
+    }
+}
+
 /* ---- reading ---- */
 
 enum { TEXT, LIST, NUMBER, INSIDE, COUNT };
@@ -313,9 +348,125 @@ static void foreign_thinking_is_left_out_whole(void **state)
     buf_fini(&out);
 }
 
+/* ---- whole requests ---- */
+
+static struct str crossed(const struct wire *from, const struct wire *to, const char *body)
+{
+    struct chat_request r;
+    struct fault f = {0};
+    struct str left_out;
+    struct buf out;
+    buf_init(&out, 65536);
+    int err = from->request_read(str_from(body), &arena, &r, &f);
+    if (!err)
+        err = wire_check(to, &r, &left_out, &f);
+    if (!err)
+        err = to->request_write(&r, &out, &f);
+    if (err)
+        fail_msg("%s to %s: %s", from->name, to->name, fault_text(&f));
+    struct str written = arena_str(&arena, buf_view(&out));
+    buf_fini(&out);
+    return written;
+}
+
+static unsigned times(struct str text, struct str word)
+{
+    unsigned n = 0;
+    for (ptrdiff_t at; (at = str_find(text, word)) >= 0; n++)
+        text = str_tail(text, (size_t)at + word.n);
+    return n;
+}
+
+/* A model of another maker's made the call: its id in call and result is none that OpenAI,
+ * Anthropic or Bedrock takes. */
+static void ids_of_other_makers_are_replaced(void **state)
+{
+    (void)state;
+    static const struct wire *const to[] = {&wire_anthropic, &wire_converse, &wire_openai_chat,
+                                            &wire_responses};
+#define LONG "g__thought__0123456789012345678901234567890123456789012345678901234567890123456789"
+    static const char chat[] =
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":"
+        "\"" LONG "\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":"
+        "\"tool\",\"tool_call_id\":\"" LONG "\",\"content\":\"1\"}]}";
+    for (size_t i = 0; i < ARRAY_LEN(to); i++) {
+        struct str sent = crossed(&wire_openai_chat, to[i], chat);
+        assert_int_equal(times(sent, STR("g__thought__")), 0);
+        assert_int_equal(times(sent, STR(":\"call_")), 2);
+    }
+    struct str sent = crossed(&wire_openai_chat, &wire_gemini, chat);
+    assert_int_equal(times(sent, STR("\"id\":\"g\"")), 2);
+}
+
+/* Anthropic's may be split, and what stands in them is a user's message elsewhere: it would part
+ * the results, which OpenAI refuses. */
+static void results_of_one_turn_stay_together(void **state)
+{
+    (void)state;
+    static const char body[] =
+        "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"assistant\","
+        "\"content\":[{\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"f\",\"input\":{}},"
+        "{\"type\":\"tool_use\",\"id\":\"b\",\"name\":\"f\",\"input\":{}}]},{\"role\":"
+        "\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"a\","
+        "\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":"
+        "\"https://h/p.png\"}}]}]},{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+        "\"text\":\"so\"},{\"type\":\"tool_result\",\"tool_use_id\":\"b\"}]}]}";
+    struct str sent = crossed(&wire_anthropic, &wire_openai_chat, body);
+    assert_true(str_find(sent, STR("{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":"
+                                   "\"\"},{\"role\":\"tool\",\"tool_call_id\":\"b\","
+                                   "\"content\":\"\"},{\"role\":\"user\",\"content\":[{"
+                                   "\"type\":\"image_url\"")) >= 0);
+    sent = crossed(&wire_anthropic, &wire_responses, body);
+    assert_true(str_find(sent, STR("\"call_id\":\"b\",\"output\"")) <
+                str_find(sent, STR("\"so\"")));
+}
+
+/* Empty lists, and null where nothing else is, are refused by OpenAI. */
+static void messages_that_say_nothing_have_a_string(void **state)
+{
+    (void)state;
+    struct str sent = crossed(&wire_anthropic, &wire_openai_chat,
+                              "{\"model\":\"m\",\"max_tokens\":9,\"system\":[],"
+                              "\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":"
+                              "\"redacted_thinking\",\"data\":\"AA\"}]},{\"role\":\"user\","
+                              "\"content\":[]}]}");
+    assert_int_equal(times(sent, STR("\"content\":\"\"")), 3);
+}
+
+/* Without a type in front, digits are most likely a PDF's; OpenAI refuses any other guess. */
+static void a_document_without_a_type_is_a_pdf(void **state)
+{
+    (void)state;
+    struct str sent = crossed(&wire_openai_chat, &wire_responses,
+                              "{\"model\":\"m\",\"messages\":[{\"role\":\"user\","
+                              "\"content\":[{\"type\":\"file\",\"file\":{\"file_data\":"
+                              "\"JVBERi0=\"}}]}]}");
+    assert_int_equal(times(sent, STR("\"filename\":\"document.pdf\",\"file_data\":"
+                                     "\"data:application/pdf;base64,JVBERi0=\"")),
+                     1);
+}
+
+/* Bedrock refuses an empty one, and some clients send it. */
+static void an_empty_signature_is_none(void **state)
+{
+    (void)state;
+    struct str sent = crossed(&wire_openai_chat, &wire_converse,
+                              "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\","
+                              "\"content\":\"a\",\"thinking_blocks\":[{\"type\":\"thinking\","
+                              "\"thinking\":\"hm\",\"signature\":\"\"}]},{\"role\":\"user\","
+                              "\"content\":\"b\"}]}");
+    assert_int_equal(times(sent, STR("\"reasoningText\":{\"text\":\"hm\"}")), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_go_as_they_are_or_by_their_hash),
+        cmocka_unit_test(ids_of_other_makers_are_replaced),
+        cmocka_unit_test(results_of_one_turn_stay_together),
+        cmocka_unit_test(messages_that_say_nothing_have_a_string),
+        cmocka_unit_test(a_document_without_a_type_is_a_pdf),
+        cmocka_unit_test(an_empty_signature_is_none),
         cmocka_unit_test(objects_are_read_by_their_tables),
         cmocka_unit_test(faults_have_their_place),
         cmocka_unit_test(deep_places_are_cut),

@@ -190,7 +190,7 @@ static void what_is_not_known_is_seen(void **state)
             fail_msg("%s", others[i]);
     r = read_input(&w, "[{\"role\":\"user\",\"content\":[{\"type\":\"output_text\",\"text\":\"a\","
                        "\"annotations\":[{\"type\":\"file_path\"}]}],\"phase\":\"commentary\"}]");
-    FEATURES(r, CHAT_CITATIONS, CHAT_PHASE);
+    FEATURES(r, CHAT_ANNOTATIONS, CHAT_PHASE);
     r = read_input(&w, "[{\"id\":\"msg_1\"},{\"type\":\"function_call_output\",\"call_id\":\"of "
                        "before\",\"output\":\"1\"}]");
     FEATURES(r, CHAT_CONVERSATION, CHAT_OTHER_BLOCK, CHAT_CALLS);
@@ -198,6 +198,35 @@ static void what_is_not_known_is_seen(void **state)
 }
 
 /* ---- all else ---- */
+
+/* This protocol knows by its id whose a result is, wherever it stands. */
+static void results_go_behind_their_calls(void **state)
+{
+    (void)state;
+    struct world w;
+    world_make(&w);
+    struct chat_request *r = read_input(
+        &w, "[{\"role\":\"user\",\"content\":\"Go\"},"
+            "{\"type\":\"function_call\",\"call_id\":\"a\",\"name\":\"f\",\"arguments\":\"{}\"},"
+            "{\"type\":\"function_call\",\"call_id\":\"b\",\"name\":\"f\",\"arguments\":\"{}\"},"
+            "{\"role\":\"developer\",\"content\":\"Stop soon\"},"
+            "{\"type\":\"function_call_output\",\"call_id\":\"b\",\"output\":\"2\"},"
+            "{\"role\":\"user\",\"content\":\"Well?\"},"
+            "{\"type\":\"function_call_output\",\"call_id\":\"a\",\"output\":\"1\"}]");
+    static const enum chat_role roles[] = {ROLE_USER, ROLE_ASSISTANT, ROLE_USER, ROLE_DEVELOPER,
+                                           ROLE_USER};
+    const struct chat_message *m = r->messages;
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++, m = m->next) {
+        assert_int_equal(m->role, roles[i]);
+        if (i == 2) {
+            assert_true(str_eq(m->blocks->id, STR("\"b\"")));
+            assert_true(str_eq(m->blocks->next->id, STR("\"a\"")));
+            assert_null(m->blocks->next->next);
+        }
+    }
+    assert_null(m);
+    world_end(&w);
+}
 
 static void parameters_are_read(void **state)
 {
@@ -220,8 +249,8 @@ static void parameters_are_read(void **state)
             "\"g\",\"parameters\":null,\"strict\":null},{\"type\":\"web_search\",\"new\":1}]}");
     FEATURES(r, CHAT_TEMPERATURE, CHAT_TEMPERATURE_HIGH, CHAT_TOP_P, CHAT_MAX_TOKENS,
              CHAT_TOOLS_SERIAL, CHAT_METADATA, CHAT_USER, CHAT_STORE, CHAT_INCLUDE, CHAT_CACHE_KEY,
-             CHAT_CACHE_RETENTION, CHAT_SERVICE_TIER, CHAT_EFFORT, CHAT_REASONING_SUMMARY,
-             CHAT_VERBOSITY, CHAT_JSON_SCHEMA, CHAT_TOOL_CHOICE, CHAT_TOOLS, CHAT_TOOL_STRICT,
+             CHAT_CACHE_RETENTION, CHAT_EFFORT, CHAT_REASONING_SUMMARY, CHAT_VERBOSITY,
+             CHAT_JSON_SCHEMA, CHAT_TOOL_CHOICE, CHAT_TOOLS, CHAT_TOOL_STRICT,
              CHAT_TOOL_OF_PROVIDER);
     assert_true(r->stream && r->wants_usage && r->tools_serial && r->max_tokens == 77);
     assert_str(r->params[CHAT_TEMPERATURE], STR("1.5"));
@@ -639,6 +668,7 @@ int main(void)
         cmocka_unit_test(instructions_stand_in_front),
         cmocka_unit_test(media_have_their_forms),
         cmocka_unit_test(what_is_not_known_is_seen),
+        cmocka_unit_test(results_go_behind_their_calls),
         cmocka_unit_test(parameters_are_read),
         cmocka_unit_test(members_show_as_features),
         cmocka_unit_test(usual_values_are_no_features),

@@ -45,6 +45,9 @@ static inline struct str answer_lines(struct buf *out, const struct chat_answer 
         line_str(out, "signature ", b->signature);
         buf_char(out, '\n');
     }
+    for (unsigned i = 0; i < ANSWER_PART_COUNT; i++)
+        if (a->beside >> i & 1)
+            buf_printf(out, "beside %s\n", chat_answer_text(i));
     if (a->has_usage)
         line_usage(out, &a->usage);
     buf_printf(out, "stop %s\n", stop_name(a->stop));
@@ -53,14 +56,11 @@ static inline struct str answer_lines(struct buf *out, const struct chat_answer 
 
 static inline void event_line(struct buf *out, const struct chat_event *e)
 {
-    static const char *const names[] = {[EVENT_BEGIN] = "begin",
-                                        [EVENT_BLOCK_BEGIN] = "block",
-                                        [EVENT_DELTA] = " delta",
-                                        [EVENT_SIGNATURE] = " signature",
-                                        [EVENT_BLOCK_END] = "block end",
-                                        [EVENT_STOPPED] = "stop",
-                                        [EVENT_END] = "end",
-                                        [EVENT_FAILED] = "failed"};
+    static const char *const names[] = {
+        [EVENT_BEGIN] = "begin",          [EVENT_BLOCK_BEGIN] = "block", [EVENT_DELTA] = " delta",
+        [EVENT_SIGNATURE] = " signature", [EVENT_CITED] = " cited",      [EVENT_BESIDE] = "beside",
+        [EVENT_BLOCK_END] = "block end",  [EVENT_STOPPED] = "stop",      [EVENT_END] = "end",
+        [EVENT_FAILED] = "failed"};
     if (e->kind == EVENT_USAGE) {
         line_usage(out, &e->usage);
         return;
@@ -68,6 +68,8 @@ static inline void event_line(struct buf *out, const struct chat_event *e)
     buf_str(out, str_from(names[e->kind]));
     if (e->kind == EVENT_BLOCK_BEGIN)
         buf_printf(out, " %s", block_name(e->block));
+    if (e->kind == EVENT_BESIDE)
+        buf_printf(out, " %s", chat_answer_text(e->part));
     if (e->kind == EVENT_STOPPED)
         buf_printf(out, " %s", stop_name(e->stop));
     line_str(out, "", e->id);

@@ -563,7 +563,7 @@ static const struct wire *const recorded_wires[] = {&wire_openai_chat, &wire_ope
 
 const struct provider_kind provider_recorded = {
     .name = "recorded",
-    .summary = "plays a file of answers",
+    .summary = "plays a file of answers; a folder of recordings in the protocols that they are in",
     .transport = &transport_recorded,
     .open = recorded_open,
     .close = recorded_close,

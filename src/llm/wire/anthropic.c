@@ -15,7 +15,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     LEAVES(METADATA, "there is only the end user's name"),
     CARRIES(USER),
     LEAVES(STORE, NULL),
-    LEAVES(SERVICE_TIER, "but for \"auto\" and Anthropic's \"standard_only\""),
+    LEAVES(SERVICE_TIER, "but for Anthropic's \"standard_only\""),
     LEAVES(CACHE_KEY, "the cache goes by the prompt"),
     LEAVES(CACHE_RETENTION, NULL),
     CARRIES_AS(MAX_TOKENS, "4096 are sent where a request has none"),
@@ -34,7 +34,8 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CARRIES_AS(SYSTEM_LATER, "newer models take them, behind a user's message"),
     CHANGES(DEVELOPER, "sent as system messages"),
     CARRIES_AS(PREFILL, "older models take it"),
-    CARRIES(CALLS),
+    CARRIES_AS(CALLS, "an id that is not 1 to 64 letters, digits, _ and - is replaced by its "
+                      "hash"),
     CARRIES(RESULT_ERROR),
     CARRIES(RESULT_MEDIA),
     CARRIES(IMAGE),
@@ -49,6 +50,28 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CARRIES(CACHE_CONTROL),
     CARRIES(CITATIONS),
     WITHOUT_RESPONSES,
+    WITHOUT_RESULT_NAME,
+    WITHOUT_BESIDE,
+    WITHOUT_IMAGES_MADE,
+};
+
+static const struct wire_part parts[ANSWER_PART_COUNT] = {
+    PART_CARRIED(TEXT, "`text`"),
+    PART_CARRIED(CALL, "`tool_use`"),
+    PART_LESS(CALL_CUT, NULL, "a stream has what there was of it"),
+    PART_CARRIED(THINKING, "`thinking`"),
+    PART_CARRIED(HIDDEN, "`redacted_thinking`"),
+    PART_AS(REFUSAL, "`stop_details.explanation`", "as text, with `stop_reason` `refusal`"),
+    PART_LEFT_OUT(URL_CITATION, NULL),
+    PART_LEFT_OUT(IMAGE, NULL),
+    PART_LEFT_OUT(IMAGE_URL, NULL),
+    PART_LEFT_OUT(CITATION, "`citations` of a text"),
+    PART_LEFT_OUT(AUDIO, NULL),
+    PART_LEFT_OUT(FILE, "`container_upload`"),
+    PART_LEFT_OUT(SEARCH, "`server_tool_use` of `web_search` or `web_fetch`, and their results"),
+    PART_LEFT_OUT(CODE, "`server_tool_use` of code execution, and its results"),
+    PART_LEFT_OUT(TOOL, "`mcp_tool_use`, `mcp_tool_result`, other `server_tool_use`"),
+    PART_LEFT_OUT(OTHER, "a block of another type"),
 };
 
 int anthropic_error_write(struct buf *out, int status, const char *code, struct str text)
@@ -72,12 +95,15 @@ int anthropic_error_event_write(struct buf *out, int status, const char *code, s
 const struct wire wire_anthropic = {
     .name = "anthropic",
     .path = {"/messages", 9},
+    .limit = "max_tokens",
     .effort = {"output_config", "effort"},
     .ask_read = anthropic_request_read,
+    .kept_each = anthropic_kept_each,
     .answer_facts = anthropic_answer_read,
     .event_facts = anthropic_event_read,
     .usage_merge = anthropic_usage_merge,
     .carries = carries,
+    .parts = parts,
     .request_read = anthropic_chat_read,
     .request_write = anthropic_chat_write,
     .answer_read = anthropic_message_read,

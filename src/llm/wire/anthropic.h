@@ -20,6 +20,9 @@ static const struct param anthropic_sampling[] = {PARAM(TEMPERATURE, "temperatur
                                                   PARAM(TOP_P, "top_p", NUMBER),
                                                   PARAM(TOP_K, "top_k", NUMBER)};
 
+/* As the API's errors say it, which name no longest; 64 is Bedrock's. */
+static const struct id_rule anthropic_ids = {64, true};
+
 /* ---- blocks (anthropic_block.c, anthropic_block_write.c) ---- */
 
 /* Content: a string, which is one text block (or none where it is empty), or a list of blocks. */
@@ -29,17 +32,22 @@ MUSTCHECK int anthropic_content_read(struct reading *r, struct chat_block **ret_
 const char *anthropic_block_name(enum chat_block_kind kind);
 bool anthropic_block_fits(enum chat_block_kind kind, enum chat_role role);
 
+/* Which part of an answer a block of a type that is not understood is; type and name (which may be
+ * STR_NONE) are strings. */
+enum chat_answer_part anthropic_other(struct str type, struct str name);
+
 /* Where blocks are written to. */
 struct anthropic_writer {
     struct buf *out;
     struct arena *arena; /* NULL: an answer is written, not a request */
     struct fault *fault;
     unsigned message; /* of the request, for faults */
+    bool user_before; /* the last message written is the user's */
 };
 
 /*
  * Appends the blocks that count, as a list or (put) into one that is open. In a request those do
- * not count that a provider refuses though nothing is lost without them: empty texts, and thinking
+ * not count that a provider refuses though nothing is lost without them: blank texts, and thinking
  * that has no signature of its own. *count is how many there were. E_UNSUPPORTED for media that the
  * protocol has no form for.
  */

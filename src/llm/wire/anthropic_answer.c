@@ -38,6 +38,13 @@ void anthropic_usage_write(struct buf *out, const struct tokens *u)
     member_put_i64(out, STR("input_tokens"), u->input);
     member_put_i64(out, STR("cache_creation_input_tokens"), u->cache_write);
     member_put_i64(out, STR("cache_read_input_tokens"), u->cached);
+    if (u->cache_write_1h > 0) {
+        member_put(out, STR("cache_creation"));
+        buf_char(out, '{');
+        member_put_i64(out, STR("ephemeral_5m_input_tokens"), u->cache_write - u->cache_write_1h);
+        member_put_i64(out, STR("ephemeral_1h_input_tokens"), u->cache_write_1h);
+        buf_char(out, '}');
+    }
     member_put_i64(out, STR("output_tokens"), tokens_completion(u));
     if (u->reasoning > 0) {
         member_put(out, STR("output_tokens_details"));
@@ -83,6 +90,18 @@ struct body {
     struct anthropic_usage usage;
 };
 
+static void beside_note(struct chat_answer *a, const struct chat_block *b)
+{
+    static const struct member of[] = {MEMBER("type", STRING), MEMBER("name", STRING)};
+    struct str v[ARRAY_LEN(of)];
+    if (json_is_array(b->citations) && !json_is_empty(b->citations))
+        chat_answer_notes(a, ANSWER_CITATION);
+    if (b->kind != BLOCK_OTHER)
+        return;
+    (void)members_peek(b->input, of, ARRAY_LEN(of), v);
+    chat_answer_notes(a, anthropic_other(v[0], v[1]));
+}
+
 static int part_read(struct reading *r, unsigned which, void *to)
 {
     struct body *body = to;
@@ -96,6 +115,8 @@ static int part_read(struct reading *r, unsigned which, void *to)
     for (const struct chat_block *b = a->blocks; b && !err; b = b->next)
         if (!anthropic_block_fits(b->kind, ROLE_ASSISTANT))
             err = E_UPSTREAM_BODY;
+        else
+            beside_note(a, b);
     return is_string ? E_UPSTREAM_BODY : err;
 }
 

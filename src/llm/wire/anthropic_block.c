@@ -91,6 +91,22 @@ bool anthropic_block_fits(enum chat_block_kind kind, enum chat_role role)
     return !row || (row->roles >> role & 1);
 }
 
+enum chat_answer_part anthropic_other(struct str type, struct str name)
+{
+    static const struct {
+        struct str in; /* in the type, or for one that calls, in the tool's name */
+        enum chat_answer_part part;
+    } rows[] = {{NAME("mcp_tool"), ANSWER_TOOL},         {NAME("web_"), ANSWER_SEARCH},
+                {NAME("search_result"), ANSWER_SEARCH},  {NAME("code_execution"), ANSWER_CODE},
+                {NAME("container_upload"), ANSWER_FILE}, {NAME("tool"), ANSWER_TOOL}};
+    bool calls = string_is(type, STR("server_tool_use")) && name.n > 2;
+    struct str word = calls ? name : type;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (word.n > 2 && str_find(json_string_raw(word), rows[i].in) >= 0)
+            return rows[i].part;
+    return calls ? ANSWER_TOOL : ANSWER_OTHER;
+}
+
 /* ---- what stands inside ---- */
 
 enum source_member {

@@ -13,7 +13,7 @@ static bool counts(const struct anthropic_writer *w, const struct chat_block *b)
     switch (b->kind) {
     case BLOCK_TEXT:
     case BLOCK_REFUSAL:
-        return !is_empty(b->text);
+        return request ? !string_is_blank(b->text) : !is_empty(b->text);
     case BLOCK_THINKING:
         return request ? thinking_seal(b, STR(MAKER_ANTHROPIC), &seal) == SEAL_OWN
                        : !is_empty(b->signature) || !is_empty(b->text);
@@ -111,7 +111,8 @@ static int result_write(const struct anthropic_writer *w, const struct chat_bloc
         first = first->next;
     int err = 0;
     unsigned count;
-    member_put_json(w->out, STR("tool_use_id"), b->id);
+    member_put(w->out, STR("tool_use_id"));
+    call_id_put(w->out, b->id, anthropic_ids);
     if (first) {
         member_put(w->out, STR("content"));
         if (b->result_is_string && first->kind == BLOCK_TEXT)
@@ -126,7 +127,11 @@ static int result_write(const struct anthropic_writer *w, const struct chat_bloc
 
 static int call_write(const struct anthropic_writer *w, const struct chat_block *b)
 {
-    member_put_string(w->out, STR("id"), b->id);
+    member_put(w->out, STR("id"));
+    if (w->arena)
+        call_id_put(w->out, b->id, anthropic_ids);
+    else
+        string_put(w->out, b->id);
     member_put_string(w->out, STR("name"), b->name);
     member_put_json(w->out, STR("input"), b->input.n ? b->input : STR("{}"));
     return 0;

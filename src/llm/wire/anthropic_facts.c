@@ -48,7 +48,7 @@ int anthropic_request_read(struct str body, struct arena *arena, struct llm_requ
     if (!err)
         err = deciding_stream(found.at[KEY_STREAM], &r, f);
     if (!err)
-        err = deciding_count(found.at[KEY_MAX_TOKENS], 0, &r.max_tokens, f);
+        err = deciding_limit(found.at[KEY_MAX_TOKENS], 0, &r, f);
     const struct json_member *messages = found.at[KEY_MESSAGES];
     if (!err && !messages)
         err = fault_set(f, E_BAD_REQUEST, "'messages' is missing");
@@ -77,6 +77,20 @@ static void details_read(struct json_reader *r, struct anthropic_usage *usage)
         } while (json_more(r, '{'));
 }
 
+static void creation_read(struct json_reader *r, struct anthropic_usage *usage)
+{
+    if (json_enter(r, '{'))
+        do {
+            struct str key = json_take_key(r);
+            if (str_eq(key, STR("ephemeral_5m_input_tokens")))
+                count_take(r, &usage->write_5m);
+            else if (str_eq(key, STR("ephemeral_1h_input_tokens")))
+                count_take(r, &usage->write_1h);
+            else
+                (void)json_take(r);
+        } while (json_more(r, '{'));
+}
+
 void anthropic_usage_read(struct json_reader *r, struct anthropic_usage *usage)
 {
     if (!json_enter(r, '{'))
@@ -91,6 +105,8 @@ void anthropic_usage_read(struct json_reader *r, struct anthropic_usage *usage)
             count_take(r, &usage->cached);
         else if (str_eq(key, STR("cache_creation_input_tokens")))
             count_take(r, &usage->cache_write);
+        else if (str_eq(key, STR("cache_creation")))
+            creation_read(r, usage);
         else if (str_eq(key, STR("output_tokens_details")))
             details_read(r, usage);
         else
@@ -105,13 +121,18 @@ static int64_t said(int64_t count)
 
 bool anthropic_usage_tokens(const struct anthropic_usage *u, struct tokens *ret_tokens)
 {
-    if (u->input < 0 && u->output < 0 && u->cached < 0 && u->cache_write < 0)
+    if (u->input < 0 && u->output < 0 && u->cached < 0 && u->cache_write < 0 && u->write_5m < 0 &&
+        u->write_1h < 0)
         return false;
     int64_t output = said(u->output), thinking = said(u->thinking);
     thinking = thinking > output ? output : thinking;
+    /* The sum of both is told beside them; where it is not, they are all there is. */
+    int64_t hour = said(u->write_1h),
+            written = u->cache_write < 0 ? said(u->write_5m) + hour : u->cache_write;
     *ret_tokens = (struct tokens){.input = said(u->input),
                                   .cached = said(u->cached),
-                                  .cache_write = said(u->cache_write),
+                                  .cache_write = written,
+                                  .cache_write_1h = hour > written ? written : hour,
                                   .output = output - thinking,
                                   .reasoning = thinking,
                                   .source = TOKENS_PROVIDER};
@@ -128,6 +149,7 @@ void anthropic_usage_merge(struct tokens *sum, const struct tokens *later)
     sum->input = larger(sum->input, later->input);
     sum->cached = larger(sum->cached, later->cached);
     sum->cache_write = larger(sum->cache_write, later->cache_write);
+    sum->cache_write_1h = larger(sum->cache_write_1h, later->cache_write_1h);
     if (tokens_completion(later) > 0) {
         sum->output = later->output;
         sum->reasoning = later->reasoning;
@@ -193,6 +215,12 @@ struct top {
     struct anthropic_usage usage;
 };
 
+/* A block's type: code that was run at Anthropic. */
+static bool is_run(struct str type)
+{
+    return str_ends(type, STR("code_execution_tool_result"));
+}
+
 /* A block of an answer, or what an event adds to a block or to the message. */
 static void block_read(struct json_reader *r, struct top *top, struct llm_facts *facts)
 {
@@ -200,8 +228,11 @@ static void block_read(struct json_reader *r, struct top *top, struct llm_facts 
         return;
     do {
         struct str key = json_take_key(r), value = json_take(r);
-        if (str_eq(key, STR("type")))
+        if (str_eq(key, STR("type"))) {
+            facts->keeps |= is_run(json_is_string(value) ? json_string_raw(value) : STR_NONE);
             continue;
+        }
+        facts->keeps |= str_eq(key, STR("container")) && json_is_object(value);
         if (str_eq(key, STR("stop_reason")))
             top->stop_reason = value;
         facts->speaks = facts->speaks || says_something(value);
@@ -214,14 +245,15 @@ static void block_read(struct json_reader *r, struct top *top, struct llm_facts 
 }
 
 /* The message that a stream begins with. */
-static void message_read(struct json_reader *r, struct top *top)
+static void message_read(struct json_reader *r, struct top *top, struct llm_facts *facts)
 {
     if (json_enter(r, '{'))
         do {
-            if (str_eq(json_take_key(r), STR("usage")))
+            struct str key = json_take_key(r);
+            if (str_eq(key, STR("usage")))
                 anthropic_usage_read(r, &top->usage);
             else
-                (void)json_take(r);
+                facts->keeps |= json_is_object(json_take(r)) && str_eq(key, STR("container"));
         } while (json_more(r, '{'));
 }
 
@@ -241,13 +273,13 @@ static void member_read(struct json_reader *r, struct str key, struct top *top,
     } else if (str_eq(key, STR("content_block")) || str_eq(key, STR("delta"))) {
         block_read(r, top, facts);
     } else if (str_eq(key, STR("message"))) {
-        message_read(r, top);
+        message_read(r, top, facts);
     } else if (str_eq(key, STR("stop_reason"))) {
         top->stop_reason = json_take(r);
     } else if (str_eq(key, STR("error"))) {
         top->error = json_take(r);
     } else {
-        (void)json_take(r);
+        facts->keeps |= json_is_object(json_take(r)) && str_eq(key, STR("container"));
     }
 }
 
@@ -264,7 +296,52 @@ static int top_read(struct str text, struct top *top, struct llm_facts *facts)
     facts->has_usage = anthropic_usage_tokens(&top->usage, &facts->usage);
     facts->has_usage_member = facts->has_usage_member || facts->has_usage;
     facts->finished = json_is_string(top->stop_reason);
+    if (UNLIKELY(facts->keeps))
+        facts->kept = json_peek(text);
     return json_reader_good(&r) ? 0 : E_UPSTREAM_BODY;
+}
+
+struct telling {
+    void (*fn)(void *arg, struct str id);
+    void *arg;
+};
+
+static void id_tell(const struct telling *t, struct str id)
+{
+    if (id.n > 0)
+        t->fn(t->arg, id);
+}
+
+/* The files that came of code which was run. */
+static void files_tell(const struct telling *t, yyjson_val *block)
+{
+    size_t i, n;
+    yyjson_val *file, *result = yyjson_obj_get(block, "content");
+    if (!is_run(json_get_str(block, "type")))
+        return;
+    yyjson_arr_foreach(yyjson_obj_get(result, "content"), i, n, file)
+    {
+        id_tell(t, json_get_str(file, "file_id"));
+    }
+}
+
+/* Only where Anthropic itself says it: a tool's input is what a client had the model say. */
+void anthropic_kept_each(yyjson_val *kept, bool stored, void (*fn)(void *arg, struct str id),
+                         void *arg)
+{
+    size_t i, n;
+    const struct telling t = {fn, arg};
+    yyjson_val *block, *message = yyjson_obj_get(kept, "message");
+    yyjson_val *places[] = {kept, message, yyjson_obj_get(kept, "delta")};
+    (void)stored; /* it keeps them for a while in any case */
+    for (size_t k = 0; k < ARRAY_LEN(places); k++) {
+        id_tell(&t, json_get_str(yyjson_obj_get(places[k], "container"), "id"));
+        yyjson_arr_foreach(yyjson_obj_get(places[k], "content"), i, n, block)
+        {
+            files_tell(&t, block);
+        }
+    }
+    files_tell(&t, yyjson_obj_get(kept, "content_block"));
 }
 
 int anthropic_answer_read(struct str body, struct llm_facts *ret_facts)

@@ -347,7 +347,8 @@ static int body_read(struct reading *r, struct str body)
     if (err)
         return err;
     q->stream = json_is_true(value[TOP_STREAM]);
-    chat_param(q, CHAT_SERVICE_TIER, value[TOP_SERVICE_TIER]);
+    if (!string_is(value[TOP_SERVICE_TIER], STR("auto"))) /* it is what goes without saying */
+        chat_param(q, CHAT_SERVICE_TIER, value[TOP_SERVICE_TIER]);
     if (asked.system) {
         asked.system->next = q->messages;
         q->messages = asked.system;

@@ -12,7 +12,7 @@ static bool in_front(const struct chat_message *m)
 static bool is_plain(const struct chat_message *m)
 {
     const struct chat_block *b = m->blocks;
-    return m->is_string && b && !b->next && b->kind == BLOCK_TEXT && b->text.n > 2 &&
+    return m->is_string && b && !b->next && b->kind == BLOCK_TEXT && !string_is_blank(b->text) &&
            !b->cache_control.n && !b->citations.n && !b->others;
 }
 
@@ -53,27 +53,17 @@ static struct str role_word(enum chat_role role)
                                     : STR("\"system\"");
 }
 
-/* Nothing is left of its content: only the end of the conversation may be so. */
-static int empty_write(const struct anthropic_writer *w, const struct chat_message *m)
-{
-    if (m->next || m->role != ROLE_ASSISTANT)
-        return fault_set(w->fault, E_UNSUPPORTED,
-                         "messages.%u: Anthropic takes no message without content; leave it out",
-                         w->message);
-    return buf_str(w->out, STR("\"\""));
-}
-
 /* One message of the protocol, of one or several; moves *m behind them. */
 static int message_write(struct anthropic_writer *w, const struct chat_message **m)
 {
     const struct chat_message *first = *m;
     unsigned count = 0;
     int err = 0;
+    size_t before = w->out->n;
     element_put(w->out);
     buf_char(w->out, '{');
     member_put_json(w->out, STR("role"), role_word(first->role));
     member_put(w->out, STR("content"));
-    size_t before = w->out->n;
     bool more = joins(first, first->next);
     if (!more && is_plain(first)) {
         buf_str(w->out, first->blocks->text);
@@ -86,13 +76,15 @@ static int message_write(struct anthropic_writer *w, const struct chat_message *
             err = anthropic_blocks_put(w, (*m)->blocks, &count);
         }
         buf_char(w->out, ']');
-        if (count == 0) {
-            w->out->n = before;
-            err = err ? err : empty_write(w, *m);
-        }
     }
     members_put(w->out, first->others);
     buf_char(w->out, '}');
+    if (!err && count == 0 && !is_plain(first)) {
+        w->out->n = before;
+        err = message_leave_out(*m, w->user_before, "Anthropic", w->fault);
+    } else {
+        w->user_before = first->role == ROLE_USER;
+    }
     *m = (*m)->next;
     w->message++;
     return err;
@@ -216,7 +208,7 @@ static void params_write(struct buf *out, const struct chat_request *r)
 {
     struct str tier = r->params[CHAT_SERVICE_TIER], user = r->params[CHAT_USER];
     params_put(out, r, anthropic_sampling, ARRAY_LEN(anthropic_sampling));
-    if (string_is(tier, STR("auto")) || string_is(tier, STR("standard_only")))
+    if (string_is(tier, STR("standard_only")))
         member_put_json(out, STR("service_tier"), tier);
     if (user.n) {
         member_put(out, STR("metadata"));

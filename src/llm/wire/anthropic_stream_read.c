@@ -35,6 +35,7 @@ enum inner {
     IN_STOP_DETAILS,
     IN_USAGE,
     IN_MESSAGE,
+    IN_CITATIONS,
     INNERS
 };
 
@@ -54,6 +55,7 @@ static const struct member inner_members[INNERS] = {
     [IN_STOP_DETAILS] = MEMBER("stop_details", OBJECT),
     [IN_USAGE] = MEMBER("usage", OBJECT),
     [IN_MESSAGE] = MEMBER("message", STRING),
+    [IN_CITATIONS] = MEMBER("citations", LIST),
 };
 
 static int object_read(struct str text, const struct member *members, unsigned n,
@@ -149,6 +151,8 @@ static int contents_add(struct wire_state *state, struct stream *s, const struct
     struct str input = in[IN_INPUT];
     if (s->kind == BLOCK_TEXT)
         text_add(events, EVENT_DELTA, s->kind, in[IN_TEXT]);
+    if (in[IN_CITATIONS].n && !json_is_empty(in[IN_CITATIONS]))
+        chat_event_beside(events, ANSWER_CITATION);
     if (s->kind == BLOCK_THINKING) {
         text_add(events, EVENT_DELTA, s->kind, in[IN_THINKING]);
         text_add(events, EVENT_SIGNATURE, s->kind, in[IN_SIGNATURE]);
@@ -173,8 +177,10 @@ static int block_start(struct wire_state *state, struct stream *s, const struct 
     s->index = count_of(top[TOP_INDEX], 0);
     s->kind = kind_of(in[IN_TYPE]);
     s->has_input = false;
-    if (s->kind == BLOCK_OTHER)
+    if (s->kind == BLOCK_OTHER) {
+        chat_event_beside(events, anthropic_other(in[IN_TYPE], in[IN_NAME]));
         return 0;
+    }
     bool call = s->kind == BLOCK_CALL, hidden = s->kind == BLOCK_HIDDEN;
     if ((call && (!in[IN_ID].n || !in[IN_NAME].n)) || (hidden && !in[IN_DATA].n))
         return E_UPSTREAM_BODY;
@@ -186,7 +192,7 @@ static int block_start(struct wire_state *state, struct stream *s, const struct 
     return contents_add(state, s, in, events);
 }
 
-/* Deltas of types that are not known, or not this block's, are left out. */
+/* Deltas of types that are not known, or not this block's, say nothing. */
 static int block_delta(struct stream *s, const struct str *top, struct chat_events *events)
 {
     static const struct {
@@ -206,6 +212,8 @@ static int block_delta(struct stream *s, const struct str *top, struct chat_even
         return 0;
     struct str in[INNERS];
     int err = inner_read(top[TOP_DELTA], in);
+    if (!err && string_is(in[IN_TYPE], STR("citations_delta")))
+        chat_event_beside(events, ANSWER_CITATION);
     for (size_t i = 0; !err && i < ARRAY_LEN(rows); i++)
         if (s->kind == rows[i].block && string_is(in[IN_TYPE], rows[i].type)) {
             text_add(events, rows[i].event, s->kind, in[rows[i].text]);

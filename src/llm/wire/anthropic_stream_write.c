@@ -150,7 +150,7 @@ static int stopped(struct wire_state *state, struct writing *s, const struct cha
     return s->stop_sequence.p ? 0 : E_MEMORY;
 }
 
-static void message_end(struct writing *s, struct buf *out)
+static void message_end(const struct wire_state *state, struct writing *s, struct buf *out)
 {
     block_stop(s, out);
     event_begin(out, STR("message_delta"));
@@ -160,6 +160,7 @@ static void message_end(struct writing *s, struct buf *out)
     buf_str(out, s->stop_sequence.n ? s->stop_sequence : STR("null"));
     buf_str(out, STR("},\"usage\":"));
     anthropic_usage_write(out, &s->usage);
+    left_out_put(out, state->left_out);
     event_end(out);
     event_begin(out, STR("message_stop"));
     event_end(out);
@@ -214,7 +215,10 @@ int anthropic_stream_write(struct wire_state *state, const struct chat_event *e,
         err = stopped(state, s, e);
         break;
     case EVENT_END:
-        message_end(s, out);
+        message_end(state, s, out);
+        break;
+    case EVENT_CITED: /* this protocol has no place for them, which its table says */
+    case EVENT_BESIDE:
         break;
     case EVENT_FAILED:
         failed(s, e, out);

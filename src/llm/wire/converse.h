@@ -7,9 +7,8 @@
  *
  * What Bedrock refuses and no client means is mended on the way: messages of one role that follow
  * each other become one, since roles have to take turns; texts of nothing but white space are left
- * out, and with them a message that has nothing else; ids of calls that are longer than 64
- * characters, or have others than Bedrock's, are replaced by their hash, the same in call and
- * result; names of documents are made of the characters that it takes, and differ.
+ * out, and with them a message that has nothing else, unless it is the one to be answered; names of
+ * documents are made of the characters that it takes, and differ.
  */
 #ifndef LLM_WIRE_CONVERSE_H
 #define LLM_WIRE_CONVERSE_H
@@ -20,6 +19,8 @@
 
 /* ---- requests ---- */
 
+/* Where the name hides the model, it is asked as Claude is: another refuses that itself. */
+bool converse_may_be_claude(const struct chat_request *request);
 int converse_request_write(const struct chat_request *request, struct buf *out, struct fault *f);
 /* The member "system" where there is any, and "messages". */
 MUSTCHECK int converse_put_messages(const struct chat_request *request, struct buf *out,
@@ -46,6 +47,14 @@ bool converse_usage_read(struct str usage, struct tokens *ret_usage);
 enum chat_block_kind converse_call_read(struct str tool_use, struct str *ret_id,
                                         struct str *ret_name, struct str *ret_input);
 
+/* What a block that is none of a chat's is, by the member that it has; `other` with values of the
+ * members below. */
+#define CONVERSE_OTHERS                                                                            \
+    MEMBER("image", OBJECT), MEMBER("audio", OBJECT), MEMBER("document", OBJECT),                  \
+        MEMBER("video", OBJECT), MEMBER("toolResult", ANY), MEMBER("citation", OBJECT)
+#define CONVERSE_OTHERS_N 6
+enum chat_answer_part converse_other(const struct str *values);
+
 /* What a stopReason comes to; STOP_UNSAID for one that is not known. */
 enum chat_stop converse_stop(struct str stop);
 /* Is it one by which Bedrock says that the model's answer could not be read? */
@@ -64,17 +73,20 @@ struct converse_answer {
 MUSTCHECK int converse_answer_parse(struct str body, struct converse_answer *ret_answer);
 
 struct converse_block {
-    enum chat_block_kind kind; /* BLOCK_OTHER for what a chat's answer has no place for */
-    struct str text;           /* string: text, thinking, hidden data */
-    struct str signature;      /* string */
-    struct str id, name;       /* string: of a call */
-    struct str input;          /* json, an object: of a call */
+    enum chat_block_kind kind; /* BLOCK_OTHER for what a chat's answer has no form for: */
+    enum chat_answer_part other;
+    bool cites;           /* a text that rests on something */
+    struct str text;      /* string: text, thinking, hidden data */
+    struct str signature; /* string */
+    struct str id, name;  /* string: of a call */
+    struct str input;     /* json, an object: of a call */
+    struct str format;    /* string: of an image, whose digits are the text */
 };
 
 /* A message's blocks, one after the other. A text with citations is its texts. */
 struct converse_blocks {
     struct json_reader reader, cited;
-    bool more, more_cited;
+    bool more, more_cited, cites;
 };
 void converse_blocks_init(struct converse_blocks *b, struct str message);
 bool converse_block_next(struct converse_blocks *b, struct converse_block *ret_block);
@@ -84,7 +96,8 @@ bool converse_block_next(struct converse_blocks *b, struct converse_block *ret_b
 enum converse_event_kind {
     CONVERSE_UNKNOWN, /* passed over */
     CONVERSE_MESSAGE_START,
-    CONVERSE_BLOCK_START, /* block: BLOCK_CALL with id and name, BLOCK_OTHER, or BLOCK_TEXT */
+    CONVERSE_BLOCK_START, /* block: BLOCK_CALL with id and name, BLOCK_OTHER with what, or
+                           * BLOCK_TEXT */
     CONVERSE_DELTA,       /* block and text */
     CONVERSE_BLOCK_STOP,
     CONVERSE_MESSAGE_STOP, /* stop, stop_sequence */
@@ -96,9 +109,10 @@ struct converse_event {
     enum converse_event_kind kind;
     int64_t index; /* of the block; -1: not said */
     enum chat_block_kind block;
-    bool is_signature;   /* of thinking, in place of its text */
-    struct str id, name; /* string */
-    struct str text;     /* string; STR_NONE where it is empty */
+    enum chat_answer_part other; /* of BLOCK_OTHER, unless none of it was there */
+    bool is_signature;           /* of thinking, in place of its text */
+    struct str id, name;         /* string */
+    struct str text;             /* string; STR_NONE where it is empty */
     struct str stop, stop_sequence;
     bool has_usage;
     struct tokens usage;

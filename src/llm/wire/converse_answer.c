@@ -4,6 +4,28 @@
 
 /* ---- pieces of answers and events ---- */
 
+/* Of what was written to a cache, what is kept for an hour (Bedrock's CacheDetail). */
+static int64_t written_1h(struct str usage)
+{
+    enum { TTL, TOKENS };
+    static const struct member of[] = {MEMBER("ttl", STRING), MEMBER("inputTokens", COUNT)};
+    struct str v[ARRAY_LEN(of)];
+    struct json_reader r;
+    int64_t sum = 0;
+    if (!json_reader_init(&r, usage) || !json_enter(&r, '{'))
+        return 0;
+    do {
+        if (!str_eq(json_take_key(&r), STR("cacheDetails")))
+            (void)json_take(&r);
+        else if (json_enter(&r, '['))
+            do {
+                members_take(&r, of, ARRAY_LEN(of), v);
+                sum += string_is(v[TTL], STR("1h")) ? count_of(v[TOKENS], 0) : 0;
+            } while (json_more(&r, '['));
+    } while (json_more(&r, '{'));
+    return sum;
+}
+
 /* Neither what was read from a cache nor what was written to one is among inputTokens: the prompt
  * is the three of them (Bedrock's page on prompt caching). Thinking is among outputTokens. */
 bool converse_usage_read(struct str usage, struct tokens *ret_usage)
@@ -15,9 +37,11 @@ bool converse_usage_read(struct str usage, struct tokens *ret_usage)
     struct str v[ARRAY_LEN(of)];
     if (!members_peek(usage, of, ARRAY_LEN(of), v) || !v[INPUT].n)
         return false;
+    int64_t written = count_of(v[WRITTEN], 0), hour = written > 0 ? written_1h(usage) : 0;
     *ret_usage = (struct tokens){.input = count_of(v[INPUT], 0),
                                  .cached = count_of(v[CACHED], 0),
-                                 .cache_write = count_of(v[WRITTEN], 0),
+                                 .cache_write = written,
+                                 .cache_write_1h = hour > written ? written : hour,
                                  .output = count_of(v[OUTPUT], 0),
                                  .source = TOKENS_PROVIDER};
     return true;
@@ -35,6 +59,16 @@ enum chat_block_kind converse_call_read(struct str tool_use, struct str *ret_id,
     *ret_name = v[NAMED].n ? v[NAMED] : STR("\"\"");
     *ret_input = v[INPUT].n ? v[INPUT] : STR("{}");
     return string_is(v[TYPE], STR("server_tool_use")) ? BLOCK_OTHER : BLOCK_CALL;
+}
+
+enum chat_answer_part converse_other(const struct str *values)
+{
+    static const enum chat_answer_part parts[CONVERSE_OTHERS_N] = {
+        ANSWER_IMAGE, ANSWER_AUDIO, ANSWER_FILE, ANSWER_FILE, ANSWER_TOOL, ANSWER_CITATION};
+    for (unsigned i = 0; i < CONVERSE_OTHERS_N; i++)
+        if (values[i].n)
+            return parts[i];
+    return ANSWER_OTHER;
 }
 
 static const struct stop {
@@ -141,12 +175,25 @@ static void tool_use_take(struct json_reader *r, unsigned which, void *values)
     ((struct str *)values)[which] = json_take(r);
 }
 
+/* An image's digits; one that stands in S3 is out of a client's reach. */
+static void image_read(struct str image, struct converse_block *block)
+{
+    struct str format = member_peek(image, STR("format"), VALUE_STRING);
+    struct str source = member_peek(image, STR("source"), VALUE_OBJECT);
+    struct str digits = member_peek(source, STR("bytes"), VALUE_STRING);
+    if (format.n <= 2 || !is_plain_type(json_string_raw(format)) || digits.n <= 2)
+        return;
+    block->kind = BLOCK_IMAGE;
+    block->format = format;
+    block->text = digits;
+}
+
 static void block_read(struct converse_blocks *b, struct converse_block *block)
 {
-    enum { TEXT, CALL, REASONING, CITED };
+    enum { TEXT, CALL, REASONING, CITED, OTHERS };
     static const struct member of[] = {MEMBER("text", STRING), MEMBER("toolUse", TAKEN),
                                        MEMBER("reasoningContent", OBJECT),
-                                       MEMBER("citationsContent", OBJECT)};
+                                       MEMBER("citationsContent", OBJECT), CONVERSE_OTHERS};
     struct str v[ARRAY_LEN(of)];
     (void)members_each(&b->reader, of, ARRAY_LEN(of), v, tool_use_take, v);
     if (v[TEXT].n) {
@@ -154,16 +201,24 @@ static void block_read(struct converse_blocks *b, struct converse_block *block)
         block->text = v[TEXT];
     } else if (v[CALL].n) {
         block->kind = converse_call_read(v[CALL], &block->id, &block->name, &block->input);
+        block->other = ANSWER_TOOL;
     } else if (v[REASONING].n) {
         reasoning_read(v[REASONING], block);
-    } else {
+    } else if (v[CITED].n) {
+        struct str list = member_peek(v[CITED], STR("citations"), VALUE_LIST);
+        b->cites = list.n > 0 && !json_is_empty(list);
         b->more_cited = content_enter(&b->cited, v[CITED]);
+        block->cites = b->cites;
+    } else {
+        block->other = converse_other(v + OTHERS);
+        if (block->other == ANSWER_IMAGE)
+            image_read(v[OTHERS], block);
     }
 }
 
 bool converse_block_next(struct converse_blocks *b, struct converse_block *ret_block)
 {
-    *ret_block = (struct converse_block){.kind = BLOCK_OTHER};
+    *ret_block = (struct converse_block){.kind = BLOCK_OTHER, .other = ANSWER_PART_COUNT};
     if (b->more_cited) {
         ret_block->text = member_take(&b->cited, STR("text"), VALUE_STRING);
         ret_block->kind = ret_block->text.n ? BLOCK_TEXT : BLOCK_OTHER;
@@ -179,12 +234,17 @@ bool converse_block_next(struct converse_blocks *b, struct converse_block *ret_b
 
 /* ---- as a chat's ---- */
 
-static int block_add(struct arena *a, struct chat_block **list, const struct converse_block *block)
+static int block_add(struct arena *a, struct chat_answer *answer,
+                     const struct converse_block *block)
 {
     bool empty = block->kind == BLOCK_TEXT && block->text.n <= 2;
+    if (block->cites)
+        chat_answer_notes(answer, ANSWER_CITATION);
+    if (block->kind == BLOCK_OTHER && block->other < ANSWER_PART_COUNT)
+        chat_answer_notes(answer, block->other);
     if (block->kind == BLOCK_OTHER || empty)
         return 0;
-    struct chat_block *b = chat_block_new(a, list, block->kind);
+    struct chat_block *b = chat_block_new(a, &answer->blocks, block->kind);
     if (!b)
         return E_MEMORY;
     b->text = block->text;
@@ -192,7 +252,12 @@ static int block_add(struct arena *a, struct chat_block **list, const struct con
     b->id = block->id;
     b->name = block->name;
     b->input = block->input;
-    return 0;
+    if (block->kind != BLOCK_IMAGE)
+        return 0;
+    b->media.form = MEDIA_BASE64;
+    b->media.data = block->text;
+    b->media.type = arena_join(a, STR("image/"), json_string_raw(block->format));
+    return b->media.type.p ? 0 : E_MEMORY;
 }
 
 int converse_answer_read(struct str body, struct arena *arena, struct chat_answer *ret_answer)
@@ -211,7 +276,7 @@ int converse_answer_read(struct str body, struct arena *arena, struct chat_answe
     struct converse_block block;
     converse_blocks_init(&blocks, said.message);
     while (!err && converse_block_next(&blocks, &block))
-        err = block_add(arena, &answer.blocks, &block);
+        err = block_add(arena, &answer, &block);
     if (!err)
         *ret_answer = answer;
     return err;

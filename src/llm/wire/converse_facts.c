@@ -43,8 +43,9 @@ static void usage_take(bool has_usage, const struct tokens *usage, struct llm_fa
 static void block_count(const struct converse_block *block, struct llm_facts *facts)
 {
     bool call = block->kind == BLOCK_CALL;
-    facts->speaks = facts->speaks || call || block->text.n > 2;
-    if (block->kind != BLOCK_HIDDEN)
+    bool other = block->kind == BLOCK_OTHER && block->other < ANSWER_PART_COUNT;
+    facts->speaks = facts->speaks || call || other || block->text.n > 2;
+    if (block->kind != BLOCK_HIDDEN && block->kind != BLOCK_IMAGE)
         facts->content_bytes += (int64_t)json_string_bytes(block->text);
     if (call)
         facts->content_bytes += (int64_t)(json_string_bytes(block->name) + block->input.n);

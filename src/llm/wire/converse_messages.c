@@ -4,12 +4,11 @@
  * A message is opened by the first block that it gets, and one of the same role goes on in it, so
  * what has nothing to say leaves no trace. Results of tools are the user's.
  */
-#include <xxhash.h>
-
 #include "llm/wire/converse.h"
 #include "llm/wire/parts.h"
 
-#define ID_CHARS_MAX 64
+/* Bedrock's own, of which a model behind it may take less: Anthropic's take words alone. */
+static const struct id_rule ids = {64, true};
 
 struct messages {
     const struct chat_request *request;
@@ -27,19 +26,6 @@ static int unsupported(struct messages *m, const char *what)
 
 /* ---- small things ---- */
 
-/* Nothing but white space, which Bedrock refuses as a text. */
-static bool is_blank(struct str string)
-{
-    struct str raw = string.n ? json_string_raw(string) : STR_NONE;
-    for (size_t i = 0; i < raw.n; i++) {
-        if (raw.p[i] == '\\' && i + 1 < raw.n && strchr("nrt", raw.p[i + 1]))
-            i++;
-        else if (raw.p[i] != ' ')
-            return false;
-    }
-    return true;
-}
-
 static void text_put(struct buf *out, struct str text)
 {
     buf_str(out, STR("{\"text\":"));
@@ -47,29 +33,10 @@ static void text_put(struct buf *out, struct str text)
     buf_char(out, '}');
 }
 
-static bool is_id(struct str raw)
-{
-    for (size_t i = 0; i < raw.n; i++) {
-        char c = raw.p[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!letter && (c == '\0' || !strchr("_.:-", c)))
-            return false;
-    }
-    return raw.n > 0 && raw.n <= ID_CHARS_MAX;
-}
-
-/* A call's id as it is, or where Bedrock would refuse it, its hash. */
 static void id_put(struct buf *out, struct str string)
 {
-    struct str raw = string.n ? json_string_raw(string) : STR_NONE;
     member_put(out, STR("toolUseId"));
-    if (is_id(raw)) {
-        buf_str(out, string);
-        return;
-    }
-    XXH128_hash_t hash = XXH3_128bits(raw.p ? raw.p : "", raw.n);
-    buf_printf(out, "\"call_%016llx%016llx\"", (unsigned long long)hash.high64,
-               (unsigned long long)hash.low64);
+    call_id_put(out, string, ids);
 }
 
 void converse_put_cache_point(struct buf *out, struct str control)
@@ -139,7 +106,7 @@ static int result_put(struct messages *m, const struct chat_block *r)
     member_put(out, STR("content"));
     buf_char(out, '[');
     for (const struct chat_block *b = r->result; b && !err; b = b->next) {
-        if (b->kind == BLOCK_TEXT && is_blank(b->text))
+        if (b->kind == BLOCK_TEXT && string_is_blank(b->text))
             continue;
         element_put(out);
         if (b->kind == BLOCK_TEXT)
@@ -165,17 +132,18 @@ static void thinking_put(struct buf *out, const struct chat_block *b)
 }
 
 /* Has it anything that Bedrock takes? */
-static bool says_something(const struct chat_block *b)
+static bool says_something(const struct messages *m, const struct chat_block *b)
 {
     struct str own;
     switch (b->kind) {
     case BLOCK_TEXT:
     case BLOCK_REFUSAL:
-        return !is_blank(b->text);
+        return !string_is_blank(b->text);
     case BLOCK_THINKING:
     case BLOCK_HIDDEN: {
         enum seal seal = thinking_seal(b, STR(MAKER_ANTHROPIC), &own);
-        return seal == SEAL_OWN || (seal == SEAL_NONE && b->text.n > 2);
+        return seal == SEAL_OWN ||
+               (seal == SEAL_NONE && b->text.n > 2 && !converse_may_be_claude(m->request));
     }
     default:
         return true;
@@ -195,7 +163,7 @@ static int block_put(struct messages *m, enum chat_role role, const struct chat_
 {
     struct buf *out = m->out;
     int err = 0;
-    if (!says_something(b))
+    if (!says_something(m, b))
         return 0;
     block_begin(m, role);
     switch (b->kind) {
@@ -237,7 +205,7 @@ static int system_block_put(struct messages *m, const struct chat_block *b)
 {
     if (b->kind != BLOCK_TEXT)
         return unsupported(m, "anything but text in a system message");
-    if (is_blank(b->text))
+    if (string_is_blank(b->text))
         return 0;
     element_put(m->out);
     text_put(m->out, b->text);
@@ -267,13 +235,16 @@ static int system_put(struct messages *m, const struct chat_message **ret_rest)
 
 static int message_put(struct messages *m, const struct chat_message *message)
 {
+    size_t before = m->out->n;
     int err = 0;
     for (const struct chat_block *b = message->blocks; b && !err; b = b->next)
         if (message_is_system(message) && b->kind != BLOCK_TEXT)
             err = unsupported(m, "anything but text in a system message");
         else
             err = block_put(m, message->role, b);
-    return err;
+    if (err || m->out->n > before)
+        return err;
+    return message_leave_out(message, m->open && m->role == ROLE_USER, "Converse", m->f);
 }
 
 int converse_put_messages(const struct chat_request *request, struct buf *out, struct fault *f)

@@ -41,8 +41,7 @@ static enum family family_of(struct str model)
     return named ? FAMILY_OTHER : FAMILY_HIDDEN;
 }
 
-/* Where the name hides the model, it is asked as Claude is: another refuses that itself. */
-static bool may_be_claude(const struct chat_request *r)
+bool converse_may_be_claude(const struct chat_request *r)
 {
     enum family family = family_of(r->model);
     return family == FAMILY_CLAUDE || family == FAMILY_HIDDEN;
@@ -106,7 +105,7 @@ static int thinking_put(const struct chat_request *r, struct buf *out, struct fa
                                                  [THINK_ADAPTIVE] = CHAT_THINKING_ADAPTIVE};
     if (r->thinking == THINK_UNSAID)
         return 0;
-    if (!may_be_claude(r))
+    if (!converse_may_be_claude(r))
         return not_for_model(r, features[r->thinking], f);
     member_put(out, STR("thinking"));
     if (r->thinking == THINK_BUDGET) {
@@ -126,7 +125,7 @@ static int serial_put(const struct chat_request *r, struct buf *out, struct faul
 {
     if (!r->tools_serial || !r->tools || r->tool_choice == CHOOSE_NONE)
         return 0;
-    if (!may_be_claude(r))
+    if (!converse_may_be_claude(r))
         return not_for_model(r, CHAT_TOOLS_SERIAL, f);
     if (r->tool_choice == CHOOSE_ANY || r->tool_choice == CHOOSE_NAMED)
         return fault_set(f, E_UNSUPPORTED,
@@ -306,7 +305,7 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CHANGES(DEVELOPER, "as a system message"),
     CARRIES_AS(PREFILL, "which only some models take"),
     CHANGES(CALLS, "messages of one role that follow each other become one; an id that "
-                   "Bedrock does not take is replaced by its hash"),
+                   "is not 1 to 64 letters, digits, _ and - is replaced by its hash"),
     CARRIES(RESULT_ERROR),
     CARRIES(RESULT_MEDIA),
     CARRIES_AS(IMAGE, "png, jpeg, gif and webp; others are refused"),
@@ -318,19 +317,40 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
                           "documents"),
     REFUSES(FILE_ID, "another provider's files are not there"),
     CARRIES_AS(AUDIO, "mp3, wav, flac, ogg, aac and m4a; others are refused"),
-    CHANGES(THINKING, "what Claude signed, and what nobody did; other providers' is left out"),
+    CHANGES(THINKING, "what Claude signed, and to other models what nobody signed; other "
+                      "providers' is left out"),
     CHANGES(THINKING_HIDDEN, "Claude's own; other providers' is left out"),
     CHANGES(REFUSAL, "as text"),
     WITHOUT_ANTHROPIC,
     WITHOUT_RESPONSES,
+    WITHOUT_RESULT_NAME,
+    WITHOUT_BESIDE,
+    WITHOUT_IMAGES_MADE,
+};
+
+static const struct wire_part parts[ANSWER_PART_COUNT] = {
+    PART_SAID(TEXT, "`text`, `citationsContent`"),
+    PART_SAID(CALL, "`toolUse`"),
+    PART_SAID(CALL_CUT,
+              "`toolUse`, in a stream, that is no JSON, beside `stopReason` `max_tokens`"),
+    PART_SAID(THINKING, "`reasoningText`"),
+    PART_SAID(HIDDEN, "`redactedContent`"),
+    PART_SAID(IMAGE, "`image` (of a stream, where it comes in pieces, it is left out)"),
+    PART_SAID(CITATION, "`citations`"),
+    PART_SAID(AUDIO, "`audio`"),
+    PART_SAID(FILE, "`document`, `video`"),
+    PART_SAID(TOOL, "`toolUse` of type `server_tool_use`, `toolResult`"),
+    PART_SAID(OTHER, "a block with none of these"),
 };
 
 const struct wire wire_converse = {
     .name = "converse",
     .cut = FRAMES_AWS,
+    .fetches = true,
     .answer_facts = bedrock_answer_facts,
     .event_facts = bedrock_event_facts,
     .carries = carries,
+    .parts = parts,
     .request_write = converse_request_write,
     .answer_read = converse_answer_read,
     .event_read = converse_event_read,

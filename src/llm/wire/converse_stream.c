@@ -14,10 +14,16 @@
 static void start_read(struct str start, struct converse_event *e)
 {
     struct str call = member_peek(start, STR("toolUse"), VALUE_OBJECT), input;
-    if (call.n)
+    static const struct member of[] = {CONVERSE_OTHERS};
+    struct str v[ARRAY_LEN(of)];
+    if (call.n) {
         e->block = converse_call_read(call, &e->id, &e->name, &input);
-    else if (start.n && !json_is_empty(start))
+        e->other = ANSWER_TOOL;
+    } else if (start.n && !json_is_empty(start)) {
+        (void)members_peek(start, of, ARRAY_LEN(of), v);
         e->block = BLOCK_OTHER;
+        e->other = converse_other(v);
+    }
 }
 
 static void reasoning_read(struct str reasoning, struct converse_event *e)
@@ -36,12 +42,14 @@ static void reasoning_read(struct str reasoning, struct converse_event *e)
 
 static void delta_read(struct str delta, struct converse_event *e)
 {
-    enum { TEXT, CALL, REASONING };
+    enum { TEXT, CALL, REASONING, OTHERS };
     static const struct member of[] = {MEMBER("text", STRING), MEMBER("toolUse", OBJECT),
-                                       MEMBER("reasoningContent", OBJECT)};
+                                       MEMBER("reasoningContent", OBJECT), CONVERSE_OTHERS};
     struct str v[ARRAY_LEN(of)];
     (void)members_peek(delta, of, ARRAY_LEN(of), v);
     e->block = v[TEXT].n ? BLOCK_TEXT : v[CALL].n ? BLOCK_CALL : BLOCK_OTHER;
+    if (e->block == BLOCK_OTHER && !v[REASONING].n && delta.n && !json_is_empty(delta))
+        e->other = converse_other(v + OTHERS);
     e->text = v[TEXT].n ? v[TEXT] : member_peek(v[CALL], STR("input"), VALUE_STRING);
     if (v[REASONING].n)
         reasoning_read(v[REASONING], e);
@@ -81,7 +89,8 @@ int converse_event_parse(struct str name, struct str data, struct converse_event
                                        MEMBER("message", STRING),
                                        MEMBER("Message", STRING)};
     struct str v[ARRAY_LEN(of)];
-    struct converse_event e = {.kind = kind_of(name), .index = -1, .block = BLOCK_TEXT};
+    struct converse_event e = {
+        .kind = kind_of(name), .index = -1, .block = BLOCK_TEXT, .other = ANSWER_PART_COUNT};
     bool good = e.kind == CONVERSE_UNKNOWN || members_peek(data, of, ARRAY_LEN(of), v);
     if (good && e.kind != CONVERSE_UNKNOWN)
         e.index = count_of(v[INDEX], -1);
@@ -129,6 +138,13 @@ static struct chat_event *block_open(struct stream *s, enum chat_block_kind kind
     return e;
 }
 
+/* What has no form in a chat. Pictures are among it, since a stream brings them in pieces. */
+static void other_give(const struct converse_event *said, struct chat_events *events)
+{
+    if (said->other < ANSWER_PART_COUNT)
+        chat_event_beside(events, said->other);
+}
+
 static int start_give(struct stream *s, const struct converse_event *said,
                       struct chat_events *events)
 {
@@ -136,6 +152,7 @@ static int start_give(struct stream *s, const struct converse_event *said,
         return 0; /* its first piece opens it */
     if (said->block == BLOCK_OTHER) {
         block_close(s, events);
+        other_give(said, events);
         s->other = true;
         s->index = said->index;
         return 0;
@@ -153,6 +170,8 @@ static int delta_give(struct stream *s, const struct converse_event *said,
 {
     bool here = s->open && s->kind == said->block && s->index == said->index;
     bool passed = s->other && s->index == said->index;
+    if (said->block == BLOCK_OTHER && !passed)
+        other_give(said, events);
     if (!said->text.n || said->block == BLOCK_OTHER || passed)
         return 0;
     if (said->block == BLOCK_CALL && !here)

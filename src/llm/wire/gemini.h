@@ -34,19 +34,22 @@ struct gemini_piece {
     struct str blocked;          /* string: why the prompt was refused */
     struct str error;            /* json, an object: in place of an answer */
     bool has_candidate, has_usage;
+    bool cites; /* it tells what it rests on: a search's finds, or sources that it recites */
     struct tokens usage;
 };
 /* E_UPSTREAM_BODY when it is no JSON object, nor (as errors may be) a list of one. */
 MUSTCHECK int gemini_piece_read(struct str body, struct gemini_piece *ret_piece);
 
-enum gemini_part_kind { PART_TEXT, PART_THOUGHT, PART_CALL, PART_OTHER };
+enum gemini_part_kind { PART_TEXT, PART_THOUGHT, PART_CALL, PART_IMAGE, PART_NONE, PART_OTHER };
 
 struct gemini_part {
     enum gemini_part_kind kind;
-    struct str text;      /* string; STR_NONE where it is empty */
-    struct str id, name;  /* string: of a call; the id may be STR_NONE */
-    struct str args;      /* json, an object: of a call */
-    struct str signature; /* string */
+    struct str text;             /* string; STR_NONE where it is empty */
+    struct str id, name;         /* string: of a call; the id may be STR_NONE */
+    struct str args;             /* json, an object: of a call */
+    struct str mime, data;       /* plain, and string: of an image */
+    struct str signature;        /* string */
+    enum chat_answer_part other; /* of PART_OTHER */
 };
 
 /* A content's parts, one after the other; content as of a piece. */
@@ -55,8 +58,8 @@ struct gemini_parts {
     bool more;
 };
 void gemini_parts_init(struct gemini_parts *p, struct str content);
-/* False behind the last one. Pictures, and code that Google ran, are PART_OTHER: a chat's answer
- * has no place for them. */
+/* False behind the last one. PART_NONE has nothing but, it may be, a signature; what a chat's
+ * answer has no form for, such as code that Google ran, is PART_OTHER. */
 bool gemini_part_next(struct gemini_parts *p, struct gemini_part *ret_part);
 
 /* What a finishReason comes to; STOP_UNSAID for one that is not known or says nothing. */

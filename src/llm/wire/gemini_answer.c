@@ -27,9 +27,11 @@ static void usage_read(struct str usage, struct gemini_piece *piece)
 
 static void candidates_read(struct str candidates, struct gemini_piece *piece)
 {
-    enum { CONTENT, FINISH, FINISHED };
-    static const struct member of[] = {MEMBER("content", OBJECT), MEMBER("finishReason", STRING),
-                                       MEMBER("finishMessage", STRING)};
+    enum { CONTENT, FINISH, FINISHED, GROUNDED, CITED, FETCHED };
+    static const struct member of[] = {
+        MEMBER("content", OBJECT),          MEMBER("finishReason", STRING),
+        MEMBER("finishMessage", STRING),    MEMBER("groundingMetadata", OBJECT),
+        MEMBER("citationMetadata", OBJECT), MEMBER("urlContextMetadata", OBJECT)};
     struct str v[ARRAY_LEN(of)];
     struct json_reader r;
     piece->has_candidate = list_enter(&r, candidates);
@@ -39,6 +41,8 @@ static void candidates_read(struct str candidates, struct gemini_piece *piece)
     piece->content = v[CONTENT];
     piece->finish = v[FINISH];
     piece->finished = v[FINISHED];
+    for (unsigned i = GROUNDED; i <= FETCHED; i++)
+        piece->cites = piece->cites || (v[i].n > 0 && !json_is_empty(v[i]));
 }
 
 int gemini_piece_read(struct str body, struct gemini_piece *ret_piece)
@@ -84,29 +88,70 @@ static void call_read(struct str call, struct gemini_part *part)
     part->args = v[ARGS].n ? v[ARGS] : STR("{}");
 }
 
+/* A thought's picture is no part of the answer. */
+static void media_read(struct str media, bool thought, struct gemini_part *part)
+{
+    enum { MIME, DATA };
+    static const struct member of[] = {MEMBER("mimeType", STRING), MEMBER("data", STRING)};
+    struct str v[ARRAY_LEN(of)];
+    (void)members_peek(media, of, ARRAY_LEN(of), v);
+    struct str mime = v[MIME].n > 2 ? json_string_raw(v[MIME]) : STR("");
+    bool image = is_plain_type(mime) && str_starts(mime, STR("image/"));
+    part->kind = image && !thought && v[DATA].n > 2 ? PART_IMAGE : PART_OTHER;
+    part->mime = mime;
+    part->data = v[DATA];
+    part->other = image                             ? ANSWER_IMAGE
+                  : str_starts(mime, STR("audio/")) ? ANSWER_AUDIO
+                                                    : ANSWER_FILE;
+}
+
 bool gemini_part_next(struct gemini_parts *p, struct gemini_part *ret_part)
 {
-    enum { CALL, TEXT, THOUGHT, SIGNATURE };
-    static const struct member of[] = {MEMBER("functionCall", OBJECT), MEMBER("text", STRING),
-                                       MEMBER("thought", BOOL), MEMBER("thoughtSignature", STRING)};
+    enum { CALL, TEXT, THOUGHT, SIGNATURE, MEDIA, FILE, CODE, RAN, RESULT, TOOL, TOOL_SAID };
+    static const struct member of[] = {MEMBER("functionCall", OBJECT),
+                                       MEMBER("text", STRING),
+                                       MEMBER("thought", BOOL),
+                                       MEMBER("thoughtSignature", STRING),
+                                       MEMBER("inlineData", OBJECT),
+                                       MEMBER("fileData", OBJECT),
+                                       MEMBER("executableCode", OBJECT),
+                                       MEMBER("codeExecutionResult", OBJECT),
+                                       MEMBER("functionResponse", OBJECT),
+                                       MEMBER("toolCall", OBJECT),
+                                       MEMBER("toolResponse", OBJECT)};
     struct str v[ARRAY_LEN(of)];
     if (!p->more)
         return false;
+    const char *from = p->reader.at;
     members_take(&p->reader, of, ARRAY_LEN(of), v);
+    struct str whole = str_of(from, (size_t)(p->reader.at - from));
     p->more = json_more(&p->reader, '[');
-    *ret_part = (struct gemini_part){.kind = !v[TEXT].n                 ? PART_OTHER
-                                             : json_is_true(v[THOUGHT]) ? PART_THOUGHT
-                                                                        : PART_TEXT,
-                                     .text = v[TEXT].n > 2 ? v[TEXT] : STR_NONE,
-                                     .signature = v[SIGNATURE].n > 2 ? v[SIGNATURE] : STR_NONE};
+    bool thought = json_is_true(v[THOUGHT]), signs = v[SIGNATURE].n > 2;
+    struct gemini_part part = {.kind = PART_NONE, .other = ANSWER_OTHER};
+    part.signature = signs ? v[SIGNATURE] : STR_NONE;
+    part.text = v[TEXT].n > 2 ? v[TEXT] : STR_NONE;
     if (v[CALL].n)
-        call_read(v[CALL], ret_part);
+        call_read(v[CALL], &part);
+    else if (v[TEXT].n)
+        part.kind = thought ? PART_THOUGHT : PART_TEXT;
+    else if (v[MEDIA].n)
+        media_read(v[MEDIA], thought, &part);
+    else if (!signs && !json_is_empty(whole))
+        part.kind = PART_OTHER;
+    if (v[FILE].n && part.kind == PART_OTHER)
+        part.other = ANSWER_FILE;
+    else if (v[CODE].n || v[RAN].n)
+        part.other = ANSWER_CODE;
+    else if (v[RESULT].n || v[TOOL].n || v[TOOL_SAID].n)
+        part.other = ANSWER_TOOL;
+    *ret_part = part;
     return true;
 }
 
 /* ---- why it ended ---- */
 
-/* The client's enum FinishReason, but for what says nothing (OTHER and the like). */
+/* The client's enum FinishReason. One that is not here, or says nothing, is an end like any other;
+ * of OTHER and its like Google says that the answer was broken off, and not why. */
 static const struct finish {
     struct str word;
     enum chat_stop stop;
@@ -116,6 +161,7 @@ static const struct finish {
     {                                                                                              \
         NAME(#word), stop, broken                                                                  \
     }
+    FINISH(FINISH_REASON_UNSPECIFIED, STOP_UNSAID, false),
     FINISH(STOP, STOP_END, false),
     FINISH(MAX_TOKENS, STOP_LENGTH, false),
     FINISH(CONTINUATION, STOP_LENGTH, false),
@@ -136,6 +182,9 @@ static const struct finish {
     FINISH(TOO_MANY_TOOL_CALLS, STOP_UNSAID, true),
     FINISH(MALFORMED_RESPONSE, STOP_UNSAID, true),
     FINISH(MISSING_THOUGHT_SIGNATURE, STOP_UNSAID, true),
+    FINISH(NO_IMAGE, STOP_UNSAID, true),
+    FINISH(IMAGE_OTHER, STOP_UNSAID, true),
+    FINISH(OTHER, STOP_UNSAID, true),
 #undef FINISH
 };
 
@@ -276,11 +325,29 @@ static int call_add(struct making *m, const struct gemini_part *part)
     return keep(m->arena, &out, &b->id);
 }
 
+static int image_add(struct making *m, const struct gemini_part *part)
+{
+    struct chat_block *b = block_add(m, BLOCK_IMAGE);
+    if (!b)
+        return E_MEMORY;
+    b->media.form = MEDIA_BASE64;
+    b->media.type = part->mime;
+    b->media.data = part->data;
+    return 0;
+}
+
 static int part_add(struct making *m, const struct gemini_part *part)
 {
     struct chat_block *b = NULL;
+    int err = 0;
     if (part->kind == PART_CALL)
         return call_add(m, part);
+    if (part->kind == PART_OTHER)
+        chat_answer_notes(m->answer, part->other);
+    if (part->kind == PART_IMAGE)
+        err = image_add(m, part);
+    if (err)
+        return err;
     if (part->text.n) {
         b = block_add(m, part->kind == PART_THOUGHT ? BLOCK_THINKING : BLOCK_TEXT);
         if (!b)
@@ -312,6 +379,8 @@ int gemini_answer_read(struct str body, struct arena *arena, struct chat_answer 
     gemini_parts_init(&parts, piece.content);
     while (!err && gemini_part_next(&parts, &part))
         err = part_add(&m, &part);
+    if (piece.cites)
+        chat_answer_notes(&answer, ANSWER_CITATION);
     answer.stop = piece.blocked.n ? STOP_REFUSED : gemini_stop(piece.finish, m.calls > 0);
     *ret_answer = answer;
     return err;

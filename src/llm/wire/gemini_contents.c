@@ -2,7 +2,10 @@
  * wire/gemini_contents.c: a chat's messages as Gemini's contents.
  *
  * Gemini knows two roles that take turns, so messages of one role that follow each other become one
- * content with the parts of all. Results of tools are the user's.
+ * content with the parts of all. Results of tools are the user's, but in a content of their own,
+ * and before what else their message says: with other parts beside them, Gemini does not find them
+ * behind their calls. A content is opened by the first part that it gets, so what has nothing to
+ * say leaves no trace.
  */
 #include "llm/wire/gemini.h"
 #include "llm/wire/parts.h"
@@ -11,18 +14,38 @@
  * thought signatures. Only Gemini 3 and later ask for one, of the first call of a message. */
 #define NO_SIGNATURE "skip_thought_signature_validator"
 
+enum content { CONTENT_NONE, CONTENT_MODEL, CONTENT_USER, CONTENT_RESULTS };
+
 struct contents {
     const struct chat_request *request;
     struct buf *out;
     struct fault *f;
-    const struct chat_message *calls;  /* the last message with tool calls */
-    const struct chat_block *answered; /* of these, the one whose result came last; or NULL */
-    bool old;                          /* gemini_is_old */
+    enum content open;
+    bool old; /* gemini_is_old */
 };
 
 static int unsupported(struct contents *c, const char *what)
 {
     return fault_set(c->f, E_UNSUPPORTED, "gemini has nothing for %s", what);
+}
+
+static void content_close(struct contents *c)
+{
+    if (c->open != CONTENT_NONE)
+        buf_str(c->out, STR("]}"));
+    c->open = CONTENT_NONE;
+}
+
+/* Where the next part of such a content goes. */
+static void part_begin(struct contents *c, enum content content)
+{
+    if (c->open != content) {
+        content_close(c);
+        element_put(c->out);
+        buf_str(c->out, content == CONTENT_MODEL ? STR("{\"role\":\"model\",\"parts\":[")
+                                                 : STR("{\"role\":\"user\",\"parts\":["));
+        c->open = content;
+    }
 }
 
 static void text_put(struct buf *out, struct str text)
@@ -193,28 +216,6 @@ static bool any_signature(const struct chat_message *m)
 
 /* ---- results ---- */
 
-static const struct chat_block *call_find(const struct chat_block *from,
-                                          const struct chat_block *to, struct str id)
-{
-    for (; from && from != to; from = from->next)
-        if (from->kind == BLOCK_CALL && str_eq(from->id, id))
-            return from;
-    return NULL;
-}
-
-/* Results mostly come in the order of their calls, so the one behind the last is looked at first.
- */
-static struct str name_of_call(struct contents *c, struct str id)
-{
-    const struct chat_block *all = c->calls ? c->calls->blocks : NULL;
-    const struct chat_block *next = c->answered ? c->answered->next : NULL;
-    const struct chat_block *call = call_find(next, NULL, id);
-    if (!call)
-        call = call_find(all, next, id);
-    c->answered = call ? call : c->answered;
-    return call ? call->name : STR("\"\"");
-}
-
 /* One text is a string, several are a list of them. */
 static void result_texts_put(struct buf *out, const struct chat_block *result)
 {
@@ -236,6 +237,13 @@ static void result_texts_put(struct buf *out, const struct chat_block *result)
         buf_char(out, ']');
 }
 
+static bool any_media(const struct chat_block *b)
+{
+    while (b && b->kind == BLOCK_TEXT)
+        b = b->next;
+    return b != NULL;
+}
+
 static int result_media_put(struct contents *c, const struct chat_block *result)
 {
     int err = 0;
@@ -247,47 +255,39 @@ static int result_media_put(struct contents *c, const struct chat_block *result)
     return err;
 }
 
-/* Media stand within the result; for models that know none there, as parts behind it. */
+/* Media stand within the result; for models that know none there, as parts behind all results. */
 static int result_put(struct contents *c, const struct chat_block *r)
 {
     struct buf *out = c->out;
     struct str id, signature;
-    bool media = false;
-    for (const struct chat_block *b = r->result; b; b = b->next)
-        media = media || b->kind != BLOCK_TEXT;
     id_split(r->id, &id, &signature);
     element_put(out);
     buf_str(out, STR("{\"functionResponse\":{"));
     id_put(out, id);
-    member_put_string(out, STR("name"), name_of_call(c, r->id));
+    member_put_string(out, STR("name"), r->call ? r->call->name : STR_NONE);
     member_put(out, STR("response"));
     buf_str(out, r->is_error ? STR("{\"error\":") : STR("{\"output\":"));
     result_texts_put(out, r->result);
     buf_char(out, '}');
     int err = 0;
-    if (media && !c->old) {
+    if (!c->old && any_media(r->result)) {
         buf_str(out, STR(",\"parts\":["));
         err = result_media_put(c, r->result);
         buf_char(out, ']');
     }
     buf_str(out, STR("}}"));
-    if (!err && media && c->old)
-        err = result_media_put(c, r->result);
     return err;
 }
 
 /* ---- messages ---- */
 
-/* Another provider's seal is left out; without anything of its own there is nothing to put. */
 static void thinking_put(struct buf *out, const struct chat_block *b)
 {
     struct str seal;
-    bool own = thinking_seal(b, STR(MAKER_GEMINI), &seal) == SEAL_OWN, says = b->text.n > 2;
-    if (!own && !says)
-        return;
+    bool own = thinking_seal(b, STR(MAKER_GEMINI), &seal) == SEAL_OWN;
     text_put(out, b->text);
     out->n -= !out->failed; /* its bracket */
-    if (says)
+    if (b->text.n > 2)
         buf_str(out, STR(",\"thought\":true"));
     if (own) {
         buf_str(out, STR(",\"thoughtSignature\":\""));
@@ -295,6 +295,24 @@ static void thinking_put(struct buf *out, const struct chat_block *b)
         buf_char(out, '"');
     }
     buf_char(out, '}');
+}
+
+/* Another provider's seal is left out; without anything of its own there is nothing to put. Texts
+ * that are empty are refused. */
+static bool says_something(const struct chat_block *b)
+{
+    struct str seal;
+    switch (b->kind) {
+    case BLOCK_TEXT:
+    case BLOCK_REFUSAL:
+        return b->text.n > 2;
+    case BLOCK_THINKING:
+        return b->text.n > 2 || thinking_seal(b, STR(MAKER_GEMINI), &seal) == SEAL_OWN;
+    case BLOCK_HIDDEN: /* another provider's: nobody else can read it */
+        return false;
+    default:
+        return true;
+    }
 }
 
 static int block_put(struct contents *c, const struct chat_block *b, bool unsigned_first)
@@ -311,70 +329,98 @@ static int block_put(struct contents *c, const struct chat_block *b, bool unsign
     case BLOCK_CALL:
         call_put(c, b, unsigned_first);
         return 0;
-    case BLOCK_RESULT:
-        return result_put(c, b);
     case BLOCK_THINKING:
         thinking_put(c->out, b);
         return 0;
-    case BLOCK_HIDDEN: /* another provider's: nobody else can read it */
-        return 0;
-    case BLOCK_OTHER:
-        break;
+    default:
+        return unsupported(c, chat_feature_text(CHAT_OTHER_BLOCK));
     }
-    return unsupported(c, chat_feature_text(CHAT_OTHER_BLOCK));
 }
 
-static int message_put(struct contents *c, const struct chat_message *m)
+static int model_put(struct contents *c, const struct chat_message *m)
 {
     bool unsigned_first = !any_signature(m);
     int err = 0;
     for (const struct chat_block *b = m->blocks; b && !err; b = b->next) {
+        if (!says_something(b))
+            continue;
+        part_begin(c, CONTENT_MODEL);
         err = block_put(c, b, unsigned_first);
-        if (b->kind == BLOCK_CALL) {
-            c->calls = m;
-            c->answered = NULL;
-            unsigned_first = false;
-        }
+        unsigned_first = unsigned_first && b->kind != BLOCK_CALL;
     }
     return err;
+}
+
+static int results_put(struct contents *c, const struct chat_message *m)
+{
+    int err = 0;
+    for (const struct chat_block *b = m->blocks; b && !err; b = b->next)
+        if (b->kind == BLOCK_RESULT) {
+            part_begin(c, CONTENT_RESULTS);
+            err = result_put(c, b);
+        }
+    return err;
+}
+
+static int results_media_put(struct contents *c, const struct chat_message *m)
+{
+    int err = 0;
+    for (const struct chat_block *b = m->blocks; b && !err && c->old; b = b->next)
+        if (b->kind == BLOCK_RESULT && any_media(b->result)) {
+            part_begin(c, CONTENT_USER);
+            err = result_media_put(c, b->result);
+        }
+    return err;
+}
+
+static int user_put(struct contents *c, const struct chat_message *m)
+{
+    int err = 0;
+    for (const struct chat_block *b = m->blocks; b && !err; b = b->next)
+        if (b->kind != BLOCK_RESULT && says_something(b)) {
+            part_begin(c, CONTENT_USER);
+            err = block_put(c, b, false);
+        }
+    return err;
+}
+
+/* One message, or those with the results of one turn; moves *m to the last of them. */
+static int message_put(struct contents *c, const struct chat_message **m)
+{
+    static int (*const steps[])(struct contents * c, const struct chat_message *m) = {
+        results_put, results_media_put, user_put};
+    const struct chat_message *first = *m, *end = first->next;
+    size_t before = c->out->n;
+    int err = first->role == ROLE_ASSISTANT ? model_put(c, first) : 0;
+    if (blocks_have(first->blocks, BLOCK_RESULT))
+        end = results_end(first);
+    for (size_t i = 0; i < ARRAY_LEN(steps) && first->role == ROLE_USER; i++)
+        for (const struct chat_message *at = first; at != end && !err; *m = at, at = at->next)
+            err = steps[i](c, at);
+    if (err || c->out->n > before)
+        return err;
+    return message_leave_out(*m, c->open > CONTENT_MODEL, "Gemini", c->f);
 }
 
 /* The system messages in front, a part each; *ret_rest is what follows them. */
 static int system_put(struct contents *c, const struct chat_message **ret_rest)
 {
     const struct chat_message *m = c->request->messages;
-    *ret_rest = m;
-    if (!m || !message_is_system(m))
-        return 0;
+    size_t before = c->out->n;
     int err = 0;
     member_put(c->out, STR("systemInstruction"));
     buf_str(c->out, STR("{\"parts\":["));
+    size_t empty = c->out->n;
     for (; m && message_is_system(m) && !err; m = m->next)
         for (const struct chat_block *b = m->blocks; b && !err; b = b->next)
-            if (b->kind == BLOCK_TEXT)
-                text_put(c->out, b->text);
-            else
+            if (b->kind != BLOCK_TEXT)
                 err = unsupported(c, "anything but text in a system message");
-    buf_str(c->out, STR("]}"));
-    *ret_rest = m;
-    return err;
-}
-
-/* The messages of one role from `m` on; *ret_rest is the next of the other. */
-static int content_put(struct contents *c, const struct chat_message *m,
-                       const struct chat_message **ret_rest)
-{
-    bool model = m->role == ROLE_ASSISTANT;
-    int err = 0;
-    element_put(c->out);
-    buf_str(c->out,
-            model ? STR("{\"role\":\"model\",\"parts\":[") : STR("{\"role\":\"user\",\"parts\":["));
-    size_t empty = c->out->n;
-    for (; m && !err && !message_is_system(m) && (m->role == ROLE_ASSISTANT) == model; m = m->next)
-        err = message_put(c, m);
-    if (c->out->n == empty) /* Gemini refuses a content without parts */
-        text_put(c->out, STR_NONE);
-    buf_str(c->out, STR("]}"));
+            else if (says_something(b))
+                text_put(c->out, b->text);
+    if (c->out->n == empty)
+        c->out->n = before;
+    else
+        buf_str(c->out, STR("]}"));
     *ret_rest = m;
     return err;
 }
@@ -387,8 +433,9 @@ int gemini_put_contents(const struct chat_request *request, struct buf *out, str
     int err = system_put(&c, &m);
     member_put(out, STR("contents"));
     buf_char(out, '[');
-    while (m && !err && !message_is_system(m))
-        err = content_put(&c, m, &m);
+    for (; m && !err && !message_is_system(m); m = m->next)
+        err = message_put(&c, &m);
+    content_close(&c);
     buf_char(out, ']');
     if (!err && m)
         err = unsupported(&c, chat_feature_text(CHAT_SYSTEM_LATER));

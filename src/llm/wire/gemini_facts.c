@@ -3,6 +3,7 @@
  */
 #include "llm/gemini.h"
 #include "llm/wire/gemini.h"
+#include "llm/wire/parts.h"
 
 /* ---- errors ---- */
 
@@ -33,6 +34,9 @@ static void broken_read(const struct gemini_piece *piece, struct llm_facts *fact
 {
     facts->has_error = true;
     facts->error_text = json_str(json_peek(piece->finished.n ? piece->finished : piece->finish));
+    if (!piece->finished.n && string_is(piece->finish, STR("OTHER")))
+        facts->error_text = STR("the answer was broken off, for a reason that Google does not "
+                                "tell (finishReason OTHER)");
 }
 
 /* ---- answers ---- */
@@ -43,8 +47,8 @@ static void part_count(const struct gemini_part *part, struct llm_facts *facts)
     if (part->kind == PART_CALL)
         facts->content_bytes += (int64_t)(json_string_bytes(part->name) + part->args.n);
     /* A signature alone says nothing to anybody. */
-    bool only_signs = part->kind == PART_OTHER ? part->signature.n > 0 : part->text.n == 0;
-    facts->speaks = facts->speaks || part->kind == PART_CALL || !only_signs;
+    bool other = part->kind == PART_CALL || part->kind == PART_IMAGE || part->kind == PART_OTHER;
+    facts->speaks = facts->speaks || other || part->text.n > 0;
 }
 
 static int facts_read(struct str body, struct llm_facts *ret_facts)

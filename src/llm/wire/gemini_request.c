@@ -112,8 +112,7 @@ static void details_count(const struct chat_block *list, struct details *d)
         d->all += b->kind == BLOCK_IMAGE || b->kind == BLOCK_DOCUMENT;
         d->low += string_is(b->media.detail, STR("low"));
         d->high += string_is(b->media.detail, STR("high"));
-        for (const struct chat_block *in = b->result; in; in = in->next)
-            d->all += in->kind != BLOCK_TEXT;
+        details_count(b->result, d);
     }
 }
 
@@ -258,9 +257,10 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     REFUSES(SYSTEM_LATER, "its systemInstruction stands in front of all messages"),
     CHANGES(DEVELOPER, "as a system message"),
     CHANGES(CALLS, "a call's thought signature travels in its id, behind __thought__; "
-                   "messages of one role that follow each other become one; calls that "
-                   "another provider's model made go to Gemini 3 and later with the "
-                   "signature that Google's documentation has for them"),
+                   "messages of one role that follow each other become one, but for results, "
+                   "which stand in one of their own; calls that another provider's model made "
+                   "go to Gemini 3 and later with the signature that Google's documentation "
+                   "has for them"),
     CARRIES(RESULT_ERROR),
     CHANGES(RESULT_MEDIA, "within the result; up to Gemini 2.5 behind it"),
     CARRIES(IMAGE),
@@ -278,13 +278,31 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CHANGES(REFUSAL, "as text"),
     WITHOUT_ANTHROPIC,
     WITHOUT_RESPONSES,
+    WITHOUT_RESULT_NAME,
+    WITHOUT_BESIDE,
+    CARRIES(IMAGE_MADE),
+};
+
+static const struct wire_part parts[ANSWER_PART_COUNT] = {
+    PART_SAID(TEXT, "`text`"),
+    PART_SAID(CALL, "`functionCall`"),
+    PART_SAID(THINKING, "`text` of a `thought`"),
+    PART_SAID(IMAGE, "`inlineData` of type `image/*`, but for a thought's"),
+    PART_SAID(CITATION, "`groundingMetadata`, `citationMetadata`, `urlContextMetadata`"),
+    PART_SAID(AUDIO, "`inlineData` of type `audio/*`"),
+    PART_SAID(FILE, "`fileData`, other `inlineData`"),
+    PART_SAID(CODE, "`executableCode`, `codeExecutionResult`"),
+    PART_SAID(TOOL, "`toolCall`, `toolResponse`, `functionResponse`"),
+    PART_SAID(OTHER, "a part with none of these"),
 };
 
 const struct wire wire_gemini = {
     .name = "gemini",
+    .fetches = true,
     .answer_facts = gemini_answer_facts,
     .event_facts = gemini_event_facts,
     .carries = carries,
+    .parts = parts,
     .request_write = gemini_request_write,
     .answer_read = gemini_answer_read,
     .event_read = gemini_event_read,

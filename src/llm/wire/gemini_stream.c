@@ -11,7 +11,7 @@
 
 /* Closing the open block, the text, and a thinking block of its own for its signature. */
 #define EVENTS_OF_PART 7
-#define EVENTS_OF_END  4
+#define EVENTS_OF_END  5
 
 struct stream {
     bool begun, ended;
@@ -116,12 +116,31 @@ static int call_give(struct wire_state *state, const struct gemini_part *part,
     return err;
 }
 
+static int image_give(struct wire_state *state, const struct gemini_part *part,
+                      struct chat_events *events)
+{
+    struct stream *s = state->own;
+    struct buf type;
+    buf_init(&type, part->mime.n * 6 + 2);
+    (void)json_quote(&type, part->mime);
+    struct chat_event *e = block_open(s, BLOCK_IMAGE, events);
+    e->text = part->data;
+    int err = keep(state, &type, &e->name);
+    block_close(s, events);
+    return err;
+}
+
 static int part_give(struct wire_state *state, const struct gemini_part *part,
                      struct chat_events *events)
 {
     struct stream *s = state->own;
     if (part->kind == PART_CALL)
         return call_give(state, part, events);
+    if (part->kind == PART_OTHER)
+        chat_event_beside(events, part->other);
+    int err = part->kind == PART_IMAGE ? image_give(state, part, events) : 0;
+    if (err)
+        return err;
     if (part->text.n) {
         enum chat_block_kind kind = part->kind == PART_THOUGHT ? BLOCK_THINKING : BLOCK_TEXT;
         if (!s->open || s->kind != kind)
@@ -133,7 +152,7 @@ static int part_give(struct wire_state *state, const struct gemini_part *part,
     /* A thought's stands in its block; it is the last of it. */
     if (part->kind != PART_THOUGHT || !s->open || s->kind != BLOCK_THINKING)
         (void)block_open(s, BLOCK_THINKING, events);
-    int err = signature_give(state, part->signature, events);
+    err = signature_give(state, part->signature, events);
     block_close(s, events);
     return err;
 }
@@ -154,6 +173,8 @@ static void end_give(struct stream *s, struct chat_events *events)
     const struct gemini_piece *piece = &s->piece;
     if (piece->has_usage)
         chat_event_add(events, EVENT_USAGE)->usage = piece->usage;
+    if (piece->cites)
+        chat_event_beside(events, ANSWER_CITATION);
     if (gemini_is_broken(piece->finish)) {
         fail_give(s, piece->finish,
                   piece->finished.n ? piece->finished : STR("\"the model's answer was broken\""),

@@ -18,8 +18,9 @@ struct chat_said {
     struct str role, name, call_id; /* string */
     struct str refusal, reasoning;  /* string */
     struct str content;             /* string, where it was one */
+    struct str annotations, audio;  /* json: of an answer */
     bool has_list;                  /* the content was a list: `parts` */
-    struct chat_block *parts, *calls, *thoughts;
+    struct chat_block *parts, *calls, *thoughts, *images;
     struct chat_member *others;
 };
 /* Takes the message that comes next. */
@@ -39,6 +40,10 @@ extern const struct member openai_chat_thought[4];
 
 /* Tokens of a usage object; false where it is none. */
 bool openai_chat_usage(struct str usage, struct tokens *ret_tokens);
+/* An element of `annotations`; false where it is none of a page of the web. */
+bool openai_chat_cited(struct str annotation, struct chat_citation *ret_cited);
+/* An element of `images`, as image_url.url has it; false where it is none. */
+MUSTCHECK int openai_chat_image(struct arena *a, struct str image, struct chat_media *ret_media);
 /* "stop" and its like; STOP_UNSAID for null and for words that are not known. */
 enum chat_stop openai_chat_stop(struct str reason);
 
@@ -49,6 +54,7 @@ struct chat_top {
     struct str error;     /* json, not null */
     int64_t created_s;
     bool has_choices, has_usage;
+    bool cites; /* it has a list `citations`, as some servers that search have */
     struct tokens usage;
 };
 /* E_UPSTREAM_BODY where it is no JSON object. */
@@ -64,6 +70,10 @@ void openai_chat_head_put(struct buf *out, struct str object, struct str id, int
 void openai_chat_usage_put(struct buf *out, const struct tokens *usage);
 /* The word for it, with its quotes. */
 struct str openai_chat_stop_word(enum chat_stop stop, bool calls, bool refusal);
+/* An annotation and an image; in a stream with an index, as of a thought. */
+void openai_chat_cited_put(struct buf *out, const struct chat_citation *cited, int64_t shift,
+                           int64_t index);
+void openai_chat_image_put(struct buf *out, const struct chat_media *media, int64_t index);
 /* The member `tool_calls`. */
 void openai_chat_calls_put(struct buf *out, const struct chat_block *blocks);
 /* Thinking or its hidden form, as an element of `thinking_blocks`. In a stream it has its index

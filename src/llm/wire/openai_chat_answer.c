@@ -101,10 +101,11 @@ static void choices_take(struct json_reader *r, unsigned which, void *to)
 
 int openai_chat_top_read(struct str body, struct chat_top *ret_top)
 {
-    enum { ID, CREATED, MODEL, USAGE, ERROR, CHOICES, COUNT };
+    enum { ID, CREATED, MODEL, USAGE, ERROR, CITATIONS, CHOICES, COUNT };
     static const struct member members[COUNT] = {MEMBER("id", STRING),    MEMBER("created", COUNT),
                                                  MEMBER("model", STRING), MEMBER("usage", OBJECT),
-                                                 MEMBER("error", ANY),    MEMBER("choices", TAKEN)};
+                                                 MEMBER("error", ANY),    MEMBER("citations", LIST),
+                                                 MEMBER("choices", TAKEN)};
     struct chat_top top = {.id = STR_NONE};
     struct str value[COUNT];
     struct json_reader r;
@@ -118,29 +119,59 @@ int openai_chat_top_read(struct str body, struct chat_top *ret_top)
     top.model = value[MODEL];
     top.has_usage = openai_chat_usage(value[USAGE], &top.usage);
     top.error = value[ERROR];
+    top.cites = value[CITATIONS].n > 0 && !json_is_empty(value[CITATIONS]);
     *ret_top = top;
     return 0;
 }
 
-/* What the model was cut off in cannot be called; a call that is broken otherwise is no answer. */
-static int calls_settle(struct chat_answer *a)
+static void stop_settle(struct chat_answer *a)
 {
-    struct chat_block **at = &a->blocks;
-    while (*at) {
-        bool broken = (*at)->kind == BLOCK_CALL && (*at)->input.n == 0;
-        if (broken && a->stop != STOP_LENGTH)
-            return E_UPSTREAM_BODY;
-        if (broken)
-            *at = (*at)->next;
-        else
-            at = &(*at)->next;
-    }
-    if (a->blocks)
-        a->blocks->last = NULL;
     if (a->stop == STOP_END && blocks_have(a->blocks, BLOCK_CALL))
         a->stop = STOP_CALL;
     if (a->stop == STOP_END && blocks_have(a->blocks, BLOCK_REFUSAL))
         a->stop = STOP_REFUSED;
+}
+
+/* Annotations are the content's, which is the first text. */
+static int annotations_read(struct str list, struct arena *arena, struct chat_answer *a)
+{
+    struct chat_block *text = a->blocks;
+    struct chat_citation said, *c;
+    struct json_reader r;
+    while (text && text->kind != BLOCK_TEXT)
+        text = text->next;
+    if (!list_enter(&r, list))
+        return 0;
+    do {
+        bool page = openai_chat_cited(json_take(&r), &said);
+        if (!page || !text) {
+            chat_answer_notes(a, page ? ANSWER_URL_CITATION : ANSWER_CITATION);
+            continue;
+        }
+        c = chat_citation_new(arena, &text->cited);
+        if (!c)
+            return E_MEMORY;
+        c->url = said.url;
+        c->title = said.title;
+        c->from = said.from;
+        c->to = said.to;
+    } while (json_more(&r, '['));
+    return 0;
+}
+
+/* What was said aloud is the answer where nothing was written. */
+static int audio_read(struct str audio, struct arena *arena, struct chat_answer *a)
+{
+    struct str words = member_peek(audio, STR("transcript"), VALUE_STRING);
+    if (!json_is_object(audio))
+        return 0;
+    chat_answer_notes(a, ANSWER_AUDIO);
+    if (words.n <= 2 || blocks_have(a->blocks, BLOCK_TEXT))
+        return 0;
+    struct chat_block *b = chat_block_new(arena, &a->blocks, BLOCK_TEXT);
+    if (!b)
+        return E_MEMORY;
+    b->text = words;
     return 0;
 }
 
@@ -153,7 +184,14 @@ static int message_read(struct str message, struct arena *arena, struct chat_ans
     int err = said_take(&r, &said);
     if (!err && !json_reader_good(&r.json))
         err = E_UPSTREAM_BODY;
-    return err ? err : said_blocks(&r, &said, &a->blocks);
+    if (!err)
+        err = said_blocks(&r, &said, &a->blocks);
+    for (const struct chat_block *b = err ? NULL : a->blocks; b; b = b->next)
+        if (b->kind == BLOCK_OTHER)
+            chat_answer_notes(a, ANSWER_OTHER);
+    if (!err)
+        err = annotations_read(said.annotations, arena, a);
+    return err ? err : audio_read(said.audio, arena, a);
 }
 
 int openai_chat_answer_read(struct str body, struct arena *arena, struct chat_answer *ret_answer)
@@ -173,9 +211,10 @@ int openai_chat_answer_read(struct str body, struct arena *arena, struct chat_an
     if (top.has_usage)
         a.usage = top.usage;
     a.stop = openai_chat_stop(value[1]);
+    if (top.cites)
+        chat_answer_notes(&a, ANSWER_CITATION);
     err = message_read(value[0], arena, &a);
-    if (!err)
-        err = calls_settle(&a);
+    stop_settle(&a);
     if (!err)
         *ret_answer = a;
     return err == 0 || err == E_MEMORY ? err : E_UPSTREAM_BODY;
@@ -236,6 +275,64 @@ static void thoughts_put(struct buf *out, const struct chat_block *blocks)
     buf_char(out, ']');
 }
 
+void openai_chat_cited_put(struct buf *out, const struct chat_citation *c, int64_t shift,
+                           int64_t index)
+{
+    element_put(out);
+    buf_str(out, STR("{\"type\":\"url_citation\",\"url_citation\":{"));
+    member_put_i64(out, STR("start_index"), c->from + shift);
+    member_put_i64(out, STR("end_index"), c->to + shift);
+    member_put_string(out, STR("url"), c->url);
+    member_put_string(out, STR("title"), c->title);
+    buf_char(out, '}');
+    if (index >= 0)
+        member_put_i64(out, STR("index"), index);
+    buf_char(out, '}');
+}
+
+void openai_chat_image_put(struct buf *out, const struct chat_media *media, int64_t index)
+{
+    element_put(out);
+    buf_str(out, STR("{\"type\":\"image_url\",\"image_url\":{\"url\":"));
+    (void)media_put_url(out, media);
+    buf_char(out, '}');
+    if (index >= 0)
+        member_put_i64(out, STR("index"), index);
+    buf_char(out, '}');
+}
+
+/* The texts are one string there, so a citation's place in it goes on from those before. */
+static void annotations_put(struct buf *out, const struct chat_block *b)
+{
+    int64_t before = 0;
+    size_t from = out->n;
+    member_put(out, STR("annotations"));
+    buf_char(out, '[');
+    size_t empty = out->n;
+    for (; b; b = b->next) {
+        for (const struct chat_citation *c = b->cited; c; c = c->next)
+            openai_chat_cited_put(out, c, before, -1);
+        if (b->kind == BLOCK_TEXT)
+            before += string_chars(b->text);
+    }
+    if (out->n == empty)
+        out->n = from;
+    else
+        buf_char(out, ']');
+}
+
+static void images_put(struct buf *out, const struct chat_block *b)
+{
+    if (!blocks_have(b, BLOCK_IMAGE))
+        return;
+    member_put(out, STR("images"));
+    buf_char(out, '[');
+    for (; b; b = b->next)
+        if (b->kind == BLOCK_IMAGE)
+            openai_chat_image_put(out, &b->media, -1);
+    buf_char(out, ']');
+}
+
 static void message_put(struct buf *out, const struct chat_block *blocks)
 {
     bool calls = blocks_have(blocks, BLOCK_CALL), refusal = has_text(blocks, BLOCK_REFUSAL);
@@ -254,6 +351,8 @@ static void message_put(struct buf *out, const struct chat_block *blocks)
         texts_put(out, blocks, BLOCK_THINKING);
     }
     thoughts_put(out, blocks);
+    annotations_put(out, blocks);
+    images_put(out, blocks);
     if (calls)
         openai_chat_calls_put(out, blocks);
     buf_char(out, '}');
@@ -312,8 +411,8 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CARRIES(CACHE_KEY),
     CARRIES(CACHE_RETENTION),
     REFUSES(CHOICES, "one choice is crossed"),
-    CARRIES_AS(MAX_TOKENS, "as max_completion_tokens where the client said so, and to OpenAI's "
-                           "own host"),
+    CARRIES_AS(MAX_TOKENS, "as max_completion_tokens where the client or the provider's "
+                           "limit_name says so, and to OpenAI's own host"),
     CARRIES(STOP),
     CARRIES(TEMPERATURE_HIGH),
     CARRIES(JSON_OBJECT),
@@ -332,7 +431,8 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     CARRIES(DEVELOPER),
     CARRIES(MESSAGE_NAME),
     REFUSES(PREFILL, "models begin a message of their own"),
-    CARRIES(CALLS),
+    CARRIES_AS(CALLS, "an id of more than 40 characters is replaced by its hash"),
+    CARRIES(RESULT_NAME),
     LEAVES(RESULT_ERROR, "the result's text says it"),
     CHANGES(RESULT_MEDIA, "in a user message behind the results"),
     CARRIES(IMAGE),
@@ -350,6 +450,31 @@ static const struct wire_carriage carries[CHAT_FEATURE_COUNT] = {
     LEAVES(CACHE_CONTROL, "prompts are cached without being asked to"),
     WITHOUT_ANTHROPIC,
     WITHOUT_RESPONSES,
+    WITHOUT_BESIDE,
+    WITHOUT_IMAGES_MADE,
+};
+
+static const struct wire_part parts[ANSWER_PART_COUNT] = {
+    PART_CARRIED(TEXT, "`content` (of sound its `transcript`, where there is no other)"),
+    PART_CARRIED(CALL, "`tool_calls`"),
+    PART_LESS(CALL_CUT, "`tool_calls` that are no JSON, beside `finish_reason` `length`",
+              "a stream has what there was of it"),
+    PART_AS(THINKING, "`reasoning_content` or `reasoning`",
+            "as `reasoning_content`, an extension; with its signature in `thinking_blocks`, "
+            "another"),
+    PART_AS(HIDDEN, "`redacted_thinking` in `thinking_blocks`",
+            "in `thinking_blocks`, an extension"),
+    PART_CARRIED(REFUSAL, "`refusal`"),
+    PART_CARRIED(URL_CITATION, "`annotations` of type `url_citation`"),
+    PART_AS(IMAGE, "`images`, data URLs", "as `images`, an extension that OpenRouter has too"),
+    PART_AS(IMAGE_URL, "`images`, other URLs", "as `images`, an extension"),
+    PART_LEFT_OUT(CITATION, "other `annotations`, and `citations` beside the `choices`"),
+    PART_LEFT_OUT(AUDIO, "`audio`"),
+    PART_LEFT_OUT(FILE, NULL),
+    PART_LEFT_OUT(SEARCH, NULL),
+    PART_LEFT_OUT(CODE, NULL),
+    PART_LEFT_OUT(TOOL, NULL),
+    PART_LEFT_OUT(OTHER, "a content part of another type"),
 };
 
 static int ask_read(struct str body, struct arena *arena, struct llm_request *ret_request,
@@ -361,12 +486,15 @@ static int ask_read(struct str body, struct arena *arena, struct llm_request *re
 const struct wire wire_openai_chat = {
     .name = "openai.chat",
     .path = {"/chat/completions", 17},
+    .limit = "max_tokens",
     .asks_usage = true,
     .effort = {"reasoning_effort"},
     .ask_read = ask_read,
+    .kept_each = openai_kept_each,
     .answer_facts = openai_answer_read,
     .event_facts = openai_stream_event_read,
     .carries = carries,
+    .parts = parts,
     .request_read = openai_chat_request_read,
     .request_write = openai_chat_request_write,
     .answer_read = openai_chat_answer_read,

@@ -250,8 +250,57 @@ static int thought_take(struct reading *r, void *list)
     if (!b)
         return E_MEMORY;
     b->text = value[hidden ? T_DATA : T_THINKING];
-    b->signature = hidden ? STR_NONE : value[T_SIGNATURE];
+    b->signature = hidden || value[T_SIGNATURE].n <= 2 ? STR_NONE : value[T_SIGNATURE];
     return hidden ? reading_wants(r, b->text, "data", VALUE_STRING) : 0;
+}
+
+/* ---- what stands beside the content ---- */
+
+bool openai_chat_cited(struct str annotation, struct chat_citation *ret_cited)
+{
+    enum { TYPE, CITATION };
+    static const struct member of[] = {MEMBER("type", STRING), MEMBER("url_citation", OBJECT)};
+    enum { LINK, TITLE, FROM, TO };
+    static const struct member inner[] = {MEMBER("url", STRING), MEMBER("title", STRING),
+                                          MEMBER("start_index", COUNT), MEMBER("end_index", COUNT)};
+    struct str v[ARRAY_LEN(of)], w[ARRAY_LEN(inner)];
+    if (!members_peek(annotation, of, ARRAY_LEN(of), v) ||
+        !string_is(v[TYPE], STR("url_citation")) ||
+        !members_peek(v[CITATION], inner, ARRAY_LEN(inner), w) || w[LINK].n <= 2)
+        return false;
+    *ret_cited = (struct chat_citation){
+        .url = w[LINK], .title = w[TITLE], .from = count_of(w[FROM], 0), .to = count_of(w[TO], 0)};
+    return true;
+}
+
+int openai_chat_image(struct arena *a, struct str image, struct chat_media *ret_media)
+{
+    struct str inner = member_peek(image, STR("image_url"), VALUE_OBJECT);
+    struct str url = member_peek(inner, STR("url"), VALUE_STRING);
+    *ret_media = (struct chat_media){.form = MEDIA_NONE};
+    int err = url.n > 2 ? media_from_url(a, url, ret_media) : E_BAD_REQUEST;
+    bool plain = ret_media->form != MEDIA_BASE64 || is_plain_type(ret_media->type);
+    return !err && !plain ? E_BAD_REQUEST : err;
+}
+
+static int image_take(struct reading *r, void *list)
+{
+    struct str whole;
+    struct chat_media media;
+    int err = reading_take(r, &whole);
+    if (!err)
+        err = openai_chat_image(r->arena, whole, &media);
+    bool unread = err == E_BAD_REQUEST;
+    if (unread && r->request)
+        return reading_wrong(r, "it has to have an 'image_url' with a 'url'");
+    if (err && !unread)
+        return err;
+    struct chat_block *b = chat_block_new(r->arena, list, unread ? BLOCK_OTHER : BLOCK_IMAGE);
+    if (!b)
+        return E_MEMORY;
+    b->input = unread ? whole : STR_NONE;
+    b->media = media;
+    return 0;
 }
 
 /* ---- messages ---- */
@@ -268,15 +317,24 @@ enum {
     S_THOUGHTS,
     S_FUNCTION_CALL,
     S_ANNOTATIONS,
+    S_IMAGES,
+    S_AUDIO,
     S_COUNT
 };
 static const struct member said_members[S_COUNT] = {
-    MEMBER("role", STRING),           MEMBER("content", TAKEN),
-    MEMBER("name", STRING),           MEMBER("tool_calls", TAKEN),
-    MEMBER("tool_call_id", STRING),   MEMBER("refusal", STRING),
-    MEMBER("reasoning", ANY),         MEMBER("reasoning_content", STRING),
-    MEMBER("thinking_blocks", TAKEN), MEMBER("function_call", ANY),
+    MEMBER("role", STRING),
+    MEMBER("content", TAKEN),
+    MEMBER("name", STRING),
+    MEMBER("tool_calls", TAKEN),
+    MEMBER("tool_call_id", STRING),
+    MEMBER("refusal", STRING),
+    MEMBER("reasoning", ANY),
+    MEMBER("reasoning_content", STRING),
+    MEMBER("thinking_blocks", TAKEN),
+    MEMBER("function_call", ANY),
     MEMBER("annotations", ANY),
+    MEMBER("images", TAKEN),
+    MEMBER("audio", ANY),
 };
 
 static int said_list_take(struct reading *r, unsigned which, void *to)
@@ -286,6 +344,8 @@ static int said_list_take(struct reading *r, unsigned which, void *to)
         return reading_list(r, "tool_calls", call_take, &said->calls);
     if (which == S_THOUGHTS)
         return reading_list(r, "thinking_blocks", thought_take, &said->thoughts);
+    if (which == S_IMAGES)
+        return reading_list(r, "images", image_take, &said->images);
     said->has_list = reading_next_is(r, '[');
     if (said->has_list)
         return reading_list(r, "content", part_take, &said->parts);
@@ -311,8 +371,14 @@ static int said_settle(struct reading *r, const struct str *value, struct chat_s
     said->reasoning = value[S_REASONING_CONTENT].n || !is_text ? value[S_REASONING_CONTENT]
                                                                : reasoning;
     int err = is_text ? 0 : reading_keep(r, &said->others, STR("\"reasoning\""), reasoning);
-    /* Answers have an empty list of them, and clients send answers back as they came. */
-    if (!err && !json_is_empty(annotations))
+    said->annotations = json_is_array(annotations) ? annotations : STR_NONE;
+    said->audio = value[S_AUDIO];
+    if (!err && r->request && said->audio.n)
+        err = reading_keep(r, &said->others, STR("\"audio\""), said->audio);
+    /* Clients send answers back as they came. */
+    if (r->request && said->annotations.n && !json_is_empty(annotations))
+        chat_uses(r->request, CHAT_ANNOTATIONS);
+    else if (!err && !json_is_empty(annotations))
         err = reading_keep(r, &said->others, STR("\"annotations\""), annotations);
     return err;
 }
@@ -361,6 +427,7 @@ int said_blocks(struct reading *r, const struct chat_said *said, struct chat_blo
     if (!err)
         err = text_add(r->arena, list, BLOCK_TEXT, said->content);
     chat_blocks_join(list, said->parts);
+    chat_blocks_join(list, said->images);
     if (!err)
         err = text_add(r->arena, list, BLOCK_REFUSAL, said->refusal);
     chat_blocks_join(list, said->calls);

@@ -122,6 +122,9 @@ static int said_check(struct reading *r, const struct chat_said *said, enum chat
     for (const struct chat_block *b = said->parts; b; b = b->next)
         if (!part_fits(role, tool, b->kind))
             return reading_wrong(r, "its content has a part of a type that its role cannot have");
+    if (said->images && role != ROLE_ASSISTANT)
+        return reading_wrong(r, "'images' are an assistant's; a person's stand in the content, as "
+                                "parts of type 'image_url'");
     return 0;
 }
 
@@ -310,6 +313,8 @@ static bool says_nothing(enum chat_feature param, struct str value)
         return json_is(value, 'f');
     case CHAT_LOGIT_BIAS:
         return json_is_empty(value);
+    case CHAT_SERVICE_TIER:
+        return string_is(value, STR("auto"));
     default:
         return false;
     }

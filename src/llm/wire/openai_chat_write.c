@@ -8,10 +8,17 @@
 
 /* ---- pieces ---- */
 
-static void call_put(struct buf *out, const struct chat_block *call)
+/* OpenAI's own, and that of servers which copy it. */
+static const struct id_rule ids = {40, false};
+
+static void call_put(struct buf *out, const struct chat_block *call, bool answer)
 {
     buf_char(out, '{');
-    member_put_string(out, STR("id"), call->id);
+    member_put(out, STR("id"));
+    if (answer)
+        string_put(out, call->id);
+    else
+        call_id_put(out, call->id, ids);
     if (call->input.n) {
         member_put(out, STR("type"));
         buf_str(out, STR("\"function\",\"function\":{"));
@@ -24,16 +31,21 @@ static void call_put(struct buf *out, const struct chat_block *call)
     buf_char(out, '}');
 }
 
-void openai_chat_calls_put(struct buf *out, const struct chat_block *b)
+static void calls_put(struct buf *out, const struct chat_block *b, bool answer)
 {
     member_put(out, STR("tool_calls"));
     buf_char(out, '[');
     for (; b; b = b->next)
         if (b->kind == BLOCK_CALL) {
             element_put(out);
-            call_put(out, b);
+            call_put(out, b, answer);
         }
     buf_char(out, ']');
+}
+
+void openai_chat_calls_put(struct buf *out, const struct chat_block *blocks)
+{
+    calls_put(out, blocks, true);
 }
 
 static void file_put(struct buf *out, const struct chat_media *m)
@@ -163,7 +175,9 @@ static bool is_media(const struct chat_block *b)
 static void result_put(struct buf *out, const struct chat_block *b)
 {
     message_begin(out, STR("tool"));
-    member_put_string(out, STR("tool_call_id"), b->id);
+    member_put(out, STR("tool_call_id"));
+    call_id_put(out, b->id, ids);
+    member_put_json(out, STR("name"), b->name);
     if (b->result_is_string || count(b->result, is_text) == 0)
         member_put_string(out, STR("content"), first_text(b->result));
     else
@@ -172,28 +186,32 @@ static void result_put(struct buf *out, const struct chat_block *b)
     buf_char(out, '}');
 }
 
-/* Results, and a user's message with their media and whatever else stands there. */
-static void results_put(struct buf *out, const struct chat_message *m)
+/* The results of one turn, and a user's message with their media and whatever else stands there:
+ * nothing may come between results. */
+static void results_put(struct buf *out, const struct chat_message *m,
+                        const struct chat_message *end)
 {
-    unsigned rest = count(m->blocks, is_part);
-    for (const struct chat_block *b = m->blocks; b; b = b->next)
-        if (b->kind == BLOCK_RESULT) {
-            result_put(out, b);
-            rest += count(b->result, is_media);
-        }
+    unsigned rest = 0;
+    for (const struct chat_message *at = m; at != end; at = at->next) {
+        rest += count(at->blocks, is_part);
+        for (const struct chat_block *b = at->blocks; b; b = b->next)
+            if (b->kind == BLOCK_RESULT) {
+                result_put(out, b);
+                rest += count(b->result, is_media);
+            }
+    }
     if (rest == 0)
         return;
     message_begin(out, STR("user"));
     member_put(out, STR("content"));
     buf_char(out, '[');
-    for (const struct chat_block *b = m->blocks; b; b = b->next)
-        if (b->kind == BLOCK_RESULT)
-            parts_put(out, b->result, is_media);
-    parts_put(out, m->blocks, is_part);
-    buf_char(out, ']');
-    member_put_json(out, STR("name"), m->name);
-    members_put(out, m->others);
-    buf_char(out, '}');
+    for (const struct chat_message *at = m; at != end; at = at->next)
+        for (const struct chat_block *b = at->blocks; b; b = b->next)
+            if (b->kind == BLOCK_RESULT)
+                parts_put(out, b->result, is_media);
+    for (; m != end; m = m->next)
+        parts_put(out, m->blocks, is_part);
+    buf_str(out, STR("]}"));
 }
 
 static bool is_refusal(const struct chat_block *b)
@@ -222,20 +240,22 @@ static void reasoning_put(struct buf *out, const struct chat_block *b)
 static void assistant_put(struct buf *out, const struct chat_message *m)
 {
     unsigned parts = count(m->blocks, is_part), refusals = count(m->blocks, is_refusal);
-    bool alone = refusals == 1 && (m->is_string || parts == 1);
+    bool alone = refusals == 1 && (m->is_string || parts == 1),
+         calls = blocks_have(m->blocks, BLOCK_CALL);
     if (m->is_string)
         member_put_string(out, STR("content"), first_text(m->blocks));
     else if (parts > alone)
         list_put(out, m->blocks, is_part);
-    else
-        member_put_json(out, STR("content"), STR("null"));
+    else /* null is for a message that says something else */
+        member_put_json(out, STR("content"),
+                        alone || calls || m->others ? STR("null") : STR("\"\""));
     for (const struct chat_block *b = alone ? m->blocks : NULL; b; b = b->next)
         if (is_refusal(b))
             member_put_string(out, STR("refusal"), b->text);
     if (count(m->blocks, is_reasoning))
         reasoning_put(out, m->blocks);
-    if (blocks_have(m->blocks, BLOCK_CALL))
-        openai_chat_calls_put(out, m->blocks);
+    if (calls)
+        calls_put(out, m->blocks, false);
 }
 
 static void message_put(struct buf *out, const struct chat_message *m)
@@ -244,14 +264,10 @@ static void message_put(struct buf *out, const struct chat_message *m)
                                        [ROLE_DEVELOPER] = NAME("developer"),
                                        [ROLE_USER] = NAME("user"),
                                        [ROLE_ASSISTANT] = NAME("assistant")};
-    if (blocks_have(m->blocks, BLOCK_RESULT)) {
-        results_put(out, m);
-        return;
-    }
     message_begin(out, roles[m->role]);
     if (m->role == ROLE_ASSISTANT)
         assistant_put(out, m);
-    else if (m->is_string)
+    else if (m->is_string || !m->blocks) /* no list may be empty */
         member_put_string(out, STR("content"), first_text(m->blocks));
     else
         list_put(out, m->blocks, is_part);
@@ -349,8 +365,14 @@ int openai_chat_request_write(const struct chat_request *r, struct buf *out, str
     json_quote(out, r->model);
     member_put(out, STR("messages"));
     buf_char(out, '[');
-    for (const struct chat_message *m = r->messages; m; m = m->next)
-        message_put(out, m);
+    for (const struct chat_message *m = r->messages, *end; m; m = end) {
+        bool results = blocks_have(m->blocks, BLOCK_RESULT);
+        end = results ? results_end(m) : m->next;
+        if (results)
+            results_put(out, m, end);
+        else
+            message_put(out, m);
+    }
     buf_char(out, ']');
     tools_put(out, r);
     limits_put(out, r);

@@ -19,6 +19,7 @@ static int embedding_read(struct str body, struct arena *arena, struct llm_reque
 const struct wire wire_openai_completion = {
     .name = "openai.completion",
     .path = {"/completions", 12},
+    .limit = "max_tokens",
     .asks_usage = true,
     .ask_read = completion_read,
     .answer_facts = openai_answer_read,

@@ -1,7 +1,9 @@
 #include "llm/wire/parts.h"
+#include "llm/wire.h"
 
 #include <limits.h>
 #include <openssl/evp.h>
+#include <xxhash.h>
 
 #define COUNT_MAX 1000000000000
 
@@ -16,6 +18,33 @@ int string_make(struct arena *a, struct str plain, struct str *ret_string)
         return E_MEMORY;
     *ret_string = s;
     return 0;
+}
+
+int64_t string_chars(struct str string)
+{
+    struct str raw = string.n > 2 ? json_string_raw(string) : STR_NONE;
+    int64_t n = 0;
+    for (size_t i = 0; i < raw.n; i++) {
+        unsigned char c = (unsigned char)raw.p[i];
+        if (c == '\\' && i + 1 < raw.n && raw.p[++i] == 'u') {
+            /* The second half of a pair is none of its own. */
+            bool low = i + 2 < raw.n && (raw.p[i + 1] | 0x20) == 'd' &&
+                       (raw.p[i + 2] | 0x20) >= 'c';
+            n += !low;
+            i += 4;
+        } else {
+            n += (c & 0xc0) != 0x80;
+        }
+    }
+    return n;
+}
+
+void left_out_put(struct buf *out, struct str left_out)
+{
+    if (left_out.n == 0)
+        return;
+    member_put(out, STR(LEFT_OUT_MEMBER));
+    json_quote(out, left_out);
 }
 
 int input_from_string(struct arena *a, struct str string, struct str *ret_json)
@@ -44,6 +73,17 @@ int input_from_string(struct arena *a, struct str string, struct str *ret_json)
 }
 
 /* ---- media ---- */
+
+bool is_plain_type(struct str type)
+{
+    for (size_t i = 0; i < type.n; i++) {
+        char c = type.p[i];
+        bool letter = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!letter && c != '/' && c != '+' && c != '-' && c != '.')
+            return false;
+    }
+    return type.n > 0;
+}
 
 int media_from_url(struct arena *a, struct str string, struct chat_media *m)
 {
@@ -152,6 +192,61 @@ bool blocks_have(const struct chat_block *b, enum chat_block_kind kind)
     while (b && b->kind != kind)
         b = b->next;
     return b != NULL;
+}
+
+/* ---- calls, and messages that say nothing ---- */
+
+static bool is_id(struct str raw, struct id_rule rule)
+{
+    for (size_t i = 0; i < raw.n; i++) {
+        char c = raw.p[i];
+        bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '_' || c == '-';
+        if (!word && (rule.words || c == '\\'))
+            return false;
+    }
+    return raw.n > 0 && raw.n <= rule.bytes_max;
+}
+
+int call_id_put(struct buf *out, struct str string, struct id_rule rule)
+{
+    struct str raw = string.n ? json_string_raw(string) : STR_NONE;
+    if (is_id(raw, rule))
+        return buf_str(out, string);
+    XXH128_hash_t hash = XXH3_128bits(raw.p ? raw.p : "", raw.n);
+    return buf_printf(out, "\"call_%016llx%016llx\"", (unsigned long long)hash.high64,
+                      (unsigned long long)hash.low64);
+}
+
+const struct chat_message *results_end(const struct chat_message *m)
+{
+    do
+        m = m->next;
+    while (m && m->role == ROLE_USER && blocks_have(m->blocks, BLOCK_RESULT));
+    return m;
+}
+
+bool string_is_blank(struct str string)
+{
+    struct str raw = string.n ? json_string_raw(string) : STR_NONE;
+    for (size_t i = 0; i < raw.n; i++) {
+        if (raw.p[i] == '\\' && i + 1 < raw.n && strchr("nrtf", raw.p[i + 1]))
+            i++;
+        else if (raw.p[i] != ' ')
+            return false;
+    }
+    return true;
+}
+
+int message_leave_out(const struct chat_message *m, bool user_before, const char *provider,
+                      struct fault *f)
+{
+    if (m->next || m->role != ROLE_USER || user_before)
+        return 0;
+    return fault_set(f, E_UNSUPPORTED,
+                     "%s takes no message without content, and the last one, which it has to "
+                     "answer, has none",
+                     provider);
 }
 
 /* ---- thinking ---- */

@@ -20,6 +20,11 @@ static inline bool string_is(struct str string, struct str word)
            str_eq(str_of(string.p + 1, word.n), word);
 }
 
+/* Characters (code points) of a string's text. */
+int64_t string_chars(struct str string);
+/* The member LEFT_OUT_MEMBER, where anything was left out. */
+void left_out_put(struct buf *out, struct str left_out);
+
 /*
  * A tool call's input, which some protocols write as an object and others as a string of JSON.
  * From a string: E_BAD_REQUEST where it is no JSON object; an empty string is {}.
@@ -30,6 +35,8 @@ static inline int input_put_string(struct buf *out, struct str json)
     return json_quote(out, json);
 }
 
+/* A media type of nothing but letters, digits and / + - . so that it may stand in a string. */
+bool is_plain_type(struct str type);
 /* "data:image/png;base64,AAAA" or a URL, in one string. E_BAD_REQUEST for a data URL that is not
  * base64 or has no digits. */
 MUSTCHECK int media_from_url(struct arena *a, struct str string, struct chat_media *ret_media);
@@ -83,6 +90,31 @@ static inline void element_put(struct buf *out)
     if (out->n && out->p[out->n - 1] != '[')
         buf_char(out, ',');
 }
+
+/*
+ * The ids of calls that a provider takes: how long, in bytes, and whether of letters, digits, _ and
+ * - alone. Others make other ones: Gemini's have a signature behind them (gemini.h), Kimi's a
+ * colon.
+ */
+struct id_rule {
+    size_t bytes_max;
+    bool words;
+};
+/* The id as it is, or where the provider would refuse it, its hash, which is the same in a call and
+ * in its result; as a string. */
+int call_id_put(struct buf *out, struct str string, struct id_rule rule);
+
+/* A turn's results may come in several messages: the first behind `m` that has none. */
+const struct chat_message *results_end(const struct chat_message *m);
+/* Nothing but white space, which Anthropic and Bedrock refuse as a text. */
+bool string_is_blank(struct str string);
+/*
+ * For a message of which a provider that takes no empty ones would get nothing: it goes without a
+ * trace, since it says nothing. But the user's last one is to be answered: E_UNSUPPORTED, unless
+ * there is what the user said before it (`user_before`: the last message that was written).
+ */
+MUSTCHECK int message_leave_out(const struct chat_message *m, bool user_before,
+                                const char *provider, struct fault *f);
 
 /* A count in JSON, 0 to 10^12, else `absent`. */
 int64_t count_of(struct str json, int64_t absent);

@@ -22,6 +22,7 @@
 #include "llm/wire/parts.h"
 
 #define RESPONSES_HIDDEN "hidden:"
+#define CITED_BYTES_MAX  (1u << 20) /* the annotations of a part */
 
 /*
  * The texts of a list of {"type", "text"}, with an empty line between them, as a string; STR_NONE
@@ -89,6 +90,7 @@ struct responses_end {
     bool has_usage;
     struct tokens usage;
     struct str error_code, error_text; /* strings: of a failed one */
+    struct str left_out;               /* plain: as of wire_state */
 };
 /* Sets status and reason. */
 void responses_end_set(struct responses_end *end, enum chat_stop stop, bool refusal_said);
@@ -101,7 +103,7 @@ void responses_put_rest(struct buf *out, const struct responses_end *end);
  * The items of an answer, one behind the other in `buf`, which belongs to the caller. What is open
  * stands at its end, so that whatever a stream has to repeat is a piece of it.
  */
-enum responses_item { ITEM_NONE, ITEM_MESSAGE, ITEM_CALL, ITEM_REASONING };
+enum responses_item { ITEM_NONE, ITEM_MESSAGE, ITEM_CALL, ITEM_REASONING, ITEM_IMAGE };
 
 struct responses_output {
     struct buf *buf;
@@ -111,6 +113,9 @@ struct responses_output {
     enum responses_item open;
     bool hidden;          /* the open one is hidden thinking */
     struct str encrypted; /* raw: what goes into it at its end */
+    struct str image;     /* string: the same, of an image; its digits, ... */
+    struct str format;    /* raw: ... and what stands behind "image/" in its type */
+    struct str cited;     /* json: the elements of the open part's annotations */
     size_t item_at, part_at;
     size_t text_at; /* its quote */
 };
@@ -118,13 +123,19 @@ enum responses_item responses_item_of(enum chat_block_kind kind); /* ITEM_NONE: 
 /* The item of such a block; id and name are a call's. */
 void responses_item_begin(struct responses_output *o, enum chat_block_kind kind, struct str id,
                           struct str name);
+/* What goes into an image's; digits a string, type raw: plain letters. */
+void responses_item_image(struct responses_output *o, struct str digits, struct str type);
 void responses_item_end(struct responses_output *o, const char *status);
 /* What has to stand behind the open item's bytes so far, to make it whole. */
 void responses_put_item_rest(struct buf *out, const struct responses_output *o, const char *status);
 void responses_put_item_id(struct buf *out, const struct responses_output *o); /* string */
 /* A part of a message, or of the summary of some reasoning; the text goes between. */
 void responses_part_begin(struct responses_output *o, enum chat_block_kind kind);
-void responses_part_end(struct responses_output *o);
+void responses_part_end(struct responses_output *o, enum chat_block_kind kind);
+/* What has to stand behind the open part's bytes so far; `cited` as of responses_output. */
+void responses_put_part_rest(struct buf *out, enum chat_block_kind kind, struct str cited);
+/* An annotation. */
+void responses_put_cited(struct buf *out, const struct chat_citation *cited);
 
 int responses_answer_write(const struct chat_answer *answer, struct buf *out);
 int responses_event_write(struct wire_state *state, const struct chat_event *event,
@@ -151,7 +162,14 @@ enum chat_stop responses_stop(const struct responses_object *object, bool calls,
 struct responses_read {
     struct str type, call_id, name, arguments, encrypted; /* string, or STR_NONE */
     struct str content, summary;                          /* json */
+    struct str result, format;                            /* string: of an image */
 };
+/* Which part of an answer an item of another type is: what the provider's own tools did. */
+enum chat_answer_part responses_other(struct str type);
+/* An annotation; false where it is none of a page of the web. */
+bool responses_cited(struct str annotation, struct chat_citation *ret_cited);
+/* The media type of an image that was made, plain; STR_NONE where there is no image. */
+struct str responses_image_type(const struct responses_read *item);
 MUSTCHECK int responses_item_read(struct str json, struct responses_read *ret_item);
 
 int responses_answer_read(struct str body, struct arena *arena, struct chat_answer *ret_answer);

@@ -62,7 +62,7 @@ enum chat_stop responses_stop(const struct responses_object *o, bool calls, bool
 
 int responses_item_read(struct str json, struct responses_read *ret_item)
 {
-    enum { TYPE, NAMED, ARGUMENTS, CONTENT, SUMMARY, ENCRYPTED, CALL };
+    enum { TYPE, NAMED, ARGUMENTS, CONTENT, SUMMARY, ENCRYPTED, CALL, RESULT, FORM };
     static const struct member of[] = {
         [TYPE] = MEMBER("type", STRING),
         [NAMED] = MEMBER("name", STRING),
@@ -71,6 +71,8 @@ int responses_item_read(struct str json, struct responses_read *ret_item)
         [SUMMARY] = MEMBER("summary", ANY),
         [ENCRYPTED] = MEMBER("encrypted_content", STRING),
         [CALL] = MEMBER("call_id", STRING),
+        [RESULT] = MEMBER("result", ANY),
+        [FORM] = MEMBER("output_format", ANY),
     };
     struct str value[ARRAY_LEN(of)];
     if (!members_peek_once(json, of, ARRAY_LEN(of), value))
@@ -81,8 +83,51 @@ int responses_item_read(struct str json, struct responses_read *ret_item)
                                         .content = value[CONTENT],
                                         .summary = value[SUMMARY],
                                         .encrypted = value[ENCRYPTED],
-                                        .call_id = value[CALL]};
+                                        .call_id = value[CALL],
+                                        .result = value[RESULT],
+                                        .format = value[FORM]};
     return 0;
+}
+
+enum chat_answer_part responses_other(struct str type)
+{
+    static const struct {
+        struct str in; /* in the type */
+        enum chat_answer_part part;
+    } rows[] = {{NAME("image_generation"), ANSWER_IMAGE},
+                {NAME("code_interpreter"), ANSWER_CODE},
+                {NAME("tool_search"), ANSWER_TOOL},
+                {NAME("search"), ANSWER_SEARCH},
+                {NAME("_call"), ANSWER_TOOL},
+                {NAME("mcp_"), ANSWER_TOOL}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (type.n > 2 && str_find(json_string_raw(type), rows[i].in) >= 0)
+            return rows[i].part;
+    return ANSWER_OTHER;
+}
+
+bool responses_cited(struct str annotation, struct chat_citation *ret_cited)
+{
+    enum { TYPE, LINK, TITLE, FROM, TO };
+    static const struct member of[] = {MEMBER("type", STRING), MEMBER("url", STRING),
+                                       MEMBER("title", STRING), MEMBER("start_index", COUNT),
+                                       MEMBER("end_index", COUNT)};
+    struct str v[ARRAY_LEN(of)];
+    if (!members_peek(annotation, of, ARRAY_LEN(of), v) ||
+        !string_is(v[TYPE], STR("url_citation")) || v[LINK].n <= 2)
+        return false;
+    *ret_cited = (struct chat_citation){
+        .url = v[LINK], .title = v[TITLE], .from = count_of(v[FROM], 0), .to = count_of(v[TO], 0)};
+    return true;
+}
+
+struct str responses_image_type(const struct responses_read *item)
+{
+    if (!json_is_string(item->result) || item->result.n <= 2)
+        return STR_NONE;
+    return string_is(item->format, STR("jpeg"))   ? STR("image/jpeg")
+           : string_is(item->format, STR("webp")) ? STR("image/webp")
+                                                  : STR("image/png");
 }
 
 /* ---- whole answers ---- */
@@ -98,17 +143,40 @@ static struct chat_block *block_add(struct answering *a, enum chat_block_kind ki
     return chat_block_new(a->arena, &a->answer->blocks, kind);
 }
 
-/* A part that is neither text nor refusal has no place in a chat's answer. */
+static int annotations_add(struct answering *a, struct chat_block *b, struct str list)
+{
+    struct json_reader r;
+    struct chat_citation said, *c;
+    if (!list_enter(&r, list))
+        return 0;
+    do {
+        if (!responses_cited(json_take(&r), &said)) {
+            chat_answer_notes(a->answer, ANSWER_CITATION);
+            continue;
+        }
+        c = chat_citation_new(a->arena, &b->cited);
+        if (!c)
+            return E_MEMORY;
+        c->url = said.url;
+        c->title = said.title;
+        c->from = said.from;
+        c->to = said.to;
+    } while (json_more(&r, '['));
+    return 0;
+}
+
 static int part_add(struct answering *a, struct str json)
 {
     static const struct member of[] = {MEMBER("type", STRING), MEMBER("text", STRING),
-                                       MEMBER("refusal", STRING)};
+                                       MEMBER("refusal", STRING), MEMBER("annotations", LIST)};
     struct str value[ARRAY_LEN(of)];
     if (!members_peek_once(json, of, ARRAY_LEN(of), value))
         return E_UPSTREAM_BODY;
     bool refusal = string_is(value[0], STR("refusal"));
-    if (!refusal && !string_is(value[0], STR("output_text")))
+    if (!refusal && !string_is(value[0], STR("output_text"))) {
+        chat_answer_notes(a->answer, ANSWER_OTHER);
         return 0;
+    }
     struct str text = value[refusal ? 2 : 1];
     if (!text.p)
         return E_UPSTREAM_BODY;
@@ -117,7 +185,7 @@ static int part_add(struct answering *a, struct str json)
         return E_MEMORY;
     b->text = text;
     a->refusal = a->refusal || refusal;
-    return 0;
+    return annotations_add(a, b, value[3]);
 }
 
 static int list_each(struct answering *a, struct str list,
@@ -145,7 +213,7 @@ static int call_add(struct answering *a, const struct responses_read *item)
     if (!b->id.p || !b->name.p || !item->arguments.p)
         return E_UPSTREAM_BODY;
     int err = input_from_string(a->arena, item->arguments, &b->input);
-    return err == E_BAD_REQUEST ? E_UPSTREAM_BODY : err;
+    return err == E_BAD_REQUEST ? 0 : err; /* then it has none */
 }
 
 static int reasoning_add(struct answering *a, const struct responses_read *item)
@@ -166,7 +234,19 @@ static int reasoning_add(struct answering *a, const struct responses_read *item)
     return 0;
 }
 
-/* What the provider's own tools did is not the chat's. */
+static int other_add(struct answering *a, const struct responses_read *item)
+{
+    enum chat_answer_part part = responses_other(item->type);
+    struct str type = part == ANSWER_IMAGE ? responses_image_type(item) : STR_NONE;
+    struct chat_block *b = type.n ? block_add(a, BLOCK_IMAGE) : NULL;
+    if (!b) {
+        chat_answer_notes(a->answer, part);
+        return type.n ? E_MEMORY : 0;
+    }
+    b->media = (struct chat_media){.form = MEDIA_BASE64, .type = type, .data = item->result};
+    return 0;
+}
+
 static int item_add(struct answering *a, struct str json)
 {
     struct responses_read item;
@@ -177,7 +257,7 @@ static int item_add(struct answering *a, struct str json)
         return list_each(a, item.content, part_add);
     if (string_is(item.type, STR("function_call")))
         return call_add(a, &item);
-    return string_is(item.type, STR("reasoning")) ? reasoning_add(a, &item) : 0;
+    return string_is(item.type, STR("reasoning")) ? reasoning_add(a, &item) : other_add(a, &item);
 }
 
 int responses_answer_read(struct str body, struct arena *arena, struct chat_answer *ret_answer)

@@ -9,24 +9,26 @@ struct events {
 
 /* What one event says: STR_NONE where it does not. */
 struct said {
-    struct str type, delta, item, response, part, code, message, arguments;
+    struct str type, delta, item, response, part, code, message, arguments, annotation;
 };
 
 static int said_read(struct str data, struct said *ret_said)
 {
-    enum { TYPE, DELTA, ITEM, RESPONSE, PART, CODE, MESSAGE, ARGUMENTS, ERROR };
-    static const struct member of[] = {
-        MEMBER("type", STRING),     MEMBER("delta", STRING),     MEMBER("item", OBJECT),
-        MEMBER("response", OBJECT), MEMBER("part", OBJECT),      MEMBER("code", STRING),
-        MEMBER("message", STRING),  MEMBER("arguments", STRING), MEMBER("error", OBJECT)};
+    enum { TYPE, DELTA, ITEM, RESPONSE, PART, CODE, MESSAGE, ARGUMENTS, ERROR, ANNOTATION };
+    static const struct member of[] = {MEMBER("type", STRING),    MEMBER("delta", STRING),
+                                       MEMBER("item", OBJECT),    MEMBER("response", OBJECT),
+                                       MEMBER("part", OBJECT),    MEMBER("code", STRING),
+                                       MEMBER("message", STRING), MEMBER("arguments", STRING),
+                                       MEMBER("error", OBJECT),   MEMBER("annotation", OBJECT)};
     struct str value[ARRAY_LEN(of)];
     if (!members_peek_once(data, of, ARRAY_LEN(of), value))
         return E_UPSTREAM_BODY;
     /* Some put what went wrong into an object of its own, as in an answer. */
     if (value[ERROR].p)
         (void)members_peek(value[ERROR], &of[CODE], 2, &value[CODE]);
-    *ret_said = (struct said){value[TYPE], value[DELTA], value[ITEM],    value[RESPONSE],
-                              value[PART], value[CODE],  value[MESSAGE], value[ARGUMENTS]};
+    *ret_said = (struct said){value[TYPE],     value[DELTA],     value[ITEM],
+                              value[RESPONSE], value[PART],      value[CODE],
+                              value[MESSAGE],  value[ARGUMENTS], value[ANNOTATION]};
     return 0;
 }
 
@@ -106,15 +108,39 @@ static int reasoning_done(struct wire_state *state, const struct responses_read 
     return 0;
 }
 
+/* What the provider's own tools did is told when it is done; so is an image. */
+static int other_done(struct wire_state *state, const struct responses_read *item,
+                      struct chat_events *ret)
+{
+    enum chat_answer_part part = responses_other(item->type);
+    struct str type = part == ANSWER_IMAGE ? responses_image_type(item) : STR_NONE;
+    if (!type.n) {
+        chat_event_beside(ret, part);
+        return 0;
+    }
+    struct str string;
+    int err = string_make(state->arena, type, &string);
+    if (err)
+        return err;
+    struct chat_event *e = block_begin(state->own, ret, BLOCK_IMAGE);
+    e->name = string;
+    e->text = item->result;
+    return 0;
+}
+
 static int item_done(struct wire_state *state, const struct said *said, struct chat_events *ret)
 {
     struct events *s = state->own;
     struct responses_read item;
     int err = responses_item_read(said->item, &item);
-    if (!err && string_is(item.type, STR("reasoning")))
+    bool call = !err && string_is(item.type, STR("function_call"));
+    bool reasoning = !err && string_is(item.type, STR("reasoning"));
+    if (reasoning)
         err = reasoning_done(state, &item, ret);
-    if (!err && string_is(item.type, STR("function_call")) && !s->said)
+    else if (call && !s->said)
         delta(s, ret, BLOCK_CALL, item.arguments);
+    else if (!err && !call && item.type.n && !string_is(item.type, STR("message")))
+        err = other_done(state, &item, ret);
     block_end(s, ret);
     return err;
 }
@@ -128,6 +154,27 @@ static int part_added(struct wire_state *state, const struct said *said, struct 
         block_begin(state->own, ret, BLOCK_TEXT);
     else if (string_is(type, STR("refusal")))
         block_begin(state->own, ret, BLOCK_REFUSAL);
+    else if (!string_is(type, STR("reasoning_text")) && !string_is(type, STR("summary_text")))
+        chat_event_beside(ret, ANSWER_OTHER);
+    return 0;
+}
+
+static int annotation_added(struct wire_state *state, const struct said *said,
+                            struct chat_events *ret)
+{
+    struct events *s = state->own;
+    struct chat_citation cited;
+    bool page = responses_cited(said->annotation, &cited);
+    if (!page || !s->in_block || s->block != BLOCK_TEXT) {
+        chat_event_beside(ret, page ? ANSWER_URL_CITATION : ANSWER_CITATION);
+        return 0;
+    }
+    struct chat_event *e = chat_event_add(ret, EVENT_CITED);
+    e->block = BLOCK_TEXT;
+    e->text = cited.url;
+    e->name = cited.title;
+    e->from = cited.from;
+    e->to = cited.to;
     return 0;
 }
 
@@ -242,6 +289,7 @@ static const struct kind {
     {WORD("response.reasoning_summary_text.delta"), thinking_delta},
     {WORD("response.reasoning_text.delta"), thinking_delta},
     {WORD("response.refusal.delta"), refusal_delta},
+    {WORD("response.output_text.annotation.added"), annotation_added},
     {WORD("response.created"), created},
     {WORD("response.in_progress"), created},
     {WORD("response.output_item.added"), item_added},

@@ -53,9 +53,10 @@ int responses_ask_read(struct str body, struct arena *arena, struct llm_request 
     if (!err)
         err = deciding_stream(found.at[KEY_STREAM], &r, f);
     if (!err)
-        err = deciding_count(found.at[KEY_MAX_OUTPUT_TOKENS], 0, &r.max_tokens, f);
+        err = deciding_limit(found.at[KEY_MAX_OUTPUT_TOKENS], 0, &r, f);
     if (err)
         return err;
+    r.may_name = r.may_name || is_said(found.at[KEY_PROMPT]);
     r.in_conversation = is_said(found.at[KEY_CONVERSATION]);
     const struct json_member *previous = found.at[KEY_PREVIOUS], *input = found.at[KEY_INPUT];
     err = responses_kept_read(is_said(previous) ? previous->value : STR_NONE,

@@ -2,8 +2,8 @@
 #include "llm/wire/responses.h"
 
 struct input {
-    struct chat_message *last; /* the newest message; NULL before the first */
-    bool results;              /* it is made of results in a row */
+    struct chat_message *last;  /* the newest message; NULL before the first */
+    struct chat_message *calls; /* the newest with calls */
 };
 
 /* Members that this object has, and its kind does not know: bits of `known` by their place. */
@@ -54,12 +54,12 @@ static const struct member part_members[PART_MEMBERS] = {
     [PART_FILENAME] = MEMBER("filename", ANY),
 };
 
-/* Logprobs of what was said before say nothing to a model. */
+/* Logprobs of what was said before say nothing to a model, and annotations neither. */
 static int text_read(struct reading *r, const struct str *value, struct chat_block *b)
 {
     b->text = value[PART_TEXT];
     if (value[PART_ANNOTATIONS].p && !json_is_empty(value[PART_ANNOTATIONS]))
-        b->citations = value[PART_ANNOTATIONS];
+        chat_uses(r->request, CHAT_ANNOTATIONS);
     return reading_wants(r, b->text, "text", VALUE_STRING);
 }
 
@@ -217,15 +217,35 @@ enum item_member {
     IN_OUTPUT,
     IN_SUMMARY,
     IN_ENCRYPTED,
+    IN_RESULT,
+    IN_FORMAT,
+    IN_SIZE,
+    IN_QUALITY,
+    IN_BACKGROUND,
+    IN_REVISED,
+    IN_ACTION,
     IN_MEMBERS
 };
 static const struct member item_members[IN_MEMBERS] = {
-    [IN_TYPE] = MEMBER("type", ANY),           [IN_ID] = MEMBER("id", ANY),
-    [IN_STATUS] = MEMBER("status", ANY),       [IN_ROLE] = MEMBER("role", ANY),
-    [IN_CONTENT] = MEMBER("content", ANY),     [IN_PHASE] = MEMBER("phase", ANY),
-    [IN_CALL_ID] = MEMBER("call_id", ANY),     [IN_NAME] = MEMBER("name", ANY),
-    [IN_ARGUMENTS] = MEMBER("arguments", ANY), [IN_OUTPUT] = MEMBER("output", ANY),
-    [IN_SUMMARY] = MEMBER("summary", ANY),     [IN_ENCRYPTED] = MEMBER("encrypted_content", ANY),
+    [IN_TYPE] = MEMBER("type", ANY),
+    [IN_ID] = MEMBER("id", ANY),
+    [IN_STATUS] = MEMBER("status", ANY),
+    [IN_ROLE] = MEMBER("role", ANY),
+    [IN_CONTENT] = MEMBER("content", ANY),
+    [IN_PHASE] = MEMBER("phase", ANY),
+    [IN_CALL_ID] = MEMBER("call_id", ANY),
+    [IN_NAME] = MEMBER("name", ANY),
+    [IN_ARGUMENTS] = MEMBER("arguments", ANY),
+    [IN_OUTPUT] = MEMBER("output", ANY),
+    [IN_SUMMARY] = MEMBER("summary", ANY),
+    [IN_ENCRYPTED] = MEMBER("encrypted_content", ANY),
+    [IN_RESULT] = MEMBER("result", ANY),
+    [IN_FORMAT] = MEMBER("output_format", ANY),
+    [IN_SIZE] = MEMBER("size", ANY),
+    [IN_QUALITY] = MEMBER("quality", ANY),
+    [IN_BACKGROUND] = MEMBER("background", ANY),
+    [IN_REVISED] = MEMBER("revised_prompt", ANY),
+    [IN_ACTION] = MEMBER("action", ANY),
 };
 
 struct item {
@@ -240,7 +260,6 @@ static int message_new(struct reading *r, struct input *in, enum chat_role role)
     if (!m)
         return E_MEMORY;
     in->last = m;
-    in->results = false;
     return 0;
 }
 
@@ -327,6 +346,7 @@ static int call_read(struct reading *r, struct input *in, struct item *item)
         err = block_new(r, in, BLOCK_CALL, item, &b);
     if (err)
         return err;
+    in->calls = in->last;
     b->id = value[IN_CALL_ID];
     b->name = value[IN_NAME];
     err = input_from_string(r->arena, value[IN_ARGUMENTS], &b->input);
@@ -337,8 +357,29 @@ static int call_read(struct reading *r, struct input *in, struct item *item)
                                &b->others);
 }
 
+/* Where results go: behind the calls, wherever they stand, since this protocol knows by its id
+ * whose a result is, and others by its place. */
+static int results_enter(struct reading *r, struct input *in, struct chat_message **ret_results)
+{
+    struct chat_message *after = in->calls ? in->calls : in->last,
+                        *rest = in->calls ? in->calls->next : in->last;
+    *ret_results = rest;
+    if (rest && rest->blocks && rest->blocks->kind == BLOCK_RESULT)
+        return 0;
+    rest = after ? after->next : NULL;
+    struct chat_message *m = chat_message_new(r->request, after, ROLE_USER);
+    if (!m)
+        return E_MEMORY;
+    m->next = rest;
+    if (!rest)
+        in->last = m;
+    *ret_results = m;
+    return 0;
+}
+
 static int result_read(struct reading *r, struct input *in, struct item *item)
 {
+    struct chat_message *results;
     struct content content;
     struct chat_block *b;
     int err = reading_wants(r, item->value[IN_CALL_ID], "call_id", VALUE_STRING);
@@ -346,13 +387,13 @@ static int result_read(struct reading *r, struct input *in, struct item *item)
         err = content_read(r, item->value[IN_OUTPUT], &content);
     if (err || content.unknown)
         return err ? err : other_read(r, in, item);
-    if (!in->results)
-        err = message_new(r, in, ROLE_USER);
-    in->results = !err;
-    if (!err)
-        err = block_new(r, in, BLOCK_RESULT, item, &b);
+    err = results_enter(r, in, &results);
     if (err)
         return err;
+    b = chat_block_new(r->arena, &results->blocks, BLOCK_RESULT);
+    if (!b)
+        return E_MEMORY;
+    b->others = item->others;
     b->id = item->value[IN_CALL_ID];
     b->result = content.blocks;
     b->result_is_string = content.is_string;
@@ -400,6 +441,27 @@ static int reference_read(struct reading *r, struct input *in, struct item *item
     return other_read(r, in, item);
 }
 
+/* An image of an earlier answer; what else is said of it is of no use to a model. */
+static int image_made_read(struct reading *r, struct input *in, struct item *item)
+{
+    struct responses_read said = {.result = item->value[IN_RESULT],
+                                  .format = item->value[IN_FORMAT]};
+    struct chat_block *b;
+    struct str type = responses_image_type(&said);
+    if (!type.n) /* it came to nothing */
+        return 0;
+    int err = turn_enter(r, in);
+    if (!err)
+        err = block_new(r, in, BLOCK_IMAGE, item, &b);
+    if (err)
+        return err;
+    b->media = (struct chat_media){.form = MEDIA_BASE64, .type = type, .data = said.result};
+    return item_leftover(r, item,
+                         BIT(IN_RESULT) | BIT(IN_FORMAT) | BIT(IN_SIZE) | BIT(IN_QUALITY) |
+                             BIT(IN_BACKGROUND) | BIT(IN_REVISED) | BIT(IN_ACTION),
+                         &b->others);
+}
+
 static int item_take(struct reading *r, void *to)
 {
     static const struct {
@@ -411,6 +473,7 @@ static int item_take(struct reading *r, void *to)
         {WORD("function_call_output"), result_read},
         {WORD("reasoning"), reasoning_read},
         {WORD("item_reference"), reference_read},
+        {WORD("image_generation_call"), image_made_read},
     };
     struct item item = {.others = NULL};
     struct object o = OBJECT(item_members, item.value);

@@ -158,12 +158,45 @@ int responses_kept_read(struct str previous, struct str input, struct arena *are
 
 /* ---- answers ---- */
 
+static void id_tell(yyjson_val *object, const char *key, void (*fn)(void *arg, struct str id),
+                    void *arg)
+{
+    struct str id = json_get_str(object, key);
+    if (id.n > 0)
+        fn(arg, id);
+}
+
+/* Where code was run, and what it made there: kept for a while in any case. */
+static void run_tell(yyjson_val *item, void (*fn)(void *arg, struct str id), void *arg)
+{
+    size_t i, n, k, m;
+    yyjson_val *part, *note;
+    struct str type = json_get_str(item, "type");
+    if (str_eq(type, STR("code_interpreter_call")))
+        id_tell(item, "container_id", fn, arg);
+    if (str_eq(type, STR("shell_call")))
+        id_tell(yyjson_obj_get(item, "environment"), "container_id", fn, arg);
+    if (!str_eq(type, STR("message")))
+        return;
+    yyjson_arr_foreach(yyjson_obj_get(item, "content"), i, n, part)
+    {
+        yyjson_arr_foreach(yyjson_obj_get(part, "annotations"), k, m, note)
+        {
+            if (!str_eq(json_get_str(note, "type"), STR("container_file_citation")))
+                continue;
+            id_tell(note, "container_id", fn, arg);
+            id_tell(note, "file_id", fn, arg);
+        }
+    }
+}
+
 static void item_tell(yyjson_val *item, bool stored, void (*fn)(void *arg, struct str id),
                       void *arg)
 {
     struct str id = json_get_str(item, "id");
     if (id.n > 0 && (stored || !is_carried(item)))
         fn(arg, id);
+    run_tell(item, fn, arg);
 }
 
 void responses_kept_each(yyjson_val *kept, bool stored, void (*fn)(void *arg, struct str id),

@@ -104,6 +104,7 @@ void responses_put_rest(struct buf *out, const struct responses_end *end)
         usage_put(out, &end->usage);
     else
         buf_str(out, STR("null"));
+    left_out_put(out, end->left_out);
     buf_char(out, '}');
 }
 
@@ -120,6 +121,8 @@ enum responses_item responses_item_of(enum chat_block_kind kind)
     case BLOCK_THINKING:
     case BLOCK_HIDDEN:
         return ITEM_REASONING;
+    case BLOCK_IMAGE:
+        return ITEM_IMAGE;
     default:
         return ITEM_NONE;
     }
@@ -127,8 +130,11 @@ enum responses_item responses_item_of(enum chat_block_kind kind)
 
 void responses_put_item_id(struct buf *out, const struct responses_output *o)
 {
-    static const char *const prefixes[] = {
-        [ITEM_NONE] = "", [ITEM_MESSAGE] = "msg", [ITEM_CALL] = "fc", [ITEM_REASONING] = "rs"};
+    static const char *const prefixes[] = {[ITEM_NONE] = "",
+                                           [ITEM_MESSAGE] = "msg",
+                                           [ITEM_CALL] = "fc",
+                                           [ITEM_REASONING] = "rs",
+                                           [ITEM_IMAGE] = "ig"};
     buf_printf(out, "\"%s_", prefixes[o->open]);
     buf_str(out, o->id);
     buf_printf(out, "_%u\"", o->item);
@@ -140,7 +146,7 @@ void responses_item_begin(struct responses_output *o, enum chat_block_kind kind,
     struct buf *out = o->buf;
     o->open = responses_item_of(kind);
     o->hidden = kind == BLOCK_HIDDEN;
-    o->encrypted = STR_NONE;
+    o->encrypted = o->image = STR_NONE;
     o->parts = 0;
     element_put(out);
     o->item_at = out->n;
@@ -150,6 +156,8 @@ void responses_item_begin(struct responses_output *o, enum chat_block_kind kind,
         buf_str(out, STR(",\"type\":\"message\",\"role\":\"assistant\",\"content\":["));
     } else if (o->open == ITEM_REASONING) {
         buf_str(out, STR(",\"type\":\"reasoning\",\"summary\":["));
+    } else if (o->open == ITEM_IMAGE) {
+        buf_str(out, STR(",\"type\":\"image_generation_call\",\"result\":"));
     } else {
         buf_str(out, STR(",\"type\":\"function_call\""));
         member_put_json(out, STR("call_id"), id.n ? id : STR("\"\""));
@@ -162,7 +170,12 @@ void responses_item_begin(struct responses_output *o, enum chat_block_kind kind,
 
 void responses_put_item_rest(struct buf *out, const struct responses_output *o, const char *status)
 {
-    buf_char(out, o->open == ITEM_CALL ? '"' : ']');
+    if (o->open == ITEM_IMAGE) {
+        buf_str(out, o->image.n ? o->image : STR("null"));
+        if (o->image.n)
+            buf_printf(out, ",\"output_format\":\"%.*s\"", STR_ARGS(o->format));
+    } else
+        buf_char(out, o->open == ITEM_CALL ? '"' : ']');
     if (o->encrypted.n) {
         member_put(out, STR("encrypted_content"));
         buf_char(out, '"');
@@ -171,6 +184,12 @@ void responses_put_item_rest(struct buf *out, const struct responses_output *o, 
         buf_char(out, '"');
     }
     buf_printf(out, ",\"status\":\"%s\"}", status);
+}
+
+void responses_item_image(struct responses_output *o, struct str digits, struct str type)
+{
+    o->image = digits;
+    o->format = str_starts(type, STR("image/")) ? str_tail(type, 6) : STR("png");
 }
 
 void responses_item_end(struct responses_output *o, const char *status)
@@ -190,15 +209,35 @@ void responses_part_begin(struct responses_output *o, enum chat_block_kind kind)
     else if (kind == BLOCK_THINKING)
         buf_str(o->buf, STR("{\"type\":\"summary_text\",\"text\":"));
     else
-        buf_str(o->buf,
-                STR("{\"type\":\"output_text\",\"annotations\":[],\"logprobs\":[],\"text\":"));
+        buf_str(o->buf, STR("{\"type\":\"output_text\",\"logprobs\":[],\"text\":"));
     o->text_at = o->buf->n;
     buf_char(o->buf, '"');
 }
 
-void responses_part_end(struct responses_output *o)
+void responses_put_part_rest(struct buf *out, enum chat_block_kind kind, struct str cited)
 {
-    buf_str(o->buf, STR("\"}"));
+    buf_char(out, '"');
+    if (kind == BLOCK_TEXT) {
+        buf_str(out, STR(",\"annotations\":["));
+        buf_str(out, cited);
+        buf_char(out, ']');
+    }
+    buf_char(out, '}');
+}
+
+void responses_part_end(struct responses_output *o, enum chat_block_kind kind)
+{
+    responses_put_part_rest(o->buf, kind, o->cited);
+}
+
+void responses_put_cited(struct buf *out, const struct chat_citation *c)
+{
+    buf_str(out, STR("{\"type\":\"url_citation\""));
+    member_put_i64(out, STR("start_index"), c->from);
+    member_put_i64(out, STR("end_index"), c->to);
+    member_put_string(out, STR("url"), c->url);
+    member_put_string(out, STR("title"), c->title);
+    buf_char(out, '}');
 }
 
 /* ---- whole answers ---- */
@@ -218,6 +257,26 @@ static void input_put(struct buf *out, struct str input)
         out->n--;
 }
 
+/* A text, a refusal or a piece of reasoning. */
+static void part_put(struct responses_output *o, const struct chat_block *b)
+{
+    struct buf cited;
+    buf_init(&cited, CITED_BYTES_MAX);
+    for (const struct chat_citation *c = b->cited; c; c = c->next) {
+        if (cited.n)
+            buf_char(&cited, ',');
+        responses_put_cited(&cited, c);
+    }
+    responses_part_begin(o, b->kind);
+    buf_str(o->buf, raw_of(b->text));
+    o->cited = buf_view(&cited);
+    responses_part_end(o, b->kind);
+    o->cited = STR_NONE;
+    if (cited.failed && !o->buf->failed)
+        o->buf->failed = cited.failed;
+    buf_fini(&cited);
+}
+
 static void block_put(struct responses_output *o, const struct chat_block *b)
 {
     enum responses_item item = responses_item_of(b->kind);
@@ -232,11 +291,10 @@ static void block_put(struct responses_output *o, const struct chat_block *b)
         input_put(o->buf, b->input);
     else if (b->kind == BLOCK_HIDDEN)
         o->encrypted = raw_of(b->text);
-    else if (item == ITEM_MESSAGE || raw_of(b->text).n > 0) {
-        responses_part_begin(o, b->kind);
-        buf_str(o->buf, raw_of(b->text));
-        responses_part_end(o);
-    }
+    else if (item == ITEM_IMAGE)
+        responses_item_image(o, b->media.data, b->media.type);
+    else if (item == ITEM_MESSAGE || raw_of(b->text).n > 0)
+        part_put(o, b);
     if (b->kind == BLOCK_THINKING)
         o->encrypted = raw_of(b->signature);
 }

@@ -54,6 +54,7 @@ const struct param responses_params[RESPONSES_PARAMS] = {
 static bool says_nothing(enum chat_feature param, struct str value)
 {
     return (param == CHAT_TOP_LOGPROBS && str_eq(value, STR("0"))) ||
+           (param == CHAT_SERVICE_TIER && string_is(value, STR("auto"))) ||
            (param == CHAT_INCLUDE && json_is_empty(value));
 }
 

@@ -17,13 +17,15 @@ struct stream {
     struct responses_end end;
     struct buf kept;      /* of items */
     struct buf signature; /* raw: of the open reasoning */
+    struct buf cited;     /* json: of the open part, as of items */
+    unsigned annotations; /* of it */
     enum chat_block_kind block;
     bool in_block, in_part, over, refusal;
     unsigned sequence;
     enum chat_stop stop;
 };
 
-/* Both bufs are on the heap: they grow with the answer, and an arena would keep each size. */
+/* The bufs are on the heap: they grow with the answer, and an arena would keep each size. */
 void responses_state_fini(struct wire_state *state)
 {
     struct stream *s = state->own;
@@ -31,6 +33,7 @@ void responses_state_fini(struct wire_state *state)
         return;
     buf_fini(&s->kept);
     buf_fini(&s->signature);
+    buf_fini(&s->cited);
     state->own = NULL;
 }
 
@@ -113,12 +116,13 @@ static const struct names {
                        NAME("response.content_part.done")},
 };
 
-static void part_event(struct stream *s, struct buf *out, struct str type, struct str rest)
+static void part_event(struct stream *s, struct buf *out, struct str type, bool whole)
 {
     part_event_begin(s, out, type);
     member_put(out, STR("part"));
     buf_str(out, kept_from(s, s->items.part_at));
-    buf_str(out, rest);
+    if (!whole)
+        responses_put_part_rest(out, s->block, STR_NONE);
     event_end(out);
 }
 
@@ -126,7 +130,9 @@ static void part_open(struct stream *s, struct buf *out)
 {
     responses_part_begin(&s->items, s->block);
     s->in_part = true;
-    part_event(s, out, block_names[s->block].added, STR("\"}"));
+    buf_clear(&s->cited);
+    s->annotations = 0;
+    part_event(s, out, block_names[s->block].added, false);
 }
 
 /* The events that end a text begin alike; only a message's texts have log-probabilities. */
@@ -188,6 +194,30 @@ static void item_close(struct stream *s, const char *status, struct buf *out)
     buf_clear(&s->signature);
 }
 
+static void cited(struct stream *s, const struct chat_event *e, struct buf *out)
+{
+    struct chat_citation c = {.url = e->text, .title = e->name, .from = e->from, .to = e->to};
+    if (s->cited.n)
+        buf_char(&s->cited, ',');
+    size_t from = s->cited.n;
+    responses_put_cited(&s->cited, &c);
+    part_event_begin(s, out, STR("response.output_text.annotation.added"));
+    index_put(out, STR("annotation_index"), s->annotations++);
+    member_put(out, STR("annotation"));
+    buf_str(out, str_tail(buf_view(&s->cited), from));
+    event_end(out);
+}
+
+/* It comes whole, and is done at once. */
+static void image(struct stream *s, const struct chat_event *e, struct buf *out)
+{
+    item_event_begin(s, out, STR("response.image_generation_call.completed"));
+    event_end(out);
+    responses_item_image(&s->items, e->text, e->name.n > 2 ? json_string_raw(e->name) : STR_NONE);
+    item_close(s, "completed", out);
+    s->in_block = false;
+}
+
 static void block_close(struct stream *s, struct buf *out)
 {
     if (s->in_block && s->block == BLOCK_CALL) {
@@ -196,8 +226,9 @@ static void block_close(struct stream *s, struct buf *out)
         text_done(s, out);
     } else if (s->in_part) {
         text_done(s, out);
-        responses_part_end(&s->items);
-        part_event(s, out, block_names[s->block].part_done, STR_NONE);
+        s->items.cited = buf_view(&s->cited);
+        responses_part_end(&s->items, s->block);
+        part_event(s, out, block_names[s->block].part_done, true);
     }
     s->in_block = s->in_part = false;
 }
@@ -217,6 +248,8 @@ static void block_open(struct stream *s, const struct chat_event *e, struct buf 
     s->refusal = s->refusal || e->block == BLOCK_REFUSAL;
     if (item == ITEM_MESSAGE)
         part_open(s, out);
+    if (item == ITEM_IMAGE)
+        image(s, e, out);
     if (e->block == BLOCK_HIDDEN && e->text.n > 2)
         buf_str(&s->signature, json_string_raw(e->text));
 }
@@ -230,6 +263,7 @@ static int begin(struct wire_state *state, const struct chat_event *e, struct bu
         return E_MEMORY;
     buf_init(&s->kept, STREAM_BYTES_MAX);
     buf_init(&s->signature, SIGNATURE_BYTES_MAX);
+    buf_init(&s->cited, CITED_BYTES_MAX);
     state->own = s;
     bool named = e->kind == EVENT_BEGIN;
     s->who = (struct responses_who){
@@ -253,9 +287,10 @@ static void stopped(struct stream *s, struct buf *out)
     item_close(s, s->end.status, out);
 }
 
-static void finish(struct stream *s, struct buf *out)
+static void finish(const struct wire_state *state, struct stream *s, struct buf *out)
 {
     stopped(s, out);
+    s->end.left_out = state->left_out;
     s->over = true;
     response_event(s, out, s->end.reason ? STR("response.incomplete") : STR("response.completed"),
                    s->end.status);
@@ -274,7 +309,8 @@ static void fail(struct stream *s, const struct chat_event *e, struct buf *out)
     response_event(s, out, STR("response.failed"), "failed");
 }
 
-static void event_put(struct stream *s, const struct chat_event *e, struct buf *out)
+static void event_put(const struct wire_state *state, struct stream *s, const struct chat_event *e,
+                      struct buf *out)
 {
     switch (e->kind) {
     case EVENT_BEGIN:
@@ -285,6 +321,12 @@ static void event_put(struct stream *s, const struct chat_event *e, struct buf *
     case EVENT_DELTA:
         if (s->in_block && e->block == s->block && s->block != BLOCK_HIDDEN)
             delta(s, e->text, out);
+        break;
+    case EVENT_CITED:
+        if (s->in_part && s->block == BLOCK_TEXT)
+            cited(s, e, out);
+        break;
+    case EVENT_BESIDE:
         break;
     case EVENT_SIGNATURE:
         if (s->in_block && s->block == BLOCK_THINKING && e->text.n > 2)
@@ -302,7 +344,7 @@ static void event_put(struct stream *s, const struct chat_event *e, struct buf *
         stopped(s, out);
         break;
     case EVENT_END:
-        finish(s, out);
+        finish(state, s, out);
         break;
     case EVENT_FAILED:
         fail(s, e, out);
@@ -313,6 +355,7 @@ static void event_put(struct stream *s, const struct chat_event *e, struct buf *
 static int kept_fault(const struct stream *s)
 {
     int err = s->kept.failed ? s->kept.failed : s->signature.failed;
+    err = err ? err : s->cited.failed;
     return err == E_TOO_LARGE ? E_UPSTREAM_LARGE : err;
 }
 
@@ -324,7 +367,7 @@ int responses_event_write(struct wire_state *state, const struct chat_event *eve
         err = kept_fault(s); /* offsets into what is kept hold no longer */
     if (err || s->over)
         return err;
-    event_put(s, event, out);
+    event_put(state, s, event, out);
     err = kept_fault(s);
     return err ? err : out->failed;
 }

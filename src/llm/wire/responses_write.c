@@ -3,29 +3,25 @@
 
 /* ---- content ---- */
 
-static bool media_is(const struct chat_media *m, struct str type)
-{
-    return str_eq_nocase(m->type, type);
-}
-
-/* A document's data, which has to have a name. */
+/* A document's data, which has to have a name and a type: without, it is what most are. */
 static int document_put(const struct chat_request *r, const struct chat_block *b, struct buf *out)
 {
-    const struct chat_media *m = &b->media;
-    if (m->form == MEDIA_URL) {
-        member_put_json(out, STR("file_url"), m->data);
+    struct chat_media m = b->media;
+    if (m.form == MEDIA_URL) {
+        member_put_json(out, STR("file_url"), m.data);
         return 0;
     }
-    bool pdf = media_is(m, STR("application/pdf"));
+    if (m.type.n == 0)
+        m.type = m.form == MEDIA_TEXT ? STR("text/plain") : STR("application/pdf");
     member_put_json(out, STR("filename"),
-                    m->name.n > 2 ? m->name
-                    : pdf         ? STR("\"document.pdf\"")
-                                  : STR("\"document.txt\""));
+                    m.name.n > 2                                    ? m.name
+                    : str_eq_nocase(m.type, STR("application/pdf")) ? STR("\"document.pdf\"")
+                                                                    : STR("\"document.txt\""));
     member_put(out, STR("file_data"));
-    if (m->form != MEDIA_TEXT)
-        return media_put_url(out, m);
+    if (m.form != MEDIA_TEXT)
+        return media_put_url(out, &m);
     struct str plain;
-    int err = json_unquote(r->arena, m->data, &plain);
+    int err = json_unquote(r->arena, m.data, &plain);
     if (err)
         return err == E_MEMORY ? err : E_BAD_REQUEST;
     buf_str(out, STR("\"data:text/plain;base64,"));
@@ -72,6 +68,14 @@ static bool is_part(const struct chat_block *b)
 
 /* ---- items ---- */
 
+static const struct id_rule ids = {64, false};
+
+static void call_id_member(struct buf *out, struct str id)
+{
+    member_put(out, STR("call_id"));
+    call_id_put(out, id, ids);
+}
+
 static void item_begin(struct buf *out, struct str type)
 {
     element_put(out);
@@ -82,7 +86,7 @@ static void item_begin(struct buf *out, struct str type)
 static void call_put(const struct chat_block *b, struct buf *out)
 {
     item_begin(out, STR("\"function_call\""));
-    member_put_json(out, STR("call_id"), b->id);
+    call_id_member(out, b->id);
     member_put_json(out, STR("name"), b->name);
     member_put(out, STR("arguments"));
     input_put_string(out, b->input.n ? b->input : STR("{}"));
@@ -93,7 +97,7 @@ static int result_put(const struct chat_request *r, const struct chat_block *b, 
 {
     int err = 0;
     item_begin(out, STR("\"function_call_output\""));
-    member_put_json(out, STR("call_id"), b->id);
+    call_id_member(out, b->id);
     member_put(out, STR("output"));
     if (b->result_is_string || !b->result) {
         buf_str(out, b->result ? b->result->text : STR("\"\""));
@@ -147,11 +151,21 @@ static struct str string_of(const struct chat_message *m)
     return m->blocks ? m->blocks->text : STR("\"\"");
 }
 
-/* Parts in a row are a message; each other block is an item of its own. */
+static int results_put(const struct chat_request *r, const struct chat_message *m, struct buf *out)
+{
+    int err = 0;
+    for (const struct chat_block *b = m->blocks; b && !err; b = b->next)
+        if (b->kind == BLOCK_RESULT)
+            err = result_put(r, b, out);
+    return err;
+}
+
+/* Parts in a row are a message; each other block is an item of its own. Results are first, since
+ * some servers look for them right behind their calls. */
 static int message_put(const struct chat_request *r, const struct chat_message *m, struct buf *out)
 {
     bool open = false;
-    int err = 0;
+    int err = results_put(r, m, out);
     if (is_plain(m)) {
         message_begin(m, out);
         buf_str(out, string_of(m));
@@ -169,8 +183,6 @@ static int message_put(const struct chat_request *r, const struct chat_message *
             err = part_put(r, b, m->role == ROLE_ASSISTANT, out);
         else if (b->kind == BLOCK_CALL)
             call_put(b, out);
-        else if (b->kind == BLOCK_RESULT)
-            err = result_put(r, b, out);
         else if (b->kind == BLOCK_THINKING || b->kind == BLOCK_HIDDEN)
             reasoning_put(b, out);
     }

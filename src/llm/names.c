@@ -1,0 +1,239 @@
+/* names.c: which members name something at the provider, and where they do not. */
+#include "llm/names.h"
+
+#include "llm/deciding.h"
+
+enum name_kind {
+    NAME_ID,     /* a text, or a list of them, is the name */
+    NAME_HOLDER, /* so is the member `id` of an object */
+    NAME_SPOKEN, /* only that: a text is something else */
+    NAME_WHOLE,  /* whatever stands there reaches what is stored */
+    NAME_AROUND, /* none itself; one may stand in it whose own key nobody looks out for */
+};
+
+/* What the walk goes by. Some of them the scan does not look out for, since too many other keys end
+ * so: these stand within others that it does look out for, or their protocol's reader has them. */
+static const struct deciding_table rows = {
+    .of = {
+        /* an earlier answer that was spoken */
+        ['a' - 'a'] = {{{"audio", 5}, NAME_SPOKEN}},
+        /* places to run code in; xAI's collections; Gemini's caches, by its OpenAI protocol */
+        ['c' - 'a'] = {{{"container", 9}, NAME_HOLDER},
+                       {{"container_id", 12}, NAME_ID},
+                       {{"container_ids", 13}, NAME_ID},
+                       {{"collection_id", 13}, NAME_ID},
+                       {{"collection_ids", 14}, NAME_ID},
+                       {{"cached_content", 14}, NAME_ID},
+                       {{"cachedcontent", 13}, NAME_ID}},
+        /* Azure's: opened with an identity of its own */
+        ['d' - 'a'] = {{{"data_sources", 12}, NAME_WHOLE}},
+        ['e' - 'a'] = {{{"extra_body", 10}, NAME_AROUND}},
+        /* in messages, tools, containers and masks */
+        ['f' - 'a'] = {{{"file_id", 7}, NAME_ID}, {{"file_ids", 8}, NAME_ID}},
+        /* Mistral's */
+        ['l' - 'a'] = {{{"library_ids", 11}, NAME_ID}},
+        ['p' - 'a'] = {{{"prompt", 6}, NAME_SPOKEN}},
+        ['s' - 'a'] = {{{"skill_id", 8}, NAME_ID}},
+        ['t' - 'a'] = {{{"tunnel_id", 9}, NAME_ID}},
+        /* a voice that was made of somebody's stands in "audio" */
+        ['v' - 'a'] = {{{"vector_store_id", 15}, NAME_ID},
+                       {{"vector_store_ids", 16}, NAME_ID},
+                       {{"voice", 5}, NAME_SPOKEN}},
+    }};
+
+static const struct deciding_row *row_of(struct str key)
+{
+    bool exact;
+    return deciding_row_of(&rows, key, &exact);
+}
+
+static bool is_watched(struct str key)
+{
+    return row_of(key) != NULL;
+}
+
+/* How the keys end; also in a long s, which some readers take for an s. */
+const struct json_watch names_watch = {
+    .ends = JSON_WATCH_BIT('i', 'd') | JSON_WATCH_BIT('d', 's') | JSON_WATCH_BIT(0xC5, 0xBF) |
+            JSON_WATCH_BIT('e', 'r') | JSON_WATCH_BIT('i', 'o') | JSON_WATCH_BIT('d', 'y'),
+    .is = is_watched,
+};
+
+/* ---- the client's own data ---- */
+
+static bool is_one_of(struct str s, const char *const *words)
+{
+    for (; *words; words++)
+        if (str_eq(s, str_from(*words)))
+            return true;
+    return false;
+}
+
+/* In `top`, a member of the request itself, stands `object`, and in that `key`: is its value what
+ * no provider looks into for names? STR_NONE is the top of a request itself. */
+static bool is_own_data(struct str top, yyjson_val *object, struct str key)
+{
+    static const char *const whole[] = {"metadata",    "chat_template_kwargs", "json_schema",
+                                        "guided_json", "structured_outputs",   NULL};
+    static const char *const tools[] = {"tools", "functions", "input", NULL};
+    static const char *const tool_schemas[] = {"parameters", "input_schema", "input_examples",
+                                               NULL};
+    static const char *const formats[] = {"response_format", "text", "output_config",
+                                          "output_format", NULL};
+    static const char *const said[] = {"messages", "input", NULL};
+    if (!top.p)
+        return is_one_of(key, whole);
+    if (is_one_of(key, tool_schemas))
+        return is_one_of(top, tools);
+    if (str_eq(key, STR("schema")))
+        return is_one_of(top, formats);
+    if (str_eq(key, STR("arguments")))
+        return is_one_of(top, said);
+    struct str type = json_get_str(object, "type");
+    return str_eq(key, STR("input")) && str_eq(top, STR("messages")) &&
+           str_ends(type, STR("tool_use"));
+}
+
+/* ---- reading ---- */
+
+struct names {
+    struct llm_kept *kept; /* NULL: they are only counted */
+    size_t n;
+    struct arena *arena;
+    bool failed; /* no memory */
+};
+
+static void name_add(struct names *w, const struct deciding_row *row, struct str id)
+{
+    if (w->kept) {
+        struct llm_kept *k = &w->kept[w->n];
+        *k = (struct llm_kept){.id = arena_str(w->arena, id), .what = row->name.p};
+        w->failed = w->failed || !k->id.p;
+    }
+    w->n++;
+}
+
+/* Skills of Anthropic's own are everybody's. */
+static bool is_public(yyjson_val *object, const struct deciding_row *row)
+{
+    size_t i, n, types = 0;
+    yyjson_val *key, *value;
+    bool theirs = false;
+    if (!str_eq(row->name, STR("skill_id")))
+        return false;
+    yyjson_obj_foreach(object, i, n, key, value)
+    {
+        if (!deciding_key_means(json_str(key), STR("type")))
+            continue;
+        types++;
+        theirs = str_eq(json_str(value), STR("anthropic"));
+    }
+    return theirs && types == 1;
+}
+
+static void name_read(struct names *w, const struct deciding_row *row, yyjson_val *value)
+{
+    size_t i, n;
+    yyjson_val *key, *item;
+    if (row->key == NAME_AROUND)
+        return;
+    if (row->key == NAME_WHOLE) {
+        if (!yyjson_is_null(value))
+            name_add(w, row, row->name);
+        return;
+    }
+    if (yyjson_is_str(value) && row->key != NAME_SPOKEN)
+        name_add(w, row, json_str(value));
+    yyjson_arr_foreach(value, i, n, item)
+    {
+        if (yyjson_is_str(item))
+            name_add(w, row, json_str(item));
+    }
+    if (row->key == NAME_ID)
+        return;
+    yyjson_obj_foreach(value, i, n, key, item)
+    {
+        if (yyjson_is_str(item) && deciding_key_means(json_str(key), STR("id")))
+            name_add(w, row, json_str(item));
+    }
+}
+
+/* Goes no deeper than JSON_DEPTH_MAX, since the scan refused what does. */
+static void walk(struct names *w, yyjson_val *v, struct str top)
+{
+    size_t i, n;
+    yyjson_val *key, *value;
+    yyjson_arr_foreach(v, i, n, value)
+    {
+        walk(w, value, top);
+    }
+    yyjson_obj_foreach(v, i, n, key, value)
+    {
+        struct str name = json_str(key);
+        const struct deciding_row *row = row_of(name);
+        if (row && !is_public(v, row))
+            name_read(w, row, value);
+        if (yyjson_is_ctn(value) && !is_own_data(top, v, name))
+            walk(w, value, top.p ? top : name);
+    }
+}
+
+int names_read(struct str body, struct arena *arena, struct llm_request *r, struct fault *f)
+{
+    struct names w = {.arena = arena};
+    yyjson_val *root = json_peek(body);
+    if (!root)
+        return fault_set(f, E_BAD_JSON,
+                         "the request has half a surrogate pair in it, and may name an object "
+                         "of the provider; write its texts in valid Unicode");
+    walk(&w, root, STR_NONE);
+    if (w.n == 0)
+        return 0;
+    if (w.n > NAMES_MAX)
+        return fault_set(f, E_BAD_REQUEST,
+                         "the request names %zu files and other objects of the provider; expected "
+                         "at most %d",
+                         w.n, NAMES_MAX);
+    struct llm_kept *all = ARENA_ARRAY(arena, struct llm_kept, r->kept_n + w.n);
+    if (!all)
+        return E_MEMORY;
+    if (r->kept_n)
+        memcpy(all, r->kept, r->kept_n * sizeof(*all));
+    w.kept = all + r->kept_n;
+    w.n = 0;
+    walk(&w, root, STR_NONE);
+    r->kept = all;
+    r->kept_n += (unsigned)w.n;
+    return w.failed ? E_MEMORY : 0;
+}
+
+/* A form's fields are called "images[][file_id]" or the like. */
+static const char *form_name(struct str body)
+{
+    static const struct str wanted = {"file_id", 7};
+    const char *at = body.p, *end = body.p + body.n;
+    while ((at = memchr(at, '_', (size_t)(end - at))) != NULL) {
+        bool room = at - body.p >= 4 && end - at >= 3;
+        if (room && str_eq_nocase(str_of(at - 4, wanted.n), wanted))
+            return wanted.p;
+        at++;
+    }
+    return NULL;
+}
+
+int names_find(struct str body, struct arena *arena, const char **ret_what, struct fault *f)
+{
+    const struct json_scan *scan = NULL;
+    struct llm_request r = {0};
+    *ret_what = NULL;
+    int err = json_scan(body, &scan, NULL);
+    if (err == E_BAD_JSON) {
+        *ret_what = form_name(body);
+        return 0;
+    }
+    if (!err)
+        err = names_read(body, arena, &r, f);
+    if (!err && r.kept_n > 0)
+        *ret_what = r.kept[0].what;
+    return err;
+}
