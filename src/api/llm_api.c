@@ -301,6 +301,8 @@ static int request_take(struct ask *a)
         err = objects_route(v, &a->request, &a->turn);
     if (!err)
         err = pass_upstream(&x->headers, x->arena, false, &a->headers);
+    if (v->key && !err)
+        err = pass_for_tenant(v->key->tenant, &a->headers);
     if (UNLIKELY(a->turn.trace != NULL) && !err)
         err = trace_pass(a->turn.trace, &a->headers);
     return err;

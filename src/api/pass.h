@@ -15,6 +15,13 @@
 MUSTCHECK int pass_upstream(const struct http_headers *from, struct arena *arena, bool with_type,
                             struct http_headers *ret_headers);
 
+/*
+ * What a tenant's headers become at a provider whose key others use, too: an Idempotency-Key is
+ * hashed together with the tenant, so that a provider that answers a second request with the
+ * first one's answer never gives one tenant's to another.
+ */
+MUSTCHECK int pass_for_tenant(struct str tenant, struct http_headers *headers);
+
 /* What of an answer's headers goes to the client. Content-Type among them. `own_limits`: its
  * x-ratelimit-* get the prefix x-upstream-, since sluice says its own. */
 MUSTCHECK int pass_downstream(const struct http_headers *from, bool own_limits,

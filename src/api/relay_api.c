@@ -124,6 +124,8 @@ static int pass(struct passing *p, const struct provider *provider, struct str p
     struct llm_relay *r = &p->relay;
     r->provider = provider; /* the bill names it, whatever comes of this */
     int err = pass_upstream(&x->headers, x->arena, true, &p->headers);
+    if (v->key && !err)
+        err = pass_for_tenant(v->key->tenant, &p->headers);
     if (UNLIKELY(p->turn.trace != NULL) && !err)
         err = trace_pass(p->turn.trace, &p->headers);
     if (err)

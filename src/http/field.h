@@ -31,6 +31,7 @@
     X(FIELD_EXPECT, "expect", 'e', 't')                                                            \
     X(FIELD_FORWARDED, "forwarded", 'f', 'd')                                                      \
     X(FIELD_HOST, "host", 'h', 't')                                                                \
+    X(FIELD_IDEMPOTENCY_KEY, "idempotency-key", 'i', 'y')                                          \
     X(FIELD_KEEP_ALIVE, "keep-alive", 'k', 'e')                                                    \
     X(FIELD_ORIGIN, "origin", 'o', 'n')                                                            \
     X(FIELD_REFERER, "referer", 'r', 'r')                                                          \

@@ -47,6 +47,18 @@ def ask(w, key, method, path):
     return w.sluice.request(method, path, None if method == "GET" else body, key=key)
 
 
+def test_an_idempotency_key_is_its_tenants(w):
+    def told(key, path):
+        a = w.sluice.request("POST", path, {"model": "a-m", "messages": [], "input": "x"}, key=key,
+                             headers={"Idempotency-Key": "order 17"})
+        assert a.status == 200, a.body
+        return re.search(rb"(?i)idempotency-key: (.*)\r", w.p.seen[-1][0])[1]
+
+    first, second = [told(key, "/v1/chat/completions") for key in ("key-of-a", "key-of-b")]
+    assert first != second and b"order" not in first + second
+    assert told("key-of-b", "/v1/chat/completions") == second == told("key-of-b", "/v1/moderations")
+
+
 def test_admin_is_for_neither(w):
     tried = 0
     for method, path, needs, _ in routes():

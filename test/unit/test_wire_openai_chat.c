@@ -985,32 +985,6 @@ static void named_events(void **state)
     assert_str(crossing_shown(&c, w), STR("begin() T{|a|b failed(odd: no)"));
 }
 
-/* More citations in a chunk than events have room for: the rest is told of, not forgotten. */
-static void many_citations_in_one_chunk(void **state)
-{
-    struct world *w = *state;
-    struct buf b;
-    struct chat_events events;
-    struct wire_state s = {.arena = &w->arena};
-    unsigned cited = 0, beside = 0;
-    buf_init(&b, 1u << 20);
-    buf_printf(&b, "{\"choices\":[{\"delta\":{\"content\":\"T\",\"annotations\":[");
-    for (unsigned i = 0; i < 100; i++)
-        buf_printf(&b, "%s{\"type\":\"url_citation\",\"url_citation\":{\"url\":\"u%u\"}}",
-                   i ? "," : "", i);
-    buf_printf(&b, "]},\"finish_reason\":\"stop\"}]}");
-    assert_int_equal(wire->event_read(&s, STR_NONE, buf_view(&b), &events), 0);
-    assert_true(events.n < CHAT_EVENTS_MAX);
-    for (unsigned i = 0; i < events.n; i++) {
-        cited += events.at[i].kind == EVENT_CITED;
-        beside += events.at[i].kind == EVENT_BESIDE && events.at[i].part == ANSWER_URL_CITATION;
-    }
-    assert_in_range(cited, 40, 60);
-    assert_int_equal(beside, 1);
-    assert_int_equal(events.at[events.n - 1].kind, EVENT_STOPPED);
-    buf_fini(&b);
-}
-
 /* Calls take turns: the first goes on as it comes, the others follow it when it is whole. */
 static void calls_that_take_turns(void **state)
 {
@@ -1056,42 +1030,6 @@ static void calls_that_take_turns(void **state)
     assert_true(str_starts(shown, STR("begin() C(a f){} C(b f){|xxx")));
     assert_true(str_ends(shown, STR("|y upstream_bad_body")));
     buf_fini(&b);
-}
-
-/* More whole calls in a chunk than events have room for are given bit by bit, and nothing twice. */
-static void many_calls_in_one_chunk(void **state)
-{
-    struct world *w = *state;
-    for (unsigned calls = 1; calls < 200; calls++) {
-        struct buf b;
-        struct chat_events events;
-        unsigned n[EVENT_FAILED + 1] = {0};
-        struct wire_state s = {.arena = &w->arena};
-        buf_init(&b, 1u << 20);
-        buf_printf(&b,
-                   "{\"choices\":[{\"finish_reason\":\"tool_calls\",\"delta\":{\"content\":\"T\","
-                   "\"tool_calls\":[");
-        for (unsigned i = 0; i < calls; i++)
-            buf_printf(&b,
-                       "%s{\"index\":%u,\"id\":\"c%u\",\"function\":{\"name\":\"f\","
-                       "\"arguments\":\"{}\"}}",
-                       i ? "," : "", i, i);
-        buf_printf(&b, "]}}],\"usage\":{\"prompt_tokens\":1}}");
-        do {
-            assert_int_equal(wire->event_read(&s, STR_NONE, buf_view(&b), &events), 0);
-            assert_true(events.n > 0 && events.n <= CHAT_EVENTS_MAX);
-            for (unsigned i = 0; i < events.n; i++)
-                n[events.at[i].kind]++;
-        } while (s.again);
-        assert_int_equal(n[EVENT_BEGIN], 1);
-        assert_int_equal(n[EVENT_BLOCK_BEGIN], calls + 1);
-        assert_int_equal(n[EVENT_DELTA], calls + 1);
-        assert_int_equal(n[EVENT_BLOCK_END], calls + 1);
-        assert_int_equal(n[EVENT_USAGE], 1);
-        assert_int_equal(n[EVENT_STOPPED], 1);
-        assert_int_equal(n[EVENT_FAILED], 0);
-        buf_fini(&b);
-    }
 }
 
 /* The example of the reference: the first chunk has the role, the last but one the usage. */
@@ -1237,8 +1175,6 @@ int main(void)
         TEST(bad_answers),
         TEST(streams_that_are_odd),
         TEST(named_events),
-        TEST(many_calls_in_one_chunk),
-        TEST(many_citations_in_one_chunk),
         TEST(calls_that_take_turns),
         TEST(a_stream_is_written),
         TEST(usage_is_written_only_when_asked_for),

@@ -450,11 +450,12 @@ static void a_document_without_a_type_is_a_pdf(void **state)
 static void an_empty_signature_is_none(void **state)
 {
     (void)state;
-    struct str sent = crossed(&wire_openai_chat, &wire_converse,
-                              "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\","
-                              "\"content\":\"a\",\"thinking_blocks\":[{\"type\":\"thinking\","
-                              "\"thinking\":\"hm\",\"signature\":\"\"}]},{\"role\":\"user\","
-                              "\"content\":\"b\"}]}");
+    struct str sent =
+        crossed(&wire_openai_chat, &wire_converse,
+                "{\"model\":\"amazon.nova-2-lite\",\"messages\":[{\"role\":\"assistant\","
+                "\"content\":\"a\",\"thinking_blocks\":[{\"type\":\"thinking\","
+                "\"thinking\":\"hm\",\"signature\":\"\"}]},{\"role\":\"user\","
+                "\"content\":\"b\"}]}");
     assert_int_equal(times(sent, STR("\"reasoningText\":{\"text\":\"hm\"}")), 1);
 }
 

@@ -1,0 +1,90 @@
+/* test_wire_openai_chat_chunks.c: chunks of a stream that hold more than a reader may give at once.
+ */
+#include "wire_world.h"
+
+static const struct wire *const wire = &wire_openai_chat;
+
+/* More citations in a chunk than events have room for: the rest is told of, not forgotten. */
+static void many_citations_in_one_chunk(void **state)
+{
+    struct arena *arena = *state;
+    struct buf b;
+    struct chat_events events;
+    struct wire_state s = {.arena = arena};
+    unsigned cited = 0, beside = 0;
+    buf_init(&b, 1u << 20);
+    buf_printf(&b, "{\"choices\":[{\"delta\":{\"content\":\"T\",\"annotations\":[");
+    for (unsigned i = 0; i < 100; i++)
+        buf_printf(&b, "%s{\"type\":\"url_citation\",\"url_citation\":{\"url\":\"u%u\"}}",
+                   i ? "," : "", i);
+    buf_printf(&b, "]},\"finish_reason\":\"stop\"}]}");
+    assert_int_equal(wire->event_read(&s, STR_NONE, buf_view(&b), &events), 0);
+    assert_true(events.n < CHAT_EVENTS_MAX);
+    for (unsigned i = 0; i < events.n; i++) {
+        cited += events.at[i].kind == EVENT_CITED;
+        beside += events.at[i].kind == EVENT_BESIDE && events.at[i].part == ANSWER_URL_CITATION;
+    }
+    assert_in_range(cited, 40, 60);
+    assert_int_equal(beside, 1);
+    assert_int_equal(events.at[events.n - 1].kind, EVENT_STOPPED);
+    buf_fini(&b);
+}
+
+/* More whole calls in a chunk than events have room for are given bit by bit, and nothing twice. */
+static void many_calls_in_one_chunk(void **state)
+{
+    struct arena *arena = *state;
+    for (unsigned calls = 1; calls < 200; calls++) {
+        struct buf b;
+        struct chat_events events;
+        unsigned n[EVENT_FAILED + 1] = {0};
+        struct wire_state s = {.arena = arena};
+        buf_init(&b, 1u << 20);
+        buf_printf(&b,
+                   "{\"choices\":[{\"finish_reason\":\"tool_calls\",\"delta\":{\"content\":\"T\","
+                   "\"tool_calls\":[");
+        for (unsigned i = 0; i < calls; i++)
+            buf_printf(&b,
+                       "%s{\"index\":%u,\"id\":\"c%u\",\"function\":{\"name\":\"f\","
+                       "\"arguments\":\"{}\"}}",
+                       i ? "," : "", i, i);
+        buf_printf(&b, "]}}],\"usage\":{\"prompt_tokens\":1}}");
+        do {
+            assert_int_equal(wire->event_read(&s, STR_NONE, buf_view(&b), &events), 0);
+            assert_true(events.n > 0 && events.n <= CHAT_EVENTS_MAX);
+            for (unsigned i = 0; i < events.n; i++)
+                n[events.at[i].kind]++;
+        } while (s.again);
+        assert_int_equal(n[EVENT_BEGIN], 1);
+        assert_int_equal(n[EVENT_BLOCK_BEGIN], calls + 1);
+        assert_int_equal(n[EVENT_DELTA], calls + 1);
+        assert_int_equal(n[EVENT_BLOCK_END], calls + 1);
+        assert_int_equal(n[EVENT_USAGE], 1);
+        assert_int_equal(n[EVENT_STOPPED], 1);
+        assert_int_equal(n[EVENT_FAILED], 0);
+        buf_fini(&b);
+    }
+}
+
+static int setup(void **state)
+{
+    static struct arena arena;
+    arena_init(&arena, 16u << 20);
+    *state = &arena;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    arena_fini(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(many_citations_in_one_chunk, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_calls_in_one_chunk, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
