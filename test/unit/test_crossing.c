@@ -327,6 +327,29 @@ static void broken_calls_are_the_same_whole_and_streamed(void **state)
         E_UPSTREAM_BODY);
 }
 
+/* What a server says beside a function's name and arguments is passed over, streamed or not; a call
+ * of another kind than a function's is named. */
+static void odd_calls_of_servers(void **state)
+{
+    struct world *w = *state;
+#define FUNCTION "\"function\":{\"name\":\"look\",\"strict\":true,\"arguments\":\"{}\"}"
+    assert_int_equal(
+        whole(w, &wire_anthropic, &wire_openai_chat,
+              CHAT("\"tool_calls\":[{\"id\":\"a\"," FUNCTION "},{\"id\":\"b\",\"type\":"
+                   "\"custom\",\"custom\":{\"name\":\"sing\",\"input\":\"la\"}}]",
+                   "tool_calls"),
+              false),
+        0);
+    has(w, "\"name\":\"look\",\"input\":{}");
+    has_not(w, "sing");
+    assert_str(crossing_left_out(w->crossing), STR("a part that sluice does not know"));
+    assert_int_equal(events(w, &wire_anthropic, &wire_openai_chat,
+                            CHUNK("\"tool_calls\":[{\"index\":0,\"id\":\"a\"," FUNCTION "}]")
+                                CHUNK_END("tool_calls")),
+                     0);
+    has(w, "\"name\":\"look\"");
+}
+
 /* ---- a stream of an answer that came whole ---- */
 
 static void whole_answers_become_streams(void **state)
@@ -437,6 +460,7 @@ int main(void)
         TEST(odd_types_of_media_are_no_images),
         TEST(an_answer_of_which_nothing_is_left_is_an_error),
         TEST(broken_calls_are_the_same_whole_and_streamed),
+        TEST(odd_calls_of_servers),
         TEST(whole_answers_become_streams),
         TEST(streams_of_whole_answers_say_what_answers_say),
         TEST(what_stood_beside_an_earlier_answer_is_left_out),

@@ -201,7 +201,12 @@ static int call_make(struct reading *r, const struct call *c, struct chat_block 
     if (err)
         return err;
     struct str type = c->value[C_TYPE];
-    if ((type.n && !string_is(type, STR("function"))) || c->more) {
+    bool other = type.n && !string_is(type, STR("function"));
+    if (other && r->lenient) { /* an answer's call of another kind: it is noted that it was there */
+        b->kind = BLOCK_OTHER;
+        return 0;
+    }
+    if (other || (c->more && !r->lenient)) {
         /* None of a function's, or with more than the model knows: as it stood. */
         err = reading_keep(r, &b->others, STR("\"type\""), type);
         return err ? err : reading_keep(r, &b->others, STR("\"function\""), c->value[C_FUNCTION]);
