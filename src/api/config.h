@@ -11,8 +11,8 @@
 #include "guard/limits.h"
 #include "levers/order.h"
 #include "llm/models.h"
-#include "turn/recording.h"
-#include "turn/telemetry.h"
+#include "turn/recording/recording.h"
+#include "turn/telemetry/telemetry.h"
 
 struct state_settings {
     struct str ledger; /* "sqlite:sluice.db"; "off" */

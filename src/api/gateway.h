@@ -23,7 +23,7 @@
 #include "levers/order.h"
 #include "llm/models.h"
 #include "net/address.h"
-#include "turn/recording.h"
+#include "turn/recording/recording.h"
 #include "turn/turn.h"
 
 struct listener;

@@ -13,7 +13,7 @@
 #include "base/put.h"
 #include "llm/outgoing.h"
 #include "rt/task.h"
-#include "turn/telemetry.h"
+#include "turn/telemetry/telemetry.h"
 
 #define TAG_BYTES_MAX 256
 

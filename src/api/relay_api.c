@@ -13,7 +13,7 @@
 #include "llm/names.h"
 #include "llm/relay.h"
 #include "rt/task.h"
-#include "turn/telemetry.h"
+#include "turn/telemetry/telemetry.h"
 
 struct passing {
     struct llm_relay relay; /* first: the relay knows only this */

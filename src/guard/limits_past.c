@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "guard/limits.h"
-#include "turn/ledger_read.h"
+#include "turn/ledger/read.h"
 
 #define PAST_BYTES_MAX (256u * 1024 * 1024)
 #define WINDOW_US      INT64_C(61000000)

@@ -7,7 +7,7 @@
 #include "base/list.h"
 #include "rt/pool.h"
 #include "store/rows.h"
-#include "turn/ledger.h"
+#include "turn/ledger/ledger.h"
 
 #define SLOTS_MIN       1024
 #define TEXTS_BYTES_MAX 1024

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "rt/task.h"
 #include "turn/meters.h"
-#include "turn/telemetry.h"
+#include "turn/telemetry/telemetry.h"
 
 int turn_house_init(struct turn_house *house, struct ledger *ledger, struct metric_set *metrics)
 {

@@ -26,7 +26,7 @@
 #include "llm/call.h"
 #include "llm/models.h"
 #include "llm/request.h"
-#include "turn/ledger.h"
+#include "turn/ledger/ledger.h"
 
 #define LEVERS_MAX     16
 #define TURN_CALLS_MAX 64

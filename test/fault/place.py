@@ -33,7 +33,7 @@ def tools():
 
 def flush_ms():
     """After how long a finished turn is on the disk, as the ledger's header promises."""
-    text = (ROOT / "src/turn/ledger.h").read_text(encoding="utf-8")
+    text = (ROOT / "src/turn/ledger/ledger.h").read_text(encoding="utf-8")
     return int(re.search(r"#define LEDGER_FLUSH_MS\s+(\d+)", text)[1])
 
 

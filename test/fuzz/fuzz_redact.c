@@ -6,7 +6,7 @@
  */
 #include "base/json.h"
 #include "fuzz.h"
-#include "turn/redact.h"
+#include "turn/recording/redact.h"
 
 static struct redact_run run;
 

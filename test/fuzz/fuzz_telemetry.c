@@ -4,7 +4,7 @@
  */
 #include "base/json.h"
 #include "fuzz.h"
-#include "turn/otlp.h"
+#include "turn/telemetry/otlp.h"
 
 static void traceparent(struct str text, struct span *s)
 {

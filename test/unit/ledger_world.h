@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
-#include "turn/ledger_tables.h"
+#include "turn/ledger/tables.h"
 
 #define NOON_US INT64_C(1795521600000000) /* 2026-11-24 12:00 UTC */
 

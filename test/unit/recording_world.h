@@ -12,8 +12,8 @@
 
 #include "api/config.h"
 #include "base/json.h"
-#include "turn/recording.h"
-#include "turn/recording_files.h"
+#include "turn/recording/files.h"
+#include "turn/recording/recording.h"
 
 #define DAY_US  (24 * 3600 * 1000000LL)
 #define NOON_US (1764244800 * 1000000LL) /* 2025-11-27 12:00 */

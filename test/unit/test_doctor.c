@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base_test.h"
-#include "cli/doctor.h"
+#include "cli/doctor/doctor.h"
 #include "rt/task.h"
 
 static char folder[] = "/tmp/sluice-test-XXXXXX";

@@ -1,5 +1,5 @@
 /* test_ledger.c: the loop's side and the writer's thread: what was appended is written, once. */
-#include "turn/ledger.h"
+#include "turn/ledger/ledger.h"
 
 #include <sched.h>
 

@@ -8,7 +8,7 @@
 #include "ledger_world.h"
 #include "rt/loop.h"
 #include "rt/task.h"
-#include "turn/ledger.h"
+#include "turn/ledger/ledger.h"
 
 #define ROUNDS             10
 #define LIVE_MS            200 /* of a victim, beyond what a write is allowed */

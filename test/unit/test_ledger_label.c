@@ -1,5 +1,5 @@
 /* test_ledger_label.c: rows that share a label and hold their call, seen through the views. */
-#include "turn/ledger_label.h"
+#include "turn/ledger/label.h"
 
 #include "ledger_world.h"
 #include "test/store/faulty.h"

@@ -1,8 +1,8 @@
 /* test_ledger_rollup.c: sums by day and group equal the rows, and latency is what it was. */
-#include "turn/ledger_rollup.h"
+#include "turn/ledger/rollup.h"
 
 #include "ledger_world.h"
-#include "turn/ledger_read.h"
+#include "turn/ledger/read.h"
 
 #define DAY_US INT64_C(86400000000)
 

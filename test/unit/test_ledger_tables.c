@@ -1,9 +1,9 @@
 /* test_ledger_tables.c: the ledger's rows, exactly once, whatever fails; lost turns; retention. */
-#include "turn/ledger_tables.h"
+#include "turn/ledger/tables.h"
 
 #include "ledger_world.h"
 #include "test/store/faulty.h"
-#include "turn/ledger_read.h"
+#include "turn/ledger/read.h"
 
 #define DAY_MS INT64_C(86400000)
 

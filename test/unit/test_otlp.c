@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base_test.h"
 #include "llm/prices.h"
-#include "turn/otlp.h"
+#include "turn/telemetry/otlp.h"
 
 #define TRACE "4bf92f3577b34da6a3ce929d0e0e4736"
 

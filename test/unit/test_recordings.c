@@ -8,7 +8,7 @@
 #include "cli/commands.h"
 #include "command_world.h"
 #include "recording_world.h"
-#include "turn/recording_read.h"
+#include "turn/recording/read.h"
 
 #define recordings(...) command_says(&command_recordings, __VA_ARGS__)
 

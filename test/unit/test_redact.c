@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
-#include "turn/redact.h"
+#include "turn/recording/redact.h"
 
 #define RUN_BYTES_MAX (64u << 20)
 

@@ -15,11 +15,11 @@
  *   "first_ms", "total_ms"  how long it took to the first byte, and in all
  *   "fault"   "reset", "cut" (in the middle) or "stall"
  *
- * What sluice recorded itself (turn/recording.h) is played as it was answered, to those who speak
- * its protocol: lines with "turn", of which "request" and "asked" are looked at, too (the same
- * request comes before the same prompt), "api", and "stream", a list of events with their framing.
- * Of those, turns that came to no good end are passed over, and so is a last line that was torn.
- * "file" may then be the whole folder.
+ * What sluice recorded itself (turn/recording/recording.h) is played as it was answered, to those
+ * who speak its protocol: lines with "turn", of which "request" and "asked" are looked at, too (the
+ * same request comes before the same prompt), "api", and "stream", a list of events with their
+ * framing. Of those, turns that came to no good end are passed over, and so is a last line that was
+ * torn. "file" may then be the whole folder.
  *
  * heap: recordings live as long as the configuration that named their file.
  */

@@ -1,0 +1,435 @@
+/*
+ * recordings.c: `sluice recordings`: what was recorded for evals, looked at, handed on and taken
+ * away. The lines' form is line.c's.
+ */
+#include "cli/recordings/recordings.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "cli/commands.h"
+#include "cli/load.h"
+#include "cli/options.h"
+#include "cli/when.h"
+#include "conf/scalar.h"
+#include "turn/recording/recording.h"
+
+#define ARENA_BYTES_MAX (1024u * 1024 * 1024)
+#define JSON_BYTES_MAX  (512u * 1024 * 1024)
+#define USUAL_FOLDER    "recordings"
+#define LAST_USUAL      20
+#define LAST_MAX        100000
+
+struct words {
+    const char *folder, *config, *tenant, *key, *session, *api, *state, *since, *until, *share;
+    const char *last, *by, *older;
+    bool only_look, csv, json;
+};
+
+static const char *const states[] = {"done", "failed", "partial", NULL};
+
+static const struct command_option options[] = {
+    {"--tenant", "NAME", offsetof(struct words, tenant), "only the turns of this tenant", false,
+     NULL},
+    {"--key", "NAME", offsetof(struct words, key),
+     "... of this key: its name in the file, or its public part", false, NULL},
+    {"--session", "NAME", offsetof(struct words, session),
+     "... of this session (the client's x-sluice-session)", false, NULL},
+    {"--api", "NAME", offsetof(struct words, api),
+     "... of this protocol: openai.chat, anthropic, openai.responses ...", false, NULL},
+    {"--state", "STATE", offsetof(struct words, state),
+     "... that came to this end: done, failed, partial (cut short)", false, states},
+    {"--since", "WHEN", offsetof(struct words, since),
+     "... that began on this day or later (2026-11-01), or so many days back,\n"
+     "today included (7d, 4w). Days are UTC.",
+     false, NULL},
+    {"--until", "DAY", offsetof(struct words, until), "... that began on this day or earlier",
+     false, NULL},
+    {"--older", "WHEN", offsetof(struct words, older),
+     "delete: only turns from before that day, or before so many days (14d\n"
+     "keeps the last fourteen, today included)",
+     false, NULL},
+    {"--dry-run", NULL, offsetof(struct words, only_look),
+     "delete: say what would go, and change nothing", false, NULL},
+    {"--share", "SHARE", offsetof(struct words, share),
+     "export: only a part, 5% or 0.05; whole sessions, the same ones each time", false, NULL},
+    {"--by", "WORDS", offsetof(struct words, by),
+     "sums: one or several of day, tenant, key, api, provider, model, task,\n"
+     "state, with commas between; without it: day,tenant,api",
+     false, NULL},
+    {"--last", "N", offsetof(struct words, last), "list: how many, the newest; without it: 20",
+     false, NULL},
+    {"--csv", NULL, offsetof(struct words, csv), "list and sums for programs", false, NULL},
+    {"--json", NULL, offsetof(struct words, json),
+     "the same as JSON; of show, the line as it stands in its file", false, NULL},
+    {"--folder", "FOLDER", offsetof(struct words, folder), "where the recordings are", true, NULL},
+    {"--config", "FILE", offsetof(struct words, config),
+     "or the configuration that says so (recording.folder); without either:\n"
+     "sluice.yaml here, else the folder " USUAL_FOLDER,
+     true, NULL},
+    {0},
+};
+
+/* ---- which ---- */
+
+static bool is(struct str wanted, struct str given)
+{
+    return wanted.n == 0 || str_eq(wanted, given);
+}
+
+bool recordings_meant(const struct recordings_filter *f, const struct recorded_turn *t)
+{
+    struct str day = str_head(t->time, 10);
+    struct str name = t->session.n ? t->session : t->turn;
+    return is(f->tenant, t->tenant) && is(f->key, t->key) && is(f->session, t->session) &&
+           is(f->api, t->api) && is(f->state, t->state) &&
+           (f->since.n == 0 || str_cmp(day, f->since) >= 0) &&
+           (f->until.n == 0 || str_cmp(day, f->until) <= 0) &&
+           (f->before.n == 0 || str_cmp(day, f->before) < 0) && recording_in_share(name, f->share);
+}
+
+struct each {
+    struct recordings *r;
+    recording_take take;
+    void *arg;
+};
+
+static int each_take(void *arg, const struct recorded_turn *t, struct str line)
+{
+    struct each *e = arg;
+    return recordings_meant(&e->r->filter, t) ? e->take(e->arg, t, line) : 0;
+}
+
+int recordings_each(struct recordings *r, recording_take take, void *arg)
+{
+    struct each e = {r, take, arg};
+    return recordings_read(r->folder, r->filter.since, each_take, &e, &r->seen, &r->fault);
+}
+
+static bool share_read(const char *text, int64_t *ret_share)
+{
+    static const struct conf_row row = {
+        .name = "share", .type = CONF_SHARE, .min = 1, .max = 1000000};
+    struct scalar_why why;
+    if (scalar_parse(&row, str_from(text), ret_share, &why))
+        return true;
+    options_wrong(&command_recordings, "--share '%s' %s", text, why.text);
+    return false;
+}
+
+/* An exit code where something is wrong. */
+static int filter_read(const struct words *w, struct arena *a, struct recordings_filter *f)
+{
+    *f = (struct recordings_filter){.tenant = str_from(w->tenant),
+                                    .key = str_from(w->key),
+                                    .session = str_from(w->session),
+                                    .api = str_from(w->api),
+                                    .state = str_from(w->state),
+                                    .until = str_from(w->until),
+                                    .share = 1000000};
+    const struct {
+        const char *name, *text;
+        struct str *ret_day;
+    } days[] = {{"--since", w->since, &f->since}, {"--older", w->older, &f->before}};
+    for (unsigned i = 0; i < ARRAY_LEN(days); i++)
+        if (days[i].text && !when_read(a, days[i].text, days[i].ret_day))
+            return options_wrong(&command_recordings,
+                                 "%s '%s' is no day (2026-11-01) and no number of days (7d, 4w)",
+                                 days[i].name, days[i].text);
+    if (w->until && !when_is_day(f->until))
+        return options_wrong(&command_recordings, "--until '%s' is no day (2026-11-30)", w->until);
+    /* in the order of the options */
+    const struct str given[] = {f->tenant, f->key, f->session, f->api, f->state};
+    for (unsigned i = 0; i < ARRAY_LEN(given); i++)
+        if (given[i].p && given[i].n == 0) /* an unset variable shall not mean all turns */
+            return options_wrong(&command_recordings, "%s is empty; expected a name",
+                                 options[i].name);
+    if (w->state) {
+        unsigned i = 0;
+        while (states[i] && !str_eq(f->state, str_from(states[i])))
+            i++;
+        if (!states[i])
+            return options_wrong(&command_recordings,
+                                 "--state '%s' is none; expected done, failed or partial",
+                                 w->state);
+    }
+    return w->share && !share_read(w->share, &f->share) ? EXIT_WRONG_USE : EXIT_DONE;
+}
+
+/* ---- printing ---- */
+
+static int rows_json(const struct sheet *s, const char *name, struct buf *out)
+{
+    unsigned n = s->rows_n - s->total;
+    buf_printf(out, "{\"%s\":[", name);
+    int err = 0;
+    for (unsigned row = 0; row < n && !err; row++) {
+        buf_str(out, row ? STR(",\n") : STR("\n"));
+        err = sheet_json_row(s, row, out);
+    }
+    buf_str(out, STR("]"));
+    if (s->total && !err) {
+        buf_str(out, STR(",\n\"total\":"));
+        err = sheet_json_row(s, n, out);
+    }
+    buf_str(out, STR("}\n"));
+    return err ? err : out->failed;
+}
+
+int recordings_print(const struct recordings *r, const struct sheet *s, const char *name)
+{
+    if (r->form == RECORDINGS_CSV)
+        return sheet_print_csv(s, stdout);
+    if (r->form == RECORDINGS_TABLE)
+        return sheet_print_table(s, stdout);
+    struct buf out;
+    buf_init(&out, JSON_BYTES_MAX);
+    int err = rows_json(s, name, &out);
+    if (!err && fwrite(out.p, 1, out.n, stdout) != out.n)
+        err = E_IO;
+    buf_fini(&out);
+    return err;
+}
+
+/* ---- export ---- */
+
+static int export_take(void *arg, const struct recorded_turn *t UNUSED, struct str line)
+{
+    uint64_t *turns = arg;
+    ++*turns;
+    return fwrite(line.p, 1, line.n, stdout) == line.n ? 0 : E_IO;
+}
+
+static int export_run(struct recordings *r)
+{
+    uint64_t turns = 0;
+    int err = recordings_each(r, export_take, &turns);
+    if (!err)
+        fprintf(stderr, "sluice recordings: %llu of %llu turns\n", (unsigned long long)turns,
+                (unsigned long long)r->seen.turns);
+    return err;
+}
+
+/* ---- delete ---- */
+
+static bool delete_meant(void *arg, const struct recorded_turn *t)
+{
+    return recordings_meant(arg, t);
+}
+
+static int delete_run(struct recordings *r, bool only_look)
+{
+    struct recordings_seen gone;
+    int err = recordings_delete(r->folder, only_look, delete_meant, &r->filter, &gone, &r->fault);
+    const unsigned long long turns = gone.turns, bytes = gone.bytes, files = gone.files,
+                             torn = gone.torn, unreadable = gone.unreadable;
+    if (r->form == RECORDINGS_JSON) {
+        printf("{\"turns\":%llu,\"bytes\":%llu,\"files\":%llu,\"torn\":%llu,\"unreadable\":%llu,"
+               "\"dry_run\":%s}\n",
+               turns, bytes, files, torn, unreadable, only_look ? "true" : "false");
+        return err;
+    }
+    printf("%llu turns (%llu bytes) %s taken out of %llu files%s.\n", turns, bytes,
+           only_look ? "would be" : "were", files, err ? ", until the fault below" : "");
+    if (torn)
+        printf("%llu last lines that are torn, so that nobody can say whose they are, %s.\n", torn,
+               only_look ? "would go with them" : "went with them");
+    if (unreadable)
+        printf("%llu other lines are no recordings and %s left as they are.\n", unreadable,
+               only_look ? "would be" : "were");
+    r->seen = (struct recordings_seen){.files = 0}; /* all has been said */
+    return err;
+}
+
+/* ---- the command ---- */
+
+enum verb { LIST, SHOW, SUMS, EXPORT, DELETE, VERBS };
+static const char *const verbs[VERBS + 1] = {"list", "show", "sums", "export", "delete", NULL};
+
+static int verb_read(int words, char **argv, enum verb *ret_verb)
+{
+    struct str word = words ? str_from(argv[1]) : str_from(verbs[LIST]), known[VERBS];
+    enum verb verb = LIST;
+    for (unsigned i = 0; i < VERBS; i++)
+        known[i] = str_from(verbs[i]);
+    while (verb < VERBS && !str_eq(word, known[verb]))
+        verb++;
+    if (verb == VERBS) {
+        struct str near = str_nearest(word, known, VERBS);
+        return options_wrong(&command_recordings, "what is '%s'?%s%.*s%s", argv[1],
+                             near.n ? " Did you mean '"
+                                    : " Expected list, show, sums, export or "
+                                      "delete.",
+                             STR_ARGS(near), near.n ? "'?" : "");
+    }
+    if (verb == SHOW && words != 2)
+        return options_wrong(&command_recordings,
+                             "show takes one turn's id, which `sluice recordings list` shows");
+    if (verb != SHOW && words > 1)
+        return options_wrong(&command_recordings, "what is '%s'? %s takes options only", argv[2],
+                             verbs[verb]);
+    *ret_verb = verb;
+    return EXIT_DONE;
+}
+
+/* Options that would do nothing are refused: whoever gives one expects something of it. */
+static int fit_check(const struct words *w, enum verb verb)
+{
+    const struct {
+        const char *name;
+        bool given;
+        unsigned verbs;
+    } bound[] = {
+        {"--older", w->older, 1u << DELETE},  {"--dry-run", w->only_look, 1u << DELETE},
+        {"--share", w->share, 1u << EXPORT},  {"--by", w->by, 1u << SUMS},
+        {"--last", w->last, 1u << LIST},      {"--csv", w->csv, 1u << LIST | 1u << SUMS},
+        {"--json", w->json, ~(1u << EXPORT)}, /* which is JSON already */
+    };
+    bool filtered = w->tenant || w->key || w->session || w->api || w->state || w->since || w->until;
+    for (unsigned i = 0; i < ARRAY_LEN(bound); i++)
+        if (bound[i].given && !(bound[i].verbs & 1u << verb))
+            return options_wrong(&command_recordings, "%s has no meaning for %s", bound[i].name,
+                                 verbs[verb]);
+    if (w->csv && w->json)
+        return options_wrong(&command_recordings, "--csv or --json, not both");
+    if (w->folder && w->config)
+        return options_wrong(&command_recordings, "--folder or --config, not both");
+    if (verb == SHOW && filtered)
+        return options_wrong(&command_recordings, "show goes by the turn's id alone");
+    if (verb == DELETE && !filtered && !w->older)
+        return options_wrong(&command_recordings,
+                             "delete needs to be told which: --older 14d, --tenant NAME ...");
+    return EXIT_DONE;
+}
+
+static int folder_find(const struct words *w, struct arena *a, struct str *ret_folder)
+{
+    *ret_folder = str_from(w->folder ? w->folder : USUAL_FOLDER);
+    if (w->folder || !load_has_file(w->config))
+        return EXIT_DONE;
+    struct conf_doc *doc = NULL;
+    int code = load_config(w->config, &doc);
+    if (code == EXIT_DONE) {
+        const struct config *c = conf_root(doc);
+        *ret_folder = arena_str(a, c->recording.folder);
+        if (c->recording.folder.n == 0) {
+            fputs("sluice recordings: this configuration records nothing (recording.folder is not "
+                  "set);\n--folder FOLDER names one\n",
+                  stderr);
+            code = EXIT_COULD_NOT;
+        }
+    } else {
+        fputs("sluice recordings: --folder FOLDER needs no configuration\n", stderr);
+    }
+    conf_unref(doc);
+    return code;
+}
+
+static int failed(const struct recordings *r, int err)
+{
+    fprintf(stderr, "sluice recordings: %s\n",
+            r->fault.err ? fault_text(&r->fault) : err_text(err));
+    return err == E_USAGE ? EXIT_WRONG_USE : EXIT_COULD_NOT;
+}
+
+static int act(struct recordings *r, const struct words *w, enum verb verb, const char *id)
+{
+    unsigned last = LAST_USUAL;
+    int err = E_INTERNAL;
+    char upper[64] = "";
+    if (w->last && !when_digits(str_from(w->last), 1, LAST_MAX, &last))
+        return options_wrong(&command_recordings, "--last '%s' is no number from 1 to %d", w->last,
+                             LAST_MAX);
+    for (unsigned i = 0; id && id[i] && i < sizeof(upper) - 1; i++)
+        upper[i] = (char)toupper((unsigned char)id[i]);
+    switch (verb) {
+    case LIST:
+        err = recordings_list(r, last);
+        break;
+    case SHOW:
+        err = recordings_show(r, str_from(upper));
+        break;
+    case SUMS:
+        err = recordings_sums(r, w->by ? w->by : "day,tenant,api");
+        break;
+    case EXPORT:
+        err = export_run(r);
+        break;
+    case DELETE:
+        err = delete_run(r, w->only_look);
+        break;
+    case VERBS:
+        break;
+    }
+    if (fflush(stdout) != 0 && !err)
+        err = E_IO;
+    if (r->seen.torn + r->seen.unreadable > 0)
+        fprintf(stderr,
+                "sluice recordings: %llu torn last lines and %llu lines that are no recordings "
+                "were passed over\n",
+                (unsigned long long)r->seen.torn, (unsigned long long)r->seen.unreadable);
+    return err ? failed(r, err) : EXIT_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+    struct words w = {0};
+    struct recordings r = {.form = RECORDINGS_TABLE};
+    enum verb verb = LIST;
+    int words = 0;
+    int code = options_read(&command_recordings, &w, argc, argv, &words);
+    if (code >= 0)
+        return code;
+    code = verb_read(words, argv, &verb);
+    if (!code)
+        code = fit_check(&w, verb);
+    if (code)
+        return code;
+    r.form = w.json ? RECORDINGS_JSON : w.csv ? RECORDINGS_CSV : RECORDINGS_TABLE;
+    arena_init_private(&r.arena, ARENA_BYTES_MAX);
+    code = filter_read(&w, &r.arena, &r.filter);
+    if (!code)
+        code = folder_find(&w, &r.arena, &r.folder);
+    if (!code)
+        code = act(&r, &w, verb, words == 2 ? argv[2] : NULL);
+    arena_fini(&r.arena);
+    return code;
+}
+
+const struct command command_recordings = {
+    .name = "recordings",
+    .summary = "list, show, sum up, export and delete recorded turns",
+    .usage = "recordings [list] [--last N] [--csv | --json]\n"
+             "recordings show TURN [--json]\n"
+             "recordings sums [--by WORDS] [--csv | --json]\n"
+             "recordings export [--share SHARE]\n"
+             "recordings delete [--older WHEN] [--dry-run] [--json]",
+    .about = "What sluice has recorded (recording.folder): whole turns, as they were asked and "
+             "answered,\n"
+             "without what was redacted. All may be used while sluice serves and records.\n",
+    .options = options,
+    .notes =
+        "export writes the lines as they stand in their files, one turn each, which is JSONL for "
+        "evals;\n"
+        "a provider of kind `recorded` plays them. --share goes by the session, or else the turn, "
+        "as\n"
+        "recording.share does: a session is whole or not there, and 10% have all of 5% in them.\n\n"
+        "delete takes single turns out of their files, at once and for good, and needs to be told "
+        "which;\n"
+        "with several options, what fits them all. A turn that is under way or not written yet is "
+        "not\n"
+        "seen: of a tenant who shall be recorded no longer, name it under recording.except first. "
+        "What\n"
+        "recording.keep takes away by itself goes by whole files.\n\n"
+        "A cost that is not known is shown as such and never as 0. The exit code is 0, 2 for wrong "
+        "use,\n"
+        "3 where a file cannot be read or written, or the turn is not there.\n\n"
+        "Examples:\n"
+        "  sluice recordings --since 1d --state failed\n"
+        "  sluice recordings show 01KB2M4E9D3V7Q0Z5T8R6W1XYC\n"
+        "  sluice recordings sums --by tenant,model --since 4w\n"
+        "  sluice recordings export --state done --share 10% > evals.jsonl\n"
+        "  sluice recordings delete --tenant shop --older 30d --dry-run\n",
+    .verbs = verbs,
+    .run = run,
+};

@@ -1,0 +1,228 @@
+/*
+ * report.c: `sluice report`: where tokens and money went, read from the ledger.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "cli/commands.h"
+#include "cli/load.h"
+#include "cli/options.h"
+#include "cli/report/report.h"
+#include "cli/when.h"
+
+#define ARENA_BYTES_MAX (1024u * 1024 * 1024)
+#define TURNS_MAX       1000000
+#define USUAL_DB        "sqlite:sluice.db"
+#define USUAL_DAYS      30
+
+struct words {
+    const char *by, *since, *until, *turns, *turn, *reconcile, *provider, *tolerance, *db, *config;
+    bool csv, json;
+};
+
+static const struct command_option options[] = {
+    {"--by", "WORDS", offsetof(struct words, by),
+     "one or several of day, key, model, provider, lane, tag, api, tenant,\n"
+     "with commas between; without it: model",
+     false, NULL},
+    {"--since", "WHEN", offsetof(struct words, since),
+     "a day (2026-11-01), or how many days back, today included (7d, 4w);\n"
+     "without it: 30d",
+     false, NULL},
+    {"--until", "DAY", offsetof(struct words, until),
+     "the last day; without it: today. Days are UTC.", false, NULL},
+    {"--turns", "N", offsetof(struct words, turns), "the last N turns, the newest first", false,
+     NULL},
+    {"--turn", "ID", offsetof(struct words, turn),
+     "all about one turn (the id is in the answer's header x-sluice-id)", false, NULL},
+    {"--reconcile", "FILE", offsetof(struct words, reconcile),
+     "compare with a provider's usage export: the JSON of OpenAI's\n"
+     "/v1/organization/usage/completions or Anthropic's\n"
+     "/v1/organizations/usage_report/messages, by day and model, or the\n"
+     "CSV of usage or costs that their pages offer; - is standard input",
+     true, NULL},
+    {"--provider", "NAME", offsetof(struct words, provider),
+     "with --reconcile: only what this provider of the configuration answered", false, NULL},
+    {"--tolerance", "PERCENT", offsetof(struct words, tolerance),
+     "with --reconcile: how far the two may be apart; without it: 1", false, NULL},
+    {"--csv", NULL, offsetof(struct words, csv),
+     "for programs: all columns, dollars exact, times in milliseconds", false, NULL},
+    {"--json", NULL, offsetof(struct words, json), "the same as JSON", false, NULL},
+    {"--db", "URL", offsetof(struct words, db), "the ledger: sqlite:PATH", false, NULL},
+    {"--config", "FILE", offsetof(struct words, config),
+     "or the configuration that names it; without either: sluice.yaml here,\n"
+     "else " USUAL_DB,
+     true, NULL},
+    {0},
+};
+
+/* ---- the database ---- */
+
+/* Where the ledger is: --db, else the configuration's, else the usual place. */
+static int where_find(const struct words *w, struct arena *a, struct str *ret_where)
+{
+    *ret_where = str_from(w->db ? w->db : USUAL_DB);
+    if (w->db || !load_has_file(w->config))
+        return EXIT_DONE;
+    struct conf_doc *doc = NULL;
+    int code = load_config(w->config, &doc);
+    if (code == EXIT_DONE) {
+        const struct config *c = conf_root(doc);
+        *ret_where = arena_str(a, c->state.ledger);
+        if (!config_has_ledger(c)) {
+            fputs("sluice report: this configuration keeps no ledger (state.ledger: off)\n",
+                  stderr);
+            code = EXIT_COULD_NOT;
+        }
+    } else {
+        fputs("sluice report: --db sqlite:PATH needs no configuration\n", stderr);
+    }
+    if (doc)
+        conf_unref(doc);
+    return code;
+}
+
+static int failed(const struct report *r, int err)
+{
+    const char *text = r->fault.err ? fault_text(&r->fault) : err_text(err);
+    fprintf(stderr, "sluice report: %s\n", text);
+    return err == E_CONFIG || err == E_USAGE ? EXIT_WRONG_USE : EXIT_COULD_NOT;
+}
+
+static int opened(struct report *r)
+{
+    int err = ledger_reader_open(r->where, &r->reader, &r->fault);
+    if (err == E_NOT_FOUND) {
+        fprintf(stderr, "sluice report: %s. There will be one as soon as `sluice serve` has run.\n",
+                fault_text(&r->fault));
+        return EXIT_COULD_NOT;
+    }
+    return err ? failed(r, err) : EXIT_DONE;
+}
+
+/* ---- the command ---- */
+
+static int sums_run(struct report *r, const struct words *w)
+{
+    struct report_by by;
+    struct str from = STR_NONE;
+    struct str to = w->until ? str_from(w->until) : when_day_back(&r->arena, 0);
+    if (!report_by_read(w->by ? w->by : "model", &by))
+        return EXIT_WRONG_USE;
+    if (!w->since)
+        from = when_day_back(&r->arena, USUAL_DAYS - 1);
+    else if (!when_read(&r->arena, w->since, &from))
+        return options_wrong(&command_report,
+                             "--since '%s' is no day (2026-11-01) and no number of days (7d, 4w)",
+                             w->since);
+    if (!when_is_day(to))
+        return options_wrong(&command_report, "--until '%s' is no day (2026-11-30)", w->until);
+    if (w->until && !w->since && str_cmp(from, to) > 0)
+        from = to;
+    if (str_cmp(from, to) > 0)
+        return options_wrong(&command_report, "--since %.*s is after --until %.*s", STR_ARGS(from),
+                             STR_ARGS(to));
+    int code = opened(r);
+    if (code)
+        return code;
+    int err = report_sums(r, &by, from, to);
+    return err ? failed(r, err) : EXIT_DONE;
+}
+
+static int turns_run(struct report *r, const struct words *w)
+{
+    unsigned n = 0;
+    if (w->turns && !when_digits(str_from(w->turns), 1, TURNS_MAX, &n))
+        return options_wrong(&command_report, "--turns '%s' is no number from 1 to %d", w->turns,
+                             TURNS_MAX);
+    if (w->turn && r->form == REPORT_CSV)
+        return options_wrong(&command_report, "--turn is shown as text or with --json");
+    char id[64] = "";
+    for (unsigned i = 0; w->turn && w->turn[i] && i < sizeof(id) - 1; i++)
+        id[i] = (char)toupper((unsigned char)w->turn[i]);
+    int code = opened(r);
+    if (code)
+        return code;
+    int err = w->turn ? report_turn(r, str_from(id)) : report_turns(r, n);
+    return err ? failed(r, err) : EXIT_DONE;
+}
+
+static int reconcile_run(struct report *r, const struct words *w)
+{
+    struct report_reconciled what = {
+        .file = w->reconcile, .provider = w->provider, .tolerance = 10000};
+    unsigned percent = 0;
+    bool within = true;
+    if (w->tolerance && !when_digits(str_from(w->tolerance), 0, 100, &percent))
+        return options_wrong(&command_report, "--tolerance '%s' is no number from 0 to 100",
+                             w->tolerance);
+    if (w->tolerance)
+        what.tolerance = (int64_t)percent * 10000;
+    int code = opened(r);
+    if (code)
+        return code;
+    int err = report_reconcile(r, &what, &within);
+    return err ? failed(r, err) : within ? EXIT_DONE : EXIT_BAR;
+}
+
+static int report_run(int argc, char **argv)
+{
+    struct words w = {.by = NULL};
+    int words_n = 0;
+    int code = options_read(&command_report, &w, argc, argv, &words_n);
+    if (code >= 0)
+        return code;
+    if (words_n > 0)
+        return options_wrong(&command_report, "what is '%s'?", argv[1]);
+    if (w.csv && w.json)
+        return options_wrong(&command_report, "--csv or --json, not both");
+    if ((w.turns || w.turn) && (w.by || w.since || w.until || (w.turns && w.turn)))
+        return options_wrong(&command_report,
+                             "--turns and --turn stand alone, without --by, --since and --until");
+    if (w.reconcile && (w.turns || w.turn || w.by || w.since || w.until))
+        return options_wrong(&command_report,
+                             "--reconcile goes by the export's days and models alone");
+    if (!w.reconcile && (w.provider || w.tolerance))
+        return options_wrong(&command_report, "--provider and --tolerance go with --reconcile");
+    struct report r = {.form = w.json ? REPORT_JSON : w.csv ? REPORT_CSV : REPORT_TABLE};
+    arena_init_private(&r.arena, ARENA_BYTES_MAX);
+    code = where_find(&w, &r.arena, &r.where);
+    if (code == EXIT_DONE)
+        code = w.reconcile         ? reconcile_run(&r, &w)
+               : w.turns || w.turn ? turns_run(&r, &w)
+                                   : sums_run(&r, &w);
+    ledger_reader_close(r.reader);
+    arena_fini(&r.arena);
+    if (fflush(stdout) != 0 && code == EXIT_DONE)
+        code = EXIT_COULD_NOT;
+    return code;
+}
+
+const struct command command_report = {
+    .name = "report",
+    .summary = "show where tokens and money went, by day, key, model, tag ...",
+    .usage = "report [--by WORDS] [--since WHEN] [--until DAY] [--csv | --json]\n"
+             "report --turns N [--csv | --json]\n"
+             "report --turn ID [--json]\n"
+             "report --reconcile FILE [--provider NAME] [--tolerance PERCENT] [--csv | --json]",
+    .about = "Shows where tokens and money went, with errors and latency, from the ledger. It may "
+             "be run\n"
+             "while sluice serves.\n",
+    .options = options,
+    .notes =
+        "A cost that is not known (a model without a price) is shown as such and never as 0. The\n"
+        "percentiles p50, p95 and p99 are those of turns without an error, to within an eighth.\n\n"
+        "In the table, tokens in are the whole prompt, cached ones included, and tokens out the "
+        "whole\n"
+        "completion with its reasoning. CSV and JSON have classes that add up: input, cached and\n"
+        "cache_write are the prompt, output and reasoning the completion. Of cache_write,\n"
+        "cache_write_1h was written to be kept for an hour.\n\n"
+        "With --reconcile, names of models count without the date at their end, since they are "
+        "asked\n"
+        "for with and without; the exit code is 1 where a row's tokens are too far apart, or its\n"
+        "dollars, where FILE says what was paid.\n\n"
+        "Examples:\n"
+        "  sluice report --by day,model --since 7d\n"
+        "  sluice report --by key --since 2026-11-01 --until 2026-11-30 --csv > november.csv\n",
+    .run = report_run,
+};

@@ -1,0 +1,45 @@
+/* report.h: what the files of `sluice report` share. */
+#ifndef CLI_REPORT_H
+#define CLI_REPORT_H
+
+#include "cli/command.h"
+#include "cli/sheet.h"
+#include "turn/ledger/read.h"
+
+enum report_form { REPORT_TABLE, REPORT_CSV, REPORT_JSON };
+
+struct report {
+    struct ledger_reader *reader;
+    struct str where; /* for people */
+    enum report_form form;
+    struct arena arena;
+    struct fault fault;
+};
+
+/* What stands in --by, in its order. */
+struct report_by {
+    unsigned n;
+    enum ledger_dim dim[DIMS];
+    const char *word[DIMS];
+};
+
+/* "day,model"; false with the complaint made. */
+MUSTCHECK bool report_by_read(const char *words, struct report_by *ret_by);
+
+/* Sums of the days from .. to. All three return an enum err, described in r->fault. */
+MUSTCHECK int report_sums(struct report *r, const struct report_by *by, struct str from,
+                          struct str to);
+/* The last `n` turns; one turn with its calls. */
+MUSTCHECK int report_turns(struct report *r, unsigned n);
+MUSTCHECK int report_turn(struct report *r, struct str id);
+
+/* A provider's usage export (a file, or "-") beside the ledger. */
+struct report_reconciled {
+    const char *file, *provider; /* provider NULL: all of the ledger's */
+    int64_t tolerance;           /* millionths */
+};
+/* *ret_within: no row's tokens are further apart than the tolerance. */
+MUSTCHECK int report_reconcile(struct report *r, const struct report_reconciled *what,
+                               bool *ret_within);
+
+#endif

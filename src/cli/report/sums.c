@@ -1,0 +1,332 @@
+/*
+ * sums.c: spend, tokens, errors and latency by day, key, model ...
+ */
+#include <stdlib.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/report/report.h"
+
+#define JSON_BYTES_MAX (512u * 1024 * 1024)
+
+static const struct {
+    const char *word;
+    enum ledger_dim dim;
+} words[] = {
+    {"day", DIM_DAY},   {"key", DIM_KEY},  {"model", DIM_MODEL}, {"provider", DIM_PROVIDER},
+    {"lane", DIM_LANE}, {"tag", DIM_TAGS}, {"api", DIM_API},     {"tenant", DIM_TENANT},
+};
+
+bool report_by_read(const char *text, struct report_by *ret_by)
+{
+    struct str rest = str_from(text);
+    *ret_by = (struct report_by){.n = 0};
+    while (rest.p) {
+        struct str word = str_trim(str_cut(&rest, ','));
+        struct str known[ARRAY_LEN(words)];
+        unsigned i = 0;
+        for (; i < ARRAY_LEN(words); i++) {
+            known[i] = str_from(words[i].word);
+            if (str_eq_nocase(known[i], word))
+                break;
+        }
+        if (i == ARRAY_LEN(words)) {
+            struct str near = str_nearest(word, known, ARRAY_LEN(words));
+            options_wrong(&command_report,
+                          "--by knows no '%.*s'%s%.*s%s It knows day, key, model, provider, lane, "
+                          "tag, api and tenant.",
+                          STR_ARGS(str_head(word, 40)), near.n ? "; did you mean '" : ".",
+                          STR_ARGS(near), near.n ? "'?" : "");
+            return false;
+        }
+        bool twice = false;
+        for (unsigned k = 0; k < ret_by->n; k++)
+            twice = twice || ret_by->dim[k] == words[i].dim;
+        if (twice)
+            continue;
+        ret_by->dim[ret_by->n] = words[i].dim;
+        ret_by->word[ret_by->n++] = words[i].word;
+    }
+    return true;
+}
+
+/* ---- adding up ---- */
+
+struct adding {
+    struct report *report;
+    const struct report_by *by;
+    struct ledger_groups groups;
+    int64_t total[SUMS];
+    bool by_tag;
+};
+
+static int group_add(struct adding *a, const struct str dim[DIMS], const int64_t sum[SUMS])
+{
+    unsigned before = a->groups.n;
+    struct ledger_group *g = ledger_groups_get(&a->groups, dim);
+    if (!g)
+        return E_MEMORY;
+    if (a->groups.n > before) /* its texts go with the row that they came from */
+        for (unsigned i = 0; i < DIMS; i++) {
+            g->dim[i] = arena_str(&a->report->arena, dim[i]);
+            if (!g->dim[i].p)
+                return E_MEMORY;
+        }
+    for (unsigned i = 0; i < SUMS; i++)
+        g->sum[i] += sum[i];
+    return 0;
+}
+
+/* Has `tags` before `end` this tag already? A turn counts once, however often it says it. */
+static bool said_before(struct str tags, const char *end, struct str tag)
+{
+    struct str rest = str_of(tags.p, (size_t)(end - tags.p));
+    while (rest.n > 0)
+        if (str_eq(str_trim(str_cut(&rest, ',')), tag))
+            return true;
+    return false;
+}
+
+static int tags_add(struct adding *a, struct str dim[DIMS], struct str tags,
+                    const int64_t sum[SUMS])
+{
+    int err = 0;
+    bool any = false;
+    struct str rest = tags;
+    while (rest.n > 0 && !err) {
+        const char *at = rest.p;
+        struct str tag = str_trim(str_cut(&rest, ','));
+        if (tag.n == 0 || said_before(tags, at, tag))
+            continue;
+        any = true;
+        dim[DIM_TAGS] = tag;
+        err = group_add(a, dim, sum);
+    }
+    dim[DIM_TAGS] = STR("");
+    return any || err ? err : group_add(a, dim, sum);
+}
+
+static int rollup_take(void *arg, const struct str dim[DIMS], const int64_t sum[SUMS])
+{
+    struct adding *a = arg;
+    struct str kept[DIMS];
+    for (unsigned i = 0; i < SUMS; i++)
+        a->total[i] += sum[i];
+    for (unsigned i = 0; i < DIMS; i++)
+        kept[i] = STR("");
+    for (unsigned i = 0; i < a->by->n; i++)
+        kept[a->by->dim[i]] = dim[a->by->dim[i]];
+    return a->by_tag ? tags_add(a, kept, dim[DIM_TAGS], sum) : group_add(a, kept, sum);
+}
+
+/* ---- order ---- */
+
+/* Days in their order where they come first; else what costs most. */
+static int group_compare(const void *x, const void *y, void *arg)
+{
+    const struct report_by *by = arg;
+    const struct ledger_group *a = x, *b = y;
+    if (by->n > 0 && by->dim[0] == DIM_DAY) {
+        int order = str_cmp(a->dim[DIM_DAY], b->dim[DIM_DAY]);
+        if (order)
+            return order;
+    }
+    static const enum ledger_sum down[] = {SUM_COST, SUM_INPUT, SUM_TURNS};
+    for (unsigned i = 0; i < ARRAY_LEN(down); i++)
+        if (a->sum[down[i]] != b->sum[down[i]])
+            return a->sum[down[i]] > b->sum[down[i]] ? -1 : 1;
+    for (unsigned i = 0; i < by->n; i++) {
+        int order = str_cmp(a->dim[by->dim[i]], b->dim[by->dim[i]]);
+        if (order)
+            return order;
+    }
+    return 0;
+}
+
+/* ---- the sheet ---- */
+
+static void columns_make(struct sheet *s, const struct report_by *by)
+{
+    for (unsigned i = 0; i < by->n; i++)
+        sheet_column(s, by->word[i], by->word[i], SHEET_TEXT, 0);
+    sheet_column(s, "turns", "turns", SHEET_COUNT, 0);
+    sheet_column(s, "errors", "errors", SHEET_COUNT, 0);
+    sheet_column(s, "hung_up", "hung up", SHEET_COUNT, SHEET_RARE);
+    sheet_column(s, "lost", "lost", SHEET_COUNT, SHEET_RARE);
+    sheet_column(s, "calls", "calls", SHEET_COUNT, 0);
+    sheet_column(s, "input_tokens", "", SHEET_COUNT, SHEET_NOT_TABLE);
+    sheet_column(s, "", "tokens in", SHEET_COUNT, SHEET_NOT_DATA);
+    sheet_column(s, "cached_tokens", "cached", SHEET_COUNT, SHEET_RARE);
+    sheet_column(s, "cache_write_tokens", "cache write", SHEET_COUNT, SHEET_RARE);
+    sheet_column(s, "cache_write_1h_tokens", "of it 1 h", SHEET_COUNT, SHEET_RARE);
+    sheet_column(s, "output_tokens", "", SHEET_COUNT, SHEET_NOT_TABLE);
+    sheet_column(s, "", "tokens out", SHEET_COUNT, SHEET_NOT_DATA);
+    sheet_column(s, "reasoning_tokens", "reasoning", SHEET_COUNT, SHEET_RARE);
+    sheet_column(s, "estimated_share", "estimated", SHEET_SHARE, SHEET_RARE);
+    sheet_column(s, "cost_usd", "cost USD", SHEET_USD, 0);
+    sheet_column(s, "priced_cost_usd", "", SHEET_USD, SHEET_NOT_TABLE);
+    sheet_column(s, "unpriced_calls", "unpriced", SHEET_COUNT, SHEET_RARE);
+    sheet_column(s, "saved_usd", "saved USD", SHEET_USD, SHEET_RARE);
+    sheet_column(s, "mean_ms", "", SHEET_SPAN, SHEET_NOT_TABLE);
+    sheet_column(s, "p50_ms", "p50", SHEET_ABOUT, 0);
+    sheet_column(s, "p95_ms", "p95", SHEET_ABOUT, 0);
+    sheet_column(s, "p99_ms", "p99", SHEET_ABOUT, 0);
+}
+
+/* Two digits: the steps that latency is counted in bear no more. */
+static struct sheet_cell latency(const int64_t sum[SUMS], double share)
+{
+    int64_t us = ledger_latency_percentile(&sum[SUM_LATENCY], share);
+    int64_t unit = 1;
+    while (us / unit >= 100)
+        unit *= 10;
+    return us < 0 ? (struct sheet_cell){.n = 0} : sheet_number((us + unit / 2) / unit * unit);
+}
+
+static int64_t share_of(int64_t part, int64_t all)
+{
+    return all > 0 ? (int64_t)((__int128)part * 1000000 / all) : 0;
+}
+
+/* For programs the cost is null as soon as a part is not known; for people the known part stands
+ * there with a mark. */
+static struct sheet_cell cost_cell(const int64_t sum[SUMS], enum report_form form)
+{
+    bool whole = sum[SUM_UNPRICED] + sum[SUM_LOST] == 0;
+    bool known = whole || (form == REPORT_TABLE && sum[SUM_COST] > 0);
+    return (struct sheet_cell){.known = known, .at_least = known && !whole, .n = sum[SUM_COST]};
+}
+
+static int row_add(struct sheet *s, const struct report_by *by, const struct str dim[DIMS],
+                   const int64_t sum[SUMS], enum report_form form)
+{
+    struct sheet_cell *c = sheet_row(s);
+    if (!c)
+        return E_MEMORY;
+    for (unsigned i = 0; i < by->n; i++)
+        *c++ = sheet_text(dim[by->dim[i]]);
+    int64_t in = sum[SUM_INPUT] + sum[SUM_CACHED] + sum[SUM_CACHE_WRITE];
+    int64_t out = sum[SUM_OUTPUT] + sum[SUM_REASONING];
+    int64_t counted = 0;
+    for (unsigned i = 0; i < LEDGER_LATENCY_STEPS; i++)
+        counted += sum[SUM_LATENCY + i];
+    *c++ = sheet_number(sum[SUM_TURNS]);
+    *c++ = sheet_number(sum[SUM_ERRORS]);
+    *c++ = sheet_number(sum[SUM_HUNG_UP]);
+    *c++ = sheet_number(sum[SUM_LOST]);
+    *c++ = sheet_number(sum[SUM_CALLS]);
+    *c++ = sheet_number(sum[SUM_INPUT]);
+    *c++ = sheet_number(in);
+    *c++ = sheet_number(sum[SUM_CACHED]);
+    *c++ = sheet_number(sum[SUM_CACHE_WRITE]);
+    *c++ = sheet_number(sum[SUM_CACHE_WRITE_1H]);
+    *c++ = sheet_number(sum[SUM_OUTPUT]);
+    *c++ = sheet_number(out);
+    *c++ = sheet_number(sum[SUM_REASONING]);
+    *c++ = sheet_number(share_of(sum[SUM_ESTIMATED], in + out));
+    *c++ = cost_cell(sum, form);
+    *c++ = sheet_number(sum[SUM_COST]);
+    *c++ = sheet_number(sum[SUM_UNPRICED]);
+    *c++ = sheet_number(sum[SUM_SAVED]);
+    *c++ = counted ? sheet_number(sum[SUM_TOTAL_US] / counted) : (struct sheet_cell){.n = 0};
+    *c++ = latency(sum, 0.50);
+    *c++ = latency(sum, 0.95);
+    *c++ = latency(sum, 0.99);
+    return 0;
+}
+
+static int sheet_fill(struct adding *a, struct sheet *s)
+{
+    const struct report_by *by = a->by;
+    enum report_form form = a->report->form;
+    columns_make(s, by);
+    if (a->groups.n > 1)
+        qsort_r(a->groups.at, a->groups.n, sizeof(*a->groups.at), group_compare,
+                (void *)(uintptr_t)by);
+    int err = 0;
+    for (unsigned i = 0; i < a->groups.n && !err; i++)
+        err = row_add(s, by, a->groups.at[i].dim, a->groups.at[i].sum, form);
+    struct str all[DIMS] = {STR_NONE};
+    if (by->n > 0 && form == REPORT_TABLE)
+        all[by->dim[0]] = STR("all");
+    s->total = true;
+    return err ? err : row_add(s, by, all, a->total, form);
+}
+
+/* ---- printing ---- */
+
+static void notes_print(const struct adding *a)
+{
+    if (a->total[SUM_UNPRICED] > 0)
+        printf("\nThe models of %lld calls have no price, so what they cost is not known and not "
+               "in the sums\n(\"+?\"). Name their prices under `prices:` in the configuration.\n",
+               (long long)a->total[SUM_UNPRICED]);
+    if (a->total[SUM_LOST] > 0)
+        printf("\n%lld turns were under way when their sluice died: what they took and cost is not "
+               "known and\nnot in the sums (\"+?\").\n",
+               (long long)a->total[SUM_LOST]);
+    if (a->total[SUM_ESTIMATED] > 0)
+        printf("\nThe estimated share of tokens was counted by sluice, since the provider did not "
+               "say.\n");
+    if (a->by_tag)
+        printf("\nA turn with several tags stands under each; in the sum it stands once.\n");
+}
+
+static int json_print(const struct adding *a, const struct sheet *s, struct str from, struct str to)
+{
+    struct buf out;
+    buf_init(&out, JSON_BYTES_MAX);
+    buf_printf(&out, "{\"from\":\"%.*s\",\"to\":\"%.*s\",\"by\":[", STR_ARGS(from), STR_ARGS(to));
+    for (unsigned i = 0; i < a->by->n; i++)
+        buf_printf(&out, "%s\"%s\"", i ? "," : "", a->by->word[i]);
+    buf_str(&out, STR("],\"rows\":["));
+    int err = 0;
+    for (unsigned row = 0; row + 1 < s->rows_n && !err; row++) {
+        buf_str(&out, row ? STR(",\n") : STR("\n"));
+        err = sheet_json_row(s, row, &out);
+    }
+    buf_str(&out, STR("],\n\"total\":"));
+    if (!err)
+        err = sheet_json_row(s, s->rows_n - 1, &out);
+    buf_str(&out, STR("}\n"));
+    err = err ? err : out.failed;
+    if (!err && fwrite(out.p, 1, out.n, stdout) != out.n)
+        err = E_IO;
+    buf_fini(&out);
+    return err;
+}
+
+static int sums_print(const struct adding *a, const struct sheet *s, struct str from, struct str to)
+{
+    if (a->report->form == REPORT_JSON)
+        return json_print(a, s, from, to);
+    if (a->report->form == REPORT_CSV)
+        return sheet_print_csv(s, stdout);
+    if (a->groups.n == 0) {
+        printf("No turns from %.*s to %.*s in %.*s yet.\n", STR_ARGS(from), STR_ARGS(to),
+               STR_ARGS(a->report->where));
+        return 0;
+    }
+    printf("%.*s to %.*s, days in UTC\n\n", STR_ARGS(from), STR_ARGS(to));
+    int err = sheet_print_table(s, stdout);
+    if (!err)
+        notes_print(a);
+    return err;
+}
+
+int report_sums(struct report *r, const struct report_by *by, struct str from, struct str to)
+{
+    struct adding a = {.report = r, .by = by};
+    for (unsigned i = 0; i < by->n; i++)
+        a.by_tag = a.by_tag || by->dim[i] == DIM_TAGS;
+    struct sheet s;
+    sheet_init(&s, &r->arena);
+    int err = ledger_read_rollups(r->reader, from, to, rollup_take, &a, &r->fault);
+    if (!err)
+        err = sheet_fill(&a, &s);
+    if (!err)
+        err = sums_print(&a, &s, from, to);
+    sheet_fini(&s);
+    ledger_groups_free(&a.groups);
+    return err;
+}
