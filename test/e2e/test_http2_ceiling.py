@@ -1,6 +1,7 @@
 """The ceiling over HTTP/2 streams: who is refused, that nobody else is, and what memory it holds."""
 
 import json
+import os
 import signal
 import socket
 import struct
@@ -23,6 +24,7 @@ providers:
   p: {base_url: "http://127.0.0.1:%d/v1", key: house}
 """
 REFUSED_STREAM = 7
+SANITIZED = os.environ.get("SLUICE_SLOWDOWN", "1") != "1"
 STREAM_KB = 40  # a stream that waits for its body: about 15, whatever the machine
 
 
@@ -244,7 +246,8 @@ def test_what_a_client_is_owed_does_not_pile_up(w):
             while t.is_alive():
                 most = max(most, resident_kb(sluice))
                 time.sleep(0.05)
-            assert most - before < 16000, (most - before, done)
+            if not SANITIZED:  # the address sanitizer keeps what was freed
+                assert most - before < 16000, (most - before, done)
             assert done[0][1], f"{done[0][0]} headers, and it is still listened to"
             assert sluice.chat("p/m").status == 200
     finally:

@@ -431,12 +431,14 @@ def test_reload(w):
         line_of(s, turn())
         reload(w.config.replace("recordings\"", "second\""))  # another folder, other patterns
         later = turn()
-        end = time.time() + 5
-        while not glob.glob(os.path.join(s.folder, "second", "*.jsonl")) and time.time() < end:
+        end, found = time.time() + 10, ""
+        while not found.endswith("\n") and time.time() < end:
             time.sleep(0.02)
+            for name in glob.glob(os.path.join(s.folder, "second", "*.jsonl")):
+                with open(name, encoding="utf-8") as f:
+                    found = f.read()
         assert later not in str(lines_so_far(s))
-        with open(glob.glob(os.path.join(s.folder, "second", "*.jsonl"))[0], encoding="utf-8") as f:
-            assert json.loads(f.readline())["turn"] == later
+        assert json.loads(found)["turn"] == later
         s.write(w.config.replace("TICKET-", "TICKET-("))
         bad = s.request("POST", "/admin/config", b"", port=s.admin_port)
         assert bad.status == 400 and b"recording.redact[8].pattern: at character" in bad.body, \
