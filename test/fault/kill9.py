@@ -13,8 +13,8 @@ import place
 ROUNDS = 10
 CLIENTS = 6
 STREAM = "mock/mock-events-100-interval-200"  # twenty seconds: it runs whenever the kill comes
-RUNNING_SECONDS = 1.3                          # LEDGER_START_MS and the time to write
-MARGIN_SECONDS = 0.4                           # beyond the flush interval: to write the batch
+RUNNING_SECONDS = 2.0                          # LEDGER_START_MS and the time to write, in a crowd
+MARGIN_SECONDS = 0.8                           # beyond the flush interval: to write the batch
 
 
 class Clients:
