@@ -381,20 +381,27 @@ static int again_rename(struct arena *a, struct calls *calls, bool *ret_any)
     return 0;
 }
 
+#define RENAMES_MAX 8 /* each sorts all calls; honest ones need one or two */
+
 /*
  * Some servers begin anew with call_0 in every answer; Anthropic and Bedrock refuse an id that
  * stands twice in a request. What it is called here is the same in every turn of the conversation.
  */
-static int ids_tell_apart(struct chat_request *r)
+static int ids_tell_apart(struct chat_request *r, struct fault *f)
 {
     struct calls calls;
     bool again = false, any = false;
+    unsigned rounds = 0;
     int err = calls_collect(r->arena, r->messages, NULL, &calls);
     if (err || calls.n < 2)
         return err;
-    do { /* a new one may stand there already */
+    do { /* a new one may stand there already; one that is made up to do so every time may not */
         err = again_rename(r->arena, &calls, &again);
         any = any || again;
+        if (!err && again && ++rounds > RENAMES_MAX)
+            err = fault_set(f, E_BAD_REQUEST,
+                            "the ids of tool calls come again in too many ways; give each call an "
+                            "id of its own");
     } while (!err && again);
     for (const struct chat_message *m = r->messages; m && any && !err; m = m->next)
         for (struct chat_block *b = m->blocks; b; b = b->next)
@@ -448,7 +455,7 @@ int chat_settle(struct chat_request *r, struct fault *f)
     }
     tools_note(r);
     form_note(r);
-    return err ? err : ids_tell_apart(r);
+    return err ? err : ids_tell_apart(r, f);
 }
 
 struct chat_event *chat_event_add(struct chat_events *events, enum chat_event_kind kind)

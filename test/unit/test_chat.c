@@ -126,6 +126,18 @@ static void ids_that_come_again_are_told_apart(void **state)
     m->blocks->id = STR("\"m3_call_0\"");
     assert_int_equal(chat_settle(&r, &f), 0);
     assert_true(str_eq(m->blocks->id, STR("\"m4_m3_call_0\"")));
+
+    /* Ids made up so that each new one stands there already: no more than a few rounds. */
+    r = calls(&a, 1);
+    m = r.messages->next;
+    struct str id = STR("call_0\"");
+    for (unsigned i = 0; i < 20; i++) {
+        id = arena_printf(&a, "m3_%.*s", STR_ARGS(id));
+        chat_block_new(&a, &m->blocks, BLOCK_CALL)->id = arena_printf(&a, "\"%.*s", STR_ARGS(id));
+    }
+    block(&r, chat_message_new(&r, m->next, ROLE_ASSISTANT), BLOCK_CALL, 0);
+    assert_int_equal(chat_settle(&r, &f), E_BAD_REQUEST);
+    assert_non_null(strstr(f.text, "id of its own"));
     arena_fini(&a);
 }
 

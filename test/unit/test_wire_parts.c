@@ -459,6 +459,21 @@ static void an_empty_signature_is_none(void **state)
     assert_int_equal(times(sent, STR("\"reasoningText\":{\"text\":\"hm\"}")), 1);
 }
 
+/* Else a request could have members that nobody has looked at. */
+static void a_media_type_has_no_members(void **state)
+{
+    (void)state;
+    static const char body[] =
+        "{\"model\":\"m\",\"max_tokens\":5,\"messages\":[{\"role\":\"user\",\"content\":[{"
+        "\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":"
+        "\"image/png\\\",\\\"file_id\\\":\\\"f\",\"data\":\"aGk=\"}}]}]}";
+    const struct wire *const to[] = {&wire_openai_chat, &wire_responses};
+    for (size_t i = 0; i < ARRAY_LEN(to); i++)
+        assert_int_equal(times(crossed(&wire_anthropic, to[i], body),
+                               STR("\"data:image/png\\\",\\\"file_id\\\":\\\"f;base64,aGk=\"")),
+                         1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +483,7 @@ int main(void)
         cmocka_unit_test(messages_that_say_nothing_have_a_string),
         cmocka_unit_test(a_document_without_a_type_is_a_pdf),
         cmocka_unit_test(an_empty_signature_is_none),
+        cmocka_unit_test(a_media_type_has_no_members),
         cmocka_unit_test(objects_are_read_by_their_tables),
         cmocka_unit_test(faults_have_their_place),
         cmocka_unit_test(deep_places_are_cut),
