@@ -1,6 +1,6 @@
 #include "api/pass.h"
 
-#include <openssl/evp.h>
+#include "base/sha256.h"
 
 /* Room for what sluice adds to an answer, and where it has limits. */
 #define OWN_HEADERS 8
@@ -41,34 +41,18 @@ int pass_upstream(const struct http_headers *from, struct arena *arena, bool wit
     return pass_all_but(KEPT_FROM_PROVIDERS & ~type, from, 0, ret_headers);
 }
 
-/* The SHA-256 of the tenant and its word, in hexadecimal digits; STR_NONE: no memory. */
-static struct str word_of_tenant(struct str tenant, struct str word, struct arena *arena)
-{
-    static const char digits[] = "0123456789abcdef";
-    unsigned char hash[32];
-    struct str both = arena_printf(arena, "%zu:%.*s%.*s", tenant.n, STR_ARGS(tenant),
-                                   STR_ARGS(word));
-    char *to = arena_alloc(arena, 2 * sizeof(hash));
-    if (!both.p || !to || !EVP_Digest(both.p, both.n, hash, NULL, EVP_sha256(), NULL))
-        return STR_NONE;
-    for (size_t i = 0; i < sizeof(hash); i++) {
-        to[2 * i] = digits[hash[i] >> 4];
-        to[2 * i + 1] = digits[hash[i] & 15];
-    }
-    return str_of(to, 2 * sizeof(hash));
-}
-
 int pass_for_tenant(struct str tenant, struct http_headers *headers)
 {
-    for (unsigned i = 0; i < headers->n; i++) {
+    int err = 0;
+    for (unsigned i = 0; i < headers->n && !err; i++) {
         struct http_header *h = &headers->at[i];
         if (LIKELY(h->field != FIELD_IDEMPOTENCY_KEY))
             continue;
-        h->value = word_of_tenant(tenant, h->value, headers->arena);
-        if (!h->value.p)
-            return E_MEMORY;
+        struct str both = arena_printf(headers->arena, "%zu:%.*s%.*s", tenant.n, STR_ARGS(tenant),
+                                       STR_ARGS(h->value));
+        err = both.p ? sha256_hex(both, headers->arena, &h->value) : E_MEMORY;
     }
-    return 0;
+    return err;
 }
 
 int pass_downstream(const struct http_headers *from, bool own_limits, struct http_headers *to)

@@ -191,6 +191,8 @@ size_t json_scratch_bytes(void);
  * characters beyond ASCII are escaped too, so that a quoted text is safe on a terminal.
  */
 int json_quote(struct buf *out, struct str s);
+/* The same without the quotes: a part of a string that is being written. */
+int json_escape(struct buf *out, struct str s);
 
 /* A value as compact JSON; E_MEMORY where yyjson finds none. Also kept in out->failed. */
 int json_value(struct buf *out, yyjson_val *value);

@@ -82,15 +82,21 @@ static size_t special_write(struct buf *out, struct str s)
     return n;
 }
 
-int json_quote(struct buf *out, struct str s)
+int json_escape(struct buf *out, struct str s)
 {
-    size_t begun = out->n;
-    buf_char(out, '"');
     for (size_t at = 0; at < s.n;) {
         size_t end = plain_end(s, at);
         buf_str(out, str_head(str_tail(s, at), end - at));
         at = end < s.n ? end + special_write(out, str_tail(s, end)) : end;
     }
+    return out->failed;
+}
+
+int json_quote(struct buf *out, struct str s)
+{
+    size_t begun = out->n;
+    buf_char(out, '"');
+    (void)json_escape(out, s);
     buf_char(out, '"');
     if (out->failed)
         out->n = begun; /* no half a string */

@@ -92,3 +92,13 @@ char *put_decimal(char *at, int64_t value, unsigned places, unsigned places_leas
     }
     return put_digits(at, (unsigned)part, places);
 }
+
+char *put_hex(char *at, const unsigned char *bytes, size_t n)
+{
+    static const char digits[16] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        *at++ = digits[bytes[i] >> 4];
+        *at++ = digits[bytes[i] & 15];
+    }
+    return at;
+}

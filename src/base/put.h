@@ -60,4 +60,7 @@ char *put_decimal(char *at, int64_t value, unsigned places, unsigned places_leas
 /* `width` digits with zeros in front; `value` has no more. */
 char *put_digits(char *at, unsigned value, unsigned width);
 
+/* Two small hexadecimal digits for each byte. */
+char *put_hex(char *at, const unsigned char *bytes, size_t n);
+
 #endif

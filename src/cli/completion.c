@@ -245,12 +245,13 @@ static int run(int argc, char **argv)
     int code = options_read(&command_completion, NULL, argc, argv, &words);
     if (code >= 0)
         return code;
-    for (unsigned i = 0; words == 1 && shells[i]; i++)
-        if (strcmp(argv[1], shells[i]) == 0) {
-            prints[i]();
-            return EXIT_DONE;
-        }
-    return options_wrong(&command_completion, "expected one of bash, zsh and fish");
+    if (words != 1)
+        return options_wrong(&command_completion, "expected one of bash, zsh and fish");
+    int shell = options_verb(&command_completion, words, argv, -1);
+    if (shell < 0)
+        return EXIT_WRONG_USE;
+    prints[shell]();
+    return EXIT_DONE;
 }
 
 const struct command command_completion = {

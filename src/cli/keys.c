@@ -172,22 +172,14 @@ static int verb_read(const struct wish *w, int words, char **argv, enum verb *re
     static const char *const takes[VERBS] = {"one name at most", "no further word",
                                              "one key: its name or its public part"};
     static const int least[VERBS] = {1, 0, 2}, most[VERBS] = {2, 1, 2};
-    struct str word = str_from(words ? argv[1] : verbs[LIST]), known[VERBS];
-    enum verb verb = MAKE;
-    for (unsigned i = 0; i < VERBS; i++)
-        known[i] = str_from(verbs[i]);
-    while (verb < VERBS && !str_eq(word, known[verb]))
-        verb++;
-    if (verb == VERBS) {
-        struct str near = str_nearest(word, known, VERBS);
-        return options_wrong(&command_keys, "expected make, list or revoke%s%.*s%s",
-                             near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
-    }
+    int verb = options_verb(&command_keys, words, argv, LIST);
+    if (verb < 0)
+        return EXIT_WRONG_USE;
     if (words < least[verb] || words > most[verb])
         return options_wrong(&command_keys, "%s takes %s", verbs[verb], takes[verb]);
     if (verb != MAKE && (w->tenant || w->models || w->admin))
         return options_wrong(&command_keys, "--tenant, --models and --admin are for make");
-    *ret_verb = verb;
+    *ret_verb = (enum verb)verb;
     return EXIT_DONE;
 }
 

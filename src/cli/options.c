@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/str.h"
+#include "base/buf.h"
 
-#define ROWS_MAX 32
+#define ROWS_MAX        32
+#define CHOICES_MAX     32
+#define WORDS_BYTES_MAX 4096
 
 int options_wrong(const struct command *command, const char *fmt, ...)
 {
@@ -56,6 +58,94 @@ void options_help(const struct command *command, FILE *to)
         fprintf(to, "\n%s", command->notes);
 }
 
+/* ---- one of some words ---- */
+
+static unsigned choices_list(const char *const *choices, struct str ret_known[CHOICES_MAX])
+{
+    unsigned n = 0;
+    for (; choices[n] && n < CHOICES_MAX; n++)
+        ret_known[n] = str_from(choices[n]);
+    return n;
+}
+
+/* Its index; known_n where it is none. */
+static unsigned word_find(struct str word, const struct str *known, unsigned known_n)
+{
+    unsigned i = 0;
+    while (i < known_n && !str_eq_nocase(known[i], word))
+        i++;
+    return i;
+}
+
+/* "a, b and c", with what stands before the last; in `to`, which its caller ends. */
+static void words_put(struct buf *to, const struct str *known, unsigned known_n,
+                      const char *before_last)
+{
+    buf_init(to, WORDS_BYTES_MAX);
+    for (unsigned i = 0; i < known_n; i++)
+        buf_printf(to, "%s%.*s",
+                   i == 0            ? ""
+                   : i + 1 < known_n ? ", "
+                                     : before_last,
+                   STR_ARGS(known[i]));
+}
+
+/* Which of the choices it is; -1 after a complaint, that begins with `what`. */
+static int choice_find(const struct command *command, const char *what, const char *value,
+                       const char *const *choices)
+{
+    struct str known[CHOICES_MAX], word = str_from(value);
+    unsigned n = choices_list(choices, known);
+    unsigned at = word_find(word, known, n);
+    if (at < n)
+        return (int)at;
+    struct buf list;
+    struct str near = str_nearest(word, known, n);
+    words_put(&list, known, n, " or ");
+    options_wrong(command, "%s'%s' is none; expected %.*s%s%.*s%s", what, value,
+                  STR_ARGS(buf_view(&list)), near.n ? "; did you mean '" : "", STR_ARGS(near),
+                  near.n ? "'?" : "");
+    buf_fini(&list);
+    return -1;
+}
+
+int options_verb(const struct command *command, int words, char **argv, int usual)
+{
+    return words ? choice_find(command, "", argv[1], command->verbs) : usual;
+}
+
+static int list_wrong(const struct command *command, const char *option, struct str word,
+                      const struct str *known, unsigned known_n)
+{
+    struct buf list;
+    struct str near = str_nearest(word, known, known_n);
+    words_put(&list, known, known_n, " and ");
+    options_wrong(command, "%s knows no '%.*s'%s%.*s%s It knows %.*s.", option,
+                  STR_ARGS(str_head_utf8(word, 40)), near.n ? "; did you mean '" : ".",
+                  STR_ARGS(near), near.n ? "'?" : "", STR_ARGS(buf_view(&list)));
+    buf_fini(&list);
+    return -1;
+}
+
+int options_list(const struct command *command, const char *option, const char *value,
+                 const struct str *known, unsigned known_n, unsigned *ret_at)
+{
+    struct str rest = str_from(value);
+    int n = 0;
+    while (rest.p) {
+        struct str word = str_trim(str_cut(&rest, ','));
+        unsigned at = word_find(word, known, known_n);
+        bool twice = false;
+        if (at == known_n)
+            return list_wrong(command, option, word, known, known_n);
+        for (int i = 0; i < n; i++)
+            twice = twice || ret_at[i] == at;
+        if (!twice)
+            ret_at[n++] = at;
+    }
+    return n;
+}
+
 /* ---- reading ---- */
 
 static const struct command_option *row_find(const struct command *command, struct str name)
@@ -88,6 +178,25 @@ static int value_take(const struct command *command, const struct command_option
         return given.p ? options_wrong(command, "%s takes no value", o->name) : -1;
     *ret_value = given.p ? given.p : *next;
     return *ret_value ? -1 : options_wrong(command, "%s needs a value", o->name);
+}
+
+/* The values of options that take one of some words, as their tables spell them. */
+static int choices_check(const struct command *command, void *wish)
+{
+    for (const struct command_option *o = command->options; o && o->name; o++) {
+        const char *value = NULL;
+        char what[32];
+        if (o->choices)
+            memcpy(&value, (char *)wish + o->offset, sizeof(value));
+        if (!value)
+            continue;
+        snprintf(what, sizeof(what), "%s ", o->name);
+        int at = choice_find(command, what, value, o->choices);
+        if (at < 0)
+            return EXIT_WRONG_USE;
+        memcpy((char *)wish + o->offset, &o->choices[at], sizeof(value));
+    }
+    return -1;
 }
 
 int options_read(const struct command *command, void *wish, int argc, char **argv, int *ret_words)
@@ -126,5 +235,5 @@ int options_read(const struct command *command, void *wish, int argc, char **arg
         i += o->value && !given.p;
     }
     *ret_words = words;
-    return -1;
+    return choices_check(command, wish); /* behind the loop: --help wins */
 }

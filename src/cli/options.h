@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/macros.h"
+#include "base/str.h"
 #include "cli/command.h"
 
 /*
@@ -20,6 +21,17 @@
  */
 MUSTCHECK int options_read(const struct command *command, void *wish, int argc, char **argv,
                            int *ret_words);
+
+/* Which of the command's verbs argv[1] is, `usual` where there are no words; -1 with the complaint
+ * made. */
+MUSTCHECK int options_verb(const struct command *command, int words, char **argv, int usual);
+
+/*
+ * The value of an option that is a list, "day,tenant": the index in `known` of each word, once
+ * each, in ret_at[], which has room for all of them. Their number, or -1 with the complaint made.
+ */
+MUSTCHECK int options_list(const struct command *command, const char *option, const char *value,
+                           const struct str *known, unsigned known_n, unsigned *ret_at);
 
 /* "sluice NAME: ..." on standard error; returns EXIT_WRONG_USE. */
 int options_wrong(const struct command *command, const char *fmt, ...) PRINTF(2, 3);

@@ -217,6 +217,22 @@ static unsigned note_number(struct notes *notes, const char *text)
     return i + 1;
 }
 
+/* What becomes of something, and the number of the note to it. */
+static void cell_page(struct buf *out, struct notes *notes, enum wire_how how, const char *note)
+{
+    buf_printf(out, " %s", how_words[how]);
+    if (note)
+        buf_printf(out, " (%u)", note_number(notes, note));
+    buf_str(out, STR(" |"));
+}
+
+static void notes_page(struct buf *out, const struct notes *notes)
+{
+    buf_str(out, STR("\n\n"));
+    for (unsigned i = 0; i < notes->n; i++)
+        buf_printf(out, "%u. %s\n", i + 1, notes->at[i]);
+}
+
 static void kinds_page(struct buf *out)
 {
     buf_str(out, STR("| provider's `kind` | | protocols |\n|---|---|---|\n"));
@@ -257,17 +273,11 @@ static void answers_page(struct buf *out)
         said_page(out, p);
         for (const struct wire *const *w = wires; *w; w++) {
             const struct wire_part *part = &(*w)->parts[p];
-            if (!is_spoken(*w))
-                continue;
-            buf_printf(out, " %s", how_words[part->how]);
-            if (part->note)
-                buf_printf(out, " (%u)", note_number(&notes, part->note));
-            buf_str(out, STR(" |"));
+            if (is_spoken(*w))
+                cell_page(out, &notes, part->how, part->note);
         }
     }
-    buf_str(out, STR("\n\n"));
-    for (unsigned i = 0; i < notes.n; i++)
-        buf_printf(out, "%u. %s\n", i + 1, notes.at[i]);
+    notes_page(out, &notes);
 }
 
 static void page(struct buf *out)
@@ -286,15 +296,10 @@ static void page(struct buf *out)
         buf_printf(out, "\n| %s |", chat_feature_text(f));
         for (const struct wire *const *w = wires; *w; w++) {
             const struct wire_carriage *c = &(*w)->carries[f];
-            buf_printf(out, " %s", how_words[c->how]);
-            if (c->note)
-                buf_printf(out, " (%u)", note_number(&notes, c->note));
-            buf_str(out, STR(" |"));
+            cell_page(out, &notes, c->how, c->note);
         }
     }
-    buf_str(out, STR("\n\n"));
-    for (unsigned i = 0; i < notes.n; i++)
-        buf_printf(out, "%u. %s\n", i + 1, notes.at[i]);
+    notes_page(out, &notes);
     answers_page(out);
 }
 

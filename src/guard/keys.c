@@ -179,7 +179,7 @@ static int made_check(const struct keys *k, struct str text, const struct key **
     struct str public_part = str_cut(&secret, '-');
     const struct key_record *r = key_list_find(k->made, public_part);
     unsigned char hash[KEY_HASH_BYTES];
-    if (!r || key_hash(secret, hash) != 0 || CRYPTO_memcmp(hash, r->hash, sizeof(hash)) != 0)
+    if (!r || sha256(secret, hash) != 0 || CRYPTO_memcmp(hash, r->hash, sizeof(hash)) != 0)
         return fault_set(f, E_BAD_KEY,
                          "this API key is not known; `sluice keys list` shows the "
                          "keys there are");
@@ -385,7 +385,7 @@ static int record_fill(struct work *work, const struct key_wish *wish, struct st
     }
     key->admin = wish->admin;
     key->made_wall_us = work->now_us;
-    return key_hash(secret, work->record.hash);
+    return sha256(secret, work->record.hash);
 }
 
 int keys_make(struct keys *k, struct arena *arena, const struct key_wish *wish,

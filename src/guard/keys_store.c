@@ -1,10 +1,9 @@
 #include "guard/keys_store.h"
 
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/put.h"
 #include "store/rows.h"
 
 #define LIST_BYTES_MAX (256u * 1024 * 1024)
@@ -13,19 +12,6 @@ static const char table_sql[] =
     "CREATE TABLE IF NOT EXISTS keys (public TEXT PRIMARY KEY, name TEXT NOT NULL,"
     " tenant TEXT NOT NULL, models TEXT NOT NULL, admin INTEGER NOT NULL, hash TEXT NOT NULL,"
     " made_us INTEGER NOT NULL, revoked_us INTEGER NOT NULL)";
-
-int key_hash(struct str secret, unsigned char ret_hash[KEY_HASH_BYTES])
-{
-    unsigned n = 0;
-    int ok = EVP_Digest(secret.p, secret.n, ret_hash, &n, EVP_sha256(), NULL);
-    return ok == 1 && n == KEY_HASH_BYTES ? 0 : E_INTERNAL;
-}
-
-static void hex_write(const unsigned char *bytes, char out[2 * KEY_HASH_BYTES + 1])
-{
-    for (unsigned i = 0; i < KEY_HASH_BYTES; i++)
-        snprintf(out + (size_t)i * 2, 3, "%02x", bytes[i]);
-}
 
 static unsigned hex_digit(char c)
 {
@@ -137,8 +123,8 @@ static int run(const char *where, const char *sql, const struct rows_value *valu
 
 int key_store_insert(const char *where, const struct key_record *r, struct fault *f)
 {
-    char hash[2 * KEY_HASH_BYTES + 1];
-    hex_write(r->hash, hash);
+    char hash[2 * KEY_HASH_BYTES];
+    put_hex(hash, r->hash, KEY_HASH_BYTES);
     struct buf models;
     buf_init(&models, 65536);
     for (unsigned i = 0; i < r->key.models_n; i++) {
@@ -147,10 +133,11 @@ int key_store_insert(const char *where, const struct key_record *r, struct fault
         buf_str(&models, r->key.models[i]);
     }
     struct str list = models.n ? buf_view(&models) : STR("");
-    const struct rows_value values[] = {rows_text(r->key.public_part), rows_text(r->key.name),
-                                        rows_text(r->key.tenant),      rows_text(list),
-                                        rows_int(r->key.admin),        rows_text(str_from(hash)),
-                                        rows_int(r->key.made_wall_us)};
+    const struct rows_value values[] = {
+        rows_text(r->key.public_part), rows_text(r->key.name),
+        rows_text(r->key.tenant),      rows_text(list),
+        rows_int(r->key.admin),        rows_text(str_of(hash, sizeof(hash))),
+        rows_int(r->key.made_wall_us)};
     int err = models.failed;
     if (!err)
         err = run(where,

@@ -10,13 +10,15 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/macros.h"
+#include "base/sha256.h"
 #include "guard/keys.h"
 
-#define KEY_HASH_BYTES 32
+#define KEY_HASH_BYTES SHA256_BYTES
 
 struct key_record {
     struct key key;
-    unsigned char hash[KEY_HASH_BYTES]; /* SHA-256 of the secret */
+    /* sha256 of the secret: 200 random bits need nothing slower */
+    unsigned char hash[KEY_HASH_BYTES];
 };
 
 /* All records, sorted by public part. */
@@ -25,9 +27,6 @@ struct key_list {
     unsigned n, cap;
     struct key_record *at;
 };
-
-/* SHA-256: secrets are 200 random bits, so nothing slower is needed. */
-MUSTCHECK int key_hash(struct str secret, unsigned char ret_hash[KEY_HASH_BYTES]);
 
 MUSTCHECK int key_store_load(const char *where, struct key_list **ret_list, struct fault *f);
 MUSTCHECK int key_store_insert(const char *where, const struct key_record *r, struct fault *f);

@@ -147,14 +147,15 @@ static int ceiling_fault(struct limits *l, struct turn *t, int64_t max, enum acc
 }
 
 /* A request that names no limit gets the lower of its ceilings. */
-static int ceilings_take(struct limits *l, struct turn *t, const struct str name[ACCOUNTS])
+static int ceilings_take(struct limits *l, struct turn *t, const struct str name[ACCOUNTS],
+                         const struct limit_settings *const limit[ACCOUNTS])
 {
     struct llm_request *r = t->request;
     int64_t lowest = 0;
     if (!r)
         return 0; /* passed on unread */
     for (unsigned of = 0; of < ACCOUNTS; of++) {
-        int64_t max = limits_rules_find(l->rules, of, name[of])->max_tokens;
+        int64_t max = limit[of]->max_tokens;
         if (max == METER_NO_LIMIT)
             continue;
         if (r->max_tokens > max || r->limit_is_none)
@@ -173,7 +174,11 @@ static int enter(struct turn_gate *gate, struct turn *t)
     struct turn_stay *stay = t->stay = ARENA_NEW(t->arena, struct turn_stay);
     if (!stay)
         return E_MEMORY;
-    int err = ceilings_take(l, t, (const struct str[ACCOUNTS]){t->key, t->tenant});
+    const struct str name[ACCOUNTS] = {t->key, t->tenant};
+    const struct limit_settings *limit[ACCOUNTS];
+    for (unsigned of = 0; of < ACCOUNTS; of++)
+        limit[of] = limits_rules_find(rules, of, name[of]);
+    int err = ceilings_take(l, t, name, limit);
     if (err)
         return err;
     const struct tokens tokens = tokens_of(rules, t->request);
@@ -185,11 +190,10 @@ static int enter(struct turn_gate *gate, struct turn *t)
                           .began_wall_us = t->began_wall_us};
     claim.now_wall_us = clock_wall_at(claim.now_us);
     for (unsigned of = 0; of < ACCOUNTS; of++) {
-        const struct limit_settings *limit = limits_rules_find(rules, of, claim.name[of]);
-        memcpy(stay->limit[of], limit->meter, sizeof(stay->limit[of]));
+        memcpy(stay->limit[of], limit[of]->meter, sizeof(stay->limit[of]));
         claim.limit[of] = stay->limit[of];
-        bool budget = limit->meter[METER_DAY] != METER_NO_LIMIT ||
-                      limit->meter[METER_MONTH] != METER_NO_LIMIT;
+        bool budget = limit[of]->meter[METER_DAY] != METER_NO_LIMIT ||
+                      limit[of]->meter[METER_MONTH] != METER_NO_LIMIT;
         if (!dearest.known && budget && !rules->unpriced_allowed) {
             l->refused.unpriced++;
             return unpriced_fault(t, dearest.unpriced, of, claim.name[of]);

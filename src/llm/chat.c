@@ -129,12 +129,16 @@ int chat_stop_add(struct chat_request *r, struct str string)
     return 0;
 }
 
-struct chat_citation *chat_citation_new(struct arena *a, struct chat_citation **list)
+int chat_citation_add(struct arena *a, struct chat_citation **list,
+                      const struct chat_citation *said)
 {
     struct chat_citation *c = ARENA_NEW(a, struct chat_citation);
-    if (c)
-        LIST_ADD(list, c);
-    return c;
+    if (!c)
+        return E_MEMORY;
+    *c = *said;
+    c->next = c->last = NULL;
+    LIST_ADD(list, c);
+    return 0;
 }
 
 int chat_member_add(struct chat_request *r, struct chat_member **list, struct str name,
@@ -464,6 +468,21 @@ struct chat_event *chat_event_add(struct chat_events *events, enum chat_event_ki
     struct chat_event *e = &events->at[at];
     *e = (struct chat_event){.kind = kind};
     return e;
+}
+
+void chat_event_cited(struct chat_events *events, const struct chat_citation *said)
+{
+    struct chat_event *e = chat_event_add(events, EVENT_CITED);
+    e->block = BLOCK_TEXT;
+    e->text = said->url;
+    e->name = said->title;
+    e->from = said->from;
+    e->to = said->to;
+}
+
+struct chat_citation chat_citation_of(const struct chat_event *e)
+{
+    return (struct chat_citation){.url = e->text, .title = e->name, .from = e->from, .to = e->to};
 }
 
 void chat_event_beside(struct chat_events *events, enum chat_answer_part part)

@@ -259,7 +259,8 @@ void chat_blocks_join(struct chat_block **list, struct chat_block *more);
 void chat_members_join(struct chat_member **list, struct chat_member *more);
 struct chat_tool *chat_tool_new(struct chat_request *r);
 MUSTCHECK int chat_stop_add(struct chat_request *r, struct str string);
-struct chat_citation *chat_citation_new(struct arena *a, struct chat_citation **list);
+MUSTCHECK int chat_citation_add(struct arena *a, struct chat_citation **list,
+                                const struct chat_citation *said);
 /* Also notes CHAT_OTHER_MEMBER. */
 MUSTCHECK int chat_member_add(struct chat_request *r, struct chat_member **list, struct str name,
                               struct str json);
@@ -350,7 +351,7 @@ enum chat_event_kind {
                         * it: name is its media type and text its digits, or text a URL alone */
     EVENT_DELTA,       /* text: of the block's kind, a call's input as a string of JSON */
     EVENT_SIGNATURE,   /* text: of the thinking */
-    EVENT_CITED,       /* text: the URL, name: the title or none; from and to */
+    EVENT_CITED,       /* text: the URL, name: the title or none; from and to (chat_event_cited) */
     EVENT_BESIDE,      /* part: it was there, and has no form here */
     EVENT_BLOCK_END,
     EVENT_USAGE,   /* usage */
@@ -381,6 +382,9 @@ struct chat_events {
  * that one event of the wire can mean; past it is E_INTERNAL, kept in the last one (EVENT_FAILED).
  */
 struct chat_event *chat_event_add(struct chat_events *events, enum chat_event_kind kind);
+/* EVENT_CITED with what was said, and back. */
+void chat_event_cited(struct chat_events *events, const struct chat_citation *said);
+struct chat_citation chat_citation_of(const struct chat_event *cited);
 void chat_event_beside(struct chat_events *events, enum chat_answer_part part);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "llm/names.h"
 #include "llm/provider.h"
 #include "llm/wire.h"
 #include "llm/wire/parts.h"
@@ -56,78 +57,6 @@ static void target_take(struct crossing *c, const struct target *t)
     r->wants_usage = t->provider->settings->stream_usage == STREAM_USAGE_ASK;
 }
 
-/* The host of a URL of the web as it stands there, small or large; STR_NONE: there is none. */
-static struct str host_of(struct str url)
-{
-    size_t scheme = str_starts_nocase(url, STR("https://"))  ? 8
-                    : str_starts_nocase(url, STR("http://")) ? 7
-                                                             : 0;
-    struct str host = str_tail(url, scheme);
-    size_t n = 0, from = 0;
-    while (n < host.n && !memchr("/?#\\", host.p[n], 4)) {
-        from = host.p[n] == '@' ? n + 1 : from;
-        n++;
-    }
-    host = str_of(host.p + from, n - from);
-    host = str_cut(&host, ':');
-    while (host.n > 0 && host.p[host.n - 1] == '.')
-        host.n--;
-    return scheme && memchr(host.p, '%', host.n) == NULL ? host : STR_NONE;
-}
-
-static bool ends_nocase(struct str s, struct str suffix)
-{
-    return s.n >= suffix.n && str_eq_nocase(str_tail(s, s.n - suffix.n), suffix);
-}
-
-/* Would a provider that fetches with rights of its own look into a store (s3://, gs://, Gemini's
- * files), and not into the web like everybody? */
-static bool is_in_store(struct str url)
-{
-    struct str host = host_of(url);
-    bool web = str_eq_nocase(host, STR("storage.googleapis.com")) ||
-               ends_nocase(host, STR(".storage.googleapis.com"));
-    return host.n == 0 || (ends_nocase(host, STR("googleapis.com")) && !web);
-}
-
-static int urls_check(const struct crossing *c, const struct chat_block *blocks,
-                      const struct provider *p, struct fault *f)
-{
-    struct str url;
-    int err = 0;
-    for (const struct chat_block *b = blocks; b && !err; b = b->next) {
-        if (b->result)
-            err = urls_check(c, b->result, p, f);
-        if (err || b->media.form != MEDIA_URL)
-            continue;
-        err = json_unquote(c->asked.arena, b->media.data, &url);
-        if (err == E_BAD_JSON)
-            return fault_set(f, E_BAD_REQUEST, "a URL has half a surrogate pair in it");
-        if (!err && is_in_store(url))
-            err = fault_set(f, E_STATEFUL_PATH,
-                            "'%.*s' names what provider %.*s opens with rights that all users of "
-                            "its key share; send its content instead, or give the tenant a key of "
-                            "its own (providers.%.*s.tenant_keys)",
-                            STR_ARGS(str_head_utf8(url, 80)), STR_ARGS(p->name), STR_ARGS(p->name));
-    }
-    return err;
-}
-
-/* Tenants never meet, not in what the provider's account may read either. */
-static int stores_check(const struct crossing *c, const struct llm_request *r,
-                        const struct provider *p, struct fault *f)
-{
-    const struct chat_request *asked = &c->asked;
-    bool any = chat_has(asked, CHAT_IMAGE_URL) || chat_has(asked, CHAT_DOCUMENT_URL) ||
-               chat_has(asked, CHAT_AUDIO);
-    int err = 0;
-    if (!any || !c->provider->fetches || provider_is_open(p, r->tenant, r->alone))
-        return 0;
-    for (const struct chat_message *m = c->asked.messages; m && !err; m = m->next)
-        err = urls_check(c, m->blocks, p, f);
-    return err;
-}
-
 /* Models' images out of a request, and messages that are nothing but images. */
 static void images_drop(struct chat_request *r)
 {
@@ -177,8 +106,8 @@ int crossing_new(const struct llm_request *request, const struct target *t, cons
     err = wire_check(to, &c->asked, &c->left_out, f);
     if (!err && to->carries[CHAT_IMAGE_MADE].how == WIRE_LEAVES)
         images_drop(&c->asked);
-    if (!err)
-        err = stores_check(c, request, t->provider, f);
+    if (!err && to->fetches && !provider_is_open(t->provider, request->tenant, request->alone))
+        err = names_urls_check(&c->asked, t->provider->name, f);
     if (!err)
         *ret_crossing = c;
     return err;
@@ -345,12 +274,7 @@ static int block_stream(struct crossing *c, const struct chat_block *b, struct b
             err = events_write(c, out, f);
             c->events.n = 0;
         }
-        e = event_next(c, EVENT_CITED);
-        e->block = b->kind;
-        e->text = q->url;
-        e->name = q->title;
-        e->from = q->from;
-        e->to = q->to;
+        chat_event_cited(&c->events, q);
     }
     if (b->kind == BLOCK_THINKING && b->signature.n > 2) {
         e = event_next(c, EVENT_SIGNATURE);

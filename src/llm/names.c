@@ -237,3 +237,74 @@ int names_find(struct str body, struct arena *arena, const char **ret_what, stru
         *ret_what = r.kept[0].what;
     return err;
 }
+
+/* ---- URLs ---- */
+
+/* The host of a URL of the web as it stands there, small or large; STR_NONE: there is none. */
+static struct str host_of(struct str url)
+{
+    size_t scheme = str_starts_nocase(url, STR("https://"))  ? 8
+                    : str_starts_nocase(url, STR("http://")) ? 7
+                                                             : 0;
+    struct str host = str_tail(url, scheme);
+    size_t n = 0, from = 0;
+    while (n < host.n && !memchr("/?#\\", host.p[n], 4)) {
+        from = host.p[n] == '@' ? n + 1 : from;
+        n++;
+    }
+    host = str_of(host.p + from, n - from);
+    host = str_cut(&host, ':');
+    while (host.n > 0 && host.p[host.n - 1] == '.')
+        host.n--;
+    return scheme && memchr(host.p, '%', host.n) == NULL ? host : STR_NONE;
+}
+
+static bool ends_nocase(struct str s, struct str suffix)
+{
+    return s.n >= suffix.n && str_eq_nocase(str_tail(s, s.n - suffix.n), suffix);
+}
+
+/* Would a provider that fetches with rights of its own look into a store (s3://, gs://, Gemini's
+ * files), and not into the web like everybody? */
+static bool is_in_store(struct str url)
+{
+    struct str host = host_of(url);
+    bool web = str_eq_nocase(host, STR("storage.googleapis.com")) ||
+               ends_nocase(host, STR(".storage.googleapis.com"));
+    return host.n == 0 || (ends_nocase(host, STR("googleapis.com")) && !web);
+}
+
+static int urls_check(const struct chat_block *blocks, struct arena *arena, struct str provider,
+                      struct fault *f)
+{
+    struct str url;
+    int err = 0;
+    for (const struct chat_block *b = blocks; b && !err; b = b->next) {
+        if (b->result)
+            err = urls_check(b->result, arena, provider, f);
+        if (err || b->media.form != MEDIA_URL)
+            continue;
+        err = json_unquote(arena, b->media.data, &url);
+        if (err == E_BAD_JSON)
+            return fault_set(f, E_BAD_REQUEST, "a URL has half a surrogate pair in it");
+        if (!err && is_in_store(url))
+            err = fault_set(f, E_STATEFUL_PATH,
+                            "'%.*s' names what provider %.*s opens with rights that all users of "
+                            "its key share; send its content instead, or give the tenant a key of "
+                            "its own (providers.%.*s.tenant_keys)",
+                            STR_ARGS(str_head_utf8(url, 80)), STR_ARGS(provider),
+                            STR_ARGS(provider));
+    }
+    return err;
+}
+
+int names_urls_check(const struct chat_request *asked, struct str provider, struct fault *f)
+{
+    int err = 0;
+    if (!chat_has(asked, CHAT_IMAGE_URL) && !chat_has(asked, CHAT_DOCUMENT_URL) &&
+        !chat_has(asked, CHAT_AUDIO))
+        return 0;
+    for (const struct chat_message *m = asked->messages; m && !err; m = m->next)
+        err = urls_check(m->blocks, asked->arena, provider, f);
+    return err;
+}

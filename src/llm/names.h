@@ -16,6 +16,7 @@
 #define LLM_NAMES_H
 
 #include "base/json.h"
+#include "llm/chat.h"
 #include "llm/request.h"
 
 #define NAMES_MAX 4096 /* in one request */
@@ -34,5 +35,10 @@ MUSTCHECK int names_read(struct str body, struct arena *arena, struct llm_reques
  * none. */
 MUSTCHECK int names_find(struct str body, struct arena *arena, const char **ret_what,
                          struct fault *f);
+
+/* E_STATEFUL_PATH for a URL in a chat that a provider would open with its account's rights (s3://,
+ * gs://, its files) and not as part of the web. */
+MUSTCHECK int names_urls_check(const struct chat_request *asked, struct str provider,
+                               struct fault *f);
 
 #endif

@@ -10,8 +10,9 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/put.h"
+#include "base/sha256.h"
 
-#define HASH_BYTES     32
 #define ALGORITHM      "AWS4-HMAC-SHA256"
 #define TEXT_BYTES_MAX (1u << 20)
 #define DATE_CHARS     16 /* 20150830T123600Z */
@@ -24,26 +25,6 @@ static int keep(struct buf *text, struct arena *a, struct str *ret_text)
     int err = text->failed ? text->failed : ret_text->p ? 0 : E_MEMORY;
     buf_fini(text);
     return err;
-}
-
-static void hex_put(struct buf *out, const unsigned char *bytes, size_t n)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < n; i++) {
-        buf_char(out, digits[bytes[i] >> 4]);
-        buf_char(out, digits[bytes[i] & 15]);
-    }
-}
-
-int sigv4_hash(struct str bytes, struct arena *arena, struct str *ret_hash)
-{
-    unsigned char hash[HASH_BYTES];
-    if (!EVP_Digest(bytes.p ? bytes.p : "", bytes.n, hash, NULL, EVP_sha256(), NULL))
-        return E_INTERNAL;
-    struct buf out;
-    buf_init(&out, SIGV4_HASH_CHARS);
-    hex_put(&out, hash, sizeof(hash));
-    return keep(&out, arena, ret_hash);
 }
 
 /* ---- path and query ---- */
@@ -249,7 +230,7 @@ int sigv4_string_to_sign(const struct sigv4_request *r, struct str canonical, st
 {
     char date[DATE_CHARS + 1];
     struct str hash;
-    int err = sigv4_hash(canonical, arena, &hash);
+    int err = sha256_hex(canonical, arena, &hash);
     if (err)
         return err;
     struct buf out;
@@ -263,19 +244,19 @@ int sigv4_string_to_sign(const struct sigv4_request *r, struct str canonical, st
     return keep(&out, arena, ret_text);
 }
 
-static int mac(const void *key, size_t key_n, struct str text, unsigned char ret_mac[HASH_BYTES])
+static int mac(const void *key, size_t key_n, struct str text, unsigned char ret_mac[SHA256_BYTES])
 {
-    unsigned char out[HASH_BYTES];
+    unsigned char out[SHA256_BYTES];
     const unsigned char *bytes = (const unsigned char *)(text.p ? text.p : "");
     if (!HMAC(EVP_sha256(), key, (int)key_n, bytes, text.n, out, NULL))
         return E_INTERNAL;
-    memcpy(ret_mac, out, HASH_BYTES);
+    memcpy(ret_mac, out, SHA256_BYTES);
     return 0;
 }
 
 /* The secret, turned into a key for this day, region and service. */
 static int key_make(const struct sigv4_request *r, struct str secret, const char *date,
-                    unsigned char ret_key[HASH_BYTES])
+                    unsigned char ret_key[SHA256_BYTES])
 {
     struct buf first;
     buf_init(&first, secret.n + 4);
@@ -289,7 +270,7 @@ static int key_make(const struct sigv4_request *r, struct str secret, const char
     buf_fini(&first);
     const struct str steps[] = {r->region, r->service, STR("aws4_request")};
     for (size_t i = 0; i < ARRAY_LEN(steps) && !err; i++)
-        err = mac(ret_key, HASH_BYTES, steps[i], ret_key);
+        err = mac(ret_key, SHA256_BYTES, steps[i], ret_key);
     return err;
 }
 
@@ -297,7 +278,7 @@ static int authorization_make(const struct sigv4_request *r,
                               const struct sigv4_credentials *credentials, struct str to_sign,
                               struct arena *arena, struct sigv4_headers *ret)
 {
-    unsigned char key[HASH_BYTES], signature[HASH_BYTES];
+    unsigned char key[SHA256_BYTES], signature[SHA256_BYTES];
     struct signed_headers headers;
     int err = headers_make(r, ret->date, credentials->session_token, &headers);
     if (!err)
@@ -316,7 +297,9 @@ static int authorization_make(const struct sigv4_request *r,
     buf_str(&out, STR(", SignedHeaders="));
     names_put(&out, &headers);
     buf_str(&out, STR(", Signature="));
-    hex_put(&out, signature, sizeof(signature));
+    char digits[SHA256_HEX_CHARS];
+    put_hex(digits, signature, sizeof(signature));
+    buf_add(&out, digits, sizeof(digits));
     return keep(&out, arena, &ret->authorization);
 }
 

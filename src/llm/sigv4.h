@@ -18,7 +18,6 @@
 #include "base/macros.h"
 #include "base/str.h"
 
-#define SIGV4_HASH_CHARS  64
 #define SIGV4_HEADERS_MAX 32 /* that can be signed, ours among them */
 
 struct sigv4_credentials {
@@ -37,7 +36,7 @@ struct sigv4_request {
     struct str path, query;
     const struct sigv4_header *headers; /* without those that are made here */
     unsigned headers_n;
-    struct str payload_hash; /* sigv4_hash of the body */
+    struct str payload_hash; /* sha256_hex of the body */
     int64_t time_s;          /* since 1970, UTC; up to the year 9999 */
     struct str region, service;
 };
@@ -48,9 +47,6 @@ struct sigv4_headers {
     struct str authorization;  /* authorization */
     struct str security_token; /* x-amz-security-token, or STR_NONE */
 };
-
-/* SHA-256 in hexadecimal digits. */
-MUSTCHECK int sigv4_hash(struct str bytes, struct arena *arena, struct str *ret_hash);
 
 /* E_TOO_LARGE for more headers than SIGV4_HEADERS_MAX. */
 MUSTCHECK int sigv4_sign(const struct sigv4_request *request,

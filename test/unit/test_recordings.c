@@ -407,7 +407,7 @@ static void wrong_words_delete_nothing(void **state)
     complains(recordings("list", "--older", "1d", "--folder", dir, NULL),
               "--older has no meaning for list");
     complains(recordings("show", "--folder", dir, NULL), "show takes one turn's id");
-    complains(recordings("exprot", NULL), "Did you mean 'export'?");
+    complains(recordings("exprot", NULL), "did you mean 'export'?");
     assert_int_equal(recordings("--folder", "/nowhere/at/all", NULL), EXIT_COULD_NOT);
     assert_non_null(strstr(err_out, "there is no folder /nowhere/at/all"));
     buf_init(&all, 1u << 20);

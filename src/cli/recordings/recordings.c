@@ -144,15 +144,6 @@ static int filter_read(const struct words *w, struct arena *a, struct recordings
         if (given[i].p && given[i].n == 0) /* an unset variable shall not mean all turns */
             return options_wrong(&command_recordings, "%s is empty; expected a name",
                                  options[i].name);
-    if (w->state) {
-        unsigned i = 0;
-        while (states[i] && !str_eq(f->state, str_from(states[i])))
-            i++;
-        if (!states[i])
-            return options_wrong(&command_recordings,
-                                 "--state '%s' is none; expected done, failed or partial",
-                                 w->state);
-    }
     return w->share && !share_read(w->share, &f->share) ? EXIT_WRONG_USE : EXIT_DONE;
 }
 
@@ -248,27 +239,16 @@ static const char *const verbs[VERBS + 1] = {"list", "show", "sums", "export", "
 
 static int verb_read(int words, char **argv, enum verb *ret_verb)
 {
-    struct str word = words ? str_from(argv[1]) : str_from(verbs[LIST]), known[VERBS];
-    enum verb verb = LIST;
-    for (unsigned i = 0; i < VERBS; i++)
-        known[i] = str_from(verbs[i]);
-    while (verb < VERBS && !str_eq(word, known[verb]))
-        verb++;
-    if (verb == VERBS) {
-        struct str near = str_nearest(word, known, VERBS);
-        return options_wrong(&command_recordings, "what is '%s'?%s%.*s%s", argv[1],
-                             near.n ? " Did you mean '"
-                                    : " Expected list, show, sums, export or "
-                                      "delete.",
-                             STR_ARGS(near), near.n ? "'?" : "");
-    }
+    int verb = options_verb(&command_recordings, words, argv, LIST);
+    if (verb < 0)
+        return EXIT_WRONG_USE;
     if (verb == SHOW && words != 2)
         return options_wrong(&command_recordings,
                              "show takes one turn's id, which `sluice recordings list` shows");
     if (verb != SHOW && words > 1)
         return options_wrong(&command_recordings, "what is '%s'? %s takes options only", argv[2],
                              verbs[verb]);
-    *ret_verb = verb;
+    *ret_verb = (enum verb)verb;
     return EXIT_DONE;
 }
 
@@ -327,9 +307,11 @@ static int folder_find(const struct words *w, struct arena *a, struct str *ret_f
 
 static int failed(const struct recordings *r, int err)
 {
+    if (err == E_USAGE)
+        return EXIT_WRONG_USE; /* the complaint is made */
     fprintf(stderr, "sluice recordings: %s\n",
             r->fault.err ? fault_text(&r->fault) : err_text(err));
-    return err == E_USAGE ? EXIT_WRONG_USE : EXIT_COULD_NOT;
+    return EXIT_COULD_NOT;
 }
 
 static int act(struct recordings *r, const struct words *w, enum verb verb, const char *id)

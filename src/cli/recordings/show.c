@@ -343,31 +343,12 @@ struct sums {
 
 static bool by_read(const char *text, struct sums *s)
 {
-    struct str rest = str_from(text);
-    while (rest.p) {
-        struct str word = str_trim(str_cut(&rest, ',')), known[ARRAY_LEN(dims)];
-        unsigned i = 0;
-        for (; i < ARRAY_LEN(dims); i++) {
-            known[i] = str_from(dims[i].word);
-            if (str_eq_nocase(known[i], word))
-                break;
-        }
-        if (i == ARRAY_LEN(dims)) {
-            struct str near = str_nearest(word, known, ARRAY_LEN(dims));
-            options_wrong(&command_recordings,
-                          "--by knows no '%.*s'%s%.*s%s It knows day, tenant, key, api, provider, "
-                          "model, task and state.",
-                          STR_ARGS(str_head(word, 40)), near.n ? "; did you mean '" : ".",
-                          STR_ARGS(near), near.n ? "'?" : "");
-            return false;
-        }
-        bool twice = false;
-        for (unsigned k = 0; k < s->by_n; k++)
-            twice = twice || s->by[k] == i;
-        if (!twice)
-            s->by[s->by_n++] = i;
-    }
-    return true;
+    struct str known[ARRAY_LEN(dims)];
+    for (unsigned i = 0; i < ARRAY_LEN(dims); i++)
+        known[i] = str_from(dims[i].word);
+    int n = options_list(&command_recordings, "--by", text, known, ARRAY_LEN(dims), s->by);
+    s->by_n = n > 0 ? (unsigned)n : 0;
+    return n >= 0;
 }
 
 static int sum_compare(const void *x, const void *y)

@@ -19,35 +19,17 @@ static const struct {
 
 bool report_by_read(const char *text, struct report_by *ret_by)
 {
-    struct str rest = str_from(text);
-    *ret_by = (struct report_by){.n = 0};
-    while (rest.p) {
-        struct str word = str_trim(str_cut(&rest, ','));
-        struct str known[ARRAY_LEN(words)];
-        unsigned i = 0;
-        for (; i < ARRAY_LEN(words); i++) {
-            known[i] = str_from(words[i].word);
-            if (str_eq_nocase(known[i], word))
-                break;
-        }
-        if (i == ARRAY_LEN(words)) {
-            struct str near = str_nearest(word, known, ARRAY_LEN(words));
-            options_wrong(&command_report,
-                          "--by knows no '%.*s'%s%.*s%s It knows day, key, model, provider, lane, "
-                          "tag, api and tenant.",
-                          STR_ARGS(str_head(word, 40)), near.n ? "; did you mean '" : ".",
-                          STR_ARGS(near), near.n ? "'?" : "");
-            return false;
-        }
-        bool twice = false;
-        for (unsigned k = 0; k < ret_by->n; k++)
-            twice = twice || ret_by->dim[k] == words[i].dim;
-        if (twice)
-            continue;
-        ret_by->dim[ret_by->n] = words[i].dim;
-        ret_by->word[ret_by->n++] = words[i].word;
+    struct str known[ARRAY_LEN(words)];
+    unsigned at[ARRAY_LEN(words)];
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++)
+        known[i] = str_from(words[i].word);
+    int n = options_list(&command_report, "--by", text, known, ARRAY_LEN(words), at);
+    *ret_by = (struct report_by){.n = n > 0 ? (unsigned)n : 0};
+    for (unsigned i = 0; i < ret_by->n; i++) {
+        ret_by->dim[i] = words[at[i]].dim;
+        ret_by->word[i] = words[at[i]].word;
     }
-    return true;
+    return n >= 0;
 }
 
 /* ---- adding up ---- */

@@ -4,6 +4,7 @@
 #include "llm/bedrock.h"
 
 #include "base/clock.h"
+#include "base/sha256.h"
 #include "llm/kinds.h"
 #include "llm/provider.h"
 #include "llm/sigv4.h"
@@ -78,7 +79,7 @@ static int bedrock_sign(const struct provider *p, const struct provider_signing 
                                     .region = aws->region,
                                     .service = STR(BEDROCK_SERVICE)};
     struct sigv4_headers made;
-    int err = sigv4_hash(s->body, s->arena, &request.payload_hash);
+    int err = sha256_hex(s->body, s->arena, &request.payload_hash);
     if (!err)
         err = sigv4_sign(&request, &credentials, s->arena, &made);
     if (!err)

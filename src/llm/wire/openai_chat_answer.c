@@ -136,7 +136,8 @@ static void stop_settle(struct chat_answer *a)
 static int annotations_read(struct str list, struct arena *arena, struct chat_answer *a)
 {
     struct chat_block *text = a->blocks;
-    struct chat_citation said, *c;
+    struct chat_citation said;
+    int err = 0;
     struct json_reader r;
     while (text && text->kind != BLOCK_TEXT)
         text = text->next;
@@ -148,15 +149,9 @@ static int annotations_read(struct str list, struct arena *arena, struct chat_an
             chat_answer_notes(a, page ? ANSWER_URL_CITATION : ANSWER_CITATION);
             continue;
         }
-        c = chat_citation_new(arena, &text->cited);
-        if (!c)
-            return E_MEMORY;
-        c->url = said.url;
-        c->title = said.title;
-        c->from = said.from;
-        c->to = said.to;
-    } while (json_more(&r, '['));
-    return 0;
+        err = chat_citation_add(arena, &text->cited, &said);
+    } while (!err && json_more(&r, '['));
+    return err;
 }
 
 /* What was said aloud is the answer where nothing was written. */

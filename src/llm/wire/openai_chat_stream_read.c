@@ -117,12 +117,9 @@ static void annotations_read(struct chunk *x, struct str list)
                 chat_event_beside(x->events, page ? ANSWER_URL_CITATION : ANSWER_CITATION);
             continue;
         }
-        struct chat_event *e = chat_event_add(x->events, EVENT_CITED);
-        e->block = BLOCK_TEXT;
-        e->text = said.url;
-        e->name = said.title;
-        e->from = said.from - of->block_chars;
-        e->to = said.to - of->block_chars;
+        said.from -= of->block_chars;
+        said.to -= of->block_chars;
+        chat_event_cited(x->events, &said);
     } while (json_more(&r, '['));
 }
 

@@ -95,7 +95,7 @@ static void thought_write(struct wire_state *state, struct buf *out, const struc
 static void cited_write(struct wire_state *state, struct buf *out, const struct chat_event *e)
 {
     struct writer *w = state->own;
-    struct chat_citation cited = {.url = e->text, .title = e->name, .from = e->from, .to = e->to};
+    struct chat_citation cited = chat_citation_of(e);
     delta_begin(state, out);
     buf_str(out, STR("\"annotations\":["));
     openai_chat_cited_put(out, &cited, w->block_chars, w->annotations++);

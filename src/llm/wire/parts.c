@@ -112,22 +112,12 @@ int media_from_url(struct arena *a, struct str string, struct chat_media *m)
     return m->data.p ? 0 : E_MEMORY;
 }
 
-/* Within a string that is being written: it is the client's own word, and may have quotes. */
-static void quoted_part_put(struct buf *out, struct str s)
-{
-    size_t at = out->n;
-    if (json_quote(out, s) != 0)
-        return;
-    memmove(out->p + at, out->p + at + 1, out->n - at - 2);
-    out->n -= 2;
-}
-
 int media_put_url(struct buf *out, const struct chat_media *m)
 {
     if (m->form == MEDIA_URL)
         return buf_str(out, m->data);
     buf_str(out, STR("\"data:"));
-    quoted_part_put(out, m->type.n ? m->type : STR("application/octet-stream"));
+    json_escape(out, m->type.n ? m->type : STR("application/octet-stream")); /* the client's word */
     buf_str(out, STR(";base64,"));
     buf_str(out, json_string_raw(m->data));
     buf_char(out, '"');

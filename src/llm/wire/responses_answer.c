@@ -146,7 +146,8 @@ static struct chat_block *block_add(struct answering *a, enum chat_block_kind ki
 static int annotations_add(struct answering *a, struct chat_block *b, struct str list)
 {
     struct json_reader r;
-    struct chat_citation said, *c;
+    struct chat_citation said;
+    int err = 0;
     if (!list_enter(&r, list))
         return 0;
     do {
@@ -154,15 +155,9 @@ static int annotations_add(struct answering *a, struct chat_block *b, struct str
             chat_answer_notes(a->answer, ANSWER_CITATION);
             continue;
         }
-        c = chat_citation_new(a->arena, &b->cited);
-        if (!c)
-            return E_MEMORY;
-        c->url = said.url;
-        c->title = said.title;
-        c->from = said.from;
-        c->to = said.to;
-    } while (json_more(&r, '['));
-    return 0;
+        err = chat_citation_add(a->arena, &b->cited, &said);
+    } while (!err && json_more(&r, '['));
+    return err;
 }
 
 static int part_add(struct answering *a, struct str json)

@@ -169,12 +169,7 @@ static int annotation_added(struct wire_state *state, const struct said *said,
         chat_event_beside(ret, page ? ANSWER_URL_CITATION : ANSWER_CITATION);
         return 0;
     }
-    struct chat_event *e = chat_event_add(ret, EVENT_CITED);
-    e->block = BLOCK_TEXT;
-    e->text = cited.url;
-    e->name = cited.title;
-    e->from = cited.from;
-    e->to = cited.to;
+    chat_event_cited(ret, &cited);
     return 0;
 }
 

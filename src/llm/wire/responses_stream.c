@@ -196,7 +196,7 @@ static void item_close(struct stream *s, const char *status, struct buf *out)
 
 static void cited(struct stream *s, const struct chat_event *e, struct buf *out)
 {
-    struct chat_citation c = {.url = e->text, .title = e->name, .from = e->from, .to = e->to};
+    struct chat_citation c = chat_citation_of(e);
     if (s->cited.n)
         buf_char(&s->cited, ',');
     size_t from = s->cited.n;

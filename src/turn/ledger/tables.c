@@ -103,19 +103,14 @@ static const char *const versions[] = {
     " cost_usd_nanos, began_us, connect_us, first_us, total_us, reused FROM call_rows;",
 };
 
-/*
- * Added without a version of its own: an older sluice that still runs (a takeover) writes on beside
- * it. The index is by time, so it grows at its end; it is there for forgetting.
- */
+/* Whose the objects are that providers keep. The index is by time, so it grows at its end; it is
+ * there for forgetting. */
 static const char stored_sql[] =
     "CREATE TABLE IF NOT EXISTS stored (id TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL,"
     " provider TEXT NOT NULL, made_us BIGINT NOT NULL)~;"
     "CREATE INDEX IF NOT EXISTS stored_made ON stored (made_us);";
 
-/*
- * The same, once: `meta` says whether it was done. What the older one writes has the default; who
- * reads a ledger that nobody has extended yet takes it for 0 (read.c).
- */
+/* Who reads a ledger that nobody has extended yet takes it for 0 (read.c). */
 static const char cache_write_1h_sql[] =
     "ALTER TABLE turn_rows ADD COLUMN cache_write_1h BIGINT DEFAULT 0;"
     "ALTER TABLE call_rows ADD COLUMN cache_write_1h BIGINT DEFAULT 0;"
@@ -139,6 +134,15 @@ static const char cache_write_1h_sql[] =
     " FROM call_rows;";
 
 _Static_assert(ARRAY_LEN(versions) == LEDGER_VERSION, "a step for each version");
+
+/*
+ * What was added without a version of its own, each once: `meta` says whether it was done. An
+ * older sluice that still runs (a takeover) writes on beside it; what it writes has the defaults.
+ */
+static const struct {
+    const char *done; /* in `meta` */
+    const char *sql;
+} extensions[] = {{"has_stored", stored_sql}, {LEDGER_HAS_1H, cache_write_1h_sql}};
 
 static int number_take(void *arg, struct rows_query *row)
 {
@@ -208,9 +212,19 @@ static int alone_check(struct rows_store *store, struct fault *f)
     return err;
 }
 
+static int extend(struct rows_store *store, const char *done, const char *sql, struct fault *f)
+{
+    int64_t has = 0;
+    int err = meta_read(store, done, &has, f);
+    if (err || has)
+        return err;
+    err = version_run(store, sql, f);
+    return err ? err : meta_write(store, done, 1, f);
+}
+
 static int migrate(struct rows_store *store, struct fault *f)
 {
-    int64_t have = 0, has_1h = 0;
+    int64_t have = 0;
     const int64_t known = LEDGER_VERSION;
     int err = rows_exec(store,
                         "CREATE TABLE IF NOT EXISTS meta (name TEXT NOT NULL PRIMARY KEY,"
@@ -229,14 +243,8 @@ static int migrate(struct rows_store *store, struct fault *f)
         err = version_run(store, versions[v], f);
     if (!err && have < known)
         err = meta_write(store, "ledger_version", known, f);
-    if (!err)
-        err = version_run(store, stored_sql, f);
-    if (!err)
-        err = meta_read(store, LEDGER_HAS_1H, &has_1h, f);
-    if (!err && !has_1h)
-        err = version_run(store, cache_write_1h_sql, f);
-    if (!err && !has_1h)
-        err = meta_write(store, LEDGER_HAS_1H, 1, f);
+    for (unsigned i = 0; i < ARRAY_LEN(extensions) && !err; i++)
+        err = extend(store, extensions[i].done, extensions[i].sql, f);
     return err;
 }
 

@@ -8,16 +8,16 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "http/client.h"
+#include "http/date.h"
 #include "turn/telemetry/own.h"
 #include "version.h"
 
-#define RETRY_MS_FIRST    1000
-#define RETRY_MS_MAX      60000
-#define RETRY_AFTER_S_MAX 3600
-#define ARENA_BYTES_MAX   (256u * 1024)
-#define ANSWER_BYTES_MAX  (64u * 1024)
-#define SPANS_AT_A_TIME   32 /* then others may run */
-#define SERIES_AT_A_TIME  64
+#define RETRY_MS_FIRST   1000
+#define RETRY_MS_MAX     60000
+#define ARENA_BYTES_MAX  (256u * 1024)
+#define ANSWER_BYTES_MAX (64u * 1024)
+#define SPANS_AT_A_TIME  32 /* then others may run */
+#define SERIES_AT_A_TIME 64
 
 /* What became of a post. */
 struct outcome {
@@ -77,13 +77,10 @@ static int64_t rejected_read(struct str body)
 static int answer_read(struct http_call *call, struct outcome *o)
 {
     struct buf body;
-    uint64_t seconds;
     int err = http_call_head(call);
     if (err)
         return err;
-    if (str_to_u64(http_headers_get(&call->headers, STR("retry-after")), RETRY_AFTER_S_MAX,
-                   &seconds))
-        o->after_ms = (int64_t)seconds * 1000;
+    o->after_ms = http_retry_after_ms(&call->headers, clock_wall_us() / 1000000);
     buf_init(&body, ANSWER_BYTES_MAX);
     for (bool more = true; more && !err;) {
         struct str piece;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/put.h"
 
 #define RANDOM_BITS 56
 
@@ -24,16 +25,6 @@ static bool hex_read(const char *text, unsigned char *out, size_t n)
         out[i] = (unsigned char)(high << 4 | low);
     }
     return true;
-}
-
-static char *hex_write(char *at, const unsigned char *bytes, size_t n)
-{
-    static const char digits[17] = "0123456789abcdef";
-    for (size_t i = 0; i < n; i++) {
-        *at++ = digits[bytes[i] >> 4];
-        *at++ = digits[bytes[i] & 15];
-    }
-    return at;
 }
 
 static uint64_t number_of(const unsigned char bytes[8])
@@ -74,11 +65,11 @@ void traceparent_write(const struct traceparent *p, char out[TRACEPARENT_CHARS])
     for (unsigned i = 0; i < 8; i++)
         span[i] = (unsigned char)(p->span >> (56 - 8 * i));
     memcpy(out, "00-", 3);
-    char *at = hex_write(out + 3, p->id, sizeof(p->id));
+    char *at = put_hex(out + 3, p->id, sizeof(p->id));
     *at++ = '-';
-    at = hex_write(at, span, sizeof(span));
+    at = put_hex(at, span, sizeof(span));
     *at++ = '-';
-    hex_write(at, &flags, 1);
+    put_hex(at, &flags, 1);
 }
 
 /* ---- a turn's ---- */
