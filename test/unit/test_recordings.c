@@ -77,6 +77,7 @@ static int one_take(void *arg, const struct recorded_turn *t, struct str line)
     assert_int_equal(t->tokens.input, 11);
     assert_int_equal(t->tokens.cached, 12);
     assert_int_equal(t->tokens.cache_write, 13);
+    assert_int_equal(t->tokens.cache_write_1h, 6);
     assert_int_equal(t->tokens.output, 14);
     assert_int_equal(t->tokens.reasoning, 15);
     assert_int_equal(t->cost_usd_nanos, 123456789012345);
@@ -105,7 +106,7 @@ static void a_line_comes_back_as_it_was_written(void **state)
     s->turn.status = 502;
     s->turn.streamed = true;
     s->turn.calls_n = 3;
-    s->turn.tokens = (struct tokens){11, 12, 13, 14, 15, 0, TOKENS_ESTIMATE};
+    s->turn.tokens = (struct tokens){11, 12, 13, 14, 15, 6, TOKENS_ESTIMATE};
     s->turn.cost_usd_nanos = 123456789012345;
     assert_true(record(s, chat, "data: {\"x\":1}\n\n"));
     (void)ended(s, 1);
@@ -218,7 +219,7 @@ static void sums_add_up(void **state)
 {
     struct stage *s = *state;
     recorder_make(s, "");
-    s->turn.tokens = (struct tokens){10, 2, 3, 4, 5, 0, TOKENS_PROVIDER};
+    s->turn.tokens = (struct tokens){10, 2, 3, 4, 5, 1, TOKENS_PROVIDER};
     turn_add(s, "shop", 0, 1000000000);
     turn_add(s, "shop", 0, 500000000);
     turn_add(s, "home", 1, COST_UNKNOWN);
@@ -231,10 +232,11 @@ static void sums_add_up(void **state)
     const char *second = strchr(strchr(all.p, '\n') + 1, '\n') + 1;
     snprintf(want, sizeof(want),
              "tenant,turns,errors,partial,input_tokens,cached_tokens,cache_write_tokens,"
-             "output_tokens,reasoning_tokens,cost_usd,priced_cost_usd,unpriced_turns,redacted,"
+             "cache_write_1h_tokens,output_tokens,reasoning_tokens,cost_usd,priced_cost_usd,"
+             "unpriced_turns,redacted,"
              "bytes\n"
-             "home,1,0,0,10,2,3,4,5,,0,1,1,%zu\n"
-             "shop,2,0,0,20,4,6,8,10,1.5,1.5,0,2,%zu\n",
+             "home,1,0,0,10,2,3,1,4,5,,0,1,1,%zu\n"
+             "shop,2,0,0,20,4,6,2,8,10,1.5,1.5,0,2,%zu\n",
              all.n - (size_t)(second - all.p), (size_t)(second - all.p));
     buf_fini(&all);
     assert_string_equal(out, want);

@@ -105,6 +105,7 @@ static int list_fill(struct sheet *s, const struct newest *all)
         {"input_tokens", "", SHEET_COUNT, SHEET_NOT_TABLE},
         {"cached_tokens", "", SHEET_COUNT, SHEET_NOT_TABLE},
         {"cache_write_tokens", "", SHEET_COUNT, SHEET_NOT_TABLE},
+        {"cache_write_1h_tokens", "", SHEET_COUNT, SHEET_NOT_TABLE},
         {"output_tokens", "", SHEET_COUNT, SHEET_NOT_TABLE},
         {"reasoning_tokens", "", SHEET_COUNT, SHEET_NOT_TABLE},
         {"cost_usd", "cost USD", SHEET_USD, 0},
@@ -125,8 +126,9 @@ static int list_fill(struct sheet *s, const struct newest *all)
             *c++ = sheet_text(texts[k]);
         *c++ = sheet_number(t->status);
         *c++ = sheet_text(t->error);
-        const int64_t counts[] = {t->tokens.input, t->tokens.cached, t->tokens.cache_write,
-                                  t->tokens.output, t->tokens.reasoning};
+        const struct tokens *n = &t->tokens;
+        const int64_t counts[] = {n->input,          n->cached, n->cache_write,
+                                  n->cache_write_1h, n->output, n->reasoning};
         for (unsigned k = 0; k < ARRAY_LEN(counts); k++)
             *c++ = sheet_number(counts[k]);
         *c++ = (struct sheet_cell){.known = t->cost_usd_nanos != COST_UNKNOWN,
@@ -417,9 +419,10 @@ static int row_add(struct sums *s, const struct sum *sum)
     for (unsigned i = 0; i < s->by_n; i++)
         *c++ = sheet_text(sum->name[i]);
     const struct tokens *t = &sum->tokens;
-    const int64_t counts[] = {sum->turns,           sum->errors, sum->cut,       t->input,
-                              tokens_prompt(t),     t->cached,   t->cache_write, t->output,
-                              tokens_completion(t), t->reasoning};
+    const int64_t counts[] = {
+        sum->turns,  sum->errors,    sum->cut,          t->input,  tokens_prompt(t),
+        t->cached,   t->cache_write, t->cache_write_1h, t->output, tokens_completion(t),
+        t->reasoning};
     for (unsigned i = 0; i < ARRAY_LEN(counts); i++)
         *c++ = sheet_number(counts[i]);
     *c++ = cost_cell(sum, s->r->form);
@@ -449,6 +452,7 @@ static void columns_make(struct sums *s)
     sheet_column(to, "", "tokens in", SHEET_COUNT, SHEET_NOT_DATA);
     sheet_column(to, "cached_tokens", "cached", SHEET_COUNT, SHEET_RARE);
     sheet_column(to, "cache_write_tokens", "cache write", SHEET_COUNT, SHEET_RARE);
+    sheet_column(to, "cache_write_1h_tokens", "of it 1 h", SHEET_COUNT, SHEET_RARE);
     sheet_column(to, "output_tokens", "", SHEET_COUNT, SHEET_NOT_TABLE);
     sheet_column(to, "", "tokens out", SHEET_COUNT, SHEET_NOT_DATA);
     sheet_column(to, "reasoning_tokens", "reasoning", SHEET_COUNT, SHEET_RARE);

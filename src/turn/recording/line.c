@@ -178,6 +178,7 @@ int recording_line_read(struct arena *arena, struct str line, struct recorded_tu
         .tokens = {.input = json_get_i64(tokens, "input", 0),
                    .cached = json_get_i64(tokens, "cached", 0),
                    .cache_write = json_get_i64(tokens, "cache_write", 0),
+                   .cache_write_1h = json_get_i64(tokens, "cache_write_1h", 0),
                    .output = json_get_i64(tokens, "output", 0),
                    .reasoning = json_get_i64(tokens, "reasoning", 0)},
         .cost_usd_nanos = yyjson_is_num(cost) ? llround(yyjson_get_num(cost) * 1e9) : COST_UNKNOWN,
