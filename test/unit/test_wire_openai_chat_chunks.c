@@ -30,6 +30,43 @@ static void many_citations_in_one_chunk(void **state)
     buf_fini(&b);
 }
 
+/* And what stands behind them in the chunk has room, however many they are. */
+static void an_image_and_calls_behind_many_citations(void **state)
+{
+    struct arena *arena = *state;
+    for (unsigned cited = 1; cited < 100; cited++) {
+        struct buf b;
+        struct chat_events events;
+        unsigned n[EVENT_FAILED + 1] = {0};
+        struct wire_state s = {.arena = arena};
+        buf_init(&b, 1u << 20);
+        buf_printf(&b, "{\"choices\":[{\"delta\":{\"content\":\"T\",\"annotations\":[");
+        for (unsigned i = 0; i < cited; i++)
+            buf_printf(&b, "%s{\"type\":\"url_citation\",\"url_citation\":{\"url\":\"u%u\"}}",
+                       i ? "," : "", i);
+        buf_printf(&b, "],\"images\":[{\"image_url\":{\"url\":\"data:image/png;base64,AAAA\"}}],"
+                       "\"tool_calls\":[");
+        for (unsigned i = 0; i < 3; i++)
+            buf_printf(&b,
+                       "%s{\"index\":%u,\"id\":\"c%u\",\"function\":{\"name\":\"f\","
+                       "\"arguments\":\"{}\"}}",
+                       i ? "," : "", i, i);
+        buf_printf(&b, "]},\"finish_reason\":\"tool_calls\"}]}");
+        do {
+            assert_int_equal(wire->event_read(&s, STR_NONE, buf_view(&b), &events), 0);
+            assert_true(events.n > 0 && events.n <= CHAT_EVENTS_MAX);
+            for (unsigned i = 0; i < events.n; i++)
+                n[events.at[i].kind]++;
+        } while (s.again);
+        assert_int_equal(n[EVENT_BLOCK_BEGIN], 5);
+        assert_int_equal(n[EVENT_BLOCK_END], 5);
+        assert_int_equal(n[EVENT_STOPPED], 1);
+        assert_int_equal(n[EVENT_FAILED], 0);
+        assert_int_equal(n[EVENT_BESIDE], n[EVENT_CITED] < cited);
+        buf_fini(&b);
+    }
+}
+
 /* More whole calls in a chunk than events have room for are given bit by bit, and nothing twice. */
 static void many_calls_in_one_chunk(void **state)
 {
@@ -84,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(many_citations_in_one_chunk, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_image_and_calls_behind_many_citations, setup, teardown),
         cmocka_unit_test_setup_teardown(many_calls_in_one_chunk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

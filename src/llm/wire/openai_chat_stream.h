@@ -60,6 +60,7 @@ struct chunk {
 
 /* Is there room for an addition? Behind the finish_reason there is nothing more to be said. */
 bool chunk_may_add(const struct chunk *x);
+bool chunk_may_add_some(const struct chunk *x, unsigned additions);
 /* Ends the open block and all calls that waited for it. */
 void chunk_block_end(struct chunk *x);
 struct chat_event *chunk_block_begin(struct chunk *x, enum chat_block_kind kind);

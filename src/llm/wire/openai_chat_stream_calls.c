@@ -9,11 +9,16 @@
 #define EVENTS_OF_LATER 3
 
 /* Behind the finish_reason there is nothing more to be said. */
-bool chunk_may_add(const struct chunk *x)
+bool chunk_may_add_some(const struct chunk *x, unsigned additions)
 {
     const struct reader *r = x->reader;
-    unsigned room = ROOM + r->later_n * EVENTS_OF_LATER;
+    unsigned room = additions * ROOM + r->later_n * EVENTS_OF_LATER;
     return !r->stopped && x->events->n + room <= CHAT_EVENTS_MAX;
+}
+
+bool chunk_may_add(const struct chunk *x)
+{
+    return chunk_may_add_some(x, 1);
 }
 
 static void later_open(struct chunk *x);

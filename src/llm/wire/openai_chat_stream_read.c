@@ -97,7 +97,8 @@ static int calls_read(struct chunk *x, struct str list)
 }
 
 /* Annotations are of the text that they come behind; of the places in it, which count from the
- * content's beginning, only those in this text. */
+ * content's beginning, only those in this text. However many they are, an image or a call behind
+ * them has room. */
 static void annotations_read(struct chunk *x, struct str list)
 {
     struct reader *of = x->reader;
@@ -106,14 +107,14 @@ static void annotations_read(struct chunk *x, struct str list)
     if (!list_enter(&r, list) || of->stopped)
         return;
     do {
-        bool page = openai_chat_cited(json_take(&r), &said);
-        if (page && !of->open && chunk_may_add(x))
+        bool page = openai_chat_cited(json_take(&r), &said), room = chunk_may_add_some(x, 2);
+        if (page && !of->open && room)
             (void)chunk_block_begin(x, BLOCK_TEXT);
         bool here = page && of->open && of->block == BLOCK_TEXT && said.from >= of->block_chars &&
-                    said.to >= said.from && chunk_may_add(x);
+                    said.to >= said.from && room;
         if (!here) {
-            of->cited_lost = of->cited_lost || !chunk_may_add(x);
-            if (chunk_may_add(x))
+            of->cited_lost = of->cited_lost || !room;
+            if (room)
                 chat_event_beside(x->events, page ? ANSWER_URL_CITATION : ANSWER_CITATION);
             continue;
         }
