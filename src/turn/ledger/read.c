@@ -89,29 +89,15 @@ void ledger_reader_close(struct ledger_reader *r)
     free(r);
 }
 
-static int number_take(void *arg, struct rows_query *row)
-{
-    *(int64_t *)arg = rows_column(row, 0).i;
-    return 0;
-}
-
 /* A database that has other tables only (keys, say) has no `meta` or no version there. */
 static int version_check(struct ledger_reader *r, struct fault *f)
 {
-    struct rows_query *q = NULL;
-    int64_t version = 0;
-    int err = rows_prepare(r->store, "SELECT value FROM meta WHERE name = 'ledger_version'", &q,
-                           NULL);
-    if (!err)
-        err = rows_each(q, NULL, 0, number_take, &version, f);
-    rows_free(q);
+    struct fault no_table = {0};
+    int64_t version = 0, has_1h = 0;
+    int err = ledger_meta_read(r->store, "ledger_version", &version, &no_table);
     if (err || version == 0)
         return fault_set(f, E_NOT_FOUND, "the database has no ledger");
-    int64_t has_1h = 0;
-    err = rows_prepare(r->store, "SELECT value FROM meta WHERE name = '" LEDGER_HAS_1H "'", &q, f);
-    if (!err)
-        err = rows_each(q, NULL, 0, number_take, &has_1h, f);
-    rows_free(q);
+    err = ledger_meta_read(r->store, LEDGER_HAS_1H, &has_1h, f);
     if (err)
         return err;
     r->has_1h = has_1h != 0;

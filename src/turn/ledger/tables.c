@@ -150,8 +150,7 @@ static int number_take(void *arg, struct rows_query *row)
     return 0;
 }
 
-/* A number of `meta`; 0 where it is not there. */
-static int meta_read(struct rows_store *store, const char *name, int64_t *ret_value,
+int ledger_meta_read(struct rows_store *store, const char *name, int64_t *ret_value,
                      struct fault *f)
 {
     struct rows_query *q = NULL;
@@ -202,7 +201,7 @@ static int alone_check(struct rows_store *store, struct fault *f)
 {
     int64_t last = 0;
     bool held = false;
-    int err = meta_read(store, "process", &last, f);
+    int err = ledger_meta_read(store, "process", &last, f);
     for (int64_t p = 1; p <= last && !err && !held; p++)
         err = rows_held(store, p, &held, f);
     if (!err && held)
@@ -215,7 +214,7 @@ static int alone_check(struct rows_store *store, struct fault *f)
 static int extend(struct rows_store *store, const char *done, const char *sql, struct fault *f)
 {
     int64_t has = 0;
-    int err = meta_read(store, done, &has, f);
+    int err = ledger_meta_read(store, done, &has, f);
     if (err || has)
         return err;
     err = version_run(store, sql, f);
@@ -231,7 +230,7 @@ static int migrate(struct rows_store *store, struct fault *f)
                         " value BIGINT NOT NULL)",
                         f);
     if (!err)
-        err = meta_read(store, "ledger_version", &have, f);
+        err = ledger_meta_read(store, "ledger_version", &have, f);
     if (!err && have > known)
         err = fault_set(f, E_STORE,
                         "the database was written by a newer sluice (its ledger has version %lld, "
@@ -253,7 +252,7 @@ static int migrate(struct rows_store *store, struct fault *f)
 static int process_enter(struct ledger_tables *t, struct fault *f)
 {
     int64_t last = 0;
-    int err = meta_read(t->store, "process", &last, f);
+    int err = ledger_meta_read(t->store, "process", &last, f);
     if (!err)
         err = meta_write(t->store, "process", last + 1, f);
     if (!err)

@@ -71,6 +71,10 @@ MUSTCHECK int ledger_tables_open(struct str where, ledger_opener *opener,
                                  struct fault *f);
 void ledger_tables_close(struct ledger_tables *t);
 
+/* A number of `meta`; 0 where it is not there. Also on a reader's thread. */
+MUSTCHECK int ledger_meta_read(struct rows_store *store, const char *name, int64_t *ret_value,
+                               struct fault *f);
+
 /* Writes the records in one transaction: all of them, or none and an error. */
 MUSTCHECK int ledger_tables_write(struct ledger_tables *t, struct ledger_slab *slabs,
                                   struct fault *f);
