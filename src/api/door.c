@@ -49,8 +49,7 @@ static NOINLINE struct stream *secure(struct door *door, struct stream *s,
     task_deadline_restore(outer);
     if (err) {
         door->gateway->tls_failures++;
-        LOG(LOG_DEBUG, "no TLS with a client",
-            log_z("why", f.err ? fault_text(&f) : err_text(err)));
+        LOG(LOG_DEBUG, "no TLS with a client", log_z("why", why_text(&f, err)));
     }
     return over;
 }
@@ -87,7 +86,7 @@ static NOINLINE bool identify(struct door *door, struct stream *s, const struct 
     task_deadline_restore(outer);
     if (err && err != E_EOF) { /* who only looks whether somebody listens goes without a word */
         g->proxy_failures++;
-        LOG(LOG_DEBUG, "no PROXY header", log_z("why", f.err ? fault_text(&f) : err_text(err)));
+        LOG(LOG_DEBUG, "no PROXY header", log_z("why", why_text(&f, err)));
     }
     *ret_client = address_host(&client.any, host);
     return err == 0;

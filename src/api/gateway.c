@@ -98,7 +98,7 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char 
     struct arena *arena = conf_arena(doc);
     int err = prices_load(arena, &s->config->prices, s->config->price_file, &s->prices, &f);
     if (err && err != E_MEMORY) { /* whatever it is: the file is wrong */
-        conf_complain(doc, &s->config->price_file, "%s", f.err ? fault_text(&f) : err_text(err));
+        conf_complain(doc, &s->config->price_file, "%s", why_text(&f, err));
         err = E_CONFIG;
     }
     int checked = config_check(s->config, listen, doc);

@@ -101,3 +101,8 @@ const char *fault_text(const struct fault *f)
 {
     return f->text[0] ? f->text : err_text(f->err);
 }
+
+const char *why_text(const struct fault *f, int err)
+{
+    return f->err ? fault_text(f) : err_text(err);
+}

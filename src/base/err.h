@@ -113,5 +113,7 @@ void fault_clear(struct fault *f);
 
 /* The fault's own text, or the table's where it has none. */
 const char *fault_text(const struct fault *f);
+/* What is said of a call that came back with `err`: not every one describes it. */
+const char *why_text(const struct fault *f, int err);
 
 #endif

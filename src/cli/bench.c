@@ -342,7 +342,7 @@ static int run(int argc, char **argv)
     if (!err)
         err = pool_make(&b, &f);
     if (err)
-        fprintf(stderr, "sluice bench: %s\n", f.err ? fault_text(&f) : err_text(err));
+        fprintf(stderr, "sluice bench: %s\n", why_text(&f, err));
     code = err ? EXIT_COULD_NOT : bench(&b, w.json);
     free(b.samples);
     arena_fini(&b.arena);

@@ -64,7 +64,7 @@ static int body_read(struct explaining *x, const char *path)
     int err = x->body.failed ? x->body.failed
                              : wire_ask(x->wire, buf_view(&x->body), &x->arena, &x->request, &f);
     if (err) {
-        fprintf(stderr, "sluice explain: %s: %s\n", path, f.err ? fault_text(&f) : err_text(err));
+        fprintf(stderr, "sluice explain: %s: %s\n", path, why_text(&f, err));
         return EXIT_WRONG_USE;
     }
     x->has_body = true;
@@ -121,7 +121,7 @@ static int edits_text(struct explaining *x, const struct target *t, struct buf *
     x->request.alone = !x->snapshot->config->keys.require;
     int err = llm_outgoing_make(t, &x->request, &x->arena, &o, &f);
     if (err) {
-        buf_printf(out, "   %s\n", f.err ? fault_text(&f) : err_text(err));
+        buf_printf(out, "   %s\n", why_text(&f, err));
         llm_outgoing_fini(&o);
         return 0;
     }
@@ -262,7 +262,7 @@ static int key_check(struct explaining *x, const char *text, struct str asked)
     if (!err)
         err = key_allows(key, asked, &f);
     if (err)
-        fprintf(stderr, "sluice explain: %s\n", f.err ? fault_text(&f) : err_text(err));
+        fprintf(stderr, "sluice explain: %s\n", why_text(&f, err));
     keys_close(keys);
     return err ? EXIT_BAR : 0;
 }
@@ -281,7 +281,7 @@ static int explain(struct explaining *x, const char *what, const char *key, bool
     struct fault f = {0};
     int err = models_resolve(x->snapshot->models, asked, &x->arena, &route, &f);
     if (err) {
-        fprintf(stderr, "sluice explain: %s\n", f.err ? fault_text(&f) : err_text(err));
+        fprintf(stderr, "sluice explain: %s\n", why_text(&f, err));
         return EXIT_BAR;
     }
     return route_show(x, asked, &route, json);

@@ -98,7 +98,7 @@ static int list(const struct keys *keys, bool json)
 
 static int fault_show(const struct fault *f, int err)
 {
-    fprintf(stderr, "sluice keys: %s\n", f->err ? fault_text(f) : err_text(err));
+    fprintf(stderr, "sluice keys: %s\n", why_text(f, err));
     return err == E_NOT_FOUND ? EXIT_BAR : err == E_BAD_REQUEST ? EXIT_WRONG_USE : EXIT_COULD_NOT;
 }
 

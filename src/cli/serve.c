@@ -377,7 +377,7 @@ static int serve(struct server *s, const char *listen)
         err = takeover_complete(
             &s->takeover, &(struct handover_giver){.offer = offer, .handed = handed, .arg = s}, &f);
     if (err) {
-        fprintf(stderr, "sluice serve: %s\n", fault_text(&f));
+        fprintf(stderr, "sluice serve: %s\n", why_text(&f, err));
         undo(s);
         return err == E_CONFIG ? EXIT_BAR : EXIT_COULD_NOT;
     }
@@ -405,7 +405,7 @@ static int meet(struct server *s, const struct wish *w)
     if (err == E_USAGE)
         return options_wrong(&command_serve, "%s", fault_text(&f));
     if (err)
-        fprintf(stderr, "sluice serve: %s\n", fault_text(&f));
+        fprintf(stderr, "sluice serve: %s\n", why_text(&f, err));
     return err ? EXIT_COULD_NOT : 0;
 }
 

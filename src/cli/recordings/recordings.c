@@ -309,8 +309,7 @@ static int failed(const struct recordings *r, int err)
 {
     if (err == E_USAGE)
         return EXIT_WRONG_USE; /* the complaint is made */
-    fprintf(stderr, "sluice recordings: %s\n",
-            r->fault.err ? fault_text(&r->fault) : err_text(err));
+    fprintf(stderr, "sluice recordings: %s\n", why_text(&r->fault, err));
     return EXIT_COULD_NOT;
 }
 

@@ -84,7 +84,7 @@ static int where_find(const struct words *w, struct arena *a, struct str *ret_wh
 
 static int failed(const struct report *r, int err)
 {
-    const char *text = r->fault.err ? fault_text(&r->fault) : err_text(err);
+    const char *text = why_text(&r->fault, err);
     fprintf(stderr, "sluice report: %s\n", text);
     return err == E_CONFIG || err == E_USAGE ? EXIT_WRONG_USE : EXIT_COULD_NOT;
 }

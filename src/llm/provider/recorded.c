@@ -162,8 +162,7 @@ static int file_read(struct recordings *all, const char *path, struct fault *f)
         if (text.n > 0)
             err = line_add(all, text, line[n - 1] == '\n', &own);
         if (err)
-            err = fault_set(f, E_CONFIG, "line %u: %s", number,
-                            own.err ? fault_text(&own) : err_text(err));
+            err = fault_set(f, E_CONFIG, "line %u: %s", number, why_text(&own, err));
     }
     free(line);
     (void)fclose(file);
@@ -238,7 +237,7 @@ static int recorded_open(struct provider *p, struct conf_doc *doc)
     int err = any_read(all, p->settings->file.p, &f);
     if (err) {
         conf_complain(doc, &p->settings->file, "%.*s: %s", STR_ARGS(p->settings->file),
-                      f.err ? fault_text(&f) : err_text(err));
+                      why_text(&f, err));
         recordings_free(all);
         return E_CONFIG;
     }

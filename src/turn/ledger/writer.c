@@ -117,7 +117,7 @@ static void failure_note(struct ledger_writer *w, const struct fault *f, int err
 {
     atomic_fetch_add(&w->errors, 1);
     if (!atomic_exchange(&w->failing, true)) /* once, however often it is tried */
-        LOG(LOG_ERROR, "ledger_failing", log_z("error", f->err ? fault_text(f) : err_text(err)));
+        LOG(LOG_ERROR, "ledger_failing", log_z("error", why_text(f, err)));
     news_tell(w, false);
 }
 

@@ -25,7 +25,7 @@ static int64_t now_ms(void)
 static void disk_note(struct recorder *r, int err, const struct fault *f)
 {
     if (err && !r->disk_said)
-        LOG(LOG_ERROR, "recording_failing", log_z("error", f->err ? fault_text(f) : err_text(err)),
+        LOG(LOG_ERROR, "recording_failing", log_z("error", why_text(f, err)),
             log_z("hint", "turns go unrecorded; they are counted"));
     if (!err && r->disk_said)
         LOG(LOG_INFO, "recording_again");

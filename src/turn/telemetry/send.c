@@ -141,8 +141,7 @@ int exporter_try(const struct exporter *e, int *ret_status, struct fault *f)
     post(e, traces ? e->traces_path : e->metrics_path,
          traces ? STR("{\"resourceSpans\":[]}") : STR("{\"resourceMetrics\":[]}"), &o);
     *ret_status = o.status;
-    return o.err ? fault_set(f, o.err, "%s", o.fault.err ? fault_text(&o.fault) : err_text(o.err))
-                 : 0;
+    return o.err ? fault_set(f, o.err, "%s", why_text(&o.fault, o.err)) : 0;
 }
 
 /* ---- what became of it ---- */
@@ -151,7 +150,7 @@ static void say_down(struct telemetry *tm, const struct signal *s, const struct 
 {
     LOG(LOG_WARN, "telemetry cannot be sent", log_z("signal", s->name),
         log_s("endpoint", tm->exporter->settings->endpoint), log_i("status", o->status),
-        log_z("error", o->err ? o->fault.err ? fault_text(&o->fault) : err_text(o->err) : "-"),
+        log_z("error", o->err ? why_text(&o->fault, o->err) : "-"),
         log_z("then", may_help(o) ? "it is tried again" : "it is dropped"));
 }
 

@@ -185,7 +185,7 @@ int exporter_new(const struct telemetry_settings *s, struct conf_doc *doc,
     exporter_unref(e);
     if (err == E_MEMORY)
         return err;
-    conf_complain(doc, &s->endpoint, "%s", f.err ? fault_text(&f) : err_text(err));
+    conf_complain(doc, &s->endpoint, "%s", why_text(&f, err));
     return E_CONFIG;
 }
 
