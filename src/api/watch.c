@@ -84,7 +84,9 @@ int watch_new(const struct conf_doc *doc, struct watch **ret_watch)
         return E_MEMORY;
     arena_init_private(&w->arena, WATCH_BYTES_MAX);
     int err = conf_file_each(doc, file_add, w);
-    tls_files_add(w, conf_root(doc));
+    const struct config *c = conf_root(doc);
+    named_add(w, c->price_file);
+    tls_files_add(w, c);
     if (!err)
         err = w->err;
     *ret_watch = w;
