@@ -102,18 +102,56 @@ static void bill(struct passing *p, struct ledger_call *row, int err)
         telemetry_call_ended(&p->turn, row, NULL, r->provider, r->endpoint);
 }
 
+/* "text/x; charset=utf-8": the parameter, without quotes. */
+static struct str charset_of(struct str type)
+{
+    for (struct str rest = type; rest.n > 0;) {
+        struct str value = str_trim(str_cut(&rest, ';'));
+        struct str name = str_trim(str_cut(&value, '='));
+        value = str_trim(value);
+        if (!str_eq_nocase(name, STR("charset")))
+            continue;
+        bool quoted = value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"';
+        return quoted ? str_of(value.p + 1, value.n - 2) : value;
+    }
+    return STR_NONE;
+}
+
+/* May its bytes mean something else to the provider than they do here? */
+static int coding_check(struct visit *v)
+{
+    const struct http_headers *h = &v->x->headers;
+    struct str coding = http_headers_value(h, FIELD_CONTENT_ENCODING);
+    struct str charset = charset_of(http_headers_value(h, FIELD_CONTENT_TYPE));
+    if (http_headers_times(h, FIELD_CONTENT_TYPE) > 1)
+        return fault_set(&v->fault, E_BAD_REQUEST, "two Content-Type headers; expected one");
+    if (coding.n && !str_eq_nocase(coding, STR("identity")))
+        return fault_set(&v->fault, E_BAD_REQUEST,
+                         "the body has the Content-Encoding %.*s, and is looked at for names of "
+                         "objects at the provider; send it as it is",
+                         STR_ARGS(str_head_utf8(coding, 40)));
+    if (charset.n && !str_eq_nocase(charset, STR("utf-8")))
+        return fault_set(&v->fault, E_BAD_REQUEST, "the body's charset is %.*s; expected utf-8",
+                         STR_ARGS(str_head_utf8(charset, 40)));
+    return 0;
+}
+
 /* Nobody was told the id of anything that is named on these paths. */
 static int names_check(struct passing *p, const struct provider *provider)
 {
     struct visit *v = p->v;
     size_t most = (size_t)v->snapshot->config->http.body_bytes_max;
     const char *what = NULL;
-    int err = exchange_read_all(v->x, most, &p->body);
+    struct str type = http_headers_value(&v->x->headers, FIELD_CONTENT_TYPE);
+    bool form = str_starts_nocase(type, STR("multipart/form-data"));
+    int err = coding_check(v);
+    if (!err)
+        err = exchange_read_all(v->x, most, &p->body);
     p->held = !err;
     if (err == E_TOO_LARGE)
         return fault_set(&v->fault, err, "the body is over http.body_bytes (%zu bytes)", most);
     if (!err)
-        err = names_find(p->body, v->x->arena, &what, &v->fault);
+        err = names_find(p->body, form, v->x->arena, &what, &v->fault);
     return !err && what ? object_fault(v, what, STR("in the body"), provider) : err;
 }
 

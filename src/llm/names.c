@@ -221,13 +221,14 @@ static const char *form_name(struct str body)
     return NULL;
 }
 
-int names_find(struct str body, struct arena *arena, const char **ret_what, struct fault *f)
+int names_find(struct str body, bool form, struct arena *arena, const char **ret_what,
+               struct fault *f)
 {
     const struct json_scan *scan = NULL;
     struct llm_request r = {0};
     *ret_what = NULL;
-    int err = json_scan(body, &scan, NULL);
-    if (err == E_BAD_JSON) {
+    int err = json_scan(body, &scan, form ? NULL : f);
+    if (err == E_BAD_JSON && form) {
         *ret_what = form_name(body);
         return 0;
     }

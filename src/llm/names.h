@@ -30,10 +30,11 @@ extern const struct json_watch names_watch;
 MUSTCHECK int names_read(struct str body, struct arena *arena, struct llm_request *r,
                          struct fault *f);
 
-/* The same question of a body that nobody else reads: an object of JSON, or a form or something
- * else in which a name would stand as it is. *ret_what is the first one's member; NULL: there is
- * none. */
-MUSTCHECK int names_find(struct str body, struct arena *arena, const char **ret_what,
+/* The same question of a body that nobody else reads: JSON, or (`form`) something else in which a
+ * name would stand as it is. *ret_what is the first one's member; NULL: there is none. E_BAD_JSON
+ * for what is none and shall be: who reads it otherwise (UTF-16, a mark at its beginning) would
+ * find names that were not found here. */
+MUSTCHECK int names_find(struct str body, bool form, struct arena *arena, const char **ret_what,
                          struct fault *f);
 
 /* E_STATEFUL_PATH for a URL in a chat that a provider would open with its account's rights (s3://,

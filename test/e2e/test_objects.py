@@ -1,12 +1,13 @@
 """What a request's body may name at the provider: files, containers, prompts, caches and the like.
 Tenants share the provider's key, so each reaches what it was told the id of, and no other's."""
 
+import gzip
 import json
 import re
 from types import SimpleNamespace
 
 from players import Always
-from world import STREAM_HEAD, Provider, Sluice, chunk, whole
+from world import STREAM_HEAD, Answer, Provider, Sluice, chunk, whole
 
 PROVIDERS = """
   p:
@@ -227,8 +228,14 @@ def body_of(path, members, **more):
     return json.dumps({"model": model_of(path), **USER[path], **members, **more})
 
 
-def post(w, key, path, body):
-    return w.sluice.request("POST", path, body.encode() if isinstance(body, str) else body, key=key)
+def post(w, key, path, body, content_type="application/json", **headers):
+    text = body.encode() if isinstance(body, str) else body
+    if text.startswith((b"--x", b"\x00")):
+        content_type = "multipart/form-data; boundary=x"
+    lines = {"Content-Type": content_type, "Content-Length": str(len(text)), "Host": "localhost",
+             "Connection": "close", **({"Authorization": "Bearer " + key} if key else {}), **headers}
+    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items())
+    return Answer(w.sluice.send(head.encode() + b"\r\n" + text))
 
 
 def is_refused(w, path, body, key="key-of-b"):
@@ -422,6 +429,24 @@ def test_paths_that_are_passed_on(w):
             ("/v1/audio/transcriptions", FORM % b"file")):
         _, sent = passes(w, "key-of-b", path, body)
         assert sent == body, path
+    for body, more, complaint in (
+            (b"\xef\xbb\xbf" + json.dumps({"images": [{"file_id": FILE}]}).encode(), {}, "JSON"),
+            (json.dumps({"images": [{"file_id": FILE}]}).encode("utf-16"), {}, "JSON"),
+            (json.dumps({"images": [{"file_id": FILE}]}).encode("utf-32-le"), {}, "JSON"),
+            (json.dumps({**{f"a{n}": 0 for n in range(256)}, "file_id": FILE}).replace(
+                "file_id", "file\\u005fid").encode(), {}, "member"),
+            (gzip.compress(b"{}"), {"Content-Encoding": "gzip"}, "Content-Encoding gzip"),
+            (b"{}", {"content_type": "application/json; charset=utf-7"}, "utf-7"),
+            (b"{}", {"content_type": 'application/json; a=b; Charset="utf-16"'}, "utf-16"),
+            (b"file%5fid=x", {"content_type": "application/x-www-form-urlencoded"}, "JSON"),
+            (b"", {}, "JSON")):
+        before = len(w.p.seen)
+        a = post(w, "key-of-b", "/v1/images/edits", body, **more)
+        assert a.status == 400 and complaint in a.error()["message"], (body, a.body)
+        assert len(w.p.seen) == before, body
+    for content_type in ("application/json; charset=UTF-8", 'application/json;charset="utf-8"', "x"):
+        a = post(w, "key-of-b", "/v1/images/edits", b'{"model": "m"}', content_type)
+        assert a.status == 200, a.body
     for path in ("/v1/audio/voices", "/v1/audio/voice_consents", "/v1/audio/voice_consents/x",
                  "/v1/images/other"):
         for method in ("GET", "POST", "DELETE"):

@@ -82,7 +82,7 @@ static void forms(void **state UNUSED)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const char *what = NULL;
         struct fault f = {0};
-        assert_int_equal(names_find(str_from(rows[i].body), &arena, &what, &f), 0);
+        assert_int_equal(names_find(str_from(rows[i].body), true, &arena, &what, &f), 0);
         assert_int_equal(what != NULL, rows[i].named);
     }
     arena_fini(&arena);
