@@ -22,6 +22,7 @@ enum deciding_key {
     KEY_N_PREDICT,    /* llama.cpp's, before max_tokens */
     KEY_N_CMPL,       /* and n */
     KEY_BEST_OF,
+    KEY_MODELS, /* OpenRouter's: others that may answer */
     KEYS,
 };
 _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
@@ -32,6 +33,7 @@ static const struct deciding_table deciding_keys = {
         ['d' - 'a'] = {{{"data_sources", 12}, KEY_DATA_SOURCES}},
         ['i' - 'a'] = {{{"input", 5}, KEY_INPUT}},
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
+                       {{"models", 6}, KEY_MODELS},
                        {{"messages", 8}, KEY_MESSAGES},
                        {{"max_tokens", 10}, KEY_MAX_TOKENS},
                        {{"max_completion_tokens", 21}, KEY_MAX_COMPLETION_TOKENS}},
@@ -136,6 +138,7 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
     if (err)
         return err;
     r.may_name = r.may_name || found.at[KEY_DATA_SOURCES];
+    r.more_models = found.at[KEY_MODELS] && !json_is_null(found.at[KEY_MODELS]->value);
     *ret_request = r;
     return 0;
 }

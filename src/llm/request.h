@@ -42,6 +42,7 @@ struct llm_request {
     const struct wire *wire; /* the protocol that it is written in */
     struct str body;         /* as it came */
     struct str model;        /* unescaped; in the arena */
+    bool more_models;        /* it lists others that may answer in its place */
     bool stream;
     bool wants_usage;     /* stream_options.include_usage was true */
     int64_t max_tokens;   /* the largest of its limits; 0: none says one */

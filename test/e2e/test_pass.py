@@ -237,10 +237,10 @@ def test_models(w):
 
 
 def test_relay_streams_both_ways(w):
-    w.p.answers["/v1/audio/speech?x=1"] = lambda c, h, b, n: c.sendall(
-        b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nContent-Length: 300000\r\n\r\n" + b"z" * 300000)
+    w.p.answers["/v1/audio/transcriptions?x=1"] = lambda c, h, b, n: c.sendall(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 300000\r\n\r\n" + b"z" * 300000)
     sound = bytes(range(256)) * 4000
-    a = w.sluice.request("POST", "/v1/audio/speech?x=1", sound, {"Content-Type": "audio/wav"})
+    a = w.sluice.request("POST", "/v1/audio/transcriptions?x=1", sound, {"Content-Type": "audio/wav"})
     assert a.status == 200 and a.body == b"z" * 300000
     assert sent(w)[1] == sound
     t = w.sluice.turn(a)

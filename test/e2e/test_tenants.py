@@ -110,6 +110,19 @@ def test_a_keys_models_hold_on_every_path(w):
     assert len(w.p.seen) == before
 
 
+def test_a_list_of_models_is_not_for_a_key_with_one(w):
+    def asked(key, models):
+        body = {"model": "a-m", "messages": [], "models": models}
+        return w.sluice.request("POST", "/v1/chat/completions", body, key=key)
+
+    before = len(w.p.seen)
+    a = asked("key-of-a", ["b-model"])
+    assert a.status == 403 and "'models'" in a.error()["message"], a.body
+    assert len(w.p.seen) == before
+    assert asked("key-of-a", None).status == 200
+    assert asked("key-of-b", ["b-model"]).status == 200 and b"b-model" in w.p.seen[-1][1]
+
+
 def test_an_earlier_answer_is_nobodys(w):
     before = len(w.p.seen)
     for member, status, code in (
