@@ -131,6 +131,7 @@ const void *conf_root(const struct conf_doc *doc);     /* the root table's struc
 struct arena *conf_arena(struct conf_doc *doc);        /* for what is compiled from it */
 const char *conf_path(const struct conf_doc *doc);     /* to show */
 const char *conf_file(const struct conf_doc *doc);     /* to read again; NULL: it was no file */
+struct str conf_text(const struct conf_doc *doc);      /* as it was read */
 struct str conf_text_hash(const struct conf_doc *doc); /* hex of the file's content */
 
 bool conf_is_empty(const struct conf_doc *doc); /* does it give no setting at all? */

@@ -62,6 +62,11 @@ bool conf_is_empty(const struct conf_doc *doc)
     return !doc->places || !doc->places->next; /* the root's alone */
 }
 
+struct str conf_text(const struct conf_doc *doc)
+{
+    return doc->text;
+}
+
 struct str conf_text_hash(const struct conf_doc *doc)
 {
     return doc->hash;

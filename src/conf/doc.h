@@ -44,6 +44,7 @@ struct conf_doc {
     void *root;
     struct str path; /* NUL-terminated */
     bool is_file;
+    bool parsed; /* it is YAML: what is no secret is known */
     struct str text;
     struct str hash;
     struct place *places;

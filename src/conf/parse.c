@@ -117,12 +117,24 @@ static void secret_note(struct parse *p, const struct node *node, const struct s
     p->doc->last_secret = secret;
 }
 
+/* All of it: nobody knows what it is. */
+static void unknown_note(struct parse *p, const struct node *node)
+{
+    if (node->kind == NODE_SCALAR)
+        secret_note(p, node, NULL);
+    for (unsigned i = 0; node->kind != NODE_SCALAR && i < node->n && !p->memory; i++)
+        unknown_note(p, node->value[i]);
+}
+
 static void str_parse(struct parse *p, const struct conf_row *row, const struct spot *spot,
                       const struct node *node, struct str *out)
 {
-    if (row->type == CONF_SECRET)
-        secret_note(p, node, out);
+    bool secret = row->type == CONF_SECRET;
     struct str text;
+    if (secret && node->kind == NODE_SCALAR)
+        secret_note(p, node, out);
+    else if (secret)
+        unknown_note(p, node);
     if (node->kind != NODE_SCALAR)
         expected(p, spot, node, row);
     else if (text_get(p, spot, node, &text))
@@ -422,11 +434,15 @@ static unsigned row_names(const struct conf_table *table, struct str names[ROWS_
 }
 
 static void unknown_complain(struct parse *p, const struct conf_table *table,
-                             const struct place *at, const struct node *key)
+                             const struct place *at, const struct node *key,
+                             const struct node *value)
 {
     struct str names[ROWS_MAX];
     unsigned n = row_names(table, names);
     struct str near = str_nearest(key->text, names, n);
+    const struct conf_row *meant = near.n ? table_row(table, near) : NULL;
+    if (!meant || meant->type == CONF_SECRET || meant->type >= CONF_TABLE)
+        unknown_note(p, value);
     struct buf list;
     buf_init(&list, 8192);
     for (unsigned i = 0; i < n; i++)
@@ -449,7 +465,7 @@ static void map_rows_parse(struct parse *p, const struct conf_table *table, cons
         const struct node *key = node->key[i], *value = node->value[i];
         const struct conf_row *row = table_row(table, key->text);
         if (!row) {
-            unknown_complain(p, table, at, key);
+            unknown_complain(p, table, at, key, value);
             continue;
         }
         if (value->kind == NODE_NULL) /* `name:` alone is as if it were not there */
@@ -476,6 +492,7 @@ static void table_expected(struct parse *p, const struct conf_table *table, cons
 {
     struct spot spot = {at->up, at->name, at->index, at->line, at->column};
     const char *first = table->rows[0].name ? table->rows[0].name : "name";
+    unknown_note(p, node);
     complain(p, &spot, node, "expected %sa map of settings such as {%s: ...}, not %s",
              table->shorthand ? "text or " : "", first, node_kind_text(node));
 }
@@ -512,6 +529,7 @@ static void table_parse(struct parse *p, const struct conf_table *table, const s
 int parse_root(struct conf_doc *doc, struct arena *scratch, const struct node *node)
 {
     struct parse p = {.doc = doc, .scratch = scratch};
+    doc->parsed = true;
     struct spot spot = {.line = node->line, .column = node->column};
     const struct place *at = place_new(&p, &spot, doc->root, doc->table->size, doc->table);
     if (at)

@@ -212,7 +212,9 @@ void syntax_problem(struct conf_doc *doc, struct str text, unsigned line, unsign
     for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
         if (str_find(said, str_from(meanings[i].message)) >= 0)
             meaning = str_from(meanings[i].meaning);
-    bool reference = str_find(text_line(text, line), STR("${")) >= 0;
+    struct str shown = text_line(text, line);
+    ssize_t at = str_find(shown, STR("${"));
+    bool bare = at >= 0 && (at == 0 || shown.p[at - 1] != '"');
     doc_problem(doc, false, line, column, STR_NONE, "%.*s%s", STR_ARGS(meaning),
-                reference ? "; within [ ] and { } a reference needs quotes: \"${NAME}\"" : "");
+                bare ? "; within [ ] and { } a reference needs quotes: \"${NAME}\"" : "");
 }

@@ -33,4 +33,9 @@ extern const char reference_intro[];
 /* "number, 1 to 64", with links to further tables, as Markdown. */
 void row_type_write(struct buf *out, const struct tables *all, const struct conf_row *row);
 
+/* cover.c: stars in the place of what is, or may be, a secret in `shown`, a copy of `line` of the
+ * file. */
+void cover_secrets(const struct conf_doc *doc, const struct tables *all, char *shown,
+                   struct str line);
+
 #endif

@@ -397,11 +397,13 @@ static void on_alias(struct builder *b, struct fy_event *event)
         if (str_eq(b->anchors[i].name, name))
             target = b->anchors[i].node;
     if (!target) {
-        stop(b, node->line, node->column, "no anchor &%s stands above", QUOTED(name));
+        stop(b, node->line, node->column,
+             "no anchor of this name stands above; text that "
+             "begins with '*' needs quotes");
         return;
     }
     if (target->open) {
-        stop(b, node->line, node->column, "*%s stands within itself", QUOTED(name));
+        stop(b, node->line, node->column, "an alias that stands within itself");
         return;
     }
     struct node here = *node;

@@ -335,8 +335,9 @@ static void syntax_errors_have_a_line(void **state)
     bad("text: a: b\n", 1, 8, "", "a second ':' in this line");
     bad("json: [a, b\nflag: on\n", 3, 1, "", "is not closed");
     bad("text: @a\n", 1, 7, "", "needs quotes");
-    bad("text: *b\n", 1, 7, "text", "no anchor &b stands above");
-    bad("json: &a [*a]\n", 1, 11, "json[0]", "*a stands within itself");
+    bad("text: *b\n", 1, 7, "text",
+        "no anchor of this name stands above; text that begins with '*' needs quotes");
+    bad("json: &a [*a]\n", 1, 11, "json[0]", "an alias that stands within itself");
     bad("text: a\n---\ntext: b\n", 2, 1, "", "a second document begins here");
     bad("? [a]\n: b\n", 1, 3, "", "a name has to be text, not a list");
     bad(": b\n", 1, 1, "", "a name is missing");
