@@ -141,6 +141,36 @@ static bool is_api(struct str name)
     return false;
 }
 
+/*
+ * Keys are made while sluice serves, too, with any name and tenant, so one that is not declared is
+ * no mistake; one that is nearly declared most likely is, and would be recorded.
+ */
+static void excepted_check(const struct conf_strs *excepted, const struct str *names, unsigned n,
+                           const char *what, struct conf_doc *doc)
+{
+    for (unsigned i = 0; i < excepted->n; i++) {
+        const struct str *name = &excepted->at[i];
+        bool declared = false;
+        for (unsigned k = 0; k < n; k++)
+            declared = declared || str_eq(*name, names[k]);
+        struct str near = declared ? STR_NONE : str_nearest(*name, names, n);
+        if (near.n)
+            conf_warn(doc, name, "no declared key %s '%.*s'; did you mean '%.*s'?", what,
+                      STR_ARGS(*name), STR_ARGS(near));
+    }
+}
+
+static void exceptions_check(const struct config *c, struct conf_doc *doc)
+{
+    const struct conf_map *declared = &c->keys.declared;
+    struct str *tenants = ARENA_ARRAY(conf_arena(doc), struct str, declared->n + 1);
+    for (unsigned i = 0; tenants && i < declared->n; i++)
+        tenants[i] = ((const struct declared_key_settings *)declared->at)[i].tenant;
+    const struct recording_except_settings *e = &c->recording.except;
+    excepted_check(&e->keys, declared->name, declared->n, "is called", doc);
+    excepted_check(&e->tenants, tenants, tenants ? declared->n : 0, "has the tenant", doc);
+}
+
 static void recording_check(const struct recording_settings *s, struct conf_doc *doc)
 {
     struct fault f = {0};
@@ -355,6 +385,7 @@ int config_check(const struct config *c, const char *listen, struct conf_doc *do
     hosts_check(&c->hosts, doc);
     state_check(c, doc);
     recording_check(&c->recording, doc);
+    exceptions_check(c, doc);
     names_check(c, listen ? listen : c->listen.p, doc);
     if (c->keys.require && c->keys.declared.n == 0 && !config_has_ledger(c))
         conf_complain(doc, &c->keys.require,

@@ -245,8 +245,11 @@ static int alias_expand(struct expansion *x, const struct model_settings *alias,
     struct timeouts t = timeouts_over(timeouts, &alias->timeouts);
     if (!err)
         err = name_expand(x, alias->is, merged, &t, depth + 1);
-    for (unsigned i = 0; !err && i < alias->fallback.n; i++)
+    for (unsigned i = 0; !err && i < alias->fallback.n; i++) {
+        if (depth == 0)
+            x->field = &alias->fallback.at[i];
         err = name_expand(x, alias->fallback.at[i], merged, &t, depth + 1);
+    }
     return err;
 }
 
@@ -288,6 +291,18 @@ static bool name_open(struct expansion *x, struct str name, unsigned depth)
     return true;
 }
 
+/* An alias, or the same model of the provider whose name is nearest. */
+static struct str nearest(const struct models *m, struct str name)
+{
+    const struct conf_map *models = &m->settings->models, *providers = &m->settings->providers;
+    struct str near = str_nearest(name, models->name, models->n);
+    ptrdiff_t slash = str_find(name, STR("/"));
+    if (near.n || slash <= 0)
+        return near;
+    near = str_nearest(str_head(name, (size_t)slash), providers->name, providers->n);
+    return near.n ? arena_join(m->arena, near, str_tail(name, (size_t)slash)) : near;
+}
+
 static int name_expand(struct expansion *x, struct str name, struct str params,
                        const struct timeouts *timeouts, unsigned depth)
 {
@@ -309,7 +324,7 @@ static int name_expand(struct expansion *x, struct str name, struct str params,
     const struct provider *p = provider_of(x->m, name, &model);
     if (p)
         return target_add(x, p, model, params, timeouts);
-    struct str near = str_nearest(name, x->m->settings->models.name, x->m->settings->models.n);
+    struct str near = nearest(x->m, name);
     conf_complain(x->m->doc, x->field,
                   "'%.*s' is neither a name of 'models' nor provider/model%s%.*s%s", STR_ARGS(name),
                   near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");

@@ -38,6 +38,33 @@ static void wrong(const char *text, const char *path, const char *says)
     conf_unref(doc);
 }
 
+/* One warning, in line 2. */
+static void doubtful(const char *text, const char *path, const char *says)
+{
+    struct conf_doc *doc = checked(text);
+    if (conf_error_count(doc) != 0 || conf_problem_count(doc) != 1)
+        fail_msg("%u problems: %s", conf_problem_count(doc), text);
+    const struct conf_problem *p = conf_problem(doc, 0);
+    if (!p->warning || p->line != 2 || !str_eq(p->path, str_from(path)) ||
+        str_find(p->text, str_from(says)) < 0)
+        fail_msg("%s\nline %u, %.*s: %.*s", text, p->line, STR_ARGS(p->path), STR_ARGS(p->text));
+    conf_unref(doc);
+}
+
+static void who_is_not_recorded(void **state)
+{
+    (void)state;
+    static const char with[] = "recording: {except: {keys: [%s], tenants: [%s]}}\n"
+                               "keys: {declared: {billing: {secret: x, tenant: bank}}}";
+    char text[300];
+    snprintf(text, sizeof(text), with, "billing, made-later", "bank, elsewhere");
+    right(text);
+    snprintf(text, sizeof(text), with, "biling", "bank");
+    doubtful(text, "recording.except.keys[0]", "did you mean 'billing'?");
+    snprintf(text, sizeof(text), with, "billing", "other, bamk");
+    doubtful(text, "recording.except.tenants[1]", "did you mean 'bank'?");
+}
+
 static void listeners(void **state)
 {
     (void)state;
@@ -163,13 +190,14 @@ static void lines_shown(void **state)
     (void)state;
     static const struct {
         const char *text, *shown;
-    } rows[] = {{"keys: {require: maybe}", "{require: maybe}"},
-                {"providers: {p: {timeouts: {first_token: 20 minutes}}}", "20 minutes"},
-                {"providers: {p: {kye: x, key_header: [Authorizatoin]}}", "[Authorizatoin]"},
-                {"keys: {require: maybe, declared: {app: hunter2hunter2}}", "maybe, declared: **"},
-                {"keys: {declared: {app: {secret: hunter2hunter2, tenat: shop}}}", "tenat: shop"},
-                {"keys: {declared: {app: hunter2hunter2]}", "***"},
-                {"keys: hunter2hunter2", "keys: ***"}};
+    } rows[] = {
+        {"keys: {require: maybe}", "{require: maybe}"},
+        {"providers: {p: {timeouts: {first_token: 20 minutes}}}", "20 minutes"},
+        {"providers: {p: {kye: x, key_header: [Authorizatoin]}}", "[Authorizatoin]"},
+        {"keys: {require: maybe, declared: {app: hunter2hunter2}}", "maybe, declared: {app: **"},
+        {"keys: {declared: {app: {secret: hunter2hunter2, tenat: shop}}}", "tenat: shop"},
+        {"keys: {declared: {app: hunter2hunter2]}", "***"},
+        {"keys: hunter2hunter2", "keys: ***"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct conf_doc *doc = NULL;
         struct buf out;
@@ -231,9 +259,15 @@ static void base_urls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(listeners), cmocka_unit_test(takeover),      cmocka_unit_test(hosts),
-        cmocka_unit_test(providers), cmocka_unit_test(state_and_log), cmocka_unit_test(names),
-        cmocka_unit_test(base_urls), cmocka_unit_test(lines_shown),
+        cmocka_unit_test(who_is_not_recorded),
+        cmocka_unit_test(listeners),
+        cmocka_unit_test(takeover),
+        cmocka_unit_test(hosts),
+        cmocka_unit_test(providers),
+        cmocka_unit_test(state_and_log),
+        cmocka_unit_test(names),
+        cmocka_unit_test(base_urls),
+        cmocka_unit_test(lines_shown),
     };
     return cmocka_run_group_tests_name("config_check", tests, NULL, NULL);
 }

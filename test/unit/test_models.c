@@ -278,7 +278,10 @@ static void unknown_names_are_complained_of(void **state)
 {
     struct shop *s = *state;
     complains(s, PROVIDERS "models:\n  smart: openai/m\n  x: smrat\n", 6, "did you mean 'smart'?");
-    complains(s, PROVIDERS "models:\n  x: opnai/m\n", 5, "'opnai/m' is neither");
+    complains(s, PROVIDERS "models:\n  x: opnai/m\n", 5, "did you mean 'openai/m'?");
+    complains(
+        s, PROVIDERS "models:\n  x:\n    is: openai/a\n    fallback: [openai/b,\n      opnai/m]\n",
+        8, "did you mean 'openai/m'?");
     complains(s, PROVIDERS "models:\n  x: openai/\n", 5, "'openai/' is neither");
     complains(s, PROVIDERS "models:\n  x: {is: openai/m, fallback: [nobody]}\n", 5, "'nobody'");
     complains(s, PROVIDERS "models:\n  x: lane/chaep\nlanes: {cheap: [openai/m]}\n", 5,

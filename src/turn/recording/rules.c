@@ -56,7 +56,7 @@ static const struct conf_row recording_rows[] = {
     {.name = "folder", .type = CONF_STR, AT(folder),
      .help = "Where the files are written (0600, in a folder 0700 that is made). Without it "
              "nothing is recorded."},
-    {.name = "share", .type = CONF_SHARE, AT(share), .fallback = "1",
+    {.name = "share", .type = CONF_SHARE, AT(share), .fallback = "1", .max = 1000000,
      .help = "How much of the turns: by a hash of x-sluice-session, so that sessions are whole, "
              "or, without one, of the turn's id."},
     {.name = "redact", .type = CONF_LIST, AT(redact), .child = &redact_table,
