@@ -113,7 +113,7 @@ static int wish_unknown(struct visit *v, struct str word)
 {
     struct str near = str_nearest(word, wish_members, WISH_MEMBERS);
     return fault_set(&v->fault, E_BAD_REQUEST,
-                     "there is no '%.*s' here%s%.*s%s; expected name, tenant, models, admin",
+                     "there is no '%.*s' here; expected name, tenant, models, admin%s%.*s%s",
                      STR_ARGS(str_head_utf8(word, 60)), near.n ? "; did you mean '" : "",
                      STR_ARGS(near), near.n ? "'?" : "");
 }
@@ -121,7 +121,7 @@ static int wish_unknown(struct visit *v, struct str word)
 static int wish_read(struct visit *v, struct str body, struct key_wish *w)
 {
     yyjson_doc *doc = NULL;
-    int err = json_parse(v->x->arena, body, &doc, &v->fault);
+    int err = str_trim(body).n ? json_parse(v->x->arena, body, &doc, &v->fault) : 0;
     if (err)
         return err;
     yyjson_val *root = yyjson_doc_get_root(doc), *key, *value;
@@ -223,16 +223,19 @@ void api_config_load(struct visit *v)
     struct buf text, out;
     buf_init(&text, ANSWER_BYTES_MAX);
     buf_init(&out, ANSWER_BYTES_MAX);
-    bool dry_run = false;
-    int err = dry_run_read(v, &dry_run);
+    struct reload r = {.by = v->key ? v->key->public_part : STR("admin_listen")};
+    int err = dry_run_read(v, &r.dry_run);
     if (!err)
         err = exchange_read_all(v->x, 4u << 20, &body);
     if (!err)
-        err = gateway_reload(v->gateway, str_trim(body), dry_run, &text);
+        r.text = str_trim(body);
+    r.from = r.text.n ? RELOAD_TEXT : RELOAD_FILE;
+    if (!err)
+        err = gateway_reload(v->gateway, &r, &text);
     if (err && err != E_CONFIG && err != E_IO) {
         visit_error(v, err);
     } else {
-        buf_printf(&out, "{\"applied\":%s,", !err && !dry_run ? "true" : "false");
+        buf_printf(&out, "{\"applied\":%s,", !err && !r.dry_run ? "true" : "false");
         member(&out, err ? "problems" : "changes", buf_view(&text));
         buf_char(&out, '}');
         answer(v, err ? 400 : 200, &out);

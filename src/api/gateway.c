@@ -347,23 +347,37 @@ static struct str past_where(struct gateway *g, bool dry_run)
     return g->now->config->state.ledger;
 }
 
-static int reload(struct gateway *g, struct str text, bool dry_run, struct buf *out)
+/* What is to be read. E_MEMORY: it has no place. */
+static int order(struct load_job *l, const struct gateway *g, const struct reload *r)
 {
-    if (text.n == 0 && !g->file) {
+    const struct conf_doc *now = g->now->doc;
+    struct str text = r->from == RELOAD_TEXT    ? r->text
+                      : r->from == RELOAD_NAMED ? conf_text(now)
+                                                : STR_NONE;
+    l->path = strdup(r->from == RELOAD_TEXT    ? "(body)"
+                     : r->from == RELOAD_NAMED ? conf_path(now)
+                                               : g->file);
+    buf_init(&l->text, text.n + 1);
+    buf_str(&l->text, text);
+    return l->path && !l->text.failed ? 0 : E_MEMORY;
+}
+
+static int reload(struct gateway *g, const struct reload *r, struct buf *out)
+{
+    if (r->from == RELOAD_FILE && !g->file) {
         buf_str(out, STR("there is no file to read again: this sluice was started without one\n"));
         return E_CONFIG;
     }
-    struct str where = past_where(g, dry_run);
+    struct str where = past_where(g, r->dry_run);
     struct load_job *l = calloc(1, sizeof(*l));
     if (!l)
         return E_MEMORY;
     l->past_where = where; /* in_force keeps it */
     l->job = (struct pool_job){.run = load_run, .drop = load_drop};
-    l->path = strdup(g->file ? g->file : conf_path(g->now->doc));
     l->in_force = conf_ref(g->now->doc);
-    buf_init(&l->text, text.n + 1);
-    buf_str(&l->text, text);
-    int err = l->path && !l->text.failed ? pool_call(&l->job) : E_MEMORY;
+    int err = order(l, g, r);
+    if (!err)
+        err = pool_call(&l->job);
     if (err == E_MEMORY)
         load_drop(&l->job);
     if (err)
@@ -377,8 +391,8 @@ static int reload(struct gateway *g, struct str text, bool dry_run, struct buf *
         buf_str(out, STR("refused: there is no setting in it; all that is in force would go\n"));
         err = E_CONFIG;
     } else if (!err) {
-        err = swap(g, l->doc, l->past, dry_run, out);
-        if (!err && !dry_run) {
+        err = swap(g, l->doc, l->past, r->dry_run, out);
+        if (!err && !r->dry_run) {
             struct watch *old = g->watch;
             g->watch = l->watch;
             l->watch = old; /* which goes with the job */
@@ -388,23 +402,36 @@ static int reload(struct gateway *g, struct str text, bool dry_run, struct buf *
     return err;
 }
 
-int gateway_reload(struct gateway *g, struct str text, bool dry_run, struct buf *out)
+static void reload_log(const char *file, const struct reload *r, int err, struct str lines)
 {
-    int err = reload(g, text, dry_run, out);
+    int level = err ? LOG_ERROR : LOG_INFO;
+    LOG(level, err ? "reload refused" : "reloaded", log_z("file", file), log_s("by", r->by));
+    while (lines.n > 0) {
+        struct str line = str_cut(&lines, '\n');
+        if (line.n)
+            LOG(level, "reload", log_s("line", line));
+    }
+}
+
+int gateway_reload(struct gateway *g, const struct reload *r, struct buf *out)
+{
+    int err = reload(g, r, out);
     if (err)
         g->reloads_refused++;
-    else if (!dry_run)
+    else if (!r->dry_run)
         g->reloads++;
     /* The log's file may have been moved away, whatever became of the configuration's. */
-    if (err && text.n == 0 && !dry_run && log_configure(&g->now->config->log) != 0)
+    if (err && r->from == RELOAD_FILE && !r->dry_run && log_configure(&g->now->config->log) != 0)
         buf_str(out, STR("warning: the log file cannot be written; the old one stays\n"));
+    if (!r->dry_run)
+        reload_log(r->from == RELOAD_TEXT || !g->file ? "(body)" : g->file, r, err, buf_view(out));
     return err;
 }
 
 struct look_job {
     struct pool_job job;
     struct watch *watch;
-    bool changed;
+    const char *changed; /* of the watch */
 };
 
 static void look_run(struct pool_job *job)
@@ -435,6 +462,8 @@ bool gateway_files_changed(struct gateway *g)
     if (err && err != E_MEMORY)
         return false; /* at the end of the process: the pool drops it */
     bool changed = !err && l->changed;
+    if (changed)
+        LOG(LOG_INFO, "a file has changed", log_z("file", l->changed));
     if (!g->watch) {
         g->watch = l->watch;
         l->watch = NULL;

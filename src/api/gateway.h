@@ -85,16 +85,28 @@ MUSTCHECK int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, c
 MUSTCHECK int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f);
 void gateway_close(struct gateway *g); /* also of one that did not open wholly */
 
-/*
- * Loads the file again (or `text`, where it is not empty) on the pool of threads, compiles it and
- * puts it in place of the one in use. `out` gets the difference, or the problems (E_CONFIG: the old
- * one stays). With `dry_run` nothing is changed. What api_config_show gives is a `text` that
- * changes nothing: hidden secrets in it stand for those in use.
- */
-YIELDS MUSTCHECK int gateway_reload(struct gateway *g, struct str text, bool dry_run,
-                                    struct buf *out);
+enum reload_from {
+    RELOAD_FILE,  /* the configuration's own, read again */
+    RELOAD_TEXT,  /* one that was sent */
+    RELOAD_NAMED, /* what is in force, with what the files that it names hold now */
+};
 
-/* Have files changed that the configuration refers to? Asks on the pool of threads. */
+struct reload {
+    enum reload_from from;
+    struct str text; /* RELOAD_TEXT */
+    struct str by;   /* who wants it, for the log: "SIGHUP", a key's public part */
+    bool dry_run;    /* nothing is changed */
+};
+
+/*
+ * Loads a configuration on the pool of threads, compiles it and puts it in place of the one in use.
+ * `out` gets the difference, or the problems (E_CONFIG: the old one stays), and so does the log.
+ * What api_config_show gives is a text that changes nothing: hidden secrets in it stand for those
+ * in use.
+ */
+YIELDS MUSTCHECK int gateway_reload(struct gateway *g, const struct reload *r, struct buf *out);
+
+/* Have files changed that the configuration names? Asks on the pool of threads. */
 YIELDS bool gateway_files_changed(struct gateway *g);
 
 /* Who connects to its listeners. */

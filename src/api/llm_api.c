@@ -52,7 +52,7 @@ static int own_headers(struct ask *a, struct http_headers *h, int64_t overhead_u
     struct arena *arena = a->v->x->arena;
     const struct turn *t = &a->turn;
     int err = own_header(h, STR("x-sluice-id"), str_of(t->id.text, ID_CHARS));
-    if (!err && t->target) {
+    if (!err && t->call) {
         struct str model = arena_join(arena, t->target->provider->prefix, t->target->model);
         err = model.p ? http_headers_add_as(h, FIELD_X_SLUICE, STR("x-sluice-model"), model)
                       : E_MEMORY;

@@ -225,20 +225,52 @@ static const struct wire *wire_of_path(struct str path)
     return &wire_openai_chat;
 }
 
-static int route_missing(struct visit *v, bool other_method)
+/* The methods that the path takes, for `Allow`. */
+static struct str methods_of(struct str path, struct arena *arena)
 {
-    if (other_method)
-        return fault_set(&v->fault, E_BAD_METHOD, "%.*s does not take %.*s",
-                         STR_ARGS(str_head(v->path, 80)),
-                         STR_ARGS(str_head(v->x->method_text, 16)));
+    struct str rest;
+    bool get = false, post = false, remove = false;
+    for (const struct route_row *r = routes; r->path.p; r++) {
+        if (!path_matches(r, path, &rest))
+            continue;
+        get = get || r->method == HTTP_GET;
+        post = post || r->method == HTTP_POST;
+        remove = remove || r->method == HTTP_DELETE;
+    }
+    struct str all = arena_printf(arena, "%s%s%s", get ? ", GET, HEAD" : "", post ? ", POST" : "",
+                                  remove ? ", DELETE" : "");
+    return all.n ? str_tail(all, 2) : all;
+}
+
+static int route_missing(struct visit *v)
+{
     struct str words[64];
     unsigned n = 0;
     for (const struct route_row *r = routes; r->path.p && n < ARRAY_LEN(words); r++)
         words[n++] = r->path;
+    if (str_starts(v->path, STR("/v1/v1/")))
+        return fault_set(&v->fault, E_NOT_FOUND,
+                         "there is no %.*s here: the client adds /v1 itself (Anthropic's packages "
+                         "do), so leave it out of the base URL",
+                         STR_ARGS(str_head(v->path, 80)));
     struct str near = str_nearest(v->path, words, n);
     return fault_set(&v->fault, E_NOT_FOUND, "there is no %.*s here%s%.*s%s",
                      STR_ARGS(str_head(v->path, 80)), near.n ? "; did you mean " : "",
                      STR_ARGS(near), near.n ? "?" : "");
+}
+
+static void refuse_method(struct visit *v)
+{
+    struct str allowed = methods_of(v->path, v->x->arena);
+    struct http_headers more;
+    http_headers_init(&more, v->x->arena);
+    int err = fault_set(&v->fault, E_BAD_METHOD, "%.*s does not take %.*s; expected %.*s",
+                        STR_ARGS(str_head(v->path, 80)), STR_ARGS(str_head(v->x->method_text, 16)),
+                        STR_ARGS(allowed));
+    refusal_log(v->gateway, v->x, err);
+    if (!allowed.p || http_headers_add(&more, STR("Allow"), allowed) != 0)
+        err = E_MEMORY;
+    visit_error_with(v, err, &more);
 }
 
 static int hex_digit(char c)
@@ -322,13 +354,15 @@ void visit_handle(void *arg, struct exchange *x)
     const struct route_row *route = route_find(v->path, x->method, &v->rest, &other_method);
     v->route = route;
     v->wire = route && route->wire ? route->wire : wire_of_path(x->path);
-    int err = route ? needs_check(v, route->needs) : route_missing(v, other_method);
+    int err = route ? needs_check(v, route->needs) : other_method ? 0 : route_missing(v);
     if (!err && !path_is_plain(x->path))
         err = fault_set(&v->fault, E_BAD_REQUEST,
                         "the path has '.', '..', '//' or a backslash as a part; send it plain");
     if (err) {
         refusal_log(v->gateway, x, err);
         visit_error(v, err);
+    } else if (!route) {
+        refuse_method(v);
     } else {
         route->handle(v);
     }

@@ -110,15 +110,15 @@ static bool is_same(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-bool watch_changed(struct watch *w)
+const char *watch_changed(struct watch *w)
 {
-    bool changed = false;
+    const char *changed = NULL;
     for (struct watched *f = w->first; f; f = f->next) {
         struct stat now;
         if (!look(f, &now) || is_same(&f->was, &now))
             continue;
         f->was = now;
-        changed = true;
+        changed = f->path.p;
     }
     return changed;
 }

@@ -20,8 +20,8 @@ struct watch;
 MUSTCHECK int watch_new(const struct conf_doc *doc, struct watch **ret_watch);
 void watch_free(struct watch *w);
 
-/* Has one of them changed since it was last asked? One that is gone has not: it may come back, as
- * it does where secrets are put in place by renaming. */
-bool watch_changed(struct watch *w);
+/* One that has changed since it was last asked, of the watch; NULL: none. One that is gone has not:
+ * it may come back, as it does where secrets are put in place by renaming. */
+const char *watch_changed(struct watch *w);
 
 #endif

@@ -94,20 +94,13 @@ static void reloading_tell(void)
     supervisor_tell(state);
 }
 
-static void reload(struct server *s)
+static void reload(struct server *s, const struct reload *r)
 {
     struct buf out;
     reloading_tell();
     buf_init(&out, 4u << 20);
-    int err = gateway_reload(&s->gateway, STR_NONE, false, &out);
-    struct str rest = buf_view(&out);
-    LOG(err ? LOG_ERROR : LOG_INFO, err ? "reload refused" : "reloaded",
-        log_z("file", conf_path(s->doc)));
-    while (rest.n > 0) {
-        struct str line = str_cut(&rest, '\n');
-        if (line.n)
-            LOG(err ? LOG_ERROR : LOG_INFO, "reload", log_s("line", line));
-    }
+    int err = gateway_reload(&s->gateway, r, &out);
+    (void)err; /* it is in the log */
     buf_fini(&out);
     supervisor_tell("READY=1");
 }
@@ -120,7 +113,7 @@ static void background(void *arg)
     while (!s->ending) {
         if (s->reload) {
             s->reload = false;
-            reload(s);
+            reload(s, &(struct reload){.from = RELOAD_FILE, .by = STR("SIGHUP")});
         }
         turn_house_tick(&s->gateway.house);
         if (clock_cached_ms() >= keys_at) {
@@ -128,7 +121,9 @@ static void background(void *arg)
             keys_at = clock_cached_ms() + KEYS_REFRESH_MS;
         }
         if (clock_cached_ms() >= files_at) {
-            s->reload = gateway_files_changed(&s->gateway) || s->reload;
+            if (gateway_files_changed(&s->gateway))
+                reload(s,
+                       &(struct reload){.from = RELOAD_NAMED, .by = STR("a file that it names")});
             files_at = clock_cached_ms() + FILES_LOOK_MS;
         }
         int err = task_sleep(250);

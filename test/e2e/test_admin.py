@@ -82,7 +82,7 @@ def test_what_is_no_key_is_not_made(w):
             ({"x\0y": 1}, "invalid_request", "expected name, tenant, models, admin"),
             (b'{"admin":false,"admin":true}', "duplicate_key", "'admin' stands twice"),
             (b"[]", "invalid_request", "expected {"), (b'"a"', "invalid_request", "expected {"),
-            (b"", "invalid_json", ""), (b'{"name":', "invalid_json", ""),
+            (b"", "invalid_request", "expected {"), (b'{"name":', "invalid_json", ""),
             (b'{"name":"' + b"x" * 70000 + b'"}', "body_too_large", "")):
         a = admin(w, "POST", "/admin/keys", body)
         assert a.status in (400, 413) and a.error()["code"] == code, (body, a.status, a.body)
@@ -248,6 +248,66 @@ def test_config_over_http(w):
     assert a.status == 400 and "kind" in a.json()["problems"]
     assert b"attempts: 3" in admin(w, "GET", "/admin/config").body
     assert b"boss-key" not in admin(w, "GET", "/admin/config").body
+
+
+def test_what_was_sent_outlasts_a_file_that_it_names(w):
+    other = Sluice(w.config.replace("/v1\"}", "/v1\", key: \"${file:@FOLDER@/key}\"}"), wait=False)
+    path = os.path.join(other.folder, "key")
+
+    def put(text):
+        with open(path + ".new", "w", encoding="utf-8") as f:
+            f.write(text)
+        os.rename(path + ".new", path)
+
+    def said(words, times):
+        ends = time.time() + 10
+        while other.log().count(words) < times and time.time() < ends:
+            time.sleep(0.05)
+        return other.log()
+
+    put("sk-old\n")
+    other.stop()
+    other.start()
+    ask = lambda method, path, body=None: other.request(method, path, body, key="boss-key")
+    try:
+        a = ask("POST", "/admin/config",
+                ask("GET", "/admin/config").body.replace(b"attempts: 3", b"attempts: 6"))
+        assert a.status == 200 and a.json()["changes"] == "retry.attempts: 3 -> 6\n", a.body
+        log = said("reloaded", 1)
+        assert '"file":"(body)","by":"boss"' in log and "retry.attempts: 3 -> 6" in log, log
+        a = ask("POST", "/admin/config", b"providers: {p: {knd: x}}")
+        assert a.status == 400 and a.json()["problems"].startswith("(body):1:"), a.body
+        assert '"by":"boss"' in said("reload refused", 1)
+        n = other.log().count("a file has changed")
+        put("sk-new\n")
+        log = said("a file has changed", n + 1)
+        assert f'"file":"{path}"' in log, log
+        said("providers.p.key", 1)
+        assert b"attempts: 6" in ask("GET", "/admin/config").body
+        assert other.chat("one").status == 200
+        assert b"Bearer sk-new" in w.p.seen[-1][0]
+    finally:
+        assert other.stop() == 0
+
+
+def test_a_method_that_a_path_does_not_take(w):
+    for method, path, allowed in (("DELETE", "/v1/models", "GET, HEAD"),
+                                  ("GET", "/v1/chat/completions", "POST"),
+                                  ("PUT", "/admin/keys", "GET, HEAD, POST")):
+        a = admin(w, method, path)
+        assert a.status == 405 and a.headers["allow"] == allowed, (method, path, a.headers, a.body)
+        assert allowed in a.error()["message"], a.body
+    a = w.sluice.request("GET", "/v1/audio/speech")  # this name is closed with other methods
+    assert a.status == 403, a.body
+    a = w.sluice.request("POST", "/v1/v1/messages", {})
+    assert a.status == 404 and "leave it out of the base URL" in a.error()["message"], a.body
+
+
+def test_who_answered_is_said_only_where_somebody_did(w):
+    assert w.sluice.chat("one").headers["x-sluice-model"] == "p/a"
+    key = admin(w, "POST", "/admin/keys", {"name": "few", "models": ["none"]}).json()["secret"]
+    a = w.sluice.chat("one", key=key)
+    assert a.status == 403 and "x-sluice-model" not in a.headers, a.headers
 
 
 def test_what_get_config_shows_can_be_posted_back(w):
