@@ -306,8 +306,10 @@ void api_stateful(struct visit *v)
         return;
     }
     int err = fault_set(&v->fault, E_STATEFUL_PATH,
-                        "%.*s reaches objects that all users of one provider key share; set "
+                        "%.*s reaches objects that all users of one provider key share; give the "
+                        "tenant a key of its own (providers.%.*s.tenant_keys), or set "
                         "providers.%.*s.stateful: on to allow it to everybody",
-                        STR_ARGS(str_head(v->path, 60)), STR_ARGS(p ? p->name : STR("NAME")));
+                        STR_ARGS(str_head(v->path, 60)), STR_ARGS(p ? p->name : STR("NAME")),
+                        STR_ARGS(p ? p->name : STR("NAME")));
     visit_error(v, err);
 }

@@ -383,7 +383,10 @@ static int serve(struct server *s, const char *listen)
     err = loop_run();
     loop_hook_remove(&s->flush);
     gateway_close(&s->gateway);
-    LOG(LOG_INFO, "ended", log_z("why", err ? err_code(err) : "asked to"));
+    LOG(LOG_INFO, "ended",
+        log_z("why", err                      ? err_code(err)
+                     : s->gateway.handed_over ? "another process took over"
+                                              : "asked to"));
     log_flush();
     return err ? EXIT_COULD_NOT : EXIT_DONE;
 }

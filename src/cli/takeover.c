@@ -75,6 +75,8 @@ int takeover_complete(struct takeover *t, const struct handover_giver *giver, st
         t->next = NULL;
         return err;
     }
+    if (t->conn >= 0)
+        LOG(LOG_INFO, "took over", log_s("from", t->path));
     /* All is ours now, so this is no reason to end. */
     if (handover_begin(t->next, f) != 0) {
         LOG(LOG_ERROR, "cannot be taken over", log_z("why", fault_text(f)));

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 
 from world import KEY, Provider, SLUICE, Sluice, free_port, read_all
 
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 CONFIG = """
 listen: 127.0.0.1:@PORT@
 admin_listen: 127.0.0.1:@ADMIN@
@@ -503,16 +505,14 @@ def test_check_tells_the_line_and_makes_nothing(w):
 
 
 def test_reference_page_is_current(w):
-    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-    with open(os.path.join(root, "docs", "configuration.md"), encoding="utf-8") as f:
+    with open(os.path.join(ROOT, "docs", "configuration.md"), encoding="utf-8") as f:
         page = f.read()
     made = subprocess.run([SLUICE, "check", "--reference"], capture_output=True, text=True)
     assert made.stdout == page, "run: build/sluice check --reference > docs/configuration.md"
 
 
 def test_protocols_page_is_current(w):
-    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-    with open(os.path.join(root, "docs", "providers.md"), encoding="utf-8") as f:
+    with open(os.path.join(ROOT, "docs", "providers.md"), encoding="utf-8") as f:
         page = f.read()
     made = subprocess.run([SLUICE, "protocols", "--markdown"], capture_output=True, text=True)
     assert made.stdout == page, "run: build/sluice protocols --markdown > docs/providers.md"
@@ -580,3 +580,14 @@ def test_check_and_explain_see_slips(w):
         done = command("explain", "--config", "-", name, text=text)
         assert done.returncode == 0 and (words or "would be answered") in done.stdout, done
         assert ("no name" in done.stdout) == (words is not None), done
+
+
+def test_every_column_is_in_the_manual(w):
+    """Of what people read: the views of turns and calls, and the sums."""
+    w.sluice.turn(w.sluice.chat("one"))
+    with open(os.path.join(ROOT, "docs", "manual.md"), encoding="utf-8") as file:
+        ledger = re.search(r"(?s)^## The ledger$(.*?)^### ", file.read(), re.M)[1]
+    told = set(re.findall(r"`(\w+)`", ledger))
+    for table in ("turns", "calls", "rollups"):
+        for name, in w.sluice.rows(f"SELECT name FROM pragma_table_info('{table}')"):
+            assert name in told or re.fullmatch(r"l\d+", name), (table, name)

@@ -239,6 +239,8 @@ class UnderLoad(Takeover):
         self.assertEqual((status, stays), (200, False))
         idle.close()
         self.ends(old)
+        self.assertIn("another process took over", self.log())
+        self.assertIn("took over", self.log().replace("another process took over", ""))
 
     def test_who_asks_nothing_is_waited_for_until_drain(self):
         self.configure(drain="1s")
