@@ -130,12 +130,14 @@ static const struct metric_desc numbers[NUMBERS] = {
     [N_RECORDED_REDACTED] =
         COUNTER("sluice_recording_redactions_total", "Pieces that were taken out of recordings."),
     [N_RECORDING_HELD] =
-        GAUGE("sluice_recording_held_bytes", "Memory of turns that are recorded and not written yet."),
+        GAUGE("sluice_recording_held_bytes", "Memory of what is recorded and not written yet."),
     [N_TELEMETRY_WAITING] = GAUGE("sluice_telemetry_waiting_spans",
                                   "Spans that wait for the collector."),
-    [N_TELEMETRY_SENT] = COUNTER("sluice_telemetry_spans_sent_total", "Spans that the collector has taken."),
+    [N_TELEMETRY_SENT] = COUNTER("sluice_telemetry_spans_sent_total",
+                                 "Spans that the collector has taken."),
     [N_TELEMETRY_DROPPED] =
-        COUNTER("sluice_telemetry_spans_dropped_total", "Spans that the collector will never have."),
+        COUNTER("sluice_telemetry_spans_dropped_total",
+                "Spans that the collector will never have."),
     [N_TELEMETRY_FAILURES] =
         COUNTER("sluice_telemetry_failures_total", "Requests to the collector that failed."),
     [N_BEGAN] = GAUGE("sluice_start_time_seconds", "When the process began, since 1970."),

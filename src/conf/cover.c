@@ -133,11 +133,16 @@ struct walk {
     bool shown;     /* the value here is of a setting that is known to be harmless */
 };
 
+/* Blank, or a sign within which values stand. */
+static bool is_break(char c)
+{
+    return c && strchr(" \t{}[],", c);
+}
+
 /* Does a colon at `at` end a name? */
 static bool ends_name(const struct walk *w, size_t at)
 {
-    return at < w->n && w->line[at] == ':' &&
-           (at + 1 == w->n || strchr(" \t{}[],", w->line[at + 1]) != NULL);
+    return at < w->n && w->line[at] == ':' && (at + 1 == w->n || is_break(w->line[at + 1]));
 }
 
 static size_t word_end(const struct walk *w)
@@ -147,7 +152,7 @@ static size_t word_end(const struct walk *w)
     for (; quote && i < w->n; i++)
         if (w->line[i] == quote)
             return i + 1;
-    for (; i < w->n && !strchr(" \t{}[],", w->line[i]) && !ends_name(w, i); i++) {
+    for (; i < w->n && !is_break(w->line[i]) && !ends_name(w, i); i++) {
         const char *end = w->line[i] == '$' && i + 1 < w->n && w->line[i + 1] == '{'
                               ? memchr(w->line + i, '}', w->n - i)
                               : NULL;
