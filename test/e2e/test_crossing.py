@@ -564,6 +564,24 @@ def test_calls_that_are_no_json(w):
         assert name == "error" and "look with arguments" in data, a.body
 
 
+def test_arguments_that_are_no_object(w):
+    """They are not called with nothing in their place."""
+    gemini = {"candidates": [{"finishReason": "STOP", "content": {"parts": [
+        {"functionCall": {"name": "look", "args": ["left"]}}]}}], "usageMetadata": {"promptTokenCount": 1}}
+    converse = {"stopReason": "tool_use", "usage": {"inputTokens": 1}, "output": {"message": {"content": [
+        {"toolUse": {"toolUseId": "t", "name": "look", "input": ["left"]}}]}}}
+    for wire, body in (("gemini", gemini), ("converse", converse)):
+        def answer(conn, head, sent, n, body=body):
+            conn.sendall(whole(json.dumps(body).encode()))
+        w.providers[wire].answers = Always(answer)
+        try:
+            for client in CLIENTS:
+                a = ask(w, client, f"{wire}/m")
+                assert a.status == 502 and "look with arguments" in a.error()["message"], a.body
+        finally:
+            w.providers[wire].answers = Always(play(wire))
+
+
 def test_two_blocks_of_thinking(w):
     """Each comes back with its own text, however a client puts a stream together."""
     a = ask(w, "openai_chat", "anthropic/thinking-two", stream=True)
