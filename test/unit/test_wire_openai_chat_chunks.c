@@ -116,6 +116,27 @@ static void calls_without_end_in_one_chunk(void **state)
     assert_in_range((clock() - began) / CLOCKS_PER_SEC, 0, 5);
 }
 
+/* Content in parts: the texts are given, and of the others it is told that they were there. */
+static void content_in_parts(void **state)
+{
+    static const enum chat_event_kind want[] = {EVENT_BEGIN, EVENT_BESIDE,    EVENT_BLOCK_BEGIN,
+                                                EVENT_DELTA, EVENT_BLOCK_END, EVENT_STOPPED};
+    struct wire_state s = {.arena = *state};
+    struct chat_events events;
+    int err = wire->event_read(
+        &s, STR_NONE,
+        STR("{\"choices\":[{\"delta\":{\"content\":[{\"type\":\"thinking\",\"thinking\":[{\"type\":"
+            "\"text\",\"text\":\"Hm\"}]},{\"type\":\"text\",\"text\":\"Hi\"}]},"
+            "\"finish_reason\":\"stop\"}]}"),
+        &events);
+    assert_int_equal(err, 0);
+    assert_int_equal(events.n, ARRAY_LEN(want));
+    for (unsigned i = 0; i < events.n; i++)
+        assert_int_equal(events.at[i].kind, want[i]);
+    assert_str(events.at[3].text, STR("\"Hi\""));
+    assert_int_equal(events.at[1].part, ANSWER_OTHER);
+}
+
 static int setup(void **state)
 {
     static struct arena arena;
@@ -136,6 +157,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_citations_in_one_chunk, setup, teardown),
         cmocka_unit_test_setup_teardown(an_image_and_calls_behind_many_citations, setup, teardown),
         cmocka_unit_test_setup_teardown(many_calls_in_one_chunk, setup, teardown),
+        cmocka_unit_test_setup_teardown(content_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(calls_without_end_in_one_chunk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,29 @@ static int text_read(struct chunk *x, enum chat_block_kind kind, struct str text
     return 0;
 }
 
+/* A string, or with Mistral's models that think a list of parts, as in a whole answer. */
+static int content_read(struct chunk *x, struct str content)
+{
+    enum { TYPE, TEXT };
+    static const struct member of[] = {MEMBER("type", STRING), MEMBER("text", STRING)};
+    struct str value[ARRAY_LEN(of)];
+    struct json_reader r;
+    int err = 0;
+    if (!json_is_array(content))
+        return text_read(x, BLOCK_TEXT, content);
+    if (list_enter(&r, content))
+        do {
+            bool good = members_peek(json_take(&r), of, ARRAY_LEN(of), value);
+            if (!good || !chunk_may_add(x))
+                err = E_UPSTREAM_BODY;
+            else if (string_is(value[TYPE], STR("text")))
+                err = text_read(x, BLOCK_TEXT, value[TEXT]);
+            else
+                chat_event_beside(x->events, ANSWER_OTHER);
+        } while (!err && json_more(&r, '['));
+    return err;
+}
+
 /* A signature ends its block; `told` says that the text came in another member. */
 static int thought_read(struct chunk *x, struct str thought, bool told)
 {
@@ -193,7 +216,7 @@ static int delta_read(struct chunk *x, struct str delta)
     if (!err && value[D_THOUGHTS].n)
         err = thoughts_read(x, value[D_THOUGHTS], reasoning.n > 2);
     if (!err)
-        err = text_read(x, BLOCK_TEXT, value[D_CONTENT]);
+        err = content_read(x, value[D_CONTENT]);
     if (!err)
         err = text_read(x, BLOCK_REFUSAL, value[D_REFUSAL]);
     if (!err)
