@@ -346,6 +346,14 @@ static int event_cross(struct llm_call *c, const struct sse_event *e, struct fau
                : 0;
 }
 
+/* Some servers end an answer by closing the connection, and say no more behind why it ended. */
+static int end_cross(struct llm_call *c, struct fault *f)
+{
+    int err = c->out->crossing ? crossing_end(c->out->crossing, &c->edited, f) : 0;
+    return err ? provider_fault(c, f, err, "the end of its stream cannot be carried over")
+               : run_flush(c, &(struct run){STR_NONE});
+}
+
 /* One event: is it good, what does it say, and how does it go on to the client? */
 static int event_take(struct llm_call *c, struct run *run, const struct sse_event *e,
                       struct str piece, struct fault *f)
@@ -425,6 +433,8 @@ static int stream_answer(struct llm_call *c, struct fault *f)
     struct str rest = c->out->crossing ? STR_NONE : frames_rest(&c->frames);
     if (!err && !whole)
         err = provider_fault(c, f, E_UPSTREAM_CUT, "its stream ended before the answer did");
+    if (!err)
+        err = end_cross(c, f);
     if (!err && rest.n > 0)
         err = c->sink->events(c->sink, rest);
     frames_fini(&c->frames);

@@ -22,6 +22,7 @@ struct crossing {
     struct str call;    /* string: the name of that call, or of the first that is broken */
     bool broken;        /* the input of a stream's call is no JSON object */
     bool settled;       /* parts_settle was done */
+    bool stopped, over; /* a stream's client was told why it ended, and that it did */
     struct wire_state in, out;
     int64_t began_s;
     char id[ID_CHARS + 2]; /* string: of an answer that has none of its own */
@@ -408,6 +409,8 @@ static int events_write(struct crossing *c, struct buf *out, struct fault *f)
             err = input_follow(c, e);
         else if (e->kind == EVENT_STOPPED)
             err = stop_settle(c, e->stop, f);
+        c->stopped = c->stopped || e->kind == EVENT_STOPPED;
+        c->over = c->over || e->kind == EVENT_END || e->kind == EVENT_FAILED;
         if (!err)
             err = c->client->event_write(&c->out, e, out);
     }
@@ -425,4 +428,15 @@ int crossing_event(struct crossing *c, struct str name, struct str data, struct 
             err = events_write(c, out, f);
     } while (!err && c->in.again);
     return err;
+}
+
+int crossing_end(struct crossing *c, struct buf *out, struct fault *f)
+{
+    c->events.n = 0;
+    if (c->over)
+        return 0;
+    if (!c->stopped)
+        (void)event_next(c, EVENT_STOPPED);
+    (void)event_next(c, EVENT_END);
+    return events_write(c, out, f);
 }

@@ -49,5 +49,7 @@ MUSTCHECK int crossing_answer(struct crossing *c, struct str body, bool stream, 
  * as crossing_answer. */
 MUSTCHECK int crossing_event(struct crossing *c, struct str name, struct str data, struct buf *out,
                              struct fault *f);
+/* The same for the end of a stream whose answer came to its end: nothing where an event said so. */
+MUSTCHECK int crossing_end(struct crossing *c, struct buf *out, struct fault *f);
 
 #endif

@@ -69,9 +69,25 @@ static bool is_one_of(struct str s, const char *const *words)
     return false;
 }
 
-/* In `top`, a member of the request itself, stands `object`, and in that `key`: is its value what
- * no provider looks into for names? STR_NONE is the top of a request itself. */
-static bool is_own_data(struct str top, yyjson_val *object, struct str key)
+/* STR_NONE also where it stands twice, or once in another spelling: a provider may read another. */
+static struct str type_of(yyjson_val *object)
+{
+    size_t i, n, types = 0;
+    yyjson_val *key, *value;
+    struct str type = STR_NONE;
+    yyjson_obj_foreach(object, i, n, key, value)
+    {
+        if (!deciding_key_means(json_str(key), STR("type")))
+            continue;
+        type = str_eq(json_str(key), STR("type")) ? json_str(value) : STR_NONE;
+        types++;
+    }
+    return types == 1 ? type : STR_NONE;
+}
+
+/* In `top`, a member of the request itself, stands an object of this type, and in that `key`: is
+ * its value what no provider looks into for names? STR_NONE is the top of a request itself. */
+static bool is_own_data(struct str top, struct str type, struct str key)
 {
     static const char *const whole[] = {"metadata",    "chat_template_kwargs", "json_schema",
                                         "guided_json", "structured_outputs",   NULL};
@@ -89,7 +105,6 @@ static bool is_own_data(struct str top, yyjson_val *object, struct str key)
         return is_one_of(top, formats);
     if (str_eq(key, STR("arguments")))
         return is_one_of(top, said);
-    struct str type = json_get_str(object, "type");
     return str_eq(key, STR("input")) && str_eq(top, STR("messages")) &&
            str_ends(type, STR("tool_use"));
 }
@@ -114,21 +129,9 @@ static void name_add(struct names *w, const struct deciding_row *row, struct str
 }
 
 /* Skills of Anthropic's own are everybody's. */
-static bool is_public(yyjson_val *object, const struct deciding_row *row)
+static bool is_public(struct str type, const struct deciding_row *row)
 {
-    size_t i, n, types = 0;
-    yyjson_val *key, *value;
-    bool theirs = false;
-    if (!str_eq(row->name, STR("skill_id")))
-        return false;
-    yyjson_obj_foreach(object, i, n, key, value)
-    {
-        if (!deciding_key_means(json_str(key), STR("type")))
-            continue;
-        types++;
-        theirs = str_eq(json_str(value), STR("anthropic"));
-    }
-    return theirs && types == 1;
+    return str_eq(row->name, STR("skill_id")) && str_eq(type, STR("anthropic"));
 }
 
 static void name_read(struct names *w, const struct deciding_row *row, yyjson_val *value)
@@ -167,13 +170,14 @@ static void walk(struct names *w, yyjson_val *v, struct str top)
     {
         walk(w, value, top);
     }
+    struct str type = type_of(v); /* once, however many ask for it */
     yyjson_obj_foreach(v, i, n, key, value)
     {
         struct str name = json_str(key);
         const struct deciding_row *row = row_of(name);
-        if (row && !is_public(v, row))
+        if (row && !is_public(type, row))
             name_read(w, row, value);
-        if (yyjson_is_ctn(value) && !is_own_data(top, v, name))
+        if (yyjson_is_ctn(value) && !is_own_data(top, type, name))
             walk(w, value, top.p ? top : name);
     }
 }

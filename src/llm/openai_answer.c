@@ -41,7 +41,7 @@ static int64_t at_most(int64_t n, int64_t max)
 
 static void usage_read(struct json_reader *r, struct llm_facts *facts)
 {
-    int64_t prompt = -1, completion = 0;
+    int64_t prompt = -1, completion = 0, total = 0;
     struct details in = {0}, out = {0};
     if (json_enter(r, '{'))
         do {
@@ -50,6 +50,8 @@ static void usage_read(struct json_reader *r, struct llm_facts *facts)
                 prompt = count_take(r, -1);
             else if (str_eq(key, STR("completion_tokens")))
                 completion = count_take(r, 0);
+            else if (str_eq(key, STR("total_tokens")))
+                total = count_take(r, 0);
             else if (str_eq(key, STR("prompt_tokens_details")))
                 details_take(r, &in);
             else if (str_eq(key, STR("completion_tokens_details")))
@@ -59,6 +61,7 @@ static void usage_read(struct json_reader *r, struct llm_facts *facts)
         } while (json_more(r, '{'));
     if (prompt < 0 || prompt > USAGE_TOKENS_MAX || completion > USAGE_TOKENS_MAX)
         return;
+    completion = tokens_with_reasoning(prompt, completion, out.reasoning, total);
     /* Some servers report more of a part than of the whole; the whole is what is billed. */
     int64_t cached = at_most(in.cached, prompt);
     int64_t written = at_most(in.cache_write, prompt - cached);

@@ -7,6 +7,7 @@
 #ifndef LLM_TOKENS_H
 #define LLM_TOKENS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum token_source { TOKENS_NONE, TOKENS_PROVIDER, TOKENS_ESTIMATE };
@@ -24,6 +25,16 @@ static inline int64_t tokens_prompt(const struct tokens *t)
 static inline int64_t tokens_completion(const struct tokens *t)
 {
     return t->output + t->reasoning;
+}
+
+/* The whole completion, from a provider's own counts. Nearly all count reasoning within it; xAI
+ * counts it beside, which shows only in the total. */
+static inline int64_t tokens_with_reasoning(int64_t prompt, int64_t completion, int64_t reasoning,
+                                            int64_t total)
+{
+    bool count = reasoning > 0 && reasoning <= INT64_C(1000000000000); /* sums have to fit */
+    bool beside = count && total - prompt - completion == reasoning;
+    return beside ? completion + reasoning : completion;
 }
 
 /* Bytes of text to tokens, until real counting exists. */

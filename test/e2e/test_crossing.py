@@ -519,6 +519,35 @@ def test_who_asks_for_a_stream_gets_one(w):
     assert a.status == 502 and "was to be whole" in a.error()["message"], a.body
 
 
+def test_a_stream_without_its_last_event(w):
+    """Servers close the connection in its place. Clients still get all that their protocol ends with."""
+    for wire in ("openai_chat", "anthropic", "converse"):
+        events = list(events_of(fixture(wire, "text", "stream.txt")))[:-1]
+        kind, part = "text/event-stream", b"".join(
+            (f"event: {name}\n" if name else "").encode() + f"data: {data}\n\n".encode()
+            for name, data in events)
+        if wire == "converse":
+            kind = "application/vnd.amazon.eventstream"
+            part = b"".join(aws_frame(name, data.encode()) for name, data in events)
+        def answer(conn, head, sent, n, kind=kind, part=part):
+            conn.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n"
+                         f"Content-Length: {len(part)}\r\n\r\n".encode() + part)
+        for client in CLIENTS:
+            if client == wire:
+                continue
+            w.providers[wire].answers = Always(answer)
+            try:
+                a = ask(w, client, f"{wire}/text", stream=True)
+            finally:
+                w.providers[wire].answers = Always(play(wire))
+            usual = ask(w, client, f"{wire}/text", stream=True)
+            last, meant = ([name or data for name, data in events_of(one.body)][-1]
+                           for one in (a, usual))
+            assert last == meant and a.whole, (client, wire, a.body[-300:])
+            assert w.sluice.turn(a)["state"] == "done"
+            assert STREAM[client](events_of(a.body))["stop"], (client, wire, a.body[-300:])
+
+
 def test_calls_that_take_turns(w):
     meant = [("look", {"at": "left"}), ("listen", {"to": 1})]
     for client in ("anthropic", "responses"):
@@ -533,6 +562,24 @@ def test_calls_that_are_no_json(w):
         a = ask(w, client, "openai_chat/call-broken", stream=True)
         name, data = list(events_of(a.body))[-1]
         assert name == "error" and "look with arguments" in data, a.body
+
+
+def test_arguments_that_are_no_object(w):
+    """They are not called with nothing in their place."""
+    gemini = {"candidates": [{"finishReason": "STOP", "content": {"parts": [
+        {"functionCall": {"name": "look", "args": ["left"]}}]}}], "usageMetadata": {"promptTokenCount": 1}}
+    converse = {"stopReason": "tool_use", "usage": {"inputTokens": 1}, "output": {"message": {"content": [
+        {"toolUse": {"toolUseId": "t", "name": "look", "input": ["left"]}}]}}}
+    for wire, body in (("gemini", gemini), ("converse", converse)):
+        def answer(conn, head, sent, n, body=body):
+            conn.sendall(whole(json.dumps(body).encode()))
+        w.providers[wire].answers = Always(answer)
+        try:
+            for client in CLIENTS:
+                a = ask(w, client, f"{wire}/m")
+                assert a.status == 502 and "look with arguments" in a.error()["message"], a.body
+        finally:
+            w.providers[wire].answers = Always(play(wire))
 
 
 def test_two_blocks_of_thinking(w):

@@ -2,9 +2,11 @@
  * where they stand. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base_test.h"
 #include "llm/names.h"
+#include "llm/wire.h"
 
 static bool watched(const char *body)
 {
@@ -110,6 +112,63 @@ static void not_more_than_so_many(void **state UNUSED)
     arena_fini(&arena);
 }
 
+/* A call's input is the client's own; who says two types, or one in a spelling of its own, may have
+ * another one read by the provider. */
+static void whose_type_is_not_sure_is_no_call(void **state UNUSED)
+{
+    static const struct {
+        const char *types;
+        unsigned named;
+    } rows[] = {{"\"type\":\"tool_use\"", 0},
+                {"\"type\":\"server_tool_use\"", 0},
+                {"\"type\":\"other\"", 1},
+                {"\"type\":\"tool_use\",\"type\":\"other\"", 1},
+                {"\"type\":\"tool_use\",\"Type\":\"other\"", 1},
+                {"\"Type\":\"tool_use\"", 1}};
+    struct arena arena;
+    struct llm_request r;
+    char body[256];
+    arena_init(&arena, 1 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        snprintf(body, sizeof(body),
+                 "{\"messages\":[{\"content\":[{%s,\"input\":{\"file_id\":\"f\"}}]}]}",
+                 rows[i].types);
+        assert_int_equal(read_names(&arena, body, &r), rows[i].named);
+    }
+    arena_fini(&arena);
+}
+
+/* What is asked of an object is found out once, however many of its members ask: else these would
+ * keep the loop for minutes. */
+static void time_does_not_grow_with_the_square(void **state UNUSED)
+{
+    struct arena arena;
+    struct buf body;
+    struct llm_request r = {0};
+    struct fault f = {0};
+    clock_t began = clock();
+    arena_init(&arena, 64 << 20);
+    buf_init(&body, 16 << 20);
+    buf_str(&body, STR("{\"messages\":[{\"content\":\"\""));
+    for (unsigned i = 0; i < 100000; i++)
+        buf_str(&body, STR(",\"input\":{}"));
+    buf_str(&body, STR("}]}"));
+    assert_int_equal(names_read(buf_view(&body), &arena, &r, &f), 0);
+    buf_clear(&body);
+    buf_str(&body, STR("{\"model\":\"m\",\"input\":[{\"role\":\"user\""));
+    for (unsigned i = 0; i < 4000; i++)
+        buf_str(&body, STR(",\"id\":\"a\""));
+    for (unsigned i = 0; i < 500000; i++)
+        buf_str(&body, STR(",\"a\":0"));
+    buf_str(&body, STR(",\"content\":\"x\"}]}"));
+    assert_int_equal(wire_ask(&wire_responses, buf_view(&body), &arena, &r, &f), 0);
+    assert_int_equal(r.kept_n, 4000);
+    assert_true(r.kept[3999].carried);
+    assert_in_range((clock() - began) / CLOCKS_PER_SEC, 0, 5);
+    buf_fini(&body);
+    arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +176,8 @@ int main(void)
         cmocka_unit_test(other_keys_are_not_looked_at_again),
         cmocka_unit_test(forms),
         cmocka_unit_test(not_more_than_so_many),
+        cmocka_unit_test(whose_type_is_not_sure_is_no_call),
+        cmocka_unit_test(time_does_not_grow_with_the_square),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,6 +100,20 @@ static void a_part_is_never_more_than_its_whole(void **state)
     assert_tokens(&f.usage, 0, 5, 0, 2);
 }
 
+/* xAI: the total is the sum of three. */
+static void reasoning_beside_the_completion(void **state)
+{
+    (void)state;
+    struct llm_facts f = answer("{\"usage\":{\"prompt_tokens\":32,\"completion_tokens\":9,"
+                                "\"completion_tokens_details\":{\"reasoning_tokens\":94},"
+                                "\"total_tokens\":135}}");
+    assert_tokens(&f.usage, 32, 0, 9, 94);
+    f = answer("{\"usage\":{\"total_tokens\":9223372036854775807,\"prompt_tokens\":1,"
+               "\"completion_tokens\":1,\"completion_tokens_details\":"
+               "{\"reasoning_tokens\":9223372036854775805}}}");
+    assert_tokens(&f.usage, 1, 0, 0, 1);
+}
+
 static void bad_numbers_are_no_usage(void **state)
 {
     (void)state;
@@ -541,6 +555,7 @@ int main(void)
         cmocka_unit_test(what_was_written_to_a_cache_is_a_class_of_its_own),
         cmocka_unit_test(usage_without_details),
         cmocka_unit_test(a_part_is_never_more_than_its_whole),
+        cmocka_unit_test(reasoning_beside_the_completion),
         cmocka_unit_test(bad_numbers_are_no_usage),
         cmocka_unit_test(counts_the_bytes_of_what_was_said),
         cmocka_unit_test(knows_content_from_a_role),

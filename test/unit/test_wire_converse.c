@@ -354,7 +354,7 @@ static void odd_answers_are_read_as_far_as_they_go(void **state)
          "stop unsaid\n"},
         {CONTENT("[{\"t\\u0065xt\":\"a\"},{\"toolUse\":{\"toolUs\\u0065Id\":\"i\",\"name\":4,"
                  "\"input\":[]}}]"),
-         "answer\ntext \"a\"\ncall \"i\" \"\" {}\nstop unsaid\n"},
+         "answer\ntext \"a\"\ncall \"i\" \"\"\nstop unsaid\n"},
         {CONTENT("[{\"reasoningContent\":{\"reasoningText\":{\"text\":\"\",\"signature\":\"s\"}}},"
                  "{\"reasoningContent\":{\"reasoningText\":{\"text\":\"t\",\"signature\":\"\"}}},"
                  "{\"reasoningContent\":{\"redactedContent\":null}},{\"citationsContent\":{}},"

@@ -1,5 +1,7 @@
 /* test_wire_openai_chat_chunks.c: chunks of a stream that hold more than a reader may give at once.
  */
+#include <time.h>
+
 #include "wire_world.h"
 
 static const struct wire *const wire = &wire_openai_chat;
@@ -67,40 +69,72 @@ static void an_image_and_calls_behind_many_citations(void **state)
     }
 }
 
+/* Reads a chunk of that many whole calls, as often as it has more, and counts the events. */
+static void calls_read(struct arena *arena, unsigned calls, unsigned n[EVENT_FAILED + 1])
+{
+    struct buf b;
+    struct chat_events events;
+    struct wire_state s = {.arena = arena};
+    buf_init(&b, 8u << 20);
+    buf_printf(&b, "{\"choices\":[{\"finish_reason\":\"tool_calls\",\"delta\":{\"content\":\"T\","
+                   "\"tool_calls\":[");
+    for (unsigned i = 0; i < calls; i++)
+        buf_printf(&b,
+                   "%s{\"index\":%u,\"id\":\"c%u\",\"function\":{\"name\":\"f\","
+                   "\"arguments\":\"{}\"}}",
+                   i ? "," : "", i, i);
+    buf_printf(&b, "]}}],\"usage\":{\"prompt_tokens\":1}}");
+    do {
+        assert_int_equal(wire->event_read(&s, STR_NONE, buf_view(&b), &events), 0);
+        assert_true(events.n > 0 && events.n <= CHAT_EVENTS_MAX);
+        for (unsigned i = 0; i < events.n; i++)
+            n[events.at[i].kind]++;
+    } while (s.again);
+    assert_int_equal(n[EVENT_BEGIN], 1);
+    assert_int_equal(n[EVENT_BLOCK_BEGIN], calls + 1);
+    assert_int_equal(n[EVENT_DELTA], calls + 1);
+    assert_int_equal(n[EVENT_BLOCK_END], calls + 1);
+    assert_int_equal(n[EVENT_USAGE], 1);
+    assert_int_equal(n[EVENT_STOPPED], 1);
+    assert_int_equal(n[EVENT_FAILED], 0);
+    buf_fini(&b);
+}
+
 /* More whole calls in a chunk than events have room for are given bit by bit, and nothing twice. */
 static void many_calls_in_one_chunk(void **state)
 {
-    struct arena *arena = *state;
-    for (unsigned calls = 1; calls < 200; calls++) {
-        struct buf b;
-        struct chat_events events;
-        unsigned n[EVENT_FAILED + 1] = {0};
-        struct wire_state s = {.arena = arena};
-        buf_init(&b, 1u << 20);
-        buf_printf(&b,
-                   "{\"choices\":[{\"finish_reason\":\"tool_calls\",\"delta\":{\"content\":\"T\","
-                   "\"tool_calls\":[");
-        for (unsigned i = 0; i < calls; i++)
-            buf_printf(&b,
-                       "%s{\"index\":%u,\"id\":\"c%u\",\"function\":{\"name\":\"f\","
-                       "\"arguments\":\"{}\"}}",
-                       i ? "," : "", i, i);
-        buf_printf(&b, "]}}],\"usage\":{\"prompt_tokens\":1}}");
-        do {
-            assert_int_equal(wire->event_read(&s, STR_NONE, buf_view(&b), &events), 0);
-            assert_true(events.n > 0 && events.n <= CHAT_EVENTS_MAX);
-            for (unsigned i = 0; i < events.n; i++)
-                n[events.at[i].kind]++;
-        } while (s.again);
-        assert_int_equal(n[EVENT_BEGIN], 1);
-        assert_int_equal(n[EVENT_BLOCK_BEGIN], calls + 1);
-        assert_int_equal(n[EVENT_DELTA], calls + 1);
-        assert_int_equal(n[EVENT_BLOCK_END], calls + 1);
-        assert_int_equal(n[EVENT_USAGE], 1);
-        assert_int_equal(n[EVENT_STOPPED], 1);
-        assert_int_equal(n[EVENT_FAILED], 0);
-        buf_fini(&b);
-    }
+    for (unsigned calls = 1; calls < 200; calls++)
+        calls_read(*state, calls, (unsigned[EVENT_FAILED + 1]){0});
+}
+
+/* Each reading goes on where the last one stopped: were all of it read each time, so many would
+ * keep the loop for a minute. */
+static void calls_without_end_in_one_chunk(void **state)
+{
+    clock_t began = clock();
+    calls_read(*state, 40000, (unsigned[EVENT_FAILED + 1]){0});
+    assert_in_range((clock() - began) / CLOCKS_PER_SEC, 0, 5);
+}
+
+/* Content in parts: the texts are given, and of the others it is told that they were there. */
+static void content_in_parts(void **state)
+{
+    static const enum chat_event_kind want[] = {EVENT_BEGIN, EVENT_BESIDE,    EVENT_BLOCK_BEGIN,
+                                                EVENT_DELTA, EVENT_BLOCK_END, EVENT_STOPPED};
+    struct wire_state s = {.arena = *state};
+    struct chat_events events;
+    int err = wire->event_read(
+        &s, STR_NONE,
+        STR("{\"choices\":[{\"delta\":{\"content\":[{\"type\":\"thinking\",\"thinking\":[{\"type\":"
+            "\"text\",\"text\":\"Hm\"}]},{\"type\":\"text\",\"text\":\"Hi\"}]},"
+            "\"finish_reason\":\"stop\"}]}"),
+        &events);
+    assert_int_equal(err, 0);
+    assert_int_equal(events.n, ARRAY_LEN(want));
+    for (unsigned i = 0; i < events.n; i++)
+        assert_int_equal(events.at[i].kind, want[i]);
+    assert_str(events.at[3].text, STR("\"Hi\""));
+    assert_int_equal(events.at[1].part, ANSWER_OTHER);
 }
 
 static int setup(void **state)
@@ -123,6 +157,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_citations_in_one_chunk, setup, teardown),
         cmocka_unit_test_setup_teardown(an_image_and_calls_behind_many_citations, setup, teardown),
         cmocka_unit_test_setup_teardown(many_calls_in_one_chunk, setup, teardown),
+        cmocka_unit_test_setup_teardown(content_in_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(calls_without_end_in_one_chunk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

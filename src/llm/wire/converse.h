@@ -79,7 +79,7 @@ struct converse_block {
     struct str text;      /* string: text, thinking, hidden data */
     struct str signature; /* string */
     struct str id, name;  /* string: of a call */
-    struct str input;     /* json, an object: of a call */
+    struct str input;     /* json, an object: of a call; STR_NONE: it is none */
     struct str format;    /* string: of an image, whose digits are the text */
 };
 

@@ -52,12 +52,13 @@ enum chat_block_kind converse_call_read(struct str tool_use, struct str *ret_id,
 {
     enum { ID, NAMED, INPUT, TYPE };
     static const struct member of[] = {MEMBER("toolUseId", STRING), MEMBER("name", STRING),
-                                       MEMBER("input", OBJECT), MEMBER("type", STRING)};
+                                       MEMBER("input", ANY), MEMBER("type", STRING)};
     struct str v[ARRAY_LEN(of)];
     (void)members_peek(tool_use, of, ARRAY_LEN(of), v);
     *ret_id = v[ID].n ? v[ID] : STR("\"\"");
     *ret_name = v[NAMED].n ? v[NAMED] : STR("\"\"");
-    *ret_input = v[INPUT].n ? v[INPUT] : STR("{}");
+    /* One that is no object is none that the client could go by. */
+    *ret_input = v[INPUT].n == 0 ? STR("{}") : json_is_object(v[INPUT]) ? v[INPUT] : STR_NONE;
     return string_is(v[TYPE], STR("server_tool_use")) ? BLOCK_OTHER : BLOCK_CALL;
 }
 

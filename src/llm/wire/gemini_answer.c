@@ -79,7 +79,7 @@ static void call_read(struct str call, struct gemini_part *part)
 {
     enum { ID, NAMED, ARGS };
     static const struct member of[] = {MEMBER("id", STRING), MEMBER("name", STRING),
-                                       MEMBER("args", OBJECT)};
+                                       MEMBER("args", ANY)};
     struct str v[ARRAY_LEN(of)];
     (void)members_peek(call, of, ARRAY_LEN(of), v);
     part->kind = PART_CALL;
@@ -321,7 +321,7 @@ static int call_add(struct making *m, const struct gemini_part *part)
     buf_init(&out, part->id.n + part->signature.n + 128);
     (void)gemini_put_id(&out, part, m->answer->id, m->calls++);
     b->name = part->name;
-    b->input = part->args;
+    b->input = json_is_object(part->args) ? part->args : STR_NONE; /* as of chat_answer */
     return keep(m->arena, &out, &b->id);
 }
 

@@ -11,15 +11,17 @@
 
 bool openai_chat_usage(struct str usage, struct tokens *ret_tokens)
 {
-    enum { PROMPT, COMPLETION, PROMPT_DETAILS, COMPLETION_DETAILS };
+    enum { PROMPT, COMPLETION, PROMPT_DETAILS, COMPLETION_DETAILS, TOTAL };
     static const struct member members[] = {
         MEMBER("prompt_tokens", COUNT), MEMBER("completion_tokens", COUNT),
-        MEMBER("prompt_tokens_details", OBJECT), MEMBER("completion_tokens_details", OBJECT)};
+        MEMBER("prompt_tokens_details", OBJECT), MEMBER("completion_tokens_details", OBJECT),
+        MEMBER("total_tokens", COUNT)};
     struct str value[ARRAY_LEN(members)];
     if (!members_peek(usage, members, ARRAY_LEN(members), value) || !value[PROMPT].n)
         return false;
     tokens_of_parts(count_of(value[PROMPT], 0), value[PROMPT_DETAILS],
-                    count_of(value[COMPLETION], 0), value[COMPLETION_DETAILS], ret_tokens);
+                    count_of(value[COMPLETION], 0), value[COMPLETION_DETAILS],
+                    count_of(value[TOTAL], 0), ret_tokens);
     return true;
 }
 

@@ -44,7 +44,9 @@ struct reader {
     struct str call_id;     /* string: of the last call */
     bool call_waits;        /* its name has yet to come */
     bool any_call, any_refusal;
-    unsigned calls_read; /* of the chunk that is under way, where it is read again */
+    /* Of the chunk that is under way, where it is read again: */
+    bool calls_read, calls_left;
+    struct json_reader calls; /* at the next one */
 };
 
 /* One event of the wire, in the reading, and what it comes to. */

@@ -18,6 +18,29 @@ static int text_read(struct chunk *x, enum chat_block_kind kind, struct str text
     return 0;
 }
 
+/* A string, or with Mistral's models that think a list of parts, as in a whole answer. */
+static int content_read(struct chunk *x, struct str content)
+{
+    enum { TYPE, TEXT };
+    static const struct member of[] = {MEMBER("type", STRING), MEMBER("text", STRING)};
+    struct str value[ARRAY_LEN(of)];
+    struct json_reader r;
+    int err = 0;
+    if (!json_is_array(content))
+        return text_read(x, BLOCK_TEXT, content);
+    if (list_enter(&r, content))
+        do {
+            bool good = members_peek(json_take(&r), of, ARRAY_LEN(of), value);
+            if (!good || !chunk_may_add(x))
+                err = E_UPSTREAM_BODY;
+            else if (string_is(value[TYPE], STR("text")))
+                err = text_read(x, BLOCK_TEXT, value[TEXT]);
+            else
+                chat_event_beside(x->events, ANSWER_OTHER);
+        } while (!err && json_more(&r, '['));
+    return err;
+}
+
 /* A signature ends its block; `told` says that the text came in another member. */
 static int thought_read(struct chunk *x, struct str thought, bool told)
 {
@@ -75,24 +98,19 @@ static int thoughts_read(struct chunk *x, struct str list, bool told)
 }
 
 /* Servers that make no streams of calls send all of them in one chunk, however many: those that
- * there is no room for are given when it is read again. */
-static int calls_read(struct chunk *x, struct str list)
+ * there is no room for are given when it is read again, which goes on where this stopped. */
+static int calls_read(struct chunk *x)
 {
     struct reader *of = x->reader;
-    struct json_reader r;
-    unsigned at = 0;
     int err = 0;
-    if (list_enter(&r, list))
-        do {
-            struct str call = json_take(&r);
-            if (at++ < of->calls_read)
-                continue;
-            x->again = of->calls_read > 0 && !of->stopped && !chunk_may_add(x);
-            if (x->again)
-                return 0;
-            err = chunk_call_read(x, call);
-            of->calls_read = at;
-        } while (!err && json_more(&r, '['));
+    while (of->calls_left && !err) {
+        x->again = of->calls_read && !of->stopped && !chunk_may_add(x);
+        if (x->again)
+            return 0;
+        err = chunk_call_read(x, json_take(&of->calls));
+        of->calls_read = true;
+        of->calls_left = json_more(&of->calls, '[');
+    }
     return err;
 }
 
@@ -189,8 +207,8 @@ static int delta_read(struct chunk *x, struct str delta)
         return 0;
     if (!members_peek(delta, members, D_COUNT, value))
         return E_UPSTREAM_BODY;
-    if (x->reader->calls_read > 0) /* all before them was read */
-        return calls_read(x, value[D_CALLS]);
+    if (x->reader->calls_read) /* all of it was read */
+        return 0;
     struct str reasoning = value[D_REASONING_CONTENT];
     if (!json_is_string(reasoning) && value[D_REASONING].n)
         reasoning = value[D_REASONING];
@@ -198,14 +216,15 @@ static int delta_read(struct chunk *x, struct str delta)
     if (!err && value[D_THOUGHTS].n)
         err = thoughts_read(x, value[D_THOUGHTS], reasoning.n > 2);
     if (!err)
-        err = text_read(x, BLOCK_TEXT, value[D_CONTENT]);
+        err = content_read(x, value[D_CONTENT]);
     if (!err)
         err = text_read(x, BLOCK_REFUSAL, value[D_REFUSAL]);
     if (!err)
         err = beside_read(x, value);
-    if (!err && value[D_CALLS].n)
-        err = calls_read(x, value[D_CALLS]);
-    return err;
+    if (err)
+        return err;
+    x->reader->calls_left = list_enter(&x->reader->calls, value[D_CALLS]);
+    return calls_read(x);
 }
 
 static void begin(struct chunk *x, const struct chat_top *top)
@@ -283,7 +302,6 @@ static int chunk_read(struct chunk *x, struct str name, struct str data)
         err = choice_read(x, &top);
     if (err || x->again)
         return err;
-    x->reader->calls_read = 0;
     if (top.has_usage)
         chat_event_add(x->events, EVENT_USAGE)->usage = top.usage;
     return 0;
@@ -294,6 +312,7 @@ int openai_chat_event_read(struct wire_state *state, struct str name, struct str
 {
     static const struct chat_top nothing;
     struct reader *r = state->own;
+    bool again = state->again;
     ret_events->n = 0;
     state->again = false;
     data = str_trim(data);
@@ -306,8 +325,12 @@ int openai_chat_event_read(struct wire_state *state, struct str name, struct str
     if (r->ended || data.n == 0)
         return 0;
     struct chunk x = {.reader = r, .arena = state->arena, .events = ret_events};
+    if (!again)
+        r->calls_read = r->calls_left = false;
     if (!str_eq(data, STR("[DONE]"))) {
-        int err = chunk_read(&x, name, data);
+        int err = calls_read(&x);
+        if (!err && !x.again)
+            err = chunk_read(&x, name, data);
         state->again = !err && x.again;
         return err;
     }

@@ -288,11 +288,13 @@ static int64_t part_of(int64_t whole, struct str details, struct str name)
 }
 
 void tokens_of_parts(int64_t prompt, struct str prompt_details, int64_t completion,
-                     struct str completion_details, struct tokens *ret_tokens)
+                     struct str completion_details, int64_t total, struct tokens *ret_tokens)
 {
+    int64_t thought = part_of(INT64_MAX, completion_details, STR("reasoning_tokens"));
+    completion = tokens_with_reasoning(prompt, completion, thought, total);
     int64_t cached = part_of(prompt, prompt_details, STR("cached_tokens"));
     int64_t written = part_of(prompt - cached, prompt_details, STR("cache_write_tokens"));
-    int64_t reasoning = part_of(completion, completion_details, STR("reasoning_tokens"));
+    int64_t reasoning = thought < completion ? thought : completion;
     *ret_tokens = (struct tokens){.input = prompt - cached - written,
                                   .cached = cached,
                                   .cache_write = written,

@@ -131,7 +131,7 @@ bool blocks_have(const struct chat_block *blocks, enum chat_block_kind kind);
  * whole is what is billed.
  */
 void tokens_of_parts(int64_t prompt, struct str prompt_details, int64_t completion,
-                     struct str completion_details, struct tokens *ret_tokens);
+                     struct str completion_details, int64_t total, struct tokens *ret_tokens);
 /* What OpenAI's efforts make of a budget, and of thinking switched off; STR_NONE for the rest. */
 struct str effort_of_thinking(const struct chat_request *r);
 

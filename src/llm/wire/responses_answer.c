@@ -5,15 +5,16 @@
 
 static bool usage_read(struct str usage, struct tokens *ret_usage)
 {
-    enum { INPUT, INPUT_DETAILS, OUTPUT, OUTPUT_DETAILS };
+    enum { INPUT, INPUT_DETAILS, OUTPUT, OUTPUT_DETAILS, TOTAL };
     static const struct member of[] = {
         MEMBER("input_tokens", COUNT), MEMBER("input_tokens_details", OBJECT),
-        MEMBER("output_tokens", COUNT), MEMBER("output_tokens_details", OBJECT)};
+        MEMBER("output_tokens", COUNT), MEMBER("output_tokens_details", OBJECT),
+        MEMBER("total_tokens", COUNT)};
     struct str value[ARRAY_LEN(of)];
     if (!members_peek(usage, of, ARRAY_LEN(of), value) || !value[INPUT].p)
         return false;
     tokens_of_parts(count_of(value[INPUT], 0), value[INPUT_DETAILS], count_of(value[OUTPUT], 0),
-                    value[OUTPUT_DETAILS], ret_usage);
+                    value[OUTPUT_DETAILS], count_of(value[TOTAL], 0), ret_usage);
     return true;
 }
 

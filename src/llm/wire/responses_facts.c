@@ -83,7 +83,9 @@ static void usage_read(yyjson_val *usage, struct llm_facts *facts)
     int64_t out = count_of_member(usage, "output_tokens", USAGE_TOKENS_MAX);
     int64_t cached = count_of_member(in_details, "cached_tokens", in);
     int64_t written = count_of_member(in_details, "cache_write_tokens", in - cached);
-    int64_t reasoning = count_of_member(out_details, "reasoning_tokens", out);
+    int64_t reasoning = count_of_member(out_details, "reasoning_tokens", USAGE_TOKENS_MAX);
+    out = tokens_with_reasoning(in, out, reasoning, json_get_i64(usage, "total_tokens", 0));
+    reasoning = reasoning < out ? reasoning : out;
     facts->has_usage = facts->has_usage_member = true;
     facts->usage = (struct tokens){.input = in - cached - written,
                                    .cached = cached,

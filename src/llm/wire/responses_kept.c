@@ -75,17 +75,26 @@ static int kept_add(struct llm_request *r, struct arena *arena, struct str id, b
     return k->id.p ? 0 : E_MEMORY;
 }
 
-/* Every member that a reader might take for the id. */
+static bool is_id(yyjson_val *key, yyjson_val *value)
+{
+    return yyjson_is_str(value) && str_eq_nocase(json_str(key), STR("id"));
+}
+
+/* Every member that a reader might take for the id. What else there is, is looked at once. */
 static int item_ids(struct llm_request *r, struct arena *arena, yyjson_val *item)
 {
     size_t i, n;
     yyjson_val *key, *value;
+    unsigned before = r->kept_n;
+    bool carried = false;
     int err = 0;
     yyjson_obj_foreach(item, i, n, key, value)
     {
-        if (!str_eq_nocase(json_str(key), STR("id")) || !yyjson_is_str(value))
+        if (!is_id(key, value))
             continue;
-        err = kept_add(r, arena, json_str(value), is_carried(item));
+        if (r->kept_n == before)
+            carried = is_carried(item);
+        err = kept_add(r, arena, json_str(value), carried);
         if (err)
             break;
     }
@@ -113,7 +122,7 @@ static size_t ids_count(yyjson_val *items)
     {
         yyjson_obj_foreach(item, k, m, key, value)
         {
-            count += str_eq_nocase(json_str(key), STR("id")) && yyjson_is_str(value);
+            count += is_id(key, value);
         }
     }
     return count;
