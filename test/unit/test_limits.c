@@ -276,6 +276,29 @@ static void a_clock_that_was_wrong_locks_nobody_out(void **state)
     }
 }
 
+/* A turn that began while the clock was wrong ends when it is right again: what was spent meanwhile
+ * stays counted. */
+static void a_clock_that_was_wrong_forgets_nothing_of_today(void **state)
+{
+    struct world *w = *state;
+    rules_take(w, "limits: {per_key: {usd_per_day: 1}}\n");
+    clock_fake(500 * SECOND_US, NOON_US + 2 * DAY_US);
+    struct walk *wrong = walk_begin(w, "app", "shop", 100);
+    assert_int_equal(walk_admit(wrong), 0);
+    clock_fake(501 * SECOND_US, NOON_US);
+    struct walk *k = walk_begin(w, "app", "shop", 100);
+    assert_int_equal(walk_admit(k), 0);
+    walk_call(k, 10, 2000000000);
+    walk_end(k, 0);
+    walk_call(wrong, 10, 5);
+    walk_end(wrong, 0);
+    assert_int_equal(standing(w, OF_KEY, "app").used[METER_DAY], 2000000000);
+    assert_int_equal(standing(w, OF_KEY, "app").reserved[METER_DAY], 0);
+    k = walk_begin(w, "app", "shop", 100);
+    assert_int_equal(walk_admit(k), E_BUDGET);
+    walk_end(k, E_BUDGET);
+}
+
 static void the_words_say_which_limit(void **state)
 {
     struct world *w = *state;
@@ -338,8 +361,9 @@ static void what_is_forgotten_still_counts_when_it_is_settled(void **state)
     struct world *w = *state;
     struct counters *c = limits_counters(w->limits);
     rules_take(w, "limits: {per_key: {concurrent: 9}}\n");
-    struct walk *k = walk_begin(w, "app", "shop", 500);
+    struct walk *k = walk_begin(w, "app", "shop", 500), *other = walk_begin(w, "new", "new", 500);
     assert_int_equal(walk_admit(k), 0);
+    assert_int_equal(walk_admit(other), 0);
     c->ops->clear(c);
     const struct past_money money = {.name = {STR("app"), STR("shop")},
                                      .day = period_day(NOON_US),
@@ -360,6 +384,10 @@ static void what_is_forgotten_still_counts_when_it_is_settled(void **state)
     assert_int_equal(now.used[METER_DAY], 107);
     assert_int_equal(now.used[METER_MONTH], 109);
     assert_int_equal(now.used[METER_RUNNING], 0);
+    walk_call(other, 20, 100); /* of which the past says nothing */
+    walk_end(other, 0);
+    assert_int_equal(standing(w, OF_KEY, "new").used[METER_MONTH], 100);
+    assert_int_equal(standing(w, OF_KEY, "new").reserved[METER_MONTH], 0);
     clock_advance_us(31 * SECOND_US); /* the past is over first */
     assert_int_equal(standing(w, OF_KEY, "app").used[METER_REQUESTS], 1);
 }
@@ -582,6 +610,7 @@ int main(void)
         WORLD(what_is_reserved_is_replaced_by_what_it_took),
         WORLD(money_is_of_the_day_on_which_the_turn_began),
         WORLD(a_clock_that_was_wrong_locks_nobody_out),
+        WORLD(a_clock_that_was_wrong_forgets_nothing_of_today),
         WORLD(the_words_say_which_limit),
         WORLD(a_model_without_price_is_refused_where_money_counts),
         WORLD(what_is_forgotten_still_counts_when_it_is_settled),
