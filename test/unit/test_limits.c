@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "base_test.h"
 #include "guard/limits.h"
+#include "ledger_world.h"
 
-#define NOON_US   INT64_C(1795521600000000) /* 2026-11-24 12:00 UTC */
 #define SECOND_US INT64_C(1000000)
 #define DAY_US    INT64_C(86400000000)
 
@@ -297,6 +297,37 @@ static void a_clock_that_was_wrong_forgets_nothing_of_today(void **state)
     k = walk_begin(w, "app", "shop", 100);
     assert_int_equal(walk_admit(k), E_BUDGET);
     walk_end(k, E_BUDGET);
+}
+
+/* Rows of an hour from now are there after a clock was set back: they are no reason not to count.
+ */
+static void the_ledgers_future_lifts_no_limit(void **state)
+{
+    struct world *w = *state;
+    struct fault f = {0};
+    struct limits_past *past = NULL;
+    const struct ledger_call call = world_call();
+    struct ledger_turn turn = world_turn(&call);
+    turn.began_wall_us = NOON_US + 3600 * SECOND_US;
+    id_new_at(&turn.id, turn.began_wall_us);
+    assert_int_equal(world_begin(NULL), 0);
+    (void)world_fresh();
+    struct ledger_tables *tables = world_tables(rows_open, NULL);
+    assert_int_equal(world_write(tables, &turn, 1), 0);
+    ledger_tables_close(tables);
+    rules_take(w, "limits: {per_key: {requests_per_minute: 3}}\n");
+    assert_int_equal(limits_past_read(str_from(world_url), &past, &f), 0);
+    assert_int_equal(limits_past_take(w->limits, past), 0);
+    limits_past_free(past);
+    assert_int_equal(world_end(NULL), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        struct walk *k = walk_begin(w, "app", "shop", 10);
+        assert_int_equal(walk_admit(k), i < 2 ? 0 : E_RATE_LIMITED);
+        assert_true(k->wait_us <= 61 * SECOND_US);
+        walk_end(k, k->err);
+    }
+    clock_advance_us(61 * SECOND_US);
+    assert_int_equal(standing(w, OF_KEY, "app").used[METER_REQUESTS], 0);
 }
 
 static void the_words_say_which_limit(void **state)
@@ -611,6 +642,7 @@ int main(void)
         WORLD(money_is_of_the_day_on_which_the_turn_began),
         WORLD(a_clock_that_was_wrong_locks_nobody_out),
         WORLD(a_clock_that_was_wrong_forgets_nothing_of_today),
+        WORLD(the_ledgers_future_lifts_no_limit),
         WORLD(the_words_say_which_limit),
         WORLD(a_model_without_price_is_refused_where_money_counts),
         WORLD(what_is_forgotten_still_counts_when_it_is_settled),
