@@ -59,5 +59,10 @@ MUSTCHECK int deciding_limit(const struct json_member *m, unsigned which, struct
                              struct fault *f);
 MUSTCHECK int deciding_count(const struct json_member *m, unsigned least, int64_t *value,
                              struct fault *f);
+/* Is it there, and not null? */
+static inline bool deciding_is_given(const struct json_member *m)
+{
+    return m && !json_is_null(m->value);
+}
 
 #endif

@@ -18,6 +18,7 @@ enum deciding_key {
     KEY_TOOLS,
     KEY_THINKING,
     KEY_OUTPUT_CONFIG,
+    KEY_MODELS, /* OpenRouter's: others that may answer */
     KEYS,
 };
 _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
@@ -25,6 +26,7 @@ _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
 static const struct deciding_table deciding_keys = {
     .of = {
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
+                       {{"models", 6}, KEY_MODELS},
                        {{"messages", 8}, KEY_MESSAGES},
                        {{"max_tokens", 10}, KEY_MAX_TOKENS}},
         ['o' - 'a'] = {{{"output_config", 13}, KEY_OUTPUT_CONFIG}},
@@ -54,9 +56,11 @@ int anthropic_request_read(struct str body, struct arena *arena, struct llm_requ
         err = fault_set(f, E_BAD_REQUEST, "'messages' is missing");
     if (!err && !json_is_array(messages->value))
         err = fault_set(f, E_BAD_REQUEST, "'messages' has to be a list of messages");
-    if (!err)
-        *ret_request = r;
-    return err;
+    if (err)
+        return err;
+    r.more_models = deciding_is_given(found.at[KEY_MODELS]);
+    *ret_request = r;
+    return 0;
 }
 
 /* ---- usage ---- */
