@@ -42,11 +42,19 @@ struct dearest {
     const struct target *unpriced; /* the first that has none; NULL: all have, or there are none */
 };
 
+/* At the tier that it names, if that is dearer: who asks for flex may be served as usual. */
+static int64_t cost_at(const struct price *p, enum service_tier tier, const struct tokens *tokens)
+{
+    int64_t usual = price_cost(p, tokens), cost = price_cost_tier(p, tier, tokens);
+    return tier == TIER_FLEX || (cost != COST_UNKNOWN && cost < usual) ? usual : cost;
+}
+
 static struct dearest dearest_of(const struct turn *t, const struct tokens *tokens)
 {
+    enum service_tier tier = t->request ? t->request->tier : TIER_UNSAID;
     struct dearest d = {.known = t->route.n > 0};
     for (unsigned i = 0; i < t->route.n; i++) {
-        int64_t cost = price_cost(t->route.at[i].price, tokens);
+        int64_t cost = cost_at(t->route.at[i].price, tier, tokens);
         if (cost == COST_UNKNOWN && d.known) {
             d.known = false;
             d.unpriced = &t->route.at[i];
@@ -122,10 +130,11 @@ static int unpriced_fault(struct turn *t, const struct target *target, enum acco
                          "limits.unpriced: allow lets it through, uncounted",
                          STR_ARGS(w));
     return fault_set(&t->fault, E_UNPRICED,
-                     "%.*s has a limit in dollars, and %.*s/%.*s has no price; set one under "
+                     "%.*s has a limit in dollars, and %.*s/%.*s has no price%s; set one under "
                      "prices, or limits.unpriced: allow",
                      STR_ARGS(w), STR_ARGS(str_head(target->provider->name, 40)),
-                     STR_ARGS(str_head(target->model, 60)));
+                     STR_ARGS(str_head(target->model, 60)),
+                     target->price ? " for that service_tier" : "");
 }
 
 /* ---- the gate ---- */

@@ -9,6 +9,7 @@
 #define LLM_DECIDING_H
 
 #include "base/json.h"
+#include "llm/facts.h"
 #include "llm/request.h"
 
 #define DECIDING_MAX         16
@@ -59,6 +60,11 @@ MUSTCHECK int deciding_limit(const struct json_member *m, unsigned which, struct
                              struct fault *f);
 MUSTCHECK int deciding_count(const struct json_member *m, unsigned least, int64_t *value,
                              struct fault *f);
+/* The tier that it names. */
+static inline enum service_tier deciding_tier(const struct json_member *m)
+{
+    return facts_tier(m && json_is_string(m->value) ? json_string_raw(m->value) : STR_NONE);
+}
 /* Is it there, and not null? */
 static inline bool deciding_is_given(const struct json_member *m)
 {

@@ -60,6 +60,7 @@ int responses_ask_read(struct str body, struct arena *arena, struct llm_request 
         return err;
     r.may_name = r.may_name || is_said(found.at[KEY_PROMPT]);
     r.in_conversation = is_said(found.at[KEY_CONVERSATION]);
+    r.tier = deciding_tier(found.at[KEY_SERVICE_TIER]);
     r.more_models = deciding_is_given(found.at[KEY_MODELS]);
     const struct json_member *previous = found.at[KEY_PREVIOUS], *input = found.at[KEY_INPUT];
     err = responses_kept_read(is_said(previous) ? previous->value : STR_NONE,
@@ -145,6 +146,7 @@ static void object_read(yyjson_val *object, struct llm_facts *facts)
     yyjson_val *error = yyjson_obj_get(object, "error");
     struct str status = json_get_str(object, "status");
     usage_read(yyjson_obj_get(object, "usage"), facts);
+    facts->tier = facts_tier(json_get_str(object, "service_tier"));
     facts->finished = str_eq(status, STR("completed")) || str_eq(status, STR("incomplete"));
     facts->kept = object;
     facts->not_kept = yyjson_is_false(yyjson_obj_get(object, "store"));
