@@ -192,6 +192,7 @@ static int enter(struct turn_gate *gate, struct turn *t)
         return err;
     const struct tokens tokens = tokens_of(rules, t->request);
     const struct dearest dearest = dearest_of(t, &tokens);
+    stay->priced = dearest.known;
     struct claim claim = {.name = {t->key, t->tenant},
                           .tokens = at_most(tokens.input + tokens.output, CLAIM_TOKENS_MAX),
                           .usd_nanos = dearest.usd_nanos,
@@ -224,9 +225,12 @@ static void leave(struct turn_gate *gate, struct turn *t, int err)
         return;
     struct took took = {.counts = !err || t->calls_n > 0,
                         .tokens = tokens_prompt(&t->tokens) + tokens_completion(&t->tokens)};
-    for (unsigned i = 0; i < t->calls_n; i++)
-        if (t->calls[i].cost_usd_nanos != COST_UNKNOWN)
-            took.usd_nanos += t->calls[i].cost_usd_nanos;
+    /* A model may have a price, and not all that it took: that is not free. */
+    int64_t unknown = t->stay->priced ? t->stay->hold.usd_nanos : 0;
+    for (unsigned i = 0; i < t->calls_n; i++) {
+        int64_t cost = t->calls[i].cost_usd_nanos;
+        took.usd_nanos += cost != COST_UNKNOWN ? cost : unknown;
+    }
     l->counters->ops->settle(l->counters, &t->stay->hold, &took, clock_mono_us());
 }
 

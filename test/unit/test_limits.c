@@ -387,6 +387,19 @@ static void a_model_without_price_is_refused_where_money_counts(void **state)
     assert_int_equal(limits_refused(w->limits).unpriced, 1);
 }
 
+/* Such as a prompt that is kept in a cache for an hour, where the price of that is not known. */
+static void what_has_no_price_of_its_own_is_not_free(void **state)
+{
+    struct world *w = *state;
+    rules_take(w, "limits: {tenants: {shop: {usd_per_day: 1}}}\n");
+    struct walk *k = walk_begin(w, "app", "shop", 500);
+    assert_int_equal(walk_admit(k), 0);
+    walk_call(k, 5, COST_UNKNOWN);
+    walk_end(k, 0);
+    assert_int_equal(standing(w, OF_TENANT, "shop").used[METER_DAY], 100 * 1000 + 500 * 2000);
+    assert_int_equal(standing(w, OF_TENANT, "shop").reserved[METER_DAY], 0);
+}
+
 static void what_is_forgotten_still_counts_when_it_is_settled(void **state)
 {
     struct world *w = *state;
@@ -645,6 +658,7 @@ int main(void)
         WORLD(the_ledgers_future_lifts_no_limit),
         WORLD(the_words_say_which_limit),
         WORLD(a_model_without_price_is_refused_where_money_counts),
+        WORLD(what_has_no_price_of_its_own_is_not_free),
         WORLD(what_is_forgotten_still_counts_when_it_is_settled),
         cmocka_unit_test(periods_are_the_calendars),
         WORLD(any_order_keeps_every_limit),
