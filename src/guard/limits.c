@@ -134,7 +134,7 @@ static int unpriced_fault(struct turn *t, const struct target *target, enum acco
                      "prices, or limits.unpriced: allow",
                      STR_ARGS(w), STR_ARGS(str_head(target->provider->name, 40)),
                      STR_ARGS(str_head(target->model, 60)),
-                     target->price ? " for that service_tier" : "");
+                     target->price ? " for that speed or tier" : "");
 }
 
 /* ---- the gate ---- */

@@ -60,10 +60,10 @@ MUSTCHECK int deciding_limit(const struct json_member *m, unsigned which, struct
                              struct fault *f);
 MUSTCHECK int deciding_count(const struct json_member *m, unsigned least, int64_t *value,
                              struct fault *f);
-/* The tier that it names. */
-static inline enum service_tier deciding_tier(const struct json_member *m)
+/* A string's text, but for its escapes; STR_NONE for what is none. */
+static inline struct str deciding_word(const struct json_member *m)
 {
-    return facts_tier(m && json_is_string(m->value) ? json_string_raw(m->value) : STR_NONE);
+    return m && json_is_string(m->value) ? json_string_raw(m->value) : STR_NONE;
 }
 /* Is it there, and not null? */
 static inline bool deciding_is_given(const struct json_member *m)

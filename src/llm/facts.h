@@ -37,13 +37,22 @@ struct llm_facts {
         usage_cut; /* the usage member with one comma; to == 0: there is none, or two */
 };
 
-/* "auto" is a wish, and nothing that an answer could have got. */
+/* OpenAI's words. "fast" is what it calls priority by now; "auto" is a wish, and nothing that an
+ * answer could have got. */
 static inline enum service_tier facts_tier(struct str word)
 {
-    return str_eq(word, STR("default")) || str_eq(word, STR("standard")) ? TIER_STANDARD
-           : str_eq(word, STR("flex"))                                   ? TIER_FLEX
-           : str_eq(word, STR("priority"))                               ? TIER_PRIORITY
-                                                                         : TIER_UNSAID;
+    return str_eq(word, STR("default"))                                 ? TIER_STANDARD
+           : str_eq(word, STR("flex"))                                  ? TIER_FLEX
+           : str_eq(word, STR("priority")) || str_eq(word, STR("fast")) ? TIER_PRIORITY
+           : str_eq(word, STR("ultrafast"))                             ? TIER_FASTEST
+                                                                        : TIER_UNSAID;
+}
+/* Anthropic's. */
+static inline enum service_tier facts_speed(struct str word)
+{
+    return str_eq(word, STR("standard")) ? TIER_STANDARD
+           : str_eq(word, STR("fast"))   ? TIER_FASTEST
+                                         : TIER_UNSAID;
 }
 
 /* The status that an error's code is, where it is a number, as llama.cpp's are in every protocol;

@@ -133,7 +133,7 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
     if (err)
         return err;
     r.may_name = r.may_name || found.at[KEY_DATA_SOURCES];
-    r.tier = deciding_tier(found.at[KEY_SERVICE_TIER]);
+    r.tier = facts_tier(deciding_word(found.at[KEY_SERVICE_TIER]));
     r.more_models = deciding_is_given(found.at[KEY_MODELS]);
     const struct json_member *options = found.at[KEY_STREAM_OPTIONS];
     if (llm_ops[op].streams && options) {

@@ -425,9 +425,12 @@ int64_t price_cost(const struct price *p, const struct tokens *t)
 
 int64_t price_cost_tier(const struct price *p, enum service_tier tier, const struct tokens *t)
 {
-    if (!p || p->any_tier || (tier != TIER_FLEX && tier != TIER_PRIORITY))
+    static const struct tier_price unknown = {PRICE_UNKNOWN, PRICE_UNKNOWN, PRICE_UNKNOWN};
+    if (!p || p->any_tier || tier == TIER_UNSAID || tier == TIER_STANDARD)
         return price_cost(p, t);
-    const struct tier_price *of = tier == TIER_FLEX ? &p->flex : &p->priority;
+    const struct tier_price *of = tier == TIER_FLEX       ? &p->flex
+                                  : tier == TIER_PRIORITY ? &p->priority
+                                                          : &unknown;
     if (tier == TIER_FLEX && of->input == PRICE_UNKNOWN)
         return price_cost(p, t);
     bool guessed = (p->long_tokens > 0 && tokens_prompt(t) > p->long_tokens) ||

@@ -78,7 +78,7 @@ struct str prices_listed(struct str host);
 int64_t price_cost(const struct price *p, const struct tokens *t);
 
 /* The same of a call that was served so. Flex without a price of its own costs as usual, and no
- * more; what else the list does not say, of priority or of long prompts, is unknown. */
+ * more; what else the list does not say, of quicker tiers or of long prompts, is unknown. */
 int64_t price_cost_tier(const struct price *p, enum service_tier tier, const struct tokens *t);
 
 /* a + b, COST_UNKNOWN when either is. */

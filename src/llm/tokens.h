@@ -12,8 +12,14 @@
 enum token_source { TOKENS_NONE, TOKENS_PROVIDER, TOKENS_ESTIMATE };
 
 /* What a request asks for, and an answer says that it got, where a provider serves some quicker or
- * cheaper than others (OpenAI's service_tier). */
-enum service_tier { TIER_UNSAID, TIER_STANDARD, TIER_FLEX, TIER_PRIORITY };
+ * cheaper than others (OpenAI's service_tier, Anthropic's speed). */
+enum service_tier {
+    TIER_UNSAID,
+    TIER_STANDARD,
+    TIER_FLEX,
+    TIER_PRIORITY,
+    TIER_FASTEST, /* dearer, and no list says how much */
+};
 
 struct tokens {
     int64_t input, cached, cache_write, output, reasoning;

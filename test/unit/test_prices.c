@@ -155,6 +155,8 @@ static void a_tier_has_its_own_price(void **state)
     assert_int_equal(price_cost_tier(&p, TIER_FLEX, &t), 10 + 18);
     assert_int_equal(price_cost_tier(&p, TIER_PRIORITY, &t), COST_UNKNOWN);
     assert_int_equal(price_cost_tier(&p, TIER_PRIORITY, &(struct tokens){.input = 0}), 0);
+    assert_int_equal(price_cost_tier(&p, TIER_FASTEST, &t), COST_UNKNOWN);
+    assert_int_equal(price_cost_tier(&p, TIER_FASTEST, &(struct tokens){.input = 0}), 0);
     p.any_tier = true;
     assert_int_equal(price_cost_tier(&p, TIER_PRIORITY, &t), 10 + 18);
     assert_int_equal(price_cost_tier(NULL, TIER_PRIORITY, &t), COST_UNKNOWN);

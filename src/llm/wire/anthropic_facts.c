@@ -58,6 +58,7 @@ int anthropic_request_read(struct str body, struct arena *arena, struct llm_requ
         err = fault_set(f, E_BAD_REQUEST, "'messages' has to be a list of messages");
     if (err)
         return err;
+    r.tier = facts_speed(deciding_word(found.at[KEY_SPEED]));
     r.more_models = deciding_is_given(found.at[KEY_MODELS]);
     *ret_request = r;
     return 0;
@@ -95,6 +96,12 @@ static void creation_read(struct json_reader *r, struct anthropic_usage *usage)
         } while (json_more(r, '{'));
 }
 
+static void speed_read(struct json_reader *r, struct anthropic_usage *usage)
+{
+    struct str speed = json_take(r);
+    usage->speed = facts_speed(json_is_string(speed) ? json_string_raw(speed) : STR_NONE);
+}
+
 void anthropic_usage_read(struct json_reader *r, struct anthropic_usage *usage)
 {
     if (!json_enter(r, '{'))
@@ -113,6 +120,8 @@ void anthropic_usage_read(struct json_reader *r, struct anthropic_usage *usage)
             creation_read(r, usage);
         else if (str_eq(key, STR("output_tokens_details")))
             details_read(r, usage);
+        else if (str_eq(key, STR("speed")))
+            speed_read(r, usage);
         else
             (void)json_take(r);
     } while (json_more(r, '{'));
@@ -297,6 +306,7 @@ static int top_read(struct str text, struct top *top, struct llm_facts *facts)
             struct str key = json_take_key(&r);
             member_read(&r, key, top, facts);
         } while (json_more(&r, '{'));
+    facts->tier = top->usage.speed;
     facts->has_usage = anthropic_usage_tokens(&top->usage, &facts->usage);
     facts->has_usage_member = facts->has_usage_member || facts->has_usage;
     facts->finished = json_is_string(top->stop_reason);

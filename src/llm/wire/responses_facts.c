@@ -60,7 +60,7 @@ int responses_ask_read(struct str body, struct arena *arena, struct llm_request 
         return err;
     r.may_name = r.may_name || is_said(found.at[KEY_PROMPT]);
     r.in_conversation = is_said(found.at[KEY_CONVERSATION]);
-    r.tier = deciding_tier(found.at[KEY_SERVICE_TIER]);
+    r.tier = facts_tier(deciding_word(found.at[KEY_SERVICE_TIER]));
     r.more_models = deciding_is_given(found.at[KEY_MODELS]);
     const struct json_member *previous = found.at[KEY_PREVIOUS], *input = found.at[KEY_INPUT];
     err = responses_kept_read(is_said(previous) ? previous->value : STR_NONE,
