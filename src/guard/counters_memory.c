@@ -220,17 +220,15 @@ static int64_t window_empty_us(struct window *w, enum meter meter, int64_t now_u
 
 /* ---- money ---- */
 
-/* A period's purse, or NULL: it is long over. */
+/* A period's purse; NULL: nothing was spent in it yet, or it is long over. */
 static struct purse *purse_find(struct purse two[2], int64_t period)
 {
     struct purse *p = &two[period & 1];
-    if (p->period < period)
-        *p = (struct purse){.period = period};
     return p->period == period ? p : NULL;
 }
 
-/* The same for the present period or the one before, which take the place even of a later one: then
- * somebody has set the clock back. */
+/* That of the present period or the one before, for a turn that is let in. It takes the place even
+ * of a later one: then somebody has set the clock back. */
 static struct purse *purse_get(struct purse two[2], int64_t period)
 {
     struct purse *p = &two[period & 1];
@@ -414,7 +412,10 @@ static void clear(struct counters *c)
         if (!a)
             continue;
         a->window = (struct window){.newest = NO_SECOND};
-        memset(a->purse, 0, sizeof(a->purse));
+        for (unsigned k = 0; k < 4; k++) { /* the periods stay, for what is held in them */
+            struct purse *p = &a->purse[k / 2][k % 2];
+            p->used = p->reserved = 0;
+        }
     }
 }
 

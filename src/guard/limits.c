@@ -42,11 +42,19 @@ struct dearest {
     const struct target *unpriced; /* the first that has none; NULL: all have, or there are none */
 };
 
+/* At the tier that it names, if that is dearer: who asks for flex may be served as usual. */
+static int64_t cost_at(const struct price *p, enum service_tier tier, const struct tokens *tokens)
+{
+    int64_t usual = price_cost(p, tokens), cost = price_cost_tier(p, tier, tokens);
+    return tier == TIER_FLEX || (cost != COST_UNKNOWN && cost < usual) ? usual : cost;
+}
+
 static struct dearest dearest_of(const struct turn *t, const struct tokens *tokens)
 {
+    enum service_tier tier = t->request ? t->request->tier : TIER_UNSAID;
     struct dearest d = {.known = t->route.n > 0};
     for (unsigned i = 0; i < t->route.n; i++) {
-        int64_t cost = price_cost(t->route.at[i].price, tokens);
+        int64_t cost = cost_at(t->route.at[i].price, tier, tokens);
         if (cost == COST_UNKNOWN && d.known) {
             d.known = false;
             d.unpriced = &t->route.at[i];
@@ -122,10 +130,11 @@ static int unpriced_fault(struct turn *t, const struct target *target, enum acco
                          "limits.unpriced: allow lets it through, uncounted",
                          STR_ARGS(w));
     return fault_set(&t->fault, E_UNPRICED,
-                     "%.*s has a limit in dollars, and %.*s/%.*s has no price; set one under "
+                     "%.*s has a limit in dollars, and %.*s/%.*s has no price%s; set one under "
                      "prices, or limits.unpriced: allow",
                      STR_ARGS(w), STR_ARGS(str_head(target->provider->name, 40)),
-                     STR_ARGS(str_head(target->model, 60)));
+                     STR_ARGS(str_head(target->model, 60)),
+                     target->price ? " for that speed or tier" : "");
 }
 
 /* ---- the gate ---- */
@@ -183,6 +192,7 @@ static int enter(struct turn_gate *gate, struct turn *t)
         return err;
     const struct tokens tokens = tokens_of(rules, t->request);
     const struct dearest dearest = dearest_of(t, &tokens);
+    stay->priced = dearest.known;
     struct claim claim = {.name = {t->key, t->tenant},
                           .tokens = at_most(tokens.input + tokens.output, CLAIM_TOKENS_MAX),
                           .usd_nanos = dearest.usd_nanos,
@@ -215,9 +225,12 @@ static void leave(struct turn_gate *gate, struct turn *t, int err)
         return;
     struct took took = {.counts = !err || t->calls_n > 0,
                         .tokens = tokens_prompt(&t->tokens) + tokens_completion(&t->tokens)};
-    for (unsigned i = 0; i < t->calls_n; i++)
-        if (t->calls[i].cost_usd_nanos != COST_UNKNOWN)
-            took.usd_nanos += t->calls[i].cost_usd_nanos;
+    /* A model may have a price, and not all that it took: that is not free. */
+    int64_t unknown = t->stay->priced ? t->stay->hold.usd_nanos : 0;
+    for (unsigned i = 0; i < t->calls_n; i++) {
+        int64_t cost = t->calls[i].cost_usd_nanos;
+        took.usd_nanos += cost != COST_UNKNOWN ? cost : unknown;
+    }
     l->counters->ops->settle(l->counters, &t->stay->hold, &took, clock_mono_us());
 }
 

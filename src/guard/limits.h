@@ -112,6 +112,7 @@ struct turn_stay {
     int64_t limit[ACCOUNTS][METERS];
     struct no_room why; /* where that was why it was not let in */
     bool no_room;
+    bool priced; /* every target has a price */
 };
 
 /* Says in `f` which limit, its value, what is used and when that ends. */

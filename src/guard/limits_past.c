@@ -123,12 +123,14 @@ void limits_past_free(struct limits_past *p)
 int limits_past_take(struct limits *l, const struct limits_past *p)
 {
     struct counters *c = limits_counters(l);
-    int64_t mono_less_wall_us = clock_mono_us() - clock_wall_us();
+    int64_t now_us = clock_mono_us(), mono_less_wall_us = now_us - clock_wall_us();
     int err = 0;
     c->ops->clear(c);
     for (const struct past_row *row = p->first; row && !err; row = row->next) {
         struct past_second second = row->second;
         second.began_us += mono_less_wall_us;
+        if (second.began_us > now_us) /* the clock was set back: the minute's end is not later */
+            second.began_us = now_us;
         err = row->is_money ? c->ops->add_money(c, &row->money) : c->ops->add_second(c, &second);
     }
     return err;

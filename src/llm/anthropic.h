@@ -58,8 +58,9 @@ void anthropic_usage_merge(struct tokens *sum, const struct tokens *later);
 struct anthropic_usage {
     int64_t input, cached, cache_write, output, thinking;
     int64_t write_5m, write_1h; /* of cache_write */
+    enum service_tier speed;
 };
-#define ANTHROPIC_USAGE_UNSAID ((struct anthropic_usage){-1, -1, -1, -1, -1, -1, -1})
+#define ANTHROPIC_USAGE_UNSAID ((struct anthropic_usage){-1, -1, -1, -1, -1, -1, -1, TIER_UNSAID})
 
 /* Takes a usage member's value. What it says replaces what `usage` had. */
 void anthropic_usage_read(struct json_reader *r, struct anthropic_usage *usage);

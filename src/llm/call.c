@@ -197,6 +197,8 @@ static void facts_take(struct llm_call *c, const struct llm_facts *facts)
     c->content_bytes += facts->content_bytes;
     c->finished |= facts->finished;
     c->done |= facts->done;
+    if (facts->tier != TIER_UNSAID)
+        c->tier = facts->tier;
     if (!facts->has_usage)
         return;
     c->counted_bytes = c->content_bytes;
@@ -544,8 +546,9 @@ static void bill_make(struct llm_call *c)
         c->tokens.output += tokens_of_bytes(c->content_bytes - c->counted_bytes);
         c->tokens.source = TOKENS_ESTIMATE;
     }
+    enum service_tier tier = c->tier != TIER_UNSAID ? c->tier : c->request->tier;
     c->cost_usd_nanos = c->given_cost_usd_nanos != COST_UNKNOWN ? c->given_cost_usd_nanos
-                        : c->sent ? price_cost(c->target->price, &c->tokens)
+                        : c->sent ? price_cost_tier(c->target->price, tier, &c->tokens)
                                   : 0; /* who was not reached costs nothing, known price or not */
 }
 

@@ -60,6 +60,7 @@ struct llm_call {
     bool unprocessed;       /* it failed, and the provider says that it has not begun with it */
     int64_t retry_after_ms; /* -1: not said */
     struct tokens tokens;
+    enum service_tier tier; /* as the answer says */
     int64_t cost_usd_nanos;
     int64_t given_cost_usd_nanos; /* as a recording has it; COST_UNKNOWN: none */
     int64_t began_wall_us;

@@ -9,6 +9,7 @@
 #define LLM_DECIDING_H
 
 #include "base/json.h"
+#include "llm/facts.h"
 #include "llm/request.h"
 
 #define DECIDING_MAX         16
@@ -59,5 +60,15 @@ MUSTCHECK int deciding_limit(const struct json_member *m, unsigned which, struct
                              struct fault *f);
 MUSTCHECK int deciding_count(const struct json_member *m, unsigned least, int64_t *value,
                              struct fault *f);
+/* A string's text, but for its escapes; STR_NONE for what is none. */
+static inline struct str deciding_word(const struct json_member *m)
+{
+    return m && json_is_string(m->value) ? json_string_raw(m->value) : STR_NONE;
+}
+/* Is it there, and not null? */
+static inline bool deciding_is_given(const struct json_member *m)
+{
+    return m && !json_is_null(m->value);
+}
 
 #endif

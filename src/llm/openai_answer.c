@@ -201,6 +201,9 @@ static void member_read(struct json_reader *r, struct str key, struct llm_facts 
             while (json_more(r, '['));
     } else if (str_eq(key, STR("usage"))) {
         usage_read(r, facts);
+    } else if (str_eq(key, STR("service_tier"))) {
+        struct str tier = json_take(r);
+        facts->tier = facts_tier(json_is_string(tier) ? json_string_raw(tier) : STR_NONE);
     } else if (str_eq(key, STR("error"))) {
         struct str error = json_take(r);
         if (error.n > 0 && !json_is_null(error))

@@ -130,15 +130,18 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
         err = operation_check(&found, op, f);
     if (!err)
         err = choices_read(&found, &r, f);
+    if (err)
+        return err;
+    r.may_name = r.may_name || found.at[KEY_DATA_SOURCES];
+    r.tier = facts_tier(deciding_word(found.at[KEY_SERVICE_TIER]));
+    r.more_models = deciding_is_given(found.at[KEY_MODELS]);
     const struct json_member *options = found.at[KEY_STREAM_OPTIONS];
-    if (!err && llm_ops[op].streams && options) {
+    if (llm_ops[op].streams && options) {
         r.stream_options_at = options->value_at;
         err = stream_options_read(options->value, &r, f);
     }
     if (err)
         return err;
-    r.may_name = r.may_name || found.at[KEY_DATA_SOURCES];
-    r.more_models = found.at[KEY_MODELS] && !json_is_null(found.at[KEY_MODELS]->value);
     *ret_request = r;
     return 0;
 }

@@ -214,10 +214,19 @@ static struct price *own_find(const struct prices *p, struct arena *arena, struc
                                     .reasoning = s->reasoning,
                                     .batch_input = PRICE_UNKNOWN,
                                     .batch_output = PRICE_UNKNOWN,
+                                    .any_tier = true,
                                     .source = STR("the configuration")};
         return price;
     }
     return NULL;
+}
+
+static struct tier_price tier_read(yyjson_val *v, const char *input, const char *cached,
+                                   const char *output)
+{
+    return (struct tier_price){.input = json_get_i64(v, input, PRICE_UNKNOWN),
+                               .cached = json_get_i64(v, cached, PRICE_UNKNOWN),
+                               .output = json_get_i64(v, output, PRICE_UNKNOWN)};
 }
 
 static struct price *list_find(const struct list_of_prices *list, struct arena *arena,
@@ -250,6 +259,8 @@ static struct price *list_find(const struct list_of_prices *list, struct arena *
         .long_cache_write = json_get_i64(over, "cache_write", PRICE_UNKNOWN),
         .long_cache_write_1h = json_get_i64(over, "cache_write_1h", PRICE_UNKNOWN),
         .long_output = json_get_i64(over, "output", PRICE_UNKNOWN),
+        .flex = tier_read(v, "flex_input", "flex_cached_input", "flex_output"),
+        .priority = tier_read(v, "priority_input", "priority_cached_input", "priority_output"),
         .source = list->title,
     };
     return price;
@@ -410,6 +421,30 @@ int64_t price_cost(const struct price *p, const struct tokens *t)
     }
     sum = (sum + 500000) / 1000000;
     return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
+}
+
+int64_t price_cost_tier(const struct price *p, enum service_tier tier, const struct tokens *t)
+{
+    static const struct tier_price unknown = {PRICE_UNKNOWN, PRICE_UNKNOWN, PRICE_UNKNOWN};
+    if (!p || p->any_tier || tier == TIER_UNSAID || tier == TIER_STANDARD)
+        return price_cost(p, t);
+    const struct tier_price *of = tier == TIER_FLEX       ? &p->flex
+                                  : tier == TIER_PRIORITY ? &p->priority
+                                                          : &unknown;
+    if (tier == TIER_FLEX && of->input == PRICE_UNKNOWN)
+        return price_cost(p, t);
+    bool guessed = (p->long_tokens > 0 && tokens_prompt(t) > p->long_tokens) ||
+                   (t->cached > 0 && of->cached != p->cached && of->cached == PRICE_UNKNOWN) ||
+                   (t->cache_write > 0 && p->cache_write != PRICE_UNKNOWN);
+    if (guessed)
+        return COST_UNKNOWN;
+    const struct price own = {.input = of->input,
+                              .cached = of->cached,
+                              .cache_write = PRICE_UNKNOWN,
+                              .cache_write_1h = PRICE_UNKNOWN,
+                              .output = of->output,
+                              .reasoning = PRICE_UNKNOWN};
+    return price_cost(&own, t);
 }
 
 unsigned prices_count(const struct prices *p)

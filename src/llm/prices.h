@@ -25,6 +25,9 @@
 #define PRICE_UNKNOWN (-1)
 
 /* Nano-dollars a million tokens; PRICE_UNKNOWN where the list does not say. */
+struct tier_price {
+    int64_t input, cached, output;
+};
 struct price {
     struct str name; /* as the list has it */
     int64_t input, cached, cache_write, output, reasoning, batch_input, batch_output;
@@ -33,6 +36,8 @@ struct price {
     /* A call whose prompt has more than long_tokens (0: no such rule) costs these, where given. */
     int64_t long_tokens, long_input, long_cached, long_cache_write, long_output;
     int64_t long_cache_write_1h;
+    struct tier_price flex, priority;
+    bool any_tier;     /* it holds whatever the tier */
     struct str source; /* which list, of which day */
 };
 
@@ -71,6 +76,10 @@ struct str prices_listed(struct str host);
  * writes for an hour cost what nobody guesses. What an int64_t cannot hold is INT64_MAX.
  */
 int64_t price_cost(const struct price *p, const struct tokens *t);
+
+/* The same of a call that was served so. Flex without a price of its own costs as usual, and no
+ * more; what else the list does not say, of quicker tiers or of long prompts, is unknown. */
+int64_t price_cost_tier(const struct price *p, enum service_tier tier, const struct tokens *t);
 
 /* a + b, COST_UNKNOWN when either is. */
 static inline int64_t cost_add(int64_t a, int64_t b)

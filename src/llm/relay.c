@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "http/client.h"
+#include "http/date.h"
 #include "net/upool.h"
 #include "rt/task.h"
 
@@ -75,6 +76,7 @@ int llm_relay_run(struct llm_relay *r, struct fault *f)
     r->endpoint->calls++;
     int64_t outer = task_deadline(clock_cached_ms() + p->timeouts.total_ms);
     struct upool_conn *conn = NULL;
+    int64_t retry_after_ms = -1;
     int err = upool_get(r->endpoint->pool, r->body_bytes != 0, &conn, f);
     if (!err) {
         r->connected_us = clock_mono_us();
@@ -83,6 +85,8 @@ int llm_relay_run(struct llm_relay *r, struct fault *f)
         err = request_send(r, &call, replica->path);
         if (!err)
             err = answer_pass(r, &call);
+        if (r->status == 429)
+            retry_after_ms = http_retry_after_ms(&call.headers, clock_wall_us() / 1000000);
         http_call_end(&call);
     }
     task_deadline_restore(outer);
@@ -93,6 +97,6 @@ int llm_relay_run(struct llm_relay *r, struct fault *f)
         endpoint_failed(r->endpoint);
     r->ended_us = clock_mono_us();
     if (r->key)
-        provider_key_judge(r->key, r->status == 429 ? E_UPSTREAM_LIMIT : err, -1);
+        provider_key_judge(r->key, r->status == 429 ? E_UPSTREAM_LIMIT : err, retry_after_ms);
     return err ? relay_fault(r, f, err) : 0;
 }

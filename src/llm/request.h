@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/macros.h"
 #include "base/str.h"
+#include "llm/tokens.h"
 
 /* What is asked for. The row of an operation is in request.c. */
 enum llm_op { OP_CHAT, OP_COMPLETION, OP_EMBEDDING, OP_COUNT };
@@ -42,6 +43,7 @@ struct llm_request {
     const struct wire *wire; /* the protocol that it is written in */
     struct str body;         /* as it came */
     struct str model;        /* unescaped; in the arena */
+    enum service_tier tier;  /* that it asks for by name */
     bool more_models;        /* it lists others that may answer in its place */
     bool stream;
     bool wants_usage;     /* stream_options.include_usage was true */

@@ -12,6 +12,16 @@
 
 enum token_source { TOKENS_NONE, TOKENS_PROVIDER, TOKENS_ESTIMATE };
 
+/* What a request asks for, and an answer says that it got, where a provider serves some quicker or
+ * cheaper than others (OpenAI's service_tier, Anthropic's speed). */
+enum service_tier {
+    TIER_UNSAID,
+    TIER_STANDARD,
+    TIER_FLEX,
+    TIER_PRIORITY,
+    TIER_FASTEST, /* dearer, and no list says how much */
+};
+
 struct tokens {
     int64_t input, cached, cache_write, output, reasoning;
     int64_t cache_write_1h; /* of cache_write: what is kept for an hour, at a price of its own */

@@ -69,6 +69,16 @@ def test_openai_agrees(w):
         assert rows[0]["calls"] == rows[0]["export_calls"] == 4, rows
 
 
+def test_counts_that_were_made_decimals(w):
+    """As tables of doubles write them; read as nothing, they would agree with nothing."""
+    told = dict({name: float(n) for name, n in w.text.items()}, model="text")
+    done = run(w, {"data": [bucket(w, told)]}, "--provider", "openai_chat", "--csv")
+    row = next(line for line in done.stdout.splitlines() if ",text," in line).split(",")
+    assert row[3] == row[2] == "4" and row[5] == row[4] == "48" and row[-1] == "true", done
+    told["input_tokens"] *= 2
+    assert run(w, {"data": [bucket(w, told)]}, "--provider", "openai_chat").returncode == 1
+
+
 def test_anthropic_agrees(w):
     usage = w.claude
     result = {"uncached_input_tokens": usage["input_tokens"] * 4, "model": "cache-20251001",
@@ -225,7 +235,11 @@ def test_what_is_no_export_is_said(w):
     for export, words in (
             ("", "no bucket"), ("a,b\n1,2\n", "line 1: "), (good + "\n{", "line 2: "),
             ({"data": 5}, "'data'"), ({"data": [{"results": []}]}, "start_time or starting_at"),
-            ({"data": [bucket(w, w.text)]}, "group_by=model"), ({"data": []}, "no bucket")):
+            ({"data": [bucket(w, w.text)]}, "group_by=model"),
+            ({"data": [bucket(w, dict(w.text, model="m", output_tokens="28"))]}, "'output_tokens' of model m"),
+            ({"data": [bucket(w, dict(w.text, model="m", input_tokens=0.5))]}, "no whole number"),
+            ({"data": [bucket(w, dict(w.text, model="m", input_tokens=-1))]}, "no whole number"),
+            ({"data": [bucket(w, {"characters": 5, "model": "tts"})]}, "without input_tokens"), ({"data": []}, "no bucket")):
         done = run(w, export)
         assert done.returncode == 2 and words in done.stderr and not done.stdout, (export, done)
     done = subprocess.run([SLUICE, "report", "--reconcile", "none.json", "--db",

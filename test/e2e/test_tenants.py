@@ -13,6 +13,9 @@ listen: 127.0.0.1:@PORT@
 state: {ledger: "sqlite:@FOLDER@/ledger.db"}
 providers:
   p: {base_url: "http://127.0.0.1:%d/v1", key: house, responses: on}
+  q: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", key: house}
+default_provider: p
+models: {a-claude: {is: q/m}}
 keys:
   require: true
   declared:
@@ -38,7 +41,7 @@ def routes():
 def open_world():
     p = Provider()
     p.answers = Always(answer_ok)
-    return SimpleNamespace(p=p, sluice=Sluice(CONFIG % p.port))
+    return SimpleNamespace(p=p, sluice=Sluice(CONFIG % (p.port, p.port)))
 
 
 def ask(w, key, method, path):
@@ -118,6 +121,15 @@ def test_a_list_of_models_is_not_for_a_key_with_one(w):
     before = len(w.p.seen)
     a = asked("key-of-a", ["b-model"])
     assert a.status == 403 and "'models'" in a.error()["message"], a.body
+    assert len(w.p.seen) == before
+    for path, model, more in (
+            ("/v1/responses", "a-m", {"input": "x"}), ("/v1/messages", "a-claude", {"max_tokens": 1}),
+            ("/v1/messages/count_tokens", "a-claude", {}),
+            ("/v1/chat/completions", "a-m",
+             {"stream": True, "stream_options": {"include_usage": None}})):
+        body = {"models": ["b-model"], "model": model, "messages": []} | more
+        a = w.sluice.request("POST", path, body, key="key-of-a")
+        assert a.status == 403 and "'models'" in a.error()["message"], (path, a.status, a.body)
     assert len(w.p.seen) == before
     assert asked("key-of-a", None).status == 200
     assert asked("key-of-b", ["b-model"]).status == 200 and b"b-model" in w.p.seen[-1][1]

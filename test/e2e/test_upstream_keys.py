@@ -21,6 +21,7 @@ providers:
   spent: {base_url: "http://127.0.0.1:%d/v1", api_keys: [limited, limited-2]}
   wrong: {base_url: "http://127.0.0.1:%d/v1", api_keys: [refused, refused-2]}
   filed: {base_url: "http://127.0.0.1:%d/v1", key: "${file:@KEYS@/key}"}
+  relayed: {base_url: "http://127.0.0.1:%d/v1", api_keys: [limited, good]}
   owned: {base_url: "http://127.0.0.1:%d/v1", key: house, tenant_keys: {shop: theirs, bad: refused}}
   claude: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", api_keys: [k-1, k-2]}
   cloud: {kind: bedrock, base_url: "http://127.0.0.1:%d", tenant_keys: {shop: theirs},
@@ -60,7 +61,7 @@ def open_world():
     p = Provider()
     p.answers = Always(by_key)
     folder = tempfile.mkdtemp(prefix="sluice-keys-")
-    text = (CONFIG % ((p.port,) * 10)).replace("@KEYS@", folder)
+    text = (CONFIG % ((p.port,) * 11)).replace("@KEYS@", folder)
     w = SimpleNamespace(p=p, folder=folder)
     put(w, "first\n")
     w.sluice = Sluice(text)
@@ -196,3 +197,22 @@ def test_on_paths_that_are_passed_on(w):
         a = w.sluice.request("POST", "/v1/moderations", {"input": "x"}, key=key)
         assert a.status == 200, a.body
     assert keys_seen(w, since) == ["theirs", "house"]
+
+
+def test_a_limit_on_paths_that_are_passed_on_lasts_as_long_as_it_says(w):
+    def resting():
+        told = w.sluice.request("GET", "/admin/upstreams", port=w.sluice.admin_port).json()["keys"]
+        return [k["resting_ms"] for k in told if k["provider"] == "relayed"]
+
+    def load(text):
+        a = w.sluice.request("POST", "/admin/config", text, port=w.sluice.admin_port)
+        assert a.status == 200, a.body
+
+    with open(w.sluice.file, "rb") as file:
+        load(file.read().replace(b"default_provider: owned", b"default_provider: relayed"))
+    try:
+        a = w.sluice.request("POST", "/v1/moderations", {"input": "x"}, key="key-of-other")
+        assert a.status == 429 and a.headers["retry-after"] == "60", a.body
+        assert 50000 < resting()[0] <= 60000 and resting()[1] == 0, resting()
+    finally:
+        load(b"")

@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "base_test.h"
 #include "guard/limits.h"
+#include "ledger_world.h"
 
-#define NOON_US   INT64_C(1795521600000000) /* 2026-11-24 12:00 UTC */
 #define SECOND_US INT64_C(1000000)
 #define DAY_US    INT64_C(86400000000)
 
@@ -276,6 +276,60 @@ static void a_clock_that_was_wrong_locks_nobody_out(void **state)
     }
 }
 
+/* A turn that began while the clock was wrong ends when it is right again: what was spent meanwhile
+ * stays counted. */
+static void a_clock_that_was_wrong_forgets_nothing_of_today(void **state)
+{
+    struct world *w = *state;
+    rules_take(w, "limits: {per_key: {usd_per_day: 1}}\n");
+    clock_fake(500 * SECOND_US, NOON_US + 2 * DAY_US);
+    struct walk *wrong = walk_begin(w, "app", "shop", 100);
+    assert_int_equal(walk_admit(wrong), 0);
+    clock_fake(501 * SECOND_US, NOON_US);
+    struct walk *k = walk_begin(w, "app", "shop", 100);
+    assert_int_equal(walk_admit(k), 0);
+    walk_call(k, 10, 2000000000);
+    walk_end(k, 0);
+    walk_call(wrong, 10, 5);
+    walk_end(wrong, 0);
+    assert_int_equal(standing(w, OF_KEY, "app").used[METER_DAY], 2000000000);
+    assert_int_equal(standing(w, OF_KEY, "app").reserved[METER_DAY], 0);
+    k = walk_begin(w, "app", "shop", 100);
+    assert_int_equal(walk_admit(k), E_BUDGET);
+    walk_end(k, E_BUDGET);
+}
+
+/* Rows of an hour from now are there after a clock was set back: they are no reason not to count.
+ */
+static void the_ledgers_future_lifts_no_limit(void **state)
+{
+    struct world *w = *state;
+    struct fault f = {0};
+    struct limits_past *past = NULL;
+    const struct ledger_call call = world_call();
+    struct ledger_turn turn = world_turn(&call);
+    turn.began_wall_us = NOON_US + 3600 * SECOND_US;
+    id_new_at(&turn.id, turn.began_wall_us);
+    assert_int_equal(world_begin(NULL), 0);
+    (void)world_fresh();
+    struct ledger_tables *tables = world_tables(rows_open, NULL);
+    assert_int_equal(world_write(tables, &turn, 1), 0);
+    ledger_tables_close(tables);
+    rules_take(w, "limits: {per_key: {requests_per_minute: 3}}\n");
+    assert_int_equal(limits_past_read(str_from(world_url), &past, &f), 0);
+    assert_int_equal(limits_past_take(w->limits, past), 0);
+    limits_past_free(past);
+    assert_int_equal(world_end(NULL), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        struct walk *k = walk_begin(w, "app", "shop", 10);
+        assert_int_equal(walk_admit(k), i < 2 ? 0 : E_RATE_LIMITED);
+        assert_true(k->wait_us <= 61 * SECOND_US);
+        walk_end(k, k->err);
+    }
+    clock_advance_us(61 * SECOND_US);
+    assert_int_equal(standing(w, OF_KEY, "app").used[METER_REQUESTS], 0);
+}
+
 static void the_words_say_which_limit(void **state)
 {
     struct world *w = *state;
@@ -333,13 +387,27 @@ static void a_model_without_price_is_refused_where_money_counts(void **state)
     assert_int_equal(limits_refused(w->limits).unpriced, 1);
 }
 
+/* Such as a prompt that is kept in a cache for an hour, where the price of that is not known. */
+static void what_has_no_price_of_its_own_is_not_free(void **state)
+{
+    struct world *w = *state;
+    rules_take(w, "limits: {tenants: {shop: {usd_per_day: 1}}}\n");
+    struct walk *k = walk_begin(w, "app", "shop", 500);
+    assert_int_equal(walk_admit(k), 0);
+    walk_call(k, 5, COST_UNKNOWN);
+    walk_end(k, 0);
+    assert_int_equal(standing(w, OF_TENANT, "shop").used[METER_DAY], 100 * 1000 + 500 * 2000);
+    assert_int_equal(standing(w, OF_TENANT, "shop").reserved[METER_DAY], 0);
+}
+
 static void what_is_forgotten_still_counts_when_it_is_settled(void **state)
 {
     struct world *w = *state;
     struct counters *c = limits_counters(w->limits);
     rules_take(w, "limits: {per_key: {concurrent: 9}}\n");
-    struct walk *k = walk_begin(w, "app", "shop", 500);
+    struct walk *k = walk_begin(w, "app", "shop", 500), *other = walk_begin(w, "new", "new", 500);
     assert_int_equal(walk_admit(k), 0);
+    assert_int_equal(walk_admit(other), 0);
     c->ops->clear(c);
     const struct past_money money = {.name = {STR("app"), STR("shop")},
                                      .day = period_day(NOON_US),
@@ -360,6 +428,10 @@ static void what_is_forgotten_still_counts_when_it_is_settled(void **state)
     assert_int_equal(now.used[METER_DAY], 107);
     assert_int_equal(now.used[METER_MONTH], 109);
     assert_int_equal(now.used[METER_RUNNING], 0);
+    walk_call(other, 20, 100); /* of which the past says nothing */
+    walk_end(other, 0);
+    assert_int_equal(standing(w, OF_KEY, "new").used[METER_MONTH], 100);
+    assert_int_equal(standing(w, OF_KEY, "new").reserved[METER_MONTH], 0);
     clock_advance_us(31 * SECOND_US); /* the past is over first */
     assert_int_equal(standing(w, OF_KEY, "app").used[METER_REQUESTS], 1);
 }
@@ -582,8 +654,11 @@ int main(void)
         WORLD(what_is_reserved_is_replaced_by_what_it_took),
         WORLD(money_is_of_the_day_on_which_the_turn_began),
         WORLD(a_clock_that_was_wrong_locks_nobody_out),
+        WORLD(a_clock_that_was_wrong_forgets_nothing_of_today),
+        WORLD(the_ledgers_future_lifts_no_limit),
         WORLD(the_words_say_which_limit),
         WORLD(a_model_without_price_is_refused_where_money_counts),
+        WORLD(what_has_no_price_of_its_own_is_not_free),
         WORLD(what_is_forgotten_still_counts_when_it_is_settled),
         cmocka_unit_test(periods_are_the_calendars),
         WORLD(any_order_keeps_every_limit),

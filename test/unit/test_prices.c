@@ -129,6 +129,39 @@ static void an_hour_in_the_cache_has_its_own_price(void **state)
     assert_int_equal(price_cost(&p, &mixed), 2 + 120 + 160);
 }
 
+static void a_tier_has_its_own_price(void **state)
+{
+    (void)state;
+    struct price p = plain;
+    const struct tokens t = {.input = 10, .output = 5, .reasoning = 1},
+                        hit = {.input = 10, .cached = 10, .output = 1};
+    p.cached = 100000;
+    p.flex = (struct tier_price){500000, 50000, 1500000};
+    p.priority = (struct tier_price){2000000, NONE, 6000000};
+    assert_int_equal(price_cost_tier(&p, TIER_UNSAID, &t), 10 + 18);
+    assert_int_equal(price_cost_tier(&p, TIER_STANDARD, &t), 10 + 18);
+    assert_int_equal(price_cost_tier(&p, TIER_FLEX, &t), 5 + 9);
+    assert_int_equal(price_cost_tier(&p, TIER_PRIORITY, &t), 20 + 36);
+    assert_int_equal(price_cost_tier(&p, TIER_PRIORITY, &hit), COST_UNKNOWN);
+    p.priority.cached = 200000;
+    assert_int_equal(price_cost_tier(&p, TIER_PRIORITY, &hit), 20 + 2 + 6);
+    p.cache_write = 1250000; /* and nobody says what it is then */
+    assert_int_equal(price_cost_tier(&p, TIER_PRIORITY, &hit), 28);
+    assert_int_equal(price_cost_tier(&p, TIER_FLEX, &(struct tokens){.cache_write = 1}),
+                     COST_UNKNOWN);
+    p.long_tokens = 15;
+    assert_int_equal(price_cost_tier(&p, TIER_PRIORITY, &hit), COST_UNKNOWN);
+    p.flex.input = p.priority.input = NONE;
+    assert_int_equal(price_cost_tier(&p, TIER_FLEX, &t), 10 + 18);
+    assert_int_equal(price_cost_tier(&p, TIER_PRIORITY, &t), COST_UNKNOWN);
+    assert_int_equal(price_cost_tier(&p, TIER_PRIORITY, &(struct tokens){.input = 0}), 0);
+    assert_int_equal(price_cost_tier(&p, TIER_FASTEST, &t), COST_UNKNOWN);
+    assert_int_equal(price_cost_tier(&p, TIER_FASTEST, &(struct tokens){.input = 0}), 0);
+    p.any_tier = true;
+    assert_int_equal(price_cost_tier(&p, TIER_PRIORITY, &t), 10 + 18);
+    assert_int_equal(price_cost_tier(NULL, TIER_PRIORITY, &t), COST_UNKNOWN);
+}
+
 /* ---- finding ---- */
 
 struct shelf {
@@ -201,6 +234,8 @@ static void the_shipped_list_is_in_the_program(void **state)
     assert_str(p->name, STR("openai/gpt-5-mini"));
     assert_int_equal(p->input, 250000000);
     assert_int_equal(p->output, 2000000000);
+    assert_int_equal(p->flex.output, 1000000000);
+    assert_int_equal(p->priority.cached, 45000000);
     assert_true(str_find(p->source, STR("unconfirmed")) > 0);
     assert_int_equal(input_listed(s, "mine", "openai", "gpt-5-mini-2031-01-02"), 250000000);
     assert_int_equal(input_listed(s, "mine", "openai", "no such model"), -2);
@@ -316,6 +351,7 @@ int main(void)
         cmocka_unit_test(large_sums_do_not_wrap),
         cmocka_unit_test(long_prompts_cost_more),
         cmocka_unit_test(an_hour_in_the_cache_has_its_own_price),
+        cmocka_unit_test(a_tier_has_its_own_price),
         SHELF(the_shipped_list_is_in_the_program),
         SHELF(the_shipped_list_is_for_whom_it_knows),
         SHELF(dates_are_taken_off),

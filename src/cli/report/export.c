@@ -19,7 +19,8 @@
 #define EXPORT_BYTES_MAX (256u * 1024 * 1024)
 #define DATE_CHARS       10
 #define COLUMNS_MAX      128
-#define SECONDS_MAX      INT64_C(253402300799) /* the end of 9999 */
+#define COUNT_MAX        INT64_C(1000000000000000) /* a double has them exactly */
+#define SECONDS_MAX      INT64_C(253402300799)     /* the end of 9999 */
 
 /* ---- one pair of day and model ---- */
 
@@ -83,10 +84,20 @@ static int day_note(struct report_export *x, struct str day)
     return x->from.p && x->to.p ? 0 : E_MEMORY;
 }
 
-static int64_t count(yyjson_val *object, const char *name)
+/* Adds a count, which some tools write as 59200.0; false where it is none, such as a text. One that
+ * is not there, or null, is 0. */
+static bool count_add(yyjson_val *object, const char *name, int64_t *sum)
 {
-    int64_t n = json_get_i64(object, name, 0);
-    return n > 0 ? n : 0;
+    yyjson_val *v = yyjson_obj_get(object, name);
+    double real = yyjson_get_real(v);
+    if (!v || yyjson_is_null(v))
+        return true;
+    bool whole = yyjson_is_real(v) && real >= 0 && real < (double)COUNT_MAX &&
+                 real == (double)(int64_t)real;
+    if (!whole && !(yyjson_is_uint(v) && yyjson_get_uint(v) < COUNT_MAX))
+        return false;
+    *sum += whole ? (int64_t)real : (int64_t)yyjson_get_uint(v);
+    return true;
 }
 
 /* Both providers' results: what is not cached, what was, what was written to the cache. */
@@ -98,16 +109,27 @@ static int result_take(struct report_export *x, struct str day, yyjson_val *resu
         return wrong(x, "a result without a model; ask for the export with group_by=model");
     yyjson_val *created = yyjson_obj_get(result, "cache_creation");
     bool anthropic = yyjson_obj_get(result, "uncached_input_tokens") != NULL;
-    sum[SUM_CALLS] = count(result, "num_model_requests");
-    sum[SUM_CACHED] = anthropic ? count(result, "cache_read_input_tokens")
-                                : count(result, "input_cached_tokens");
-    sum[SUM_CACHE_WRITE] = anthropic ? count(created, "ephemeral_5m_input_tokens") +
-                                           count(created, "ephemeral_1h_input_tokens")
-                                     : count(result, "input_cache_write_tokens");
-    sum[SUM_INPUT] = anthropic
-                         ? count(result, "uncached_input_tokens")
-                         : count(result, "input_tokens") - sum[SUM_CACHED] - sum[SUM_CACHE_WRITE];
-    sum[SUM_OUTPUT] = count(result, "output_tokens");
+    if (!anthropic && !yyjson_obj_get(result, "input_tokens"))
+        return wrong(x, "a result without input_tokens; expected the usage of completions");
+    const struct {
+        yyjson_val *object;
+        const char *name;
+        enum ledger_sum sum;
+    } counts[] = {
+        {result, "num_model_requests", SUM_CALLS},
+        {result, anthropic ? "uncached_input_tokens" : "input_tokens", SUM_INPUT},
+        {result, anthropic ? "cache_read_input_tokens" : "input_cached_tokens", SUM_CACHED},
+        {result, anthropic ? "" : "input_cache_write_tokens", SUM_CACHE_WRITE},
+        {created, "ephemeral_5m_input_tokens", SUM_CACHE_WRITE},
+        {created, "ephemeral_1h_input_tokens", SUM_CACHE_WRITE},
+        {result, "output_tokens", SUM_OUTPUT},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+        if (!count_add(counts[i].object, counts[i].name, &sum[counts[i].sum]))
+            return fault_set(x->fault, E_USAGE, "'%s' of model %.*s is no whole number",
+                             counts[i].name, STR_ARGS(str_head_utf8(model, 60)));
+    if (!anthropic)
+        sum[SUM_INPUT] -= sum[SUM_CACHED] + sum[SUM_CACHE_WRITE];
     return export_sums_add(x, x->groups, day, model, sum);
 }
 

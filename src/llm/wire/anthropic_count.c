@@ -9,6 +9,7 @@ static int ask_read(struct str body, struct arena *arena, struct llm_request *re
 {
     int err = anthropic_request_read(body, arena, ret_request, f);
     ret_request->choices = 0; /* nothing is answered that a limit could reserve */
+    ret_request->tier = TIER_UNSAID;
     return err;
 }
 

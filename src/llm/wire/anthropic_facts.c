@@ -18,6 +18,7 @@ enum deciding_key {
     KEY_TOOLS,
     KEY_THINKING,
     KEY_OUTPUT_CONFIG,
+    KEY_MODELS, /* OpenRouter's: others that may answer */
     KEYS,
 };
 _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
@@ -25,6 +26,7 @@ _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
 static const struct deciding_table deciding_keys = {
     .of = {
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
+                       {{"models", 6}, KEY_MODELS},
                        {{"messages", 8}, KEY_MESSAGES},
                        {{"max_tokens", 10}, KEY_MAX_TOKENS}},
         ['o' - 'a'] = {{{"output_config", 13}, KEY_OUTPUT_CONFIG}},
@@ -54,9 +56,12 @@ int anthropic_request_read(struct str body, struct arena *arena, struct llm_requ
         err = fault_set(f, E_BAD_REQUEST, "'messages' is missing");
     if (!err && !json_is_array(messages->value))
         err = fault_set(f, E_BAD_REQUEST, "'messages' has to be a list of messages");
-    if (!err)
-        *ret_request = r;
-    return err;
+    if (err)
+        return err;
+    r.tier = facts_speed(deciding_word(found.at[KEY_SPEED]));
+    r.more_models = deciding_is_given(found.at[KEY_MODELS]);
+    *ret_request = r;
+    return 0;
 }
 
 /* ---- usage ---- */
@@ -91,6 +96,12 @@ static void creation_read(struct json_reader *r, struct anthropic_usage *usage)
         } while (json_more(r, '{'));
 }
 
+static void speed_read(struct json_reader *r, struct anthropic_usage *usage)
+{
+    struct str speed = json_take(r);
+    usage->speed = facts_speed(json_is_string(speed) ? json_string_raw(speed) : STR_NONE);
+}
+
 void anthropic_usage_read(struct json_reader *r, struct anthropic_usage *usage)
 {
     if (!json_enter(r, '{'))
@@ -109,6 +120,8 @@ void anthropic_usage_read(struct json_reader *r, struct anthropic_usage *usage)
             creation_read(r, usage);
         else if (str_eq(key, STR("output_tokens_details")))
             details_read(r, usage);
+        else if (str_eq(key, STR("speed")))
+            speed_read(r, usage);
         else
             (void)json_take(r);
     } while (json_more(r, '{'));
@@ -293,6 +306,7 @@ static int top_read(struct str text, struct top *top, struct llm_facts *facts)
             struct str key = json_take_key(&r);
             member_read(&r, key, top, facts);
         } while (json_more(&r, '{'));
+    facts->tier = top->usage.speed;
     facts->has_usage = anthropic_usage_tokens(&top->usage, &facts->usage);
     facts->has_usage_member = facts->has_usage_member || facts->has_usage;
     facts->finished = json_is_string(top->stop_reason);

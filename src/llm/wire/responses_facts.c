@@ -19,6 +19,7 @@ enum deciding_key {
     KEY_CONVERSATION,
     KEY_BACKGROUND,
     KEY_PROMPT,
+    KEY_MODELS, /* OpenRouter's: others that may answer */
     KEYS,
 };
 _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
@@ -29,6 +30,7 @@ static const struct deciding_table deciding_keys = {
         ['c' - 'a'] = {{{"conversation", 12}, KEY_CONVERSATION}},
         ['i' - 'a'] = {{{"input", 5}, KEY_INPUT}},
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
+                       {{"models", 6}, KEY_MODELS},
                        {{"max_output_tokens", 17}, KEY_MAX_OUTPUT_TOKENS}},
         ['p' - 'a'] = {{{"previous_response_id", 20}, KEY_PREVIOUS}, {{"prompt", 6}, KEY_PROMPT}},
         ['s' - 'a'] = {{{"stream", 6}, KEY_STREAM}, {{"service_tier", 12}, KEY_SERVICE_TIER}},
@@ -58,6 +60,8 @@ int responses_ask_read(struct str body, struct arena *arena, struct llm_request 
         return err;
     r.may_name = r.may_name || is_said(found.at[KEY_PROMPT]);
     r.in_conversation = is_said(found.at[KEY_CONVERSATION]);
+    r.tier = facts_tier(deciding_word(found.at[KEY_SERVICE_TIER]));
+    r.more_models = deciding_is_given(found.at[KEY_MODELS]);
     const struct json_member *previous = found.at[KEY_PREVIOUS], *input = found.at[KEY_INPUT];
     err = responses_kept_read(is_said(previous) ? previous->value : STR_NONE,
                               input ? input->value : STR_NONE, arena, &r, f);
@@ -144,6 +148,7 @@ static void object_read(yyjson_val *object, struct llm_facts *facts)
     yyjson_val *error = yyjson_obj_get(object, "error");
     struct str status = json_get_str(object, "status");
     usage_read(yyjson_obj_get(object, "usage"), facts);
+    facts->tier = facts_tier(json_get_str(object, "service_tier"));
     facts->finished = str_eq(status, STR("completed")) || str_eq(status, STR("incomplete"));
     facts->kept = object;
     facts->not_kept = yyjson_is_false(yyjson_obj_get(object, "store"));
