@@ -366,7 +366,7 @@ static void undo(struct server *s)
         task_cancel(s->background, E_CANCELED);
     if (task_spawn("undo", undo_task, g, NULL) == 0 && loop_run() == 0)
         gateway_close(g);
-    log_flush();
+    log_flush_last();
 }
 
 static int serve(struct server *s, const char *listen)
@@ -389,7 +389,7 @@ static int serve(struct server *s, const char *listen)
     loop_hook_remove(&s->flush);
     gateway_close(&s->gateway);
     LOG(LOG_INFO, "ended", log_z("why", err ? err_code(err) : "asked to"));
-    log_flush();
+    log_flush_last();
     return err ? EXIT_COULD_NOT : EXIT_DONE;
 }
 
