@@ -6,6 +6,9 @@
 #define OWN_HEADERS 8
 #define OWN_LIMITS  6
 
+/* So much of a Connection header is looked at: each field is compared with each of its words. */
+#define CONNECTION_BYTES_MAX 128
+
 /* The provider is told what is asked, not who asks; and sluice writes some of these itself. */
 #define KEPT_FROM_PROVIDERS                                                                        \
     (FIELDS_HOP_BY_HOP | FIELD_BIT(FIELD_AUTHORIZATION) | FIELD_BIT(FIELD_API_KEY) |               \
@@ -22,13 +25,41 @@
      FIELD_BIT(FIELD_STRICT_TRANSPORT_SECURITY) | FIELD_BIT(FIELD_SERVER) |                        \
      FIELD_BIT(FIELD_X_SLUICE) | FIELD_BIT(FIELD_ACCESS_CONTROL))
 
-/* Appends all of `from` but the fields in `kept`; `room` more are going to follow. */
+/* Has Connection words beside those that everybody sends? */
+static bool connection_names_fields(const struct http_headers *from)
+{
+    for (unsigned i = 0; i < from->n; i++)
+        if (from->at[i].field == FIELD_CONNECTION &&
+            !str_eq_nocase(from->at[i].value, STR("keep-alive")) &&
+            !str_eq_nocase(from->at[i].value, STR("close")))
+            return true;
+    return false;
+}
+
+/* Does Connection name it, so that it is meant for this connection alone (RFC 9110, 7.6.1)? */
+static bool connection_has(const struct http_headers *from, struct str name)
+{
+    for (unsigned i = 0; i < from->n; i++) {
+        if (from->at[i].field != FIELD_CONNECTION)
+            continue;
+        struct str rest = str_head(from->at[i].value, CONNECTION_BYTES_MAX);
+        while (rest.n > 0)
+            if (str_eq_nocase(str_trim(str_cut(&rest, ',')), name))
+                return true;
+    }
+    return false;
+}
+
+/* Appends all of `from` but the fields in `kept` and those of the connection; `room` more are going
+ * to follow. */
 static int pass_all_but(uint64_t kept, const struct http_headers *from, unsigned room,
                         struct http_headers *to)
 {
     int err = http_headers_reserve(to, to->n + from->n + room);
+    bool named = connection_names_fields(from);
     for (unsigned i = 0; !err && i < from->n; i++)
-        if (!http_field_is_in(from->at[i].field, kept))
+        if (!http_field_is_in(from->at[i].field, kept) &&
+            !(named && connection_has(from, from->at[i].name)))
             err = http_headers_append(to, from->at[i]);
     return err;
 }

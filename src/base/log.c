@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -28,6 +31,8 @@
 #define LINE_MARGIN    96
 #define WORD_BYTES_MAX 32
 
+#define LAST_WAIT_MS 1000 /* for a reader that is behind, at the end */
+
 struct line {
     char *at, *end;
     bool full; /* something did not fit: the line is worth nothing */
@@ -38,6 +43,7 @@ static struct {
     atomic_int least;
     pthread_mutex_t lock;
     int fd;
+    bool is_file; /* which takes all at once */
     enum log_format format;
     uint64_t dropped;
     size_t n; /* bytes collected */
@@ -46,12 +52,34 @@ static struct {
 
 static const struct str level_names[] = {{"debug", 5}, {"info", 4}, {"warn", 4}, {"error", 5}};
 
-/* Writes what is collected; what a full pipe does not take yet stays for the next time. */
-static void flush_locked(void)
+/*
+ * How much may be written now: 0 where a reader who has stalled would make everybody wait. Standard
+ * error is shared with others, so it is not ours to say that it shall not block: it is asked, and
+ * where it has room a pipe takes so many bytes. They end with a line, so that lines of two
+ * processes do not mix.
+ */
+static size_t bytes_now(const char *bytes, size_t n, int wait_ms)
+{
+    struct pollfd p = {.fd = sink.fd, .events = POLLOUT};
+    if (sink.is_file)
+        return n;
+    if (poll(&p, 1, wait_ms) <= 0)
+        return 0;
+    if (n <= PIPE_BUF)
+        return n;
+    const char *end = memrchr(bytes, '\n', PIPE_BUF);
+    return end ? (size_t)(end - bytes) + 1 : PIPE_BUF;
+}
+
+/* Writes what is collected; what a full pipe does not take in time stays for the next time. */
+static void flush_locked(int wait_ms)
 {
     size_t done = 0;
     while (done < sink.n) {
-        ssize_t n = write(sink.fd, sink.bytes + done, sink.n - done);
+        size_t now = bytes_now(sink.bytes + done, sink.n - done, wait_ms);
+        if (now == 0)
+            break;
+        ssize_t n = write(sink.fd, sink.bytes + done, now);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
@@ -71,16 +99,18 @@ static void flush_locked(void)
 int log_open(const char *path, enum log_format format, enum log_level least)
 {
     int fd = STDERR_FILENO;
+    struct stat st;
     if (path && *path && strcmp(path, "-") != 0) {
         fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
         if (fd < 0)
             return E_IO;
     }
     pthread_mutex_lock(&sink.lock);
-    flush_locked();
+    flush_locked(0);
     if (sink.fd != STDERR_FILENO)
         close(sink.fd);
     sink.fd = fd;
+    sink.is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     sink.format = format;
     pthread_mutex_unlock(&sink.lock);
     atomic_store_explicit(&sink.least, (int)least, memory_order_relaxed);
@@ -95,7 +125,14 @@ bool log_wants(enum log_level level)
 void log_flush(void)
 {
     pthread_mutex_lock(&sink.lock);
-    flush_locked();
+    flush_locked(0);
+    pthread_mutex_unlock(&sink.lock);
+}
+
+void log_flush_last(void)
+{
+    pthread_mutex_lock(&sink.lock);
+    flush_locked(LAST_WAIT_MS);
     pthread_mutex_unlock(&sink.lock);
 }
 
@@ -263,11 +300,11 @@ void log_event(enum log_level level, int64_t wall_us, const char *name,
     struct str event = str_head(str_from(name), WORD_BYTES_MAX);
     pthread_mutex_lock(&sink.lock);
     if (LOG_BUFFER_BYTES - sink.n < LINE_BYTES_MAX)
-        flush_locked();
+        flush_locked(0);
     if (!line_write(level, wall_us, event, fields, VALUE_BYTES_MAX) &&
         !line_write(level, wall_us, event, fields, VALUE_BYTES_SHORT))
         sink.dropped++;
     if (level >= LOG_WARN)
-        flush_locked();
+        flush_locked(0);
     pthread_mutex_unlock(&sink.lock);
 }

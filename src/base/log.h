@@ -9,6 +9,8 @@
  *
  * Lines are collected in a buffer of LOG_BUFFER_BYTES and written at the end of the loop's round
  * (log_flush), so a line costs no system call of its own; warnings and errors are written at once.
+ * Nobody waits for whoever reads them: of a pipe that is full, lines stay in the buffer, and when
+ * that is full, too, further ones are dropped and counted.
  * Loop thread only, except log_event with LOG_ERROR, which any thread may call.
  */
 #ifndef BASE_LOG_H
@@ -92,6 +94,7 @@ void log_event(enum log_level level, int64_t wall_us, const char *name,
     } while (0)
 
 void log_flush(void);
+void log_flush_last(void);        /* at the end: waits a little for whoever reads */
 uint64_t log_lines_dropped(void); /* lines that could not be written */
 
 #endif

@@ -361,7 +361,7 @@ static void undo(struct server *s)
         task_cancel(s->background, E_CANCELED);
     if (task_spawn("undo", undo_task, g, NULL) == 0 && loop_run() == 0)
         gateway_close(g);
-    log_flush();
+    log_flush_last();
 }
 
 static int serve(struct server *s, const char *listen)
@@ -387,7 +387,7 @@ static int serve(struct server *s, const char *listen)
         log_z("why", err                      ? err_code(err)
                      : s->gateway.handed_over ? "another process took over"
                                               : "asked to"));
-    log_flush();
+    log_flush_last();
     return err ? EXIT_COULD_NOT : EXIT_DONE;
 }
 

@@ -94,7 +94,7 @@ static const char *const class_names[CLASSES] = {"input",          "cached", "ca
  */
 struct model_meters {
     struct str provider, model; /* in `text`: the configuration that they came from may go */
-    char text[2][64];
+    char text[2][METRIC_LABEL_BYTES_MAX]; /* as much as a label keeps */
     struct metric_series *latency, *first, *cost, *ok;
     struct metric_series *tokens[2][CLASSES]; /* [estimate][class]; made on first use */
     struct metric_series *turns_ok[4];        /* by API, for status 200 */

@@ -204,6 +204,17 @@ def test_admin_listener_on_a_unix_socket_asks_for_no_key(w):
         assert other.stop() == 0
 
 
+def test_metrics_of_models_with_long_names(w):
+    """As those of Bedrock, which differ behind the 64th byte only."""
+    arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/"
+    for name in ("first", "second", "second"):
+        assert w.sluice.chat(arn + name).status == 200
+    text = admin(w, "GET", "/metrics").body.decode()
+    for name, n in (("first", 1), ("second", 2)):
+        assert (f'sluice_upstream_calls_total{{provider="p",model="{arn}{name}",outcome="ok"}} {n}'
+                in text), text
+
+
 def test_metrics(w):
     w.sluice.chat("one")
     text = admin(w, "GET", "/metrics").body.decode()

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import unittest
 
-from program import Folder, has
+from program import SLUICE, Folder, has
 from world import Provider, free_port, whole
 
 MODELS = b'{"object":"list","data":[]}'
@@ -165,11 +165,28 @@ class Alone(Doctor):
         self.assertEqual(code, 1)
         self.expect(checks, "port", "problem", f"in use by python3, process {os.getpid()}",
                     "let listen name another")
-        self.expect({"port": checks["port"][1:]}, "port", "problem", "in use", "admin_listen")
+        self.expect({"port": checks["port"][1:]}, "port", "problem",
+                    f"in use by python3, process {os.getpid()}", "admin_listen")
         # The file that was left behind is in nobody's way.
         code, checks = self.alone(f"listen: unix:{self.path('s')}\n")
         self.assertEqual(code, 0)
         self.expect(checks, "port", "ok", "free")
+
+    def test_ports_of_the_sluice_that_serves(self):
+        config = (f"listen: 127.0.0.1:{free_port()}\nadmin_listen: unix:{self.path('s')}\n"
+                  "http: {connections: 10}\nstate: {ledger: off}\n")
+        self.write("sluice.yaml", config)
+        with subprocess.Popen([SLUICE, "serve", "--config", self.path("sluice.yaml")],
+                              cwd=self.folder, stderr=subprocess.PIPE) as serves:
+            self.addCleanup(serves.kill)
+            while b"listening" not in serves.stderr.readline():
+                self.assertIsNone(serves.poll())
+            code, checks = self.alone(config)
+            serves.terminate()
+        self.assertEqual(code, 0)
+        for finding in checks["port"]:
+            self.expect({"port": [finding]}, "port", "ok",
+                        f"sluice (process {serves.pid}) listens there already")
 
 
 class Asking(Doctor):

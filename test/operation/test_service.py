@@ -137,6 +137,19 @@ class Inherited(Service):
         self.stop()
         self.assertTrue(os.path.exists(self.path("clients")))
 
+    def test_a_log_that_nobody_reads(self):
+        self.config()
+        s = self.listening()
+        self.start([s])
+        self.assertEqual(self.told()["READY"], "1")
+        for _ in range(700):  # some 200 KB, where a pipe takes 64
+            self.assertEqual(self.ask(s), 200)
+        self.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.process.wait(10 * SLOWDOWN), 0)
+        whole, _, cut = self.process.stdout.read().rpartition(b"\n")
+        self.assertIn(b" info turn ", whole)
+        self.assertEqual(cut, b"")
+
     def refused(self, says, sockets, code=2, **more):
         self.start(sockets, **more)
         got, output = self.ended()

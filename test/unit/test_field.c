@@ -180,13 +180,37 @@ static void what_is_passed(void **state)
     arena_fini(&arena);
 }
 
+/* What Connection names is for the connection that it came by. */
+static void named_by_connection(void **state)
+{
+    static const char *const rows[][2] = {
+        {"X-Hop", "1"},      {"Connection", "close, x-HOP\t,,x-late"},
+        {"X-Hops", "stays"}, {"Connection", "Via-Us"},
+        {"X-Late", "2"},     {"via-us", "3"},
+        {"Close", "4"}};
+    struct arena arena;
+    struct http_headers from, up, down;
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    http_headers_init(&from, &arena);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_int_equal(http_headers_add(&from, str_from(rows[i][0]), str_from(rows[i][1])), 0);
+    http_headers_init(&down, &arena);
+    assert_int_equal(pass_upstream(&from, &arena, false, &up), 0);
+    assert_int_equal(pass_downstream(&from, false, &down), 0);
+    assert_int_equal(up.n, 1);
+    assert_int_equal(down.n, 1);
+    assert_str(up.at[0].name, STR("X-Hops"));
+    assert_str(down.at[0].name, STR("X-Hops"));
+    arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(single_names),
-        cmocka_unit_test(families),
-        cmocka_unit_test(hop_by_hop),
-        cmocka_unit_test(what_is_passed),
+        cmocka_unit_test(single_names),        cmocka_unit_test(families),
+        cmocka_unit_test(hop_by_hop),          cmocka_unit_test(what_is_passed),
+        cmocka_unit_test(named_by_connection),
     };
     return cmocka_run_group_tests_name("field", tests, NULL, NULL);
 }

@@ -394,6 +394,31 @@ static void the_longest_span(void **state UNUSED)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
+static void resource_names_stand_once(void **state UNUSED)
+{
+    struct str names[] = {STR("service.name"), STR("host \"a\""), STR("service.version"),
+                          STR("service.instance.id")};
+    struct str values[] = {STR("shop"), STR("h"), STR(""), STR("pod-1")};
+    const struct conf_str_map more = {.n = ARRAY_LEN(names), .name = names, .value = values};
+    struct otlp_resource r = resource;
+    r.more = &more;
+    otlp_spans_begin(&out, &r);
+    otlp_spans_end(&out);
+    doc = yyjson_read(out.p, out.n, 0);
+    assert_non_null(doc);
+    yyjson_val *all = yyjson_doc_ptr_get(doc, "/resourceSpans/0/resource/attributes");
+    static const char *const want[][2] = {{"service.version", "1.2"},
+                                          {"service.name", "shop"},
+                                          {"host \"a\"", "h"},
+                                          {"service.instance.id", "pod-1"}};
+    assert_int_equal(yyjson_arr_size(all), ARRAY_LEN(want));
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        yyjson_val *a = yyjson_arr_get(all, i);
+        assert_string_equal(yyjson_get_str(yyjson_obj_get(a, "key")), want[i][0]);
+        assert_string_equal(yyjson_get_str(yyjson_ptr_get(a, "/value/stringValue")), want[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +432,7 @@ int main(void)
         TEST(metrics),
         TEST(none),
         TEST(a_ceiling_is_kept),
+        TEST(resource_names_stand_once),
     };
     return cmocka_run_group_tests_name("otlp", tests, NULL, NULL);
 }

@@ -13,7 +13,8 @@
 #include "net/listener.h"
 #include "store/rows.h"
 
-#define MIB (1024LL * 1024)
+#define MIB     (1024LL * 1024)
+#define LISTENS 0x10000 /* among the flags of /proc/net/unix */
 
 /* ---- ledger ---- */
 
@@ -93,6 +94,38 @@ static bool inode_find(const struct doctor *d, const char *table, unsigned port,
     return found;
 }
 
+/* The same of the one that listens at a path. */
+static bool path_inode_find(const struct doctor *d, struct str wanted, unsigned long *ret_inode)
+{
+    char path[256], line[512];
+    unsigned long inode;
+    unsigned flags;
+    bool found = false;
+    snprintf(path, sizeof(path), "%s/net/unix", d->proc);
+    FILE *file = fopen(path, "re");
+    while (file && !found && fgets(line, sizeof(line), file)) {
+        int at = 0;
+        /* number: references protocol flags type state inode path */
+        if (sscanf(line, " %*x: %*x %*x %x %*x %*x %lu %n", &flags, &inode, &at) == 2 && at > 0 &&
+            flags & LISTENS && str_eq(str_trim(str_from(line + at)), wanted)) {
+            *ret_inode = inode;
+            found = true;
+        }
+    }
+    if (file)
+        fclose(file);
+    return found;
+}
+
+static bool listener_find(const struct doctor *d, struct str address, unsigned port,
+                          unsigned long *ret_inode)
+{
+    if (str_starts(address, STR("unix:")))
+        return path_inode_find(d, str_tail(address, STR("unix:").n), ret_inode);
+    return port > 0 &&
+           (inode_find(d, "tcp", port, ret_inode) || inode_find(d, "tcp6", port, ret_inode));
+}
+
 static bool process_holds(const struct doctor *d, const char *pid, unsigned long inode)
 {
     char path[300], wanted[64], link[64];
@@ -138,8 +171,7 @@ static void taken_tell(struct doctor *d, const char *setting, struct str address
     unsigned long inode;
     char name[32] = "";
     int pid = 0;
-    bool known = f->err == E_IO && port > 0 &&
-                 (inode_find(d, "tcp", port, &inode) || inode_find(d, "tcp6", port, &inode)) &&
+    bool known = f->err == E_IO && listener_find(d, address, port, &inode) &&
                  holder_find(d, inode, name, &pid);
     bool own = known && (strcmp(name, "sluice") == 0 || strcmp(name, "systemd") == 0);
     if (own) {

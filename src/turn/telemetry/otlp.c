@@ -26,9 +26,9 @@ struct attributes {
 
 static void attribute_begin(struct attributes *a, const char *name, const char *type)
 {
-    buf_str(a->out, a->any ? STR(",{\"key\":\"") : STR("{\"key\":\""));
-    buf_str(a->out, str_from(name));
-    buf_str(a->out, STR("\",\"value\":{\""));
+    buf_str(a->out, a->any ? STR(",{\"key\":") : STR("{\"key\":"));
+    json_quote(a->out, str_from(name));
+    buf_str(a->out, STR(",\"value\":{\""));
     buf_str(a->out, str_from(type));
     buf_str(a->out, STR("\":"));
     a->any = true;
@@ -101,22 +101,30 @@ static void nanos_write(struct buf *out, const char *member, int64_t wall_us)
 
 /* ---- around both ---- */
 
+static bool is_given(const struct conf_str_map *given, struct str name)
+{
+    for (unsigned i = 0; given && i < given->n; i++)
+        if (given->value[i].n && str_eq(given->name[i], name))
+            return true;
+    return false;
+}
+
+/* What the configuration gives itself stands in place of ours: no name may stand there twice. */
 static void resource_write(struct buf *out, const struct otlp_resource *r)
 {
     struct attributes a = {.out = out};
+    const struct {
+        const char *name;
+        struct str value;
+    } ours[] = {{"service.name", r->service_name},
+                {"service.version", r->service_version},
+                {"service.instance.id", r->instance_id}};
     buf_str(out, STR("\"resource\":{\"attributes\":["));
-    text_add(&a, "service.name", r->service_name);
-    text_add(&a, "service.version", r->service_version);
-    text_add(&a, "service.instance.id", r->instance_id);
-    for (unsigned i = 0; r->more && i < r->more->n; i++) {
-        if (r->more->value[i].n == 0)
-            continue;
-        buf_str(out, STR(",{\"key\":"));
-        json_quote(out, r->more->name[i]);
-        buf_str(out, STR(",\"value\":{\"stringValue\":"));
-        json_quote(out, r->more->value[i]);
-        buf_str(out, STR("}}"));
-    }
+    for (unsigned i = 0; i < ARRAY_LEN(ours); i++)
+        if (!is_given(r->more, str_from(ours[i].name)))
+            text_add(&a, ours[i].name, ours[i].value);
+    for (unsigned i = 0; r->more && i < r->more->n; i++)
+        text_add(&a, r->more->name[i].p, r->more->value[i]);
     buf_str(out, STR("]}"));
 }
 

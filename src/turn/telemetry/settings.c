@@ -40,7 +40,8 @@ static const struct conf_row rows[] = {
     {.name = "service_name", ROW(CONF_STR, service_name), .fallback = "sluice",
      .help = "What this sluice is called there (`service.name`)."},
     {.name = "resource", ROW(CONF_STR_MAP, resource),
-     .help = "Further attributes of all that is sent, such as `deployment.environment.name`."},
+     .help = "Further attributes of all that is sent, such as `deployment.environment.name`; or "
+             "others in place of `service.name`, `service.version`, `service.instance.id`."},
     {.name = "traces", ROW(CONF_BOOL, traces), .fallback = "on",
      .help = "Send spans, and begin a trace where the client sent none."},
     {.name = "metrics", ROW(CONF_BOOL, metrics), .fallback = "on",
