@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "store/rows.h"
 
 #define USUAL_FILE "sluice.yaml"
 
@@ -46,4 +47,14 @@ int load_config(const char *path, struct conf_doc **ret_doc)
     if (err == E_CONFIG)
         return EXIT_BAR;
     return err ? EXIT_COULD_NOT : 0;
+}
+
+struct str load_database(const struct config *c)
+{
+    struct rows_store *store = NULL;
+    if (!config_has_ledger(c))
+        return STR_NONE;
+    int err = rows_open(c->state.ledger, true, &store, NULL);
+    rows_close(store);
+    return err == E_NOT_FOUND ? STR_NONE : c->state.ledger;
 }

@@ -23,4 +23,8 @@ MUSTCHECK int load_quietly(const char *path, struct conf_doc **ret_doc);
 /* All problems of the document on standard error, in colours where it is a terminal. */
 void load_problems_show(const struct conf_doc *doc);
 
+/* The database's URL, for who only looks into it: STR_NONE where there is none, or none yet, since
+ * looking would make it. */
+struct str load_database(const struct config *c);
+
 #endif
