@@ -260,7 +260,8 @@ const struct command command_completion = {
     .usage = "completion bash | zsh | fish",
     .about = "Prints a script after which the shell completes commands, options and files.\n"
              "`make install` and the packages put all three where the shells find them.\n",
-    .notes = "Examples:\n"
+    .notes = "Exit codes: 0 done, 2 wrong use.\n\n"
+             "Examples:\n"
              "  source <(sluice completion bash)      # in ~/.bashrc\n"
              "  source <(sluice completion zsh)       # in ~/.zshrc, behind compinit\n"
              "  sluice completion fish > ~/.config/fish/completions/sluice.fish\n",

@@ -261,7 +261,10 @@ const struct command command_keys = {
         "A key's secret is shown once, when it is made; only a hash of it is kept. KEY is a key's\n"
         "name or its public part, which logs and reports show. A running sluice that uses the "
         "same\n"
-        "database sees the change within a second.\n",
+        "database sees the change within a second.\n\n"
+        "Exit codes: 0 done, 1 there is no such key, or the configuration has mistakes, 2 wrong "
+        "use,\n"
+        "3 the database cannot be read or written.\n",
     .verbs = verbs,
     .run = run,
 };

@@ -240,7 +240,8 @@ const struct command command_man = {
         "Prints a man page, made from what the program itself goes by. `make install` and the\n"
         "packages put all of them where man finds them.\n",
     .options = options,
-    .notes = "Example:\n"
+    .notes = "Exit codes: 0 done, 2 wrong use, or there is no such page.\n\n"
+             "Example:\n"
              "  sluice man sluice.yaml.5 | man -l -\n",
     .run = run,
 };

@@ -331,5 +331,6 @@ const struct command command_protocols = {
         "and of an answer is carried over, changed, left out or refused where the two differ.\n"
         "Nothing is connected to and nothing is written.\n",
     .options = options,
+    .notes = "Exit codes: 0 done, 2 wrong use.\n",
     .run = run,
 };

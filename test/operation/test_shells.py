@@ -41,6 +41,10 @@ class Help(Told):
             self.assertNotIn("\t", text)
             self.assertLessEqual(max(map(len, text.splitlines())), 100, command)
 
+    def test_what_the_exit_codes_mean_stands_there(self):
+        for command in self.commands():
+            self.assertRegex(self.sluice(command, "--help").stdout, r"\n\nExit codes: 0 \w", command)
+
 
 class Bash(Told):
     def complete(self, *words):

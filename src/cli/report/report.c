@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/report/report.h"
 #include "cli/when.h"
+#include "conf/scalar.h"
 
 #define ARENA_BYTES_MAX (1024u * 1024 * 1024)
 #define TURNS_MAX       1000000
@@ -44,7 +45,7 @@ static const struct command_option options[] = {
     {"--provider", "NAME", offsetof(struct words, provider),
      "with --reconcile: only what this provider of the configuration answered", false, NULL},
     {"--tolerance", "PERCENT", offsetof(struct words, tolerance),
-     "with --reconcile: how far the two may be apart; without it: 1", false, NULL},
+     "with --reconcile: how far the two may be apart, 5 or 0.5%; without it: 1", false, NULL},
     {"--csv", NULL, offsetof(struct words, csv),
      "for programs: all columns, dollars exact, times in milliseconds", false, NULL},
     {"--json", NULL, offsetof(struct words, json), "the same as JSON", false, NULL},
@@ -147,17 +148,25 @@ static int turns_run(struct report *r, const struct words *w)
     return err ? failed(r, err) : EXIT_DONE;
 }
 
+/* "5", "5%" or "0.5", all of them per cent, in millionths. */
+static bool tolerance_read(const struct words *w, struct arena *a, int64_t *ret_tolerance)
+{
+    static const struct conf_row row = {.name = "tolerance", .type = CONF_SHARE, .max = 1000000};
+    struct scalar_why why;
+    bool has_sign = str_ends(str_from(w->tolerance), STR("%"));
+    struct str text = arena_printf(a, "%s%s", w->tolerance, has_sign ? "" : "%");
+    return text.p && scalar_parse(&row, text, ret_tolerance, &why);
+}
+
 static int reconcile_run(struct report *r, const struct words *w)
 {
     struct report_reconciled what = {
         .file = w->reconcile, .provider = w->provider, .tolerance = 10000};
-    unsigned percent = 0;
     bool within = true;
-    if (w->tolerance && !when_digits(str_from(w->tolerance), 0, 100, &percent))
-        return options_wrong(&command_report, "--tolerance '%s' is no number from 0 to 100",
+    if (w->tolerance && !tolerance_read(w, &r->arena, &what.tolerance))
+        return options_wrong(&command_report,
+                             "--tolerance '%s' is no per cent from 0 to 100 (5, 5%%, 0.5)",
                              w->tolerance);
-    if (w->tolerance)
-        what.tolerance = (int64_t)percent * 10000;
     int code = opened(r);
     if (code)
         return code;
@@ -219,8 +228,11 @@ const struct command command_report = {
         "cache_write_1h was written to be kept for an hour.\n\n"
         "With --reconcile, names of models count without the date at their end, since they are "
         "asked\n"
-        "for with and without; the exit code is 1 where a row's tokens are too far apart, or its\n"
-        "dollars, where FILE says what was paid.\n\n"
+        "for with and without.\n\n"
+        "Exit codes: 0 done, 1 with --reconcile a row's tokens are too far apart, or its dollars "
+        "where\n"
+        "FILE says what was paid, 2 wrong use, or a FILE that is no export, 3 the ledger cannot be "
+        "read.\n\n"
         "Examples:\n"
         "  sluice report --by day,model --since 7d\n"
         "  sluice report --by key --since 2026-11-01 --until 2026-11-30 --csv > november.csv\n",
