@@ -131,6 +131,14 @@ static int run(int argc, char **argv)
         return show(&out, conf_schema(&config_table, &out));
     if (w.reference)
         return show(&out, conf_reference(&config_table, &out));
+    bool named = words || w.config;
+    if (!named && !w.json && !load_has_file(NULL)) {
+        fputs("sluice check: no file was named, and there is no sluice.yaml in this folder; say "
+              "`sluice check FILE`.\nWithout any file `sluice serve` needs OPENAI_API_KEY alone, "
+              "and `sluice doctor` looks whether it works.\n",
+              stderr);
+        return EXIT_COULD_NOT;
+    }
     return check(file, w.json, w.print);
 }
 
