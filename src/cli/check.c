@@ -18,15 +18,16 @@ struct wish {
 };
 
 static const struct command_option options[] = {
-    {"FILE", NULL, 0, "the configuration (default: sluice.yaml); - is standard input", true, NULL},
-    {"--config", "FILE", offsetof(struct wish, config), "the same", true, NULL},
-    {"--json", NULL, offsetof(struct wish, json), "the findings as JSON", false, NULL},
+    {"FILE", NULL, 0, "the configuration (default: sluice.yaml); - is standard input", VALUE_FILE,
+     NULL},
+    {"--config", "FILE", offsetof(struct wish, config), "the same", VALUE_FILE, NULL},
+    {"--json", NULL, offsetof(struct wish, json), "the findings as JSON", VALUE_ANY, NULL},
     {"--print", NULL, offsetof(struct wish, print),
-     "the whole configuration in force, defaults included", false, NULL},
+     "the whole configuration in force, defaults included", VALUE_ANY, NULL},
     {"--schema", NULL, offsetof(struct wish, schema), "a JSON Schema of the file, for editors",
-     false, NULL},
+     VALUE_ANY, NULL},
     {"--reference", NULL, offsetof(struct wish, reference),
-     "the reference page of all settings, as Markdown", false, NULL},
+     "the reference page of all settings, as Markdown", VALUE_ANY, NULL},
     {0},
 };
 

@@ -27,17 +27,21 @@ struct wish {
     bool json;
 };
 
+/* Those of clients, of which ask_read reads the body. */
+static const char *const protocols[] = {"openai.chat", "openai.responses", "anthropic", NULL};
+
 static const struct command_option options[] = {
-    {"MODEL", NULL, 0, "a name as an application would give it", false, NULL},
-    {"REQUEST.json, -", NULL, 0, "a request's body in a file or on standard input", true, NULL},
-    {"--protocol", "NAME", offsetof(struct wish, protocol),
-     "what the body is written in: openai.chat (default), openai.responses or anthropic", false,
+    {"MODEL", NULL, 0, "a name as an application would give it", VALUE_ANY, NULL},
+    {"REQUEST.json, -", NULL, 0, "a request's body in a file or on standard input", VALUE_FILE,
      NULL},
+    {"--protocol", "NAME", offsetof(struct wish, protocol),
+     "what the body is written in: openai.chat (default), openai.responses or anthropic", VALUE_ANY,
+     protocols},
     {"--config", "FILE", offsetof(struct wish, config),
-     "the configuration (default: as for sluice serve)", true, NULL},
+     "the configuration (default: as for sluice serve)", VALUE_FILE, NULL},
     {"--key", "KEY", offsetof(struct wish, key),
-     "as who has this key: its name, its public part or the secret", false, NULL},
-    {"--json", NULL, offsetof(struct wish, json), "as JSON", false, NULL},
+     "as who has this key: its name, its public part or the secret", VALUE_ANY, NULL},
+    {"--json", NULL, offsetof(struct wish, json), "as JSON", VALUE_ANY, NULL},
     {0},
 };
 
@@ -496,9 +500,6 @@ static int run(int argc, char **argv)
         return options_wrong(&command_explain, "expected one model or one request");
     struct explaining x = {.wire = w.protocol ? wire_find(str_from(w.protocol))
                                               : &wire_openai_chat};
-    if (!x.wire || !x.wire->ask_read)
-        return options_wrong(&command_explain,
-                             "--protocol is openai.chat, openai.responses or anthropic");
     arena_init(&x.arena, BODY_BYTES_MAX);
     buf_init(&x.body, BODY_BYTES_MAX);
     code = load_config(w.config, &x.doc);

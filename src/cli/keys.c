@@ -22,13 +22,14 @@ struct wish {
 
 static const struct command_option options[] = {
     {"--config", "FILE", offsetof(struct wish, config),
-     "whose database (state.ledger) and declared keys", true, NULL},
-    {"--tenant", "T", offsetof(struct wish, tenant), "whose key it is (default: default)", false,
-     NULL},
+     "whose database (state.ledger) and declared keys", VALUE_FILE, NULL},
+    {"--tenant", "T", offsetof(struct wish, tenant), "whose key it is (default: default)",
+     VALUE_ANY, NULL},
     {"--models", "A,B", offsetof(struct wish, models),
-     "the names it may ask for; gpt-* stands for all that begin so", false, NULL},
-    {"--admin", NULL, offsetof(struct wish, admin), "it may use /admin and /metrics", false, NULL},
-    {"--json", NULL, offsetof(struct wish, json), "as JSON", false, NULL},
+     "the names it may ask for; gpt-* stands for all that begin so", VALUE_ANY, NULL},
+    {"--admin", NULL, offsetof(struct wish, admin), "it may use /admin and /metrics", VALUE_ANY,
+     NULL},
+    {"--json", NULL, offsetof(struct wish, json), "as JSON", VALUE_ANY, NULL},
     {0},
 };
 

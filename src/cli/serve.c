@@ -36,12 +36,12 @@ static const char *const io_names[] = {"epoll", "uring", NULL};
 
 static const struct command_option options[] = {
     {"--config", "FILE", offsetof(struct wish, config),
-     "the configuration (sluice check FILE tells what is wrong with it)", true, NULL},
+     "the configuration (sluice check FILE tells what is wrong with it)", VALUE_FILE, NULL},
     {"--listen", "ADDRESS", offsetof(struct wish, listen),
-     "in place of the file's: HOST:PORT, :PORT, unix:/PATH", false, NULL},
+     "in place of the file's: HOST:PORT, :PORT, unix:/PATH", VALUE_ANY, NULL},
     {"--takeover", NULL, offsetof(struct wish, takeover),
-     "take the place of the sluice that runs (takeover: PATH), if one does", false, NULL},
-    {"--io", "NAME", offsetof(struct wish, io), "epoll (default) or uring", false, io_names},
+     "take the place of the sluice that runs (takeover: PATH), if one does", VALUE_ANY, NULL},
+    {"--io", "NAME", offsetof(struct wish, io), "epoll (default) or uring", VALUE_ANY, io_names},
     {0},
 };
 
@@ -417,7 +417,7 @@ static int run(int argc, char **argv)
     if (code >= 0)
         return code;
     if (words > 0)
-        return options_wrong(&command_serve, "'%s' is too much", argv[1]);
+        return options_too_much(&command_serve, argv[1]);
     const char *io = w.io ? w.io : getenv("SLUICE_IO");
     if (io && io_backend_select(io) != 0)
         return options_wrong(&command_serve, "there is no '%s' here; expected epoll or uring", io);

@@ -25,35 +25,35 @@ static const struct command_option options[] = {
     {"--by", "WORDS", offsetof(struct words, by),
      "one or several of day, key, model, provider, lane, tag, api, tenant,\n"
      "with commas between; without it: model",
-     false, NULL},
+     VALUE_LIST, report_by_words},
     {"--since", "WHEN", offsetof(struct words, since),
      "a day (2026-11-01), or how many days back, today included (7d, 4w);\n"
      "without it: 30d",
-     false, NULL},
+     VALUE_ANY, NULL},
     {"--until", "DAY", offsetof(struct words, until),
-     "the last day; without it: today. Days are UTC.", false, NULL},
-    {"--turns", "N", offsetof(struct words, turns), "the last N turns, the newest first", false,
+     "the last day; without it: today. Days are UTC.", VALUE_ANY, NULL},
+    {"--turns", "N", offsetof(struct words, turns), "the last N turns, the newest first", VALUE_ANY,
      NULL},
     {"--turn", "ID", offsetof(struct words, turn),
-     "all about one turn (the id is in the answer's header x-sluice-id)", false, NULL},
+     "all about one turn (the id is in the answer's header x-sluice-id)", VALUE_ANY, NULL},
     {"--reconcile", "FILE", offsetof(struct words, reconcile),
      "compare with a provider's usage export: the JSON of OpenAI's\n"
      "/v1/organization/usage/completions or Anthropic's\n"
      "/v1/organizations/usage_report/messages, by day and model, or the\n"
      "CSV of usage or costs that their pages offer; - is standard input",
-     true, NULL},
+     VALUE_FILE, NULL},
     {"--provider", "NAME", offsetof(struct words, provider),
-     "with --reconcile: only what this provider of the configuration answered", false, NULL},
+     "with --reconcile: only what this provider of the configuration answered", VALUE_ANY, NULL},
     {"--tolerance", "PERCENT", offsetof(struct words, tolerance),
-     "with --reconcile: how far the two may be apart, 5 or 0.5%; without it: 1", false, NULL},
+     "with --reconcile: how far the two may be apart, 5 or 0.5%; without it: 1", VALUE_ANY, NULL},
     {"--csv", NULL, offsetof(struct words, csv),
-     "for programs: all columns, dollars exact, times in milliseconds", false, NULL},
-    {"--json", NULL, offsetof(struct words, json), "the same as JSON", false, NULL},
-    {"--db", "URL", offsetof(struct words, db), "the ledger: sqlite:PATH", false, NULL},
+     "for programs: all columns, dollars exact, times in milliseconds", VALUE_ANY, NULL},
+    {"--json", NULL, offsetof(struct words, json), "the same as JSON", VALUE_ANY, NULL},
+    {"--db", "URL", offsetof(struct words, db), "the ledger: sqlite:PATH", VALUE_ANY, NULL},
     {"--config", "FILE", offsetof(struct words, config),
      "or the configuration that names it; without either: sluice.yaml here,\n"
      "else " USUAL_DB,
-     true, NULL},
+     VALUE_FILE, NULL},
     {0},
 };
 
@@ -182,7 +182,7 @@ static int report_run(int argc, char **argv)
     if (code >= 0)
         return code;
     if (words_n > 0)
-        return options_wrong(&command_report, "what is '%s'?", argv[1]);
+        return options_too_much(&command_report, argv[1]);
     if (w.csv && w.json)
         return options_wrong(&command_report, "--csv or --json, not both");
     if ((w.turns || w.turn) && (w.by || w.since || w.until || (w.turns && w.turn)))
