@@ -517,8 +517,9 @@ static int run(int argc, char **argv)
 
 const struct command command_explain = {
     .name = "explain",
-    .summary = "show what a request would become",
-    .usage = "explain [--config FILE] [--key KEY] [--json] MODEL | REQUEST.json | -",
+    .summary = "show what a request would become, and whether it would be refused",
+    .usage = "explain [--key KEY] [--protocol NAME] [--config FILE] [--json] MODEL\n"
+             "explain [--key KEY] [--protocol NAME] [--config FILE] [--json] REQUEST.json | -",
     .about =
         "Shows what sluice would do with a request: who would be asked in which order, at which\n"
         "price, with which time limits, whether the key may, and what would be changed in the "

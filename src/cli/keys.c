@@ -253,9 +253,9 @@ static int run(int argc, char **argv)
 const struct command command_keys = {
     .name = "keys",
     .summary = "make, list and revoke keys",
-    .usage = "keys make [NAME] [--tenant T] [--models A,B] [--admin]\n"
-             "keys list\n"
-             "keys revoke KEY",
+    .usage = "keys make [NAME] [--tenant T] [--models A,B] [--admin] [--config FILE] [--json]\n"
+             "keys list [--config FILE] [--json]\n"
+             "keys revoke KEY [--config FILE] [--json]",
     .about = "Makes, lists and revokes the keys that are kept in the ledger's database.\n",
     .options = options,
     .notes =

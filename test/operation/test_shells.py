@@ -39,6 +39,8 @@ class Help(Told):
             usage = text.split("\n\n")[0]
             self.assertTrue(usage.startswith("Usage: sluice " + command), usage)
             self.assertNotIn("\t", text)
+            for flag in self.flags(command):
+                self.assertTrue(flag in usage or "[OPTIONS]" in usage, (command, flag))
             self.assertLessEqual(max(map(len, text.splitlines())), 100, command)
 
     def test_help_names_a_command(self):
@@ -53,6 +55,21 @@ class Help(Told):
     def test_what_the_exit_codes_mean_stands_there(self):
         for command in self.commands():
             self.assertRegex(self.sluice(command, "--help").stdout, r"\n\nExit codes: 0 \w", command)
+
+
+class Manual(Told):
+    def test_its_table_has_every_command(self):
+        with open(os.path.join(ROOT, "docs", "manual.md"), encoding="utf-8") as file:
+            manual = file.read()
+        rows = re.findall(r"^\| `sluice (\w+)` \| (.+) \| (.+) \|$", manual, re.M)
+        told = re.findall(r"^  (\w+) +(\S.*)$", self.sluice("--help").stdout, re.M)
+        self.assertEqual([row[:2] for row in rows], told)
+        anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
+                   for head in re.findall(r"^##+ (.+)$", manual, re.M)}
+        for _, _, more in rows:
+            for link in re.findall(r"\]\(([^)]+)\)", more):
+                self.assertTrue(link[1:] in anchors if link[0] == "#" else
+                                os.path.exists(os.path.join(ROOT, "docs", link)), link)
 
 
 class Bash(Told):

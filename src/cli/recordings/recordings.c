@@ -390,11 +390,11 @@ static int run(int argc, char **argv)
 const struct command command_recordings = {
     .name = "recordings",
     .summary = "list, show, sum up, export and delete recorded turns",
-    .usage = "recordings [list] [--last N] [--csv | --json]\n"
-             "recordings show TURN [--json]\n"
-             "recordings sums [--by WORDS] [--csv | --json]\n"
-             "recordings export [--share SHARE]\n"
-             "recordings delete [--older WHEN] [--dry-run] [--json]",
+    .usage = "recordings [list] [--last N] [--csv | --json] [OPTIONS]\n"
+             "recordings show TURN [--json] [--folder FOLDER | --config FILE]\n"
+             "recordings sums [--by WORDS] [--csv | --json] [OPTIONS]\n"
+             "recordings export [--share SHARE] [OPTIONS]\n"
+             "recordings delete [--older WHEN] [--dry-run] [--json] [OPTIONS]",
     .about = "What sluice has recorded (recording.folder): whole turns, as they were asked and "
              "answered,\n"
              "without what was redacted. All may be used while sluice serves and records.\n",

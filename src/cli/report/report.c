@@ -210,10 +210,10 @@ static int report_run(int argc, char **argv)
 const struct command command_report = {
     .name = "report",
     .summary = "show where tokens and money went, by day, key, model, tag ...",
-    .usage = "report [--by WORDS] [--since WHEN] [--until DAY] [--csv | --json]\n"
-             "report --turns N [--csv | --json]\n"
-             "report --turn ID [--json]\n"
-             "report --reconcile FILE [--provider NAME] [--tolerance PERCENT] [--csv | --json]",
+    .usage = "report [--by WORDS] [--since WHEN] [--until DAY] [--csv | --json] [OPTIONS]\n"
+             "report --turns N [--csv | --json] [OPTIONS]\n"
+             "report --turn ID [--json] [OPTIONS]\n"
+             "report --reconcile FILE [--provider NAME] [--tolerance PERCENT] [OPTIONS]",
     .about = "Shows where tokens and money went, with errors and latency, from the ledger. It may "
              "be run\n"
              "while sluice serves.\n",
