@@ -236,18 +236,18 @@ struct wish {
 
 static const struct command_option options[] = {
     {"--url", "URL", offsetof(struct wish, url), "base URL (default: http://127.0.0.1:8080/v1)",
-     false, NULL},
+     VALUE_ANY, NULL},
     {"--key", "KEY", offsetof(struct wish, key),
-     "API key (default: the environment's OPENAI_API_KEY)", false, NULL},
-    {"--model", "NAME", offsetof(struct wish, model), "(default: assistant)", false, NULL},
-    {"--prompt", "TEXT", offsetof(struct wish, prompt), "(default: Say hello.)", false, NULL},
-    {"--max-tokens", "N", offsetof(struct wish, max_tokens), "of each answer (default: 32)", false,
-     NULL},
-    {"--requests", "N", offsetof(struct wish, requests), "in all (default: 20)", false, NULL},
+     "API key (default: the environment's OPENAI_API_KEY)", VALUE_ANY, NULL},
+    {"--model", "NAME", offsetof(struct wish, model), "(default: assistant)", VALUE_ANY, NULL},
+    {"--prompt", "TEXT", offsetof(struct wish, prompt), "(default: Say hello.)", VALUE_ANY, NULL},
+    {"--max-tokens", "N", offsetof(struct wish, max_tokens), "of each answer (default: 32)",
+     VALUE_ANY, NULL},
+    {"--requests", "N", offsetof(struct wish, requests), "in all (default: 20)", VALUE_ANY, NULL},
     {"--concurrency", "N", offsetof(struct wish, concurrency), "clients at once (default: 2)",
-     false, NULL},
-    {"--stream", NULL, offsetof(struct wish, stream), "ask for streams", false, NULL},
-    {"--json", NULL, offsetof(struct wish, json), "the result as JSON", false, NULL},
+     VALUE_ANY, NULL},
+    {"--stream", NULL, offsetof(struct wish, stream), "ask for streams", VALUE_ANY, NULL},
+    {"--json", NULL, offsetof(struct wish, json), "the result as JSON", VALUE_ANY, NULL},
     {0},
 };
 
@@ -328,7 +328,7 @@ static int run(int argc, char **argv)
     struct fault f = {0};
     unsigned max_tokens = 0;
     if (words > 0)
-        return options_wrong(&command_bench, "'%s' is too much", argv[1]);
+        return options_too_much(&command_bench, argv[1]);
     if (url_parse(str_from(w.url), &b.url, &f) != 0)
         return options_wrong(&command_bench, "%s", fault_text(&f));
     code = number(w.requests, REQUESTS_MAX, 20, &b.requests);

@@ -18,15 +18,16 @@ struct wish {
 };
 
 static const struct command_option options[] = {
-    {"FILE", NULL, 0, "the configuration (default: sluice.yaml); - is standard input", true, NULL},
-    {"--config", "FILE", offsetof(struct wish, config), "the same", true, NULL},
-    {"--json", NULL, offsetof(struct wish, json), "the findings as JSON", false, NULL},
+    {"FILE", NULL, 0, "the configuration (default: sluice.yaml); - is standard input", VALUE_FILE,
+     NULL},
+    {"--config", "FILE", offsetof(struct wish, config), "the same", VALUE_FILE, NULL},
+    {"--json", NULL, offsetof(struct wish, json), "the findings as JSON", VALUE_ANY, NULL},
     {"--print", NULL, offsetof(struct wish, print),
-     "the whole configuration in force, defaults included", false, NULL},
+     "the whole configuration in force, defaults included", VALUE_ANY, NULL},
     {"--schema", NULL, offsetof(struct wish, schema), "a JSON Schema of the file, for editors",
-     false, NULL},
+     VALUE_ANY, NULL},
     {"--reference", NULL, offsetof(struct wish, reference),
-     "the reference page of all settings, as Markdown", false, NULL},
+     "the reference page of all settings, as Markdown", VALUE_ANY, NULL},
     {0},
 };
 
@@ -131,6 +132,14 @@ static int run(int argc, char **argv)
         return show(&out, conf_schema(&config_table, &out));
     if (w.reference)
         return show(&out, conf_reference(&config_table, &out));
+    bool named = words || w.config;
+    if (!named && !w.json && !load_has_file(NULL)) {
+        fputs("sluice check: no file was named, and there is no sluice.yaml in this folder; say "
+              "`sluice check FILE`.\nWithout any file `sluice serve` needs OPENAI_API_KEY alone, "
+              "and `sluice doctor` looks whether it works.\n",
+              stderr);
+        return EXIT_COULD_NOT;
+    }
     return check(file, w.json, w.print);
 }
 

@@ -19,14 +19,21 @@
 #define EXIT_WRONG_USE 2
 #define EXIT_COULD_NOT 3
 
+/* What an option's value, or a word, is. */
+enum command_value {
+    VALUE_ANY,  /* where there are choices, one of them */
+    VALUE_FILE, /* a file's name */
+    VALUE_LIST, /* one or several of the choices, with commas between; options_list reads it */
+};
+
 /* An option, or (where the name has no dash) a word that stands by itself. */
 struct command_option {
     const char *name;  /* "--config", "MODEL" */
     const char *value; /* "FILE", as people read it; NULL: it takes none */
     size_t offset;     /* in the command's wish: a const char *, or a bool where it takes none */
     const char *help;  /* a line, or some */
-    bool is_file;      /* the value, or the word, is a file's name */
-    const char *const *choices; /* or one of these; ends with NULL */
+    enum command_value kind;
+    const char *const *choices; /* what it may be; ends with NULL; NULL: anything */
 };
 
 struct command {

@@ -11,8 +11,10 @@ const struct command *const commands[] = {
 
 const char program_about[] = "sluice: a gateway between applications and language models.\n";
 const char program_notes[] =
-    "`sluice COMMAND --help` says more. To begin: set OPENAI_API_KEY, run `sluice serve`,\n"
-    "and let your application's base URL be http://127.0.0.1:8080/v1.\n";
+    "`sluice help COMMAND` or `sluice COMMAND --help` says more, `sluice --version` which this "
+    "is.\n"
+    "To begin: set OPENAI_API_KEY, run `sluice serve`, and let your application's base URL be\n"
+    "http://127.0.0.1:8080/v1.\n";
 
 const struct command *command_find(const char *name)
 {

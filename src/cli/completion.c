@@ -17,7 +17,7 @@ static bool takes_files(const struct command *c)
 {
     bool files = false;
     for (const struct command_option *o = c->options; o && o->name; o++)
-        files = files || (!is_flag(o) && o->is_file);
+        files = files || (!is_flag(o) && o->kind == VALUE_FILE);
     return files;
 }
 
@@ -25,6 +25,28 @@ static void words_print(const char *const *words)
 {
     for (unsigned i = 0; words[i]; i++)
         printf("%s%s", i ? " " : "", words[i]);
+}
+
+static void commands_print(void)
+{
+    for (unsigned i = 0; commands[i]; i++)
+        printf("%s%s", i ? " " : "", commands[i]->name);
+}
+
+/* What a command's first word may be: its verbs; a man page, by its short name. */
+static bool has_first(const struct command *c)
+{
+    return c->verbs || c == &command_man;
+}
+
+static void first_print(const struct command *c)
+{
+    if (c->verbs) {
+        words_print(c->verbs);
+        return;
+    }
+    fputs("sluice sluice.yaml ", stdout);
+    commands_print();
 }
 
 /* `text` up to its first line's end, with a backslash ahead of each of `escape`; a quote as within
@@ -45,6 +67,15 @@ static const char bash_head[] =
     "_sluice_words()\n"
     "{\n"
     "    mapfile -t COMPREPLY < <(compgen -W \"$1\" -- \"$cur\")\n"
+    "}\n"
+    "\n"
+    "# One or several, with commas between.\n"
+    "_sluice_list()\n"
+    "{\n"
+    "    local before=\n"
+    "    [[ $cur != *,* ]] || before=${cur%,*},\n"
+    "    compopt -o nospace 2>/dev/null\n"
+    "    mapfile -t COMPREPLY < <(compgen -P \"$before\" -W \"$1\" -- \"${cur##*,}\")\n"
     "}\n"
     "\n"
     "_sluice_files()\n"
@@ -70,10 +101,10 @@ static void bash_values(const struct command *c)
             continue;
         printf("    %s:%s) ", c->name, o->name);
         if (o->choices) {
-            fputs("_sluice_words '", stdout);
+            printf("_sluice_%s '", o->kind == VALUE_LIST ? "list" : "words");
             words_print(o->choices);
             fputs("'; ", stdout);
-        } else if (o->is_file) {
+        } else if (o->kind == VALUE_FILE) {
             fputs("_sluice_files; ", stdout);
         }
         puts("return ;;");
@@ -93,18 +124,21 @@ static void bash_print(void)
 {
     fputs(bash_head, stdout);
     fputs("    if [ \"$COMP_CWORD\" = 1 ]; then\n        _sluice_words '", stdout);
-    for (unsigned i = 0; commands[i]; i++)
-        printf("%s ", commands[i]->name);
-    puts("--help --version'\n        return\n    fi\n    case ${COMP_WORDS[1]}:$prev in");
+    commands_print();
+    puts(" help --help --version'\n        return\n    fi");
+    fputs("    if [ \"$COMP_CWORD:${COMP_WORDS[1]}\" = 2:help ]; then\n        _sluice_words '",
+          stdout);
+    commands_print();
+    puts("'\n        return\n    fi\n    case ${COMP_WORDS[1]}:$prev in");
     for (unsigned i = 0; commands[i]; i++)
         bash_values(commands[i]);
     puts("    esac\n    case ${COMP_WORDS[1]}:$COMP_CWORD:$cur in");
     for (unsigned i = 0; commands[i]; i++) {
         const struct command *c = commands[i];
         printf("    %s:*:-*) ;;\n", c->name);
-        if (c->verbs) {
+        if (has_first(c)) {
             printf("    %s:2:*) _sluice_words '", c->name);
-            words_print(c->verbs);
+            first_print(c);
             puts("'; return ;;");
         }
         if (takes_files(c))
@@ -128,11 +162,14 @@ static void zsh_option(const struct command_option *o)
         text_print(o->value, ":\\", "'\\''");
         putchar(':');
     }
-    if (o->choices) {
+    if (o->choices && o->kind == VALUE_LIST) {
+        fputs("_values -s , word ", stdout);
+        words_print(o->choices);
+    } else if (o->choices) {
         putchar('(');
         words_print(o->choices);
         putchar(')');
-    } else if (o->value && o->is_file) {
+    } else if (o->value && o->kind == VALUE_FILE) {
         fputs("_files", stdout);
     }
     putchar('\'');
@@ -144,9 +181,9 @@ static void zsh_command(const struct command *c)
     for (const struct command_option *o = c->options; o && o->name; o++)
         if (is_flag(o))
             zsh_option(o);
-    if (c->verbs) {
+    if (has_first(c)) {
         fputs(" \\\n            '1:word:(", stdout);
-        words_print(c->verbs);
+        first_print(c);
         fputs(")'", stdout);
     }
     if (takes_files(c))
@@ -168,7 +205,8 @@ static void zsh_print(void)
         text_print(commands[i]->summary, ":\\", "'\\''");
         puts("'");
     }
-    puts("        )\n"
+    puts("            'help:show what a command takes'\n"
+         "        )\n"
          "        _describe command commands\n"
          "        return\n"
          "    fi\n"
@@ -177,7 +215,10 @@ static void zsh_print(void)
          "    case $words[1] in");
     for (unsigned i = 0; commands[i]; i++)
         zsh_command(commands[i]);
-    puts("    esac\n"
+    fputs("    help)\n        _arguments '1:command:(", stdout);
+    commands_print();
+    puts(")'\n        ;;\n"
+         "    esac\n"
          "}\n"
          "if [ \"$funcstack[1]\" = _sluice ]; then\n"
          "    _sluice \"$@\"\n"
@@ -190,18 +231,19 @@ static void zsh_print(void)
 
 static void fish_option(const struct command *c, const struct command_option *o)
 {
-    printf("complete -c sluice -n '__fish_seen_subcommand_from %s'", c->name);
+    printf("complete -c sluice -n '__sluice_is %s'", c->name);
     if (!is_flag(o)) {
         puts(" -F");
         return;
     }
     printf(" -l %s", o->name + 2);
     if (o->value)
-        fputs(o->is_file ? " -r -F" : " -x", stdout);
+        fputs(o->kind == VALUE_FILE ? " -r -F" : " -x", stdout);
     if (o->choices) {
-        fputs(" -a '", stdout);
+        bool several = o->kind == VALUE_LIST;
+        fputs(several ? " -a '(__fish_complete_list , \"printf %s\\\\\\n " : " -a '", stdout);
         words_print(o->choices);
-        putchar('\'');
+        fputs(several ? "\")'" : "'", stdout);
     }
     fputs(" -d '", stdout);
     text_print(o->help, "\\", "\\'");
@@ -211,26 +253,33 @@ static void fish_option(const struct command *c, const struct command_option *o)
 static void fish_print(void)
 {
     puts("# Completion of sluice for fish, made by `sluice completion fish`.\n"
+         "function __sluice_is\n"
+         "    set -l words (commandline -opc)\n"
+         "    test (count $words) -ge 2; and test $words[2] = $argv[1]\n"
+         "end\n"
+         "function __sluice_first\n"
+         "    test (count (commandline -opc)) -eq 2; and __sluice_is $argv[1]\n"
+         "end\n"
          "complete -c sluice -f");
     for (unsigned i = 0; commands[i]; i++) {
         const struct command *c = commands[i];
         printf("complete -c sluice -n __fish_use_subcommand -a %s -d '", c->name);
         text_print(c->summary, "\\", "\\'");
         puts("'");
-        if (c->verbs) {
-            printf("complete -c sluice -n '__fish_seen_subcommand_from %s; and not "
-                   "__fish_seen_subcommand_from ",
-                   c->name);
-            words_print(c->verbs);
-            fputs("' -a '", stdout);
-            words_print(c->verbs);
+        if (has_first(c)) {
+            printf("complete -c sluice -n '__sluice_first %s' -a '", c->name);
+            first_print(c);
             puts("'");
         }
         for (const struct command_option *o = c->options; o && o->name; o++)
-            if (is_flag(o) || o->is_file)
+            if (is_flag(o) || o->kind == VALUE_FILE)
                 fish_option(c, o);
     }
-    puts("complete -c sluice -n __fish_use_subcommand -l help -d 'show all commands'\n"
+    fputs("complete -c sluice -n '__sluice_first help' -a '", stdout);
+    commands_print();
+    puts("'\n"
+         "complete -c sluice -n __fish_use_subcommand -a help -d 'show what a command takes'\n"
+         "complete -c sluice -n __fish_use_subcommand -l help -d 'show all commands'\n"
          "complete -c sluice -n __fish_use_subcommand -l version -d 'show the version'");
 }
 
@@ -260,7 +309,8 @@ const struct command command_completion = {
     .usage = "completion bash | zsh | fish",
     .about = "Prints a script after which the shell completes commands, options and files.\n"
              "`make install` and the packages put all three where the shells find them.\n",
-    .notes = "Examples:\n"
+    .notes = "Exit codes: 0 done, 2 wrong use.\n\n"
+             "Examples:\n"
              "  source <(sluice completion bash)      # in ~/.bashrc\n"
              "  source <(sluice completion zsh)       # in ~/.zshrc, behind compinit\n"
              "  sluice completion fish > ~/.config/fish/completions/sluice.fish\n",

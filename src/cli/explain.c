@@ -1,11 +1,15 @@
 /*
  * explain.c: `sluice explain`: what would happen to a request, without sending it.
+ *
+ * It goes the way of a request (api/llm_api.c) up to where a provider would be asked, by the same
+ * functions, so that it refuses what would be refused, in the same words.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/gateway.h"
+#include "api/objects.h"
+#include "api/visit.h"
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/load.h"
@@ -15,37 +19,60 @@
 #include "llm/upstream.h"
 #include "llm/wire.h"
 #include "rt/loop.h"
+#include "rt/task.h"
+#include "turn/stored.h"
 
 struct wish {
     const char *config, *key, *protocol;
     bool json;
 };
 
+/* Those of clients, of which ask_read reads the body. */
+static const char *const protocols[] = {"openai.chat", "openai.responses", "anthropic", NULL};
+
 static const struct command_option options[] = {
-    {"MODEL", NULL, 0, "a name as an application would give it", false, NULL},
-    {"REQUEST.json, -", NULL, 0, "a request's body in a file or on standard input", true, NULL},
-    {"--protocol", "NAME", offsetof(struct wish, protocol),
-     "what the body is written in: openai.chat (default), openai.responses or anthropic", false,
+    {"MODEL", NULL, 0, "a name as an application would give it", VALUE_ANY, NULL},
+    {"REQUEST.json, -", NULL, 0, "a request's body in a file or on standard input", VALUE_FILE,
      NULL},
+    {"--protocol", "NAME", offsetof(struct wish, protocol),
+     "what the body is written in: openai.chat (default), openai.responses or anthropic", VALUE_ANY,
+     protocols},
     {"--config", "FILE", offsetof(struct wish, config),
-     "the configuration (default: as for sluice serve)", true, NULL},
-    {"--key", "KEY", offsetof(struct wish, key), "as this key", false, NULL},
-    {"--json", NULL, offsetof(struct wish, json), "as JSON", false, NULL},
+     "the configuration (default: as for sluice serve)", VALUE_FILE, NULL},
+    {"--key", "KEY", offsetof(struct wish, key),
+     "as who has this key: its name, its public part or the secret", VALUE_ANY, NULL},
+    {"--json", NULL, offsetof(struct wish, json), "as JSON", VALUE_ANY, NULL},
     {0},
 };
 
 #define BODY_BYTES_MAX (32u * 1024 * 1024)
 
+/* What would become of the request at one target. */
+struct asking {
+    struct llm_outgoing out;
+    struct fault fault;
+    int err; /* why it would refuse; 0: it would be asked */
+};
+
 struct explaining {
     struct conf_doc *doc;
     struct upstreams *upstreams;
     struct snapshot *snapshot;
+    struct keys *keys;
     struct arena arena;
     struct buf body;
     const struct wire *wire; /* that the request is written in */
     struct llm_request request;
     bool has_body;
+    struct gateway gateway; /* as much of it as objects_route wants */
+    struct exchange exchange;
+    struct visit visit;    /* its fault has the words of a refusal */
+    struct turn turn;      /* for its route */
+    struct asking *asking; /* of each of the route's, where there is a body */
+    int refused;           /* the error that the client would get; 0: none */
 };
+
+/* ---- what came ---- */
 
 static int body_read(struct explaining *x, const char *path)
 {
@@ -58,18 +85,151 @@ static int body_read(struct explaining *x, const char *path)
     size_t n;
     while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
         buf_add(&x->body, piece, n);
+    bool failed = ferror(file) != 0;
     if (file != stdin)
         (void)fclose(file);
-    struct fault f = {0};
-    int err = x->body.failed ? x->body.failed
-                             : wire_ask(x->wire, buf_view(&x->body), &x->arena, &x->request, &f);
-    if (err) {
-        fprintf(stderr, "sluice explain: %s: %s\n", path, why_text(&f, err));
-        return EXIT_WRONG_USE;
+    if (failed || x->body.failed) {
+        fprintf(stderr, "sluice explain: %s cannot be read%s\n", path,
+                failed ? "" : ": it is too large to be explained");
+        return EXIT_COULD_NOT;
     }
     x->has_body = true;
     return 0;
 }
+
+static int could_not(const struct fault *f, int err)
+{
+    fprintf(stderr, "sluice explain: %s\n", why_text(f, err));
+    return EXIT_COULD_NOT;
+}
+
+/* The key that has this secret, this public part or this name. */
+static int key_find(struct explaining *x, struct str text, struct fault *f)
+{
+    int err = keys_check(x->keys, text, &x->visit.key, f);
+    const struct key *by_name = NULL;
+    for (unsigned i = 0; err == E_BAD_KEY && i < keys_count(x->keys); i++) {
+        const struct key *key = keys_at(x->keys, i);
+        if (str_eq(key->public_part, text)) {
+            by_name = key;
+            break;
+        }
+        if (str_eq(key->name, text) && (!by_name || by_name->revoked_wall_us))
+            by_name = key;
+    }
+    if (!by_name)
+        return err;
+    fault_clear(f);
+    x->visit.key = by_name;
+    return by_name->revoked_wall_us
+               ? fault_set(f, E_KEY_REVOKED, "key %.*s was revoked", STR_ARGS(by_name->public_part))
+               : 0;
+}
+
+/* Who asks. An exit code where nobody can tell; what is refused is in x->refused. */
+static int key_take(struct explaining *x, const char *text)
+{
+    const struct config *c = x->snapshot->config;
+    struct fault f = {0};
+    int err = keys_open(load_database(c), &x->keys, &f);
+    if (!err)
+        err = keys_configure(x->keys, &c->keys, x->doc);
+    if (err)
+        return could_not(&f, err);
+    x->refused = key_find(x, str_from(text), &x->visit.fault);
+    if (x->refused == E_BAD_KEY)
+        fputs("sluice explain: no key has this secret, name or public part; `sluice keys list` "
+              "shows them\n",
+              stderr);
+    return 0;
+}
+
+/* ---- its way ---- */
+
+/* As a task, since looking into the database waits. */
+static void objects_ask(void *arg)
+{
+    struct explaining *x = arg;
+    x->refused = objects_route(&x->visit, &x->request, &x->turn);
+    loop_stop();
+}
+
+/* May it name what it names at a provider? x->refused as above. */
+static int objects_take(struct explaining *x)
+{
+    const struct config *c = x->snapshot->config;
+    bool unknown_who = c->keys.require && !x->visit.key;
+    if (unknown_who || !(x->request.kept_n || x->request.in_conversation))
+        return 0;
+    struct fault f = {0};
+    int err = stored_open(&(struct stored_settings){.where = load_database(c),
+                                                    .keep_ms = c->state.keep_responses_ms,
+                                                    .bytes_max = STORED_BYTES_MAX},
+                          &x->gateway.stored, &f);
+    if (!err)
+        err = task_spawn("objects", objects_ask, x, NULL);
+    if (!err)
+        err = loop_run();
+    if (!err && x->refused == E_STORE)
+        return could_not(&x->visit.fault, x->refused);
+    return err ? could_not(&f, err) : 0;
+}
+
+/* May this request go to whom it names? As request_take of api/llm_api.c. */
+static int request_take(struct explaining *x, struct str asked)
+{
+    struct fault *f = &x->visit.fault;
+    const struct key *key = x->visit.key;
+    int err = key ? key_allows(key, asked, f) : 0;
+    if (!err && key && key->models_n > 0 && x->request.more_models)
+        err = fault_set(f, E_FORBIDDEN,
+                        "key %.*s is limited to models, and 'models' lets the provider choose "
+                        "others; leave it out",
+                        STR_ARGS(key->public_part));
+    if (!err)
+        err = models_resolve(x->snapshot->models, asked, &x->arena, &x->turn.route, f);
+    x->refused = err;
+    return err ? 0 : objects_take(x);
+}
+
+static int body_take(struct explaining *x)
+{
+    long long most = x->snapshot->config->http.body_bytes_max;
+    if ((long long)x->body.n > most)
+        return fault_set(&x->visit.fault, E_TOO_LARGE,
+                         "the body is over http.body_bytes (%lld bytes)", most);
+    return wire_ask(x->wire, buf_view(&x->body), &x->arena, &x->request, &x->visit.fault);
+}
+
+static bool falls_back(const struct snapshot *s)
+{
+    return s->config->levers.fallback.lever.on;
+}
+
+/* What each would be sent, and who would be the first to take it. */
+static int targets_take(struct explaining *x)
+{
+    const struct route *r = &x->turn.route;
+    x->request.tenant = visit_tenant(&x->visit);
+    x->request.alone = visit_is_alone(&x->visit);
+    x->asking = ARENA_ARRAY(&x->arena, struct asking, r->n);
+    if (!x->asking)
+        return E_MEMORY;
+    memset(x->asking, 0, r->n * sizeof(*x->asking));
+    bool decided = false;
+    for (unsigned i = 0; i < r->n; i++) {
+        struct asking *a = &x->asking[i];
+        a->err = llm_outgoing_make(&r->at[i], &x->request, &x->arena, &a->out, &a->fault);
+        if (decided)
+            continue;
+        x->refused = a->err;
+        x->visit.fault = a->fault;
+        decided = a->err != E_UNSUPPORTED || !falls_back(x->snapshot);
+    }
+    return 0;
+}
+
+/* ---- telling ---- */
 
 static void price_print(struct buf *out, int64_t price)
 {
@@ -112,38 +272,49 @@ static void target_text(const struct target *t, unsigned i, struct buf *out)
 }
 
 /* What would go upstream differently than it came. */
-static int edits_text(struct explaining *x, const struct target *t, struct buf *out)
+static void body_text(struct explaining *x, const struct asking *a, struct buf *out)
 {
-    if (!x->has_body)
-        return 0;
-    struct llm_outgoing o;
-    struct fault f = {0};
-    x->request.alone = !x->snapshot->config->keys.require;
-    int err = llm_outgoing_make(t, &x->request, &x->arena, &o, &f);
-    if (err) {
-        buf_printf(out, "   %s\n", why_text(&f, err));
-        llm_outgoing_fini(&o);
-        return 0;
-    }
-    if (o.crossing)
-        buf_printf(out, "   carried over to %s: %zu bytes become %zu\n", o.wire->name, x->body.n,
-                   o.body.n);
-    struct str left_out = o.crossing ? crossing_left_out(o.crossing) : STR_NONE;
-    if (left_out.n)
-        buf_printf(out, "   left out, since it has nothing for it: %.*s\n", STR_ARGS(left_out));
-    buf_printf(out, "   body of %zu bytes, about %lld tokens; %s\n", x->body.n,
-               (long long)tokens_of_bytes((int64_t)x->body.n),
-               o.edits.n ? "changes:" : "unchanged");
-    for (unsigned i = 0; i < o.edits.n; i++) {
-        const struct llm_edit *e = &o.edits.at[i];
-        struct str was = str_of(o.body.p + e->at.from, e->at.to - e->at.from);
+    const struct llm_outgoing *o = &a->out;
+    struct str left_out = o->crossing ? crossing_left_out(o->crossing) : STR_NONE;
+    long long tokens = tokens_of_bytes((int64_t)x->body.n);
+    if (o->crossing)
+        buf_printf(
+            out, "   body of %zu bytes, about %lld tokens; translated from %s to %s, %zu bytes%s\n",
+            x->body.n, tokens, x->wire->name, o->wire->name, o->body.n,
+            o->edits.n ? ", and in these:" : "");
+    else
+        buf_printf(out, "   body of %zu bytes, about %lld tokens; %s\n", x->body.n, tokens,
+                   o->edits.n ? "changes:" : "unchanged");
+    for (unsigned i = 0; i < o->edits.n; i++) {
+        const struct llm_edit *e = &o->edits.at[i];
+        struct str was = str_of(o->body.p + e->at.from, e->at.to - e->at.from);
         buf_printf(out, "     at byte %zu: %.*s -> %.*s\n", e->at.from, STR_ARGS(str_head(was, 80)),
                    STR_ARGS(str_head(e->with, 80)));
     }
-    if (o.cut_usage)
+    if (o->cut_usage)
         buf_str(out, STR("     usage is asked for, and cut out of the stream again\n"));
-    llm_outgoing_fini(&o);
-    return 0;
+    if (left_out.n)
+        buf_printf(out, "   left out, since it has nothing for it: %.*s\n", STR_ARGS(left_out));
+}
+
+/* The protocol that the target is asked in; the client's, or another. */
+static const struct wire *target_wire(const struct explaining *x, const struct target *t)
+{
+    const struct llm_request any = {.wire = x->wire, .op = OP_CHAT};
+    return provider_wire(t->provider, x->has_body ? &x->request : &any);
+}
+
+static void request_text(struct explaining *x, unsigned i, struct buf *out)
+{
+    const struct wire *to = target_wire(x, &x->turn.route.at[i]);
+    const struct asking *a = x->asking ? &x->asking[i] : NULL;
+    if (a && a->err)
+        buf_printf(out, "   refuses this request: %s\n", why_text(&a->fault, a->err));
+    else if (a)
+        body_text(x, a, out);
+    else if (to != x->wire)
+        buf_printf(out, "   requests and answers are translated: %s here, %s there\n",
+                   x->wire->name, to->name);
 }
 
 static void price_json(struct buf *out, const char *name, int64_t price)
@@ -155,8 +326,29 @@ static void price_json(struct buf *out, const char *name, int64_t price)
         json_usd(out, price);
 }
 
-static void target_json(const struct target *t, struct buf *out)
+static void refusal_json(int err, const struct fault *f, struct buf *out)
 {
+    if (!err) {
+        buf_str(out, STR("null"));
+        return;
+    }
+    buf_printf(out, "{\"status\":%d,\"code\":\"%s\",\"message\":", err_status(err), err_code(err));
+    json_quote(out, str_from(why_text(f, err)));
+    buf_char(out, '}');
+}
+
+static void request_json(struct explaining *x, unsigned i, struct buf *out)
+{
+    const struct wire *to = target_wire(x, &x->turn.route.at[i]);
+    const struct asking *a = x->asking ? &x->asking[i] : NULL;
+    buf_printf(out, ",\"translated_to\":%s%s%s,\"refusal\":", to == x->wire ? "" : "\"",
+               to == x->wire ? "null" : to->name, to == x->wire ? "" : "\"");
+    refusal_json(a ? a->err : 0, a ? &a->fault : NULL, out);
+}
+
+static void target_json(struct explaining *x, unsigned at, struct buf *out)
+{
+    const struct target *t = &x->turn.route.at[at];
     buf_str(out, STR("{\"provider\":"));
     json_quote(out, t->provider->name);
     buf_str(out, STR(",\"model\":"));
@@ -176,9 +368,11 @@ static void target_json(const struct target *t, struct buf *out)
     }
     buf_printf(out,
                ",\"timeouts_ms\":{\"connect\":%lld,\"first_token\":%lld,"
-               "\"between_tokens\":%lld,\"total\":%lld}}",
+               "\"between_tokens\":%lld,\"total\":%lld}",
                (long long)t->timeouts.connect_ms, (long long)t->timeouts.first_token_ms,
                (long long)t->timeouts.between_tokens_ms, (long long)t->timeouts.total_ms);
+    request_json(x, at, out);
+    buf_char(out, '}');
 }
 
 /* Where no name of the configuration matched: so, and which one may have been meant. */
@@ -205,86 +399,94 @@ static int unnamed_tell(struct explaining *x, struct str asked, struct buf *out)
                       near.n ? "?)" : "");
 }
 
-static int route_show(struct explaining *x, struct str asked, const struct route *r, bool json)
+static void route_json(struct explaining *x, struct str asked, struct buf *out)
+{
+    const struct route *r = &x->turn.route;
+    buf_str(out, STR("{\"asked\":"));
+    json_quote(out, asked);
+    buf_str(out, STR(",\"lane\":"));
+    if (r->lane.n)
+        json_quote(out, r->lane);
+    else
+        buf_str(out, STR("null"));
+    buf_str(out, STR(",\"refusal\":"));
+    refusal_json(x->refused, &x->visit.fault, out);
+    buf_str(out, STR(",\"targets\":["));
+    for (unsigned i = 0; i < r->n; i++) {
+        buf_str(out, i ? STR(",") : STR(""));
+        target_json(x, i, out);
+    }
+    buf_str(out, STR("]}\n"));
+}
+
+static int route_text(struct explaining *x, struct str asked, struct buf *out)
+{
+    const struct route *r = &x->turn.route;
+    const char *what = asked.n ? "" : "This request";
+    int err = r->n ? unnamed_tell(x, asked, out) : 0;
+    buf_printf(out, "%s%.*s", what, STR_ARGS(asked));
+    if (r->lane.n)
+        buf_printf(out, " (lane %.*s)", STR_ARGS(r->lane));
+    if (x->refused)
+        buf_printf(out, " would be refused, with %d %s:\n  %s\n%s", err_status(x->refused),
+                   err_code(x->refused), why_text(&x->visit.fault, x->refused),
+                   r->n ? "Its targets:\n" : "");
+    else
+        buf_str(out, r->n > 1 ? STR(" would be answered by the first of these that can:\n")
+                              : STR(" would be answered by:\n"));
+    for (unsigned i = 0; i < r->n; i++) {
+        target_text(&r->at[i], i, out);
+        request_text(x, i, out);
+    }
+    return err;
+}
+
+static int show(struct explaining *x, struct str asked, bool json)
 {
     struct buf out;
     buf_init(&out, BODY_BYTES_MAX);
     int err = 0;
-    if (json) {
-        buf_str(&out, STR("{\"asked\":"));
-        json_quote(&out, asked);
-        buf_str(&out, STR(",\"lane\":"));
-        if (r->lane.n)
-            json_quote(&out, r->lane);
-        else
-            buf_str(&out, STR("null"));
-        buf_str(&out, STR(",\"targets\":["));
-    } else {
-        err = unnamed_tell(x, asked, &out);
-        buf_printf(&out, "%.*s", STR_ARGS(asked));
-        if (r->lane.n)
-            buf_printf(&out, " (lane %.*s)", STR_ARGS(r->lane));
-        buf_str(&out, r->n > 1 ? STR(" would be answered by the first of these that can:\n")
-                               : STR(" would be answered by:\n"));
-    }
-    for (unsigned i = 0; i < r->n && !err; i++) {
-        if (json && i)
-            buf_char(&out, ',');
-        if (json)
-            target_json(&r->at[i], &out);
-        else
-            target_text(&r->at[i], i, &out);
-        if (!json)
-            err = edits_text(x, &r->at[i], &out);
-    }
     if (json)
-        buf_str(&out, STR("]}\n"));
+        route_json(x, asked, &out);
+    else
+        err = route_text(x, asked, &out);
     err = err ? err : out.failed;
     if (!err)
         printf("%.*s", STR_ARGS(buf_view(&out)));
     buf_fini(&out);
-    return err ? EXIT_COULD_NOT : EXIT_DONE;
+    return err ? EXIT_COULD_NOT : x->refused ? EXIT_BAR : EXIT_DONE;
 }
 
-/* Would this key be let in, and may it ask for that? */
-static int key_check(struct explaining *x, const char *text, struct str asked)
-{
-    const struct config *c = x->snapshot->config;
-    struct keys *keys = NULL;
-    struct fault f = {0};
-    const struct key *key = NULL;
-    int err = keys_open(str_eq(c->state.ledger, STR("off")) ? STR_NONE : c->state.ledger, &keys,
-                        &f);
-    if (!err)
-        err = keys_configure(keys, &c->keys, x->doc);
-    if (!err)
-        err = keys_check(keys, str_from(text), &key, &f);
-    if (!err)
-        err = key_allows(key, asked, &f);
-    if (err)
-        fprintf(stderr, "sluice explain: %s\n", why_text(&f, err));
-    keys_close(keys);
-    return err ? EXIT_BAR : 0;
-}
-
-static int explain(struct explaining *x, const char *what, const char *key, bool json)
+static int explain(struct explaining *x, const char *what, const struct wish *w)
 {
     bool is_file = str_eq(str_from(what), STR("-")) || str_ends(str_from(what), STR(".json"));
+    x->exchange.arena = &x->arena;
+    x->visit = (struct visit){
+        .gateway = &x->gateway, .snapshot = x->snapshot, .x = &x->exchange, .wire = x->wire};
     int code = is_file ? body_read(x, what) : 0;
-    if (code)
-        return code;
+    if (!code && w->key)
+        code = key_take(x, w->key);
+    if (!code && !x->refused && is_file)
+        x->refused = body_take(x);
     struct str asked = is_file ? x->request.model : str_from(what);
-    code = key ? key_check(x, key, asked) : 0;
-    if (code)
-        return code;
-    struct route route = {0};
-    struct fault f = {0};
-    int err = models_resolve(x->snapshot->models, asked, &x->arena, &route, &f);
-    if (err) {
-        fprintf(stderr, "sluice explain: %s\n", why_text(&f, err));
-        return EXIT_BAR;
-    }
-    return route_show(x, asked, &route, json);
+    if (!code && !x->refused)
+        code = request_take(x, asked);
+    if (!code && !x->refused && is_file && targets_take(x) != 0)
+        code = EXIT_COULD_NOT;
+    return code ? code : show(x, asked, w->json);
+}
+
+static void explaining_fini(struct explaining *x)
+{
+    for (unsigned i = 0; x->asking && i < x->turn.route.n; i++)
+        llm_outgoing_fini(&x->asking[i].out);
+    stored_free(x->gateway.stored);
+    keys_close(x->keys);
+    snapshot_unref(x->snapshot);
+    upstreams_free(x->upstreams);
+    conf_unref(x->doc);
+    buf_fini(&x->body);
+    arena_fini(&x->arena);
 }
 
 static int run(int argc, char **argv)
@@ -298,9 +500,6 @@ static int run(int argc, char **argv)
         return options_wrong(&command_explain, "expected one model or one request");
     struct explaining x = {.wire = w.protocol ? wire_find(str_from(w.protocol))
                                               : &wire_openai_chat};
-    if (!x.wire || !x.wire->ask_read)
-        return options_wrong(&command_explain,
-                             "--protocol is openai.chat, openai.responses or anthropic");
     arena_init(&x.arena, BODY_BYTES_MAX);
     buf_init(&x.body, BODY_BYTES_MAX);
     code = load_config(w.config, &x.doc);
@@ -311,24 +510,24 @@ static int run(int argc, char **argv)
         code = EXIT_BAR;
     }
     if (!code)
-        code = explain(&x, argv[1], w.key, w.json);
-    snapshot_unref(x.snapshot);
-    upstreams_free(x.upstreams);
-    conf_unref(x.doc);
-    buf_fini(&x.body);
-    arena_fini(&x.arena);
+        code = explain(&x, argv[1], &w);
+    explaining_fini(&x);
     return code;
 }
 
 const struct command command_explain = {
     .name = "explain",
-    .summary = "show what a request would become",
-    .usage = "explain [--config FILE] [--key KEY] [--json] MODEL | REQUEST.json | -",
+    .summary = "show what a request would become, and whether it would be refused",
+    .usage = "explain [--key KEY] [--protocol NAME] [--config FILE] [--json] MODEL\n"
+             "explain [--key KEY] [--protocol NAME] [--config FILE] [--json] REQUEST.json | -",
     .about =
         "Shows what sluice would do with a request: who would be asked in which order, at which\n"
         "price, with which time limits, whether the key may, and what would be changed in the "
         "body.\n"
-        "Nothing is sent.\n",
+        "Where the client would get a refusal, it says so, in the same words. Nothing is sent.\n",
     .options = options,
+    .notes = "What was used of limits and budgets it does not look at.\n\n"
+             "Exit codes: 0 it would be sent on, 1 it would be refused, or the configuration has\n"
+             "mistakes, 2 wrong use, 3 something cannot be read.\n",
     .run = run,
 };

@@ -22,13 +22,14 @@ struct wish {
 
 static const struct command_option options[] = {
     {"--config", "FILE", offsetof(struct wish, config),
-     "whose database (state.ledger) and declared keys", true, NULL},
-    {"--tenant", "T", offsetof(struct wish, tenant), "whose key it is (default: default)", false,
-     NULL},
+     "whose database (state.ledger) and declared keys", VALUE_FILE, NULL},
+    {"--tenant", "T", offsetof(struct wish, tenant), "whose key it is (default: default)",
+     VALUE_ANY, NULL},
     {"--models", "A,B", offsetof(struct wish, models),
-     "the names it may ask for; gpt-* stands for all that begin so", false, NULL},
-    {"--admin", NULL, offsetof(struct wish, admin), "it may use /admin and /metrics", false, NULL},
-    {"--json", NULL, offsetof(struct wish, json), "as JSON", false, NULL},
+     "the names it may ask for; gpt-* stands for all that begin so", VALUE_ANY, NULL},
+    {"--admin", NULL, offsetof(struct wish, admin), "it may use /admin and /metrics", VALUE_ANY,
+     NULL},
+    {"--json", NULL, offsetof(struct wish, json), "as JSON", VALUE_ANY, NULL},
     {0},
 };
 
@@ -252,16 +253,19 @@ static int run(int argc, char **argv)
 const struct command command_keys = {
     .name = "keys",
     .summary = "make, list and revoke keys",
-    .usage = "keys make [NAME] [--tenant T] [--models A,B] [--admin]\n"
-             "keys list\n"
-             "keys revoke KEY",
+    .usage = "keys make [NAME] [--tenant T] [--models A,B] [--admin] [--config FILE] [--json]\n"
+             "keys list [--config FILE] [--json]\n"
+             "keys revoke KEY [--config FILE] [--json]",
     .about = "Makes, lists and revokes the keys that are kept in the ledger's database.\n",
     .options = options,
     .notes =
         "A key's secret is shown once, when it is made; only a hash of it is kept. KEY is a key's\n"
         "name or its public part, which logs and reports show. A running sluice that uses the "
         "same\n"
-        "database sees the change within a second.\n",
+        "database sees the change within a second.\n\n"
+        "Exit codes: 0 done, 1 there is no such key, or the configuration has mistakes, 2 wrong "
+        "use,\n"
+        "3 the database cannot be read or written.\n",
     .verbs = verbs,
     .run = run,
 };

@@ -1,10 +1,12 @@
 #include "cli/load.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "store/rows.h"
 
 #define USUAL_FILE "sluice.yaml"
 
@@ -24,6 +26,11 @@ bool load_has_file(const char *path)
     return path || access(USUAL_FILE, F_OK) == 0; /* one that cannot be read is an error later */
 }
 
+bool load_has_nothing(const char *path)
+{
+    return !load_has_file(path) && !getenv("OPENAI_API_KEY");
+}
+
 int load_quietly(const char *path, struct conf_doc **ret_doc)
 {
     if (load_has_file(path))
@@ -31,19 +38,35 @@ int load_quietly(const char *path, struct conf_doc **ret_doc)
     return conf_load_text(&config_table, "(no file)", str_from(config_without_file), ret_doc);
 }
 
+void load_nothing_tell(void)
+{
+    char folder[PATH_MAX];
+    fprintf(stderr,
+            "sluice: there is no configuration: no file was named, there is no " USUAL_FILE
+            " in %s,\nand OPENAI_API_KEY is not set.\nTo go on, " LOAD_ADVICE ".\n",
+            getcwd(folder, sizeof(folder)) ? folder : "this folder");
+}
+
 int load_config(const char *path, struct conf_doc **ret_doc)
 {
-    bool has_file = load_has_file(path);
-    int err = load_quietly(path, ret_doc);
-    if (err && !has_file && !getenv("OPENAI_API_KEY")) {
-        fputs("sluice: there is no configuration. Either set OPENAI_API_KEY, or name a file with "
-              "--config FILE\n(or call it " USUAL_FILE " in this folder).\n",
-              stderr);
+    if (load_has_nothing(path)) {
+        load_nothing_tell();
         return EXIT_COULD_NOT;
     }
+    int err = load_quietly(path, ret_doc);
     if (*ret_doc && conf_problem_count(*ret_doc) > 0)
         load_problems_show(*ret_doc);
     if (err == E_CONFIG)
         return EXIT_BAR;
     return err ? EXIT_COULD_NOT : 0;
+}
+
+struct str load_database(const struct config *c)
+{
+    struct rows_store *store = NULL;
+    if (!config_has_ledger(c))
+        return STR_NONE;
+    int err = rows_open(c->state.ledger, true, &store, NULL);
+    rows_close(store);
+    return err == E_NOT_FOUND ? STR_NONE : c->state.ledger;
 }

@@ -11,6 +11,17 @@
 /* Is there a file to load: `path`, or else `sluice.yaml`? */
 bool load_has_file(const char *path);
 
+/* Is there nothing at all to go by: no file, and no OPENAI_API_KEY that could do without? */
+bool load_has_nothing(const char *path);
+
+/* What is then to be done, as one sentence. */
+#define LOAD_ADVICE                                                                                \
+    "name a file with --config FILE, write a sluice.yaml (the README has one to begin with), or "  \
+    "set OPENAI_API_KEY"
+
+/* That there is nothing, where it was looked for, and the advice, on standard error. */
+void load_nothing_tell(void);
+
 /*
  * `path` NULL: `sluice.yaml` where there is one, else the configuration without a file. What is
  * wrong goes to standard error, and the exit code comes back (0: fine). *ret_doc is to be unref'd.
@@ -22,5 +33,9 @@ MUSTCHECK int load_quietly(const char *path, struct conf_doc **ret_doc);
 
 /* All problems of the document on standard error, in colours where it is a terminal. */
 void load_problems_show(const struct conf_doc *doc);
+
+/* The database's URL, for who only looks into it: STR_NONE where there is none, or none yet, since
+ * looking would make it. */
+struct str load_database(const struct config *c);
 
 #endif

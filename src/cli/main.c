@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "cli/command.h"
+#include "cli/options.h"
 #include "version.h"
 
 static void help_print(FILE *to)
@@ -28,6 +29,19 @@ static int unknown(const char *word)
     return EXIT_WRONG_USE;
 }
 
+/* `sluice help`, `sluice help serve`. */
+static int help(int argc, char **argv)
+{
+    const struct command *command = argc > 2 ? command_find(argv[2]) : NULL;
+    if (argc > 2 && !command && strcmp(argv[2], "help") != 0)
+        return unknown(argv[2]);
+    if (command)
+        options_help(command, stdout);
+    else
+        help_print(stdout);
+    return EXIT_DONE;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -35,11 +49,9 @@ int main(int argc, char **argv)
         return EXIT_WRONG_USE;
     }
     const char *word = argv[1];
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
-        help_print(stdout);
-        return EXIT_DONE;
-    }
-    if (strcmp(word, "--version") == 0) {
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
+        return help(argc, argv);
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 || strcmp(word, "version") == 0) {
         printf("sluice %s (%s)\n", SLUICE_VERSION, SLUICE_COMMIT);
         return EXIT_DONE;
     }

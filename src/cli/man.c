@@ -19,8 +19,9 @@ struct wish {
 };
 
 static const struct command_option options[] = {
-    {"PAGE", NULL, 0, "sluice.1 (without it), sluice-serve.1, sluice.yaml.5 ...", false, NULL},
-    {"--list", NULL, offsetof(struct wish, list), "the names of all pages", false, NULL},
+    {"PAGE", NULL, 0, "sluice (without it), serve or sluice-serve.1, sluice.yaml.5 ...", VALUE_ANY,
+     NULL},
+    {"--list", NULL, offsetof(struct wish, list), "the names of all pages", VALUE_ANY, NULL},
     {0},
 };
 
@@ -182,23 +183,41 @@ static int settings_write(struct buf *out)
     return err;
 }
 
-static int page_write(struct buf *out, const char *page)
+/* "serve" of "sluice-serve.1", "sluice-serve" and "serve". */
+static struct str short_name(struct str page)
 {
-    char name[64];
-    if (!page || strcmp(page, "sluice.1") == 0) {
+    if (str_ends(page, STR(".1")))
+        page.n -= 2;
+    return str_starts(page, STR("sluice-")) ? str_tail(page, 7) : page;
+}
+
+static int page_write(struct buf *out, struct str page)
+{
+    struct str name = short_name(page);
+    if (str_eq(page, STR("sluice.yaml.5")) || str_eq(page, STR("sluice.yaml")))
+        return settings_write(out);
+    if (str_eq(name, STR("sluice"))) {
         program_write(out);
         return out->failed;
     }
-    if (strcmp(page, "sluice.yaml.5") == 0)
-        return settings_write(out);
-    for (unsigned i = 0; commands[i]; i++) {
-        snprintf(name, sizeof(name), "sluice-%s.1", commands[i]->name);
-        if (strcmp(page, name) != 0)
-            continue;
-        command_write(out, commands[i]);
-        return out->failed;
-    }
+    for (unsigned i = 0; commands[i]; i++)
+        if (str_eq(name, str_from(commands[i]->name))) {
+            command_write(out, commands[i]);
+            return out->failed;
+        }
     return E_NOT_FOUND;
+}
+
+static int no_page(const char *page)
+{
+    struct str words[64] = {STR("sluice"), STR("sluice.yaml")};
+    unsigned n = 2;
+    for (unsigned i = 0; commands[i] && n < ARRAY_LEN(words); i++)
+        words[n++] = str_from(commands[i]->name);
+    struct str near = str_nearest(short_name(str_from(page)), words, n);
+    return options_wrong(&command_man, "there is no page '%s'; %s%.*s%s", page,
+                         near.n ? "did you mean '" : "`sluice man --list` shows them",
+                         STR_ARGS(near), near.n ? "'?" : "");
 }
 
 static int list(void)
@@ -223,12 +242,12 @@ static int run(int argc, char **argv)
         return list();
     struct buf out;
     buf_init(&out, PAGE_BYTES_MAX);
-    int err = page_write(&out, words ? argv[1] : NULL);
+    int err = page_write(&out, words ? str_from(argv[1]) : STR("sluice"));
     if (!err)
         printf("%.*s", STR_ARGS(buf_view(&out)));
     buf_fini(&out);
     if (err == E_NOT_FOUND)
-        return options_wrong(&command_man, "there is no page '%s'; --list shows them", argv[1]);
+        return no_page(argv[1]);
     return err ? EXIT_COULD_NOT : EXIT_DONE;
 }
 
@@ -240,7 +259,9 @@ const struct command command_man = {
         "Prints a man page, made from what the program itself goes by. `make install` and the\n"
         "packages put all of them where man finds them.\n",
     .options = options,
-    .notes = "Example:\n"
+    .notes = "Exit codes: 0 done, 2 wrong use, or there is no such page.\n\n"
+             "Examples:\n"
+             "  sluice man serve | man -l -\n"
              "  sluice man sluice.yaml.5 | man -l -\n",
     .run = run,
 };

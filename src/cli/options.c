@@ -9,6 +9,7 @@
 #define ROWS_MAX        32
 #define CHOICES_MAX     32
 #define WORDS_BYTES_MAX 4096
+#define WORDS_MAX       128
 
 int options_wrong(const struct command *command, const char *fmt, ...)
 {
@@ -59,6 +60,14 @@ void options_help(const struct command *command, FILE *to)
 }
 
 /* ---- one of some words ---- */
+
+static const struct command_option *row_find(const struct command *command, struct str name)
+{
+    for (const struct command_option *o = command->options; o && o->name; o++)
+        if (str_eq(str_from(o->name), name))
+            return o;
+    return NULL;
+}
 
 static unsigned choices_list(const char *const *choices, struct str ret_known[CHOICES_MAX])
 {
@@ -128,9 +137,10 @@ static int list_wrong(const struct command *command, const char *option, struct 
 }
 
 int options_list(const struct command *command, const char *option, const char *value,
-                 const struct str *known, unsigned known_n, unsigned *ret_at)
+                 unsigned *ret_at)
 {
-    struct str rest = str_from(value);
+    struct str known[CHOICES_MAX], rest = str_from(value);
+    unsigned known_n = choices_list(row_find(command, str_from(option))->choices, known);
     int n = 0;
     while (rest.p) {
         struct str word = str_trim(str_cut(&rest, ','));
@@ -146,15 +156,54 @@ int options_list(const struct command *command, const char *option, const char *
     return n;
 }
 
-/* ---- reading ---- */
+/* ---- a word too much ---- */
 
-static const struct command_option *row_find(const struct command *command, struct str name)
+/* "--json" for "json", "--by model" for "modle", "--config sluice.yaml" for a file; else which
+ * options there are. */
+static void meant_put(const struct command *command, struct str word, struct buf *to)
 {
-    for (const struct command_option *o = command->options; o && o->name; o++)
-        if (str_eq(str_from(o->name), name))
-            return o;
-    return NULL;
+    struct str words[WORDS_MAX] = {STR_NONE};
+    const struct command_option *of[WORDS_MAX];
+    unsigned n = 0;
+    for (const struct command_option *o = command->options; o && o->name; o++) {
+        if (o->name[0] != '-' || n == WORDS_MAX)
+            continue;
+        of[n] = o;
+        words[n++] = str_from(o->name + 2);
+        for (unsigned i = 0; o->choices && o->choices[i] && n < WORDS_MAX; i++) {
+            of[n] = o;
+            words[n++] = str_from(o->choices[i]);
+        }
+    }
+    struct str near = str_nearest(word, words, n);
+    if (!near.n && str_ends(word, STR(".yaml")) && row_find(command, STR("--config"))) {
+        buf_printf(to, "; did you mean '--config %.*s'?", STR_ARGS(str_head_utf8(word, 80)));
+        return;
+    }
+    buf_str(to, near.n ? STR("; did you mean '") : STR(": "));
+    for (unsigned i = 0; i < n; i++) {
+        bool is_choice = words[i].p != of[i]->name + 2;
+        if (near.n ? words[i].p != near.p : is_choice)
+            continue;
+        buf_printf(to, "%s%s%s%s", near.n || i == 0 ? "" : ", ", of[i]->name, is_choice ? " " : "",
+                   is_choice ? words[i].p : "");
+    }
+    buf_str(to, near.n ? STR("'?") : STR(""));
 }
+
+int options_too_much(const struct command *command, const char *word)
+{
+    struct buf meant;
+    struct str given = str_from(word);
+    buf_init(&meant, WORDS_BYTES_MAX);
+    meant_put(command, given, &meant);
+    options_wrong(command, "'%.*s' is too much, since only options are taken here%.*s",
+                  STR_ARGS(str_head_utf8(given, 40)), STR_ARGS(buf_view(&meant)));
+    buf_fini(&meant);
+    return EXIT_WRONG_USE;
+}
+
+/* ---- reading ---- */
 
 static int unknown(const struct command *command, struct str name)
 {
@@ -186,7 +235,7 @@ static int choices_check(const struct command *command, void *wish)
     for (const struct command_option *o = command->options; o && o->name; o++) {
         const char *value = NULL;
         char what[32];
-        if (o->choices)
+        if (o->choices && o->kind != VALUE_LIST)
             memcpy(&value, (char *)wish + o->offset, sizeof(value));
         if (!value)
             continue;

@@ -27,11 +27,16 @@ MUSTCHECK int options_read(const struct command *command, void *wish, int argc, 
 MUSTCHECK int options_verb(const struct command *command, int words, char **argv, int usual);
 
 /*
- * The value of an option that is a list, "day,tenant": the index in `known` of each word, once
- * each, in ret_at[], which has room for all of them. Their number, or -1 with the complaint made.
+ * The value of an option that is a VALUE_LIST, "day,tenant": the index in its choices of each word,
+ * once each, in ret_at[], which has room for all of them. Their number, or -1 with the complaint
+ * made.
  */
 MUSTCHECK int options_list(const struct command *command, const char *option, const char *value,
-                           const struct str *known, unsigned known_n, unsigned *ret_at);
+                           unsigned *ret_at);
+
+/* The complaint about a word where only options are taken, with the one that may have been meant:
+ * EXIT_WRONG_USE. */
+int options_too_much(const struct command *command, const char *word);
 
 /* "sluice NAME: ..." on standard error; returns EXIT_WRONG_USE. */
 int options_wrong(const struct command *command, const char *fmt, ...) PRINTF(2, 3);

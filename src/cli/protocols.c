@@ -21,9 +21,9 @@ struct wish {
 };
 
 static const struct command_option options[] = {
-    {"--json", NULL, offsetof(struct wish, json), "as JSON", false, NULL},
-    {"--markdown", NULL, offsetof(struct wish, markdown), "as a page of the documentation", false,
-     NULL},
+    {"--json", NULL, offsetof(struct wish, json), "as JSON", VALUE_ANY, NULL},
+    {"--markdown", NULL, offsetof(struct wish, markdown), "as a page of the documentation",
+     VALUE_ANY, NULL},
     {0},
 };
 
@@ -310,8 +310,10 @@ static int run(int argc, char **argv)
     int code = options_read(&command_protocols, &w, argc, argv, &words);
     if (code >= 0)
         return code;
-    if (words > 0 || (w.json && w.markdown))
-        return options_wrong(&command_protocols, "expected --json, --markdown or nothing");
+    if (words > 0)
+        return options_too_much(&command_protocols, argv[1]);
+    if (w.json && w.markdown)
+        return options_wrong(&command_protocols, "--json or --markdown, not both");
     struct buf out;
     buf_init(&out, OUTPUT_BYTES_MAX);
     (w.json ? json_write : w.markdown ? page : table_text)(&out);
@@ -331,5 +333,6 @@ const struct command command_protocols = {
         "and of an answer is carried over, changed, left out or refused where the two differ.\n"
         "Nothing is connected to and nothing is written.\n",
     .options = options,
+    .notes = "Exit codes: 0 done, 2 wrong use.\n",
     .run = run,
 };

@@ -36,12 +36,12 @@ static const char *const io_names[] = {"epoll", "uring", NULL};
 
 static const struct command_option options[] = {
     {"--config", "FILE", offsetof(struct wish, config),
-     "the configuration (sluice check FILE tells what is wrong with it)", true, NULL},
+     "the configuration (sluice check FILE tells what is wrong with it)", VALUE_FILE, NULL},
     {"--listen", "ADDRESS", offsetof(struct wish, listen),
-     "in place of the file's: HOST:PORT, :PORT, unix:/PATH", false, NULL},
+     "in place of the file's: HOST:PORT, :PORT, unix:/PATH", VALUE_ANY, NULL},
     {"--takeover", NULL, offsetof(struct wish, takeover),
-     "take the place of the sluice that runs (takeover: PATH), if one does", false, NULL},
-    {"--io", "NAME", offsetof(struct wish, io), "epoll (default) or uring", false, io_names},
+     "take the place of the sluice that runs (takeover: PATH), if one does", VALUE_ANY, NULL},
+    {"--io", "NAME", offsetof(struct wish, io), "epoll (default) or uring", VALUE_ANY, io_names},
     {0},
 };
 
@@ -415,7 +415,7 @@ static int run(int argc, char **argv)
     if (code >= 0)
         return code;
     if (words > 0)
-        return options_wrong(&command_serve, "'%s' is too much", argv[1]);
+        return options_too_much(&command_serve, argv[1]);
     const char *io = w.io ? w.io : getenv("SLUICE_IO");
     if (io && io_backend_select(io) != 0)
         return options_wrong(&command_serve, "there is no '%s' here; expected epoll or uring", io);
@@ -464,6 +464,9 @@ const struct command command_serve = {
         "the one that runs and serves; that one lets its requests end, and ends. Where the new "
         "one\n"
         "cannot start, the old one goes on.\n\n"
+        "Exit codes: 0 it was asked to end, 1 the configuration has mistakes, 2 wrong use, 3 it "
+        "cannot serve:\n"
+        "an address that is in use, a ledger that cannot be opened.\n\n"
         "Example:\n"
         "  OPENAI_API_KEY=sk-... sluice serve\n"
         "  curl http://127.0.0.1:8080/v1/chat/completions -d '{\"model\": \"gpt-5-nano\",\n"

@@ -577,6 +577,19 @@ def test_nobody_is_their_own_provider(w):
         assert other.stop() == 0
 
 
+def test_nothing_to_go_by_is_said_with_what_to_do(w):
+    for words in (("serve",), ("explain", "x"), ("doctor",), ("check",)):
+        folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+        done = command(*words, folder=folder)
+        told = done.stdout + done.stderr
+        assert done.returncode == (1 if words == ("doctor",) else 3), done
+        assert "no file was named" in told and "there is no sluice.yaml" in told, done
+        assert "OPENAI_API_KEY" in told and "No such file" not in told and ":5:" not in told, done
+        assert os.listdir(folder) == []
+    done = command("doctor", "--json")
+    assert [f["verdict"] for f in json.loads(done.stdout)["findings"]].count("problem") == 1, done
+
+
 def test_check_and_explain_see_slips(w):
     text = ("providers: {home: {base_url: 'http://h/v1/chat/completions'}, other: {base_url: 'http://i'}}\n"
             "models: {fast: home/org/m}\ndefault_provider: home\n"

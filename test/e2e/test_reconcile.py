@@ -105,7 +105,16 @@ def test_differences_are_shown(w):
     assert not told["text"]["within"] and 0.06 < told["text"]["apart"] < 0.07, told
     assert told["usage-cache"]["export_tokens_in"] == 0 and not told["usage-cache"]["within"]
     page = {"data": [bucket(w, more, dict(w.cached, model="usage-cache"))]}
-    assert run(w, page, "--provider", "openai_chat", "--tolerance", "10").returncode == 0
+    for tolerance, code in (("10", 0), ("10%", 0), ("7.5%", 0), ("6.2", 1), ("0%", 1)):
+        done = run(w, page, "--provider", "openai_chat", "--tolerance", tolerance)
+        assert done.returncode == code, (tolerance, done)
+
+
+def test_no_rows_are_called_so(w):
+    page = {"data": [{"start_time": 86400 * 365, "end_time": 86400 * 366, "results": []}]}
+    done = run(w, page)
+    assert done.returncode == 0 and done.stdout.startswith("Nothing was used from 1971-01-01 to 1971-01-01"), done
+    assert run(w, page, "--json").stdout == "[]\n"
 
 
 def csv_of(rows, eol="\r\n", separator=",", front="\ufeff"):
@@ -245,5 +254,5 @@ def test_what_is_no_export_is_said(w):
     done = subprocess.run([SLUICE, "report", "--reconcile", "none.json", "--db",
                            f"sqlite:{w.sluice.folder}/ledger.db"], capture_output=True, text=True)
     assert done.returncode == 2 and "No such file" in done.stderr, done
-    for words in (("--by", "day"), ("--tolerance", "x")):
+    for words in (("--by", "day"), ("--tolerance", "x"), ("--tolerance", "101%"), ("--tolerance", "-1"), ("--tolerance", "%")):
         assert run(w, good, *words).returncode == 2

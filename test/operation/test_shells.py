@@ -39,7 +39,37 @@ class Help(Told):
             usage = text.split("\n\n")[0]
             self.assertTrue(usage.startswith("Usage: sluice " + command), usage)
             self.assertNotIn("\t", text)
+            for flag in self.flags(command):
+                self.assertTrue(flag in usage or "[OPTIONS]" in usage, (command, flag))
             self.assertLessEqual(max(map(len, text.splitlines())), 100, command)
+
+    def test_help_names_a_command(self):
+        self.assertEqual(self.sluice("help").stdout, self.sluice("--help").stdout)
+        for command in self.commands():
+            self.assertEqual(self.sluice("help", command).stdout, self.sluice(command, "--help").stdout)
+        done = self.sluice("help", "srve")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("did you mean 'serve'?", done.stderr)
+        self.assertEqual(self.sluice("version").stdout, self.sluice("--version").stdout)
+
+    def test_what_the_exit_codes_mean_stands_there(self):
+        for command in self.commands():
+            self.assertRegex(self.sluice(command, "--help").stdout, r"\n\nExit codes: 0 \w", command)
+
+
+class Manual(Told):
+    def test_its_table_has_every_command(self):
+        with open(os.path.join(ROOT, "docs", "manual.md"), encoding="utf-8") as file:
+            manual = file.read()
+        rows = re.findall(r"^\| `sluice (\w+)` \| (.+) \| (.+) \|$", manual, re.M)
+        told = re.findall(r"^  (\w+) +(\S.*)$", self.sluice("--help").stdout, re.M)
+        self.assertEqual([row[:2] for row in rows], told)
+        anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
+                   for head in re.findall(r"^##+ (.+)$", manual, re.M)}
+        for _, _, more in rows:
+            for link in re.findall(r"\]\(([^)]+)\)", more):
+                self.assertTrue(link[1:] in anchors if link[0] == "#" else
+                                os.path.exists(os.path.join(ROOT, "docs", link)), link)
 
 
 class Bash(Told):
@@ -56,7 +86,7 @@ class Bash(Told):
         return done.stdout.split()
 
     def test_commands(self):
-        self.assertEqual(self.complete("sluice", ""), self.commands() + ["--help", "--version"])
+        self.assertEqual(self.complete("sluice", ""), self.commands() + ["help", "--help", "--version"])
         self.assertEqual(self.complete("sluice", "ch"), ["check"])
 
     def test_flags(self):
@@ -78,6 +108,16 @@ class Bash(Told):
         self.assertEqual(self.complete("sluice", "keys", ""), ["make", "list", "revoke"])
         self.assertEqual(self.complete("sluice", "completion", "f"), ["fish"])
 
+    def test_choices(self):
+        self.assertEqual(self.complete("sluice", "report", "--by", "mo"), ["model"])
+        self.assertEqual(self.complete("sluice", "report", "--by", "day,p"), ["day,provider"])
+        self.assertEqual(self.complete("sluice", "recordings", "--by", "=", "day,t"), ["day,tenant", "day,task"])
+        self.assertEqual(self.complete("sluice", "recordings", "--api", "openai.c"),
+                         ["openai.chat", "openai.completion"])
+        self.assertEqual(self.complete("sluice", "explain", "--protocol", "a"), ["anthropic"])
+        self.assertEqual(self.complete("sluice", "man", ""), ["sluice", "sluice.yaml"] + self.commands())
+        self.assertEqual(self.complete("sluice", "help", ""), self.commands())
+
 
 @unittest.skipUnless(has("fish"), "fish is not installed")
 class Fish(Told):
@@ -92,7 +132,7 @@ class Fish(Told):
 
     def test_all(self):
         self.write("one.yaml", "")
-        self.assertEqual(sorted(self.complete("sluice ")), sorted(self.commands()))
+        self.assertEqual(sorted(self.complete("sluice ")), sorted(self.commands() + ["help"]))
         self.assertEqual(self.complete("sluice serve --li"), ["--listen"])
         self.assertEqual(self.complete("sluice serve --config on"), ["one.yaml"])
         self.assertEqual(self.complete("sluice serve on"), [])
@@ -100,6 +140,10 @@ class Fish(Told):
         self.assertEqual(sorted(self.complete("sluice serve --io ")), ["epoll", "uring"])
         self.assertEqual(sorted(self.complete("sluice keys ")), ["list", "make", "revoke"])
         self.assertEqual(sorted(self.complete("sluice report --")), sorted(self.flags("report")))
+        self.assertEqual(self.complete("sluice report --by day,p"), ["day,provider"])
+        self.assertEqual(sorted(self.complete("sluice man ")), sorted(self.commands() + ["sluice", "sluice.yaml"]))
+        self.assertEqual(sorted(self.complete("sluice help ")), sorted(self.commands()))
+        self.assertEqual(self.complete("sluice help serve --li"), [])
 
 
 @unittest.skipUnless(has("zsh"), "zsh is not installed")
@@ -139,9 +183,12 @@ zpty -d z
 
     def test_all(self):
         self.write("one.yaml", "")
-        self.assertEqual(self.complete("sluice "), sorted(self.commands()))
+        self.assertEqual(self.complete("sluice "), sorted(self.commands() + ["help"]))
         self.assertEqual(self.complete("sluice keys "), ["list", "make", "revoke"])
         self.assertEqual(self.complete("sluice serve --io "), ["epoll", "uring"])
+        self.assertEqual(self.complete("sluice report --by day,pro"), ["provider"])
+        self.assertEqual(self.complete("sluice man sluice."), ["sluice.yaml"])
+        self.assertEqual(self.complete("sluice help ke"), ["keys"])
         self.assertIn("--listen", " ".join(self.complete("sluice serve --l")))
         self.assertEqual(self.complete("sluice check on"), ["one.yaml"])
 
@@ -202,4 +249,13 @@ class Pages(Told):
 
     def test_no_such_page(self):
         self.assertEqual(self.sluice("man", "sluice-nothing.1").returncode, 2)
+        self.assertIn("did you mean 'serve'?", self.sluice("man", "srve").stderr)
+        self.assertIn("sluice man --list", self.sluice("man", "nothing-like-it").stderr)
+
+    def test_pages_have_short_names(self):
+        for names in (("sluice.1", "sluice"), ("sluice-serve.1", "sluice-serve", "serve"),
+                      ("sluice.yaml.5", "sluice.yaml")):
+            pages = {self.sluice("man", name).stdout for name in names}
+            self.assertEqual(len(pages), 1, names)
+            self.assertGreater(len(pages.pop()), 500)
         self.assertEqual(self.sluice("man").stdout, self.sluice("man", "sluice.1").stdout)

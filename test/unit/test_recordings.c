@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "api/visit.h"
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "command_world.h"
@@ -405,7 +406,7 @@ static void wrong_words_delete_nothing(void **state)
     complains(recordings("delete", "--share", "5%", "--tenant", "shop", "--folder", dir, NULL),
               "--share has no meaning for delete");
     complains(recordings("delete", "shop", "--tenant", "shop", "--folder", dir, NULL),
-              "what is 'shop'?");
+              "'shop' is too much");
     complains(recordings("list", "--older", "1d", "--folder", dir, NULL),
               "--older has no meaning for list");
     complains(recordings("show", "--folder", dir, NULL), "show takes one turn's id");
@@ -415,6 +416,23 @@ static void wrong_words_delete_nothing(void **state)
     buf_init(&all, 1u << 20);
     assert_int_equal(lines_of(s->inner, &all), 1);
     buf_fini(&all);
+}
+
+/* Each protocol that turns are of, and no other word. */
+static void a_protocol_is_one_that_there_is(void **state)
+{
+    struct stage *s = *state;
+    recorder_make(s, "");
+    turn_add(s, "shop", 3, 1);
+    for (const struct route_row *row = routes; row->path.n > 0; row++)
+        if (row->wire)
+            assert_int_equal(recordings("--api", row->wire->name, "--folder", s->inner, NULL),
+                             EXIT_DONE);
+    complains(recordings("--api", "opnai.chat", "--folder", s->inner, NULL),
+              "did you mean 'openai.chat'?");
+    complains(recordings("--api", "chat", "--folder", s->inner, NULL),
+              "expected openai.chat, openai.responses");
+    complains(recordings("--api", "", "--folder", s->inner, NULL), "--api '' is none");
 }
 
 static void the_configuration_names_the_folder(void **state)
@@ -562,6 +580,7 @@ int main(void)
         CASE(the_old_ones_go_and_their_files),
         CASE(a_torn_line_goes_with_any_deletion),
         CASE(wrong_words_delete_nothing),
+        CASE(a_protocol_is_one_that_there_is),
         CASE(the_configuration_names_the_folder),
         CASE(who_writes_leaves_a_held_file_alone),
         CASE(nothing_is_lost_beside_a_deletion),

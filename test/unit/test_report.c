@@ -310,7 +310,11 @@ static void wrong_words_are_named_with_the_right_ones(void **state UNUSED)
     complains(report("--db", db, "--turns", "5", "--by", "day", NULL), "stand alone");
     complains(report("--db", db, "--turns", "5", "--turn", "01XX", NULL), "stand alone");
     complains(report("--db", db, "--turn", "01XX", "--csv", NULL), "--json");
-    complains(report("--db", db, "november", NULL), "what is 'november'?");
+    complains(report("--db", db, "novembers", NULL), "'novembers' is too much");
+    complains(report("--db", db, "novembers", NULL), "--by, --since, --until, --turns");
+    complains(report("--db", db, "json", NULL), "did you mean '--json'?");
+    complains(report("--db", db, "modle", NULL), "did you mean '--by model'?");
+    complains(report("--db", db, "gateway.yaml", NULL), "did you mean '--config gateway.yaml'?");
     complains(report("--db", "postgres:host", NULL), "expected sqlite:PATH");
 }
 

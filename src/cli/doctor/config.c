@@ -19,6 +19,13 @@ static void problems_tell(struct doctor *d)
 
 void doctor_configuration(struct doctor *d)
 {
+    if (load_has_nothing(d->path)) {
+        doctor_find(d, DOCTOR_PROBLEM, STR_NONE,
+                    "no file was named, there is no sluice.yaml in this folder, and OPENAI_API_KEY "
+                    "is not set");
+        doctor_advise(d, LOAD_ADVICE);
+        return;
+    }
     int err = load_quietly(d->path, &d->doc);
     if (!err)
         err = snapshot_make(d->upstreams, d->doc, NULL, &d->snapshot);
@@ -73,6 +80,10 @@ static void variable_look(void *arg, struct str name, bool has_default)
 void doctor_environment(struct doctor *d)
 {
     struct variables v = {.doctor = d, .before = d->n};
+    if (!d->doc) {
+        doctor_find(d, DOCTOR_SKIPPED, STR_NONE, "needs a configuration");
+        return;
+    }
     int err = conf_env_each(d->doc, variable_look, &v);
     if (err == E_CONFIG)
         doctor_find(d, DOCTOR_SKIPPED, STR_NONE, "the file is no YAML");

@@ -22,9 +22,9 @@ struct wish {
 
 static const struct command_option options[] = {
     {"--config", "FILE", offsetof(struct wish, config),
-     "the configuration (default: as for sluice serve)", true, NULL},
-    {"--offline", NULL, offsetof(struct wish, offline), "ask no provider", false, NULL},
-    {"--json", NULL, offsetof(struct wish, json), "the findings as JSON", false, NULL},
+     "the configuration (default: as for sluice serve)", VALUE_FILE, NULL},
+    {"--offline", NULL, offsetof(struct wish, offline), "ask no provider", VALUE_ANY, NULL},
+    {"--json", NULL, offsetof(struct wish, json), "the findings as JSON", VALUE_ANY, NULL},
     {0},
 };
 
@@ -169,8 +169,7 @@ static int run(int argc, char **argv)
     if (code >= 0)
         return code;
     if (words_n > 0)
-        return options_wrong(&command_doctor, "'%s' is too much; --config FILE names a file",
-                             argv[1]);
+        return options_too_much(&command_doctor, argv[1]);
     struct doctor d = {.path = w.config, .offline = w.offline};
     doctor_init(&d);
     doctor_run(&d, checks);

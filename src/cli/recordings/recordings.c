@@ -26,47 +26,58 @@ struct words {
     bool only_look, csv, json;
 };
 
+/* As the ledger and the log name them, too: what routes.c has turns of. */
+static const char *const apis[] = {"openai.chat",
+                                   "openai.responses",
+                                   "openai.completion",
+                                   "openai.embedding",
+                                   "anthropic",
+                                   "anthropic.count_tokens",
+                                   NULL};
 static const char *const states[] = {"done", "failed", "partial", NULL};
 
 static const struct command_option options[] = {
-    {"--tenant", "NAME", offsetof(struct words, tenant), "only the turns of this tenant", false,
+    {"--tenant", "NAME", offsetof(struct words, tenant), "only the turns of this tenant", VALUE_ANY,
      NULL},
     {"--key", "NAME", offsetof(struct words, key),
-     "... of this key: its name in the file, or its public part", false, NULL},
+     "... of this key: its name in the file, or its public part", VALUE_ANY, NULL},
     {"--session", "NAME", offsetof(struct words, session),
-     "... of this session (the client's x-sluice-session)", false, NULL},
+     "... of this session (the client's x-sluice-session)", VALUE_ANY, NULL},
     {"--api", "NAME", offsetof(struct words, api),
-     "... of this protocol: openai.chat, anthropic, openai.responses ...", false, NULL},
+     "... of this protocol: openai.chat, openai.responses, openai.completion,\n"
+     "openai.embedding, anthropic or anthropic.count_tokens",
+     VALUE_ANY, apis},
     {"--state", "STATE", offsetof(struct words, state),
-     "... that came to this end: done, failed, partial (cut short)", false, states},
+     "... that came to this end: done, failed, partial (cut short)", VALUE_ANY, states},
     {"--since", "WHEN", offsetof(struct words, since),
      "... that began on this day or later (2026-11-01), or so many days back,\n"
      "today included (7d, 4w). Days are UTC.",
-     false, NULL},
+     VALUE_ANY, NULL},
     {"--until", "DAY", offsetof(struct words, until), "... that began on this day or earlier",
-     false, NULL},
+     VALUE_ANY, NULL},
     {"--older", "WHEN", offsetof(struct words, older),
      "delete: only turns from before that day, or before so many days (14d\n"
      "keeps the last fourteen, today included)",
-     false, NULL},
+     VALUE_ANY, NULL},
     {"--dry-run", NULL, offsetof(struct words, only_look),
-     "delete: say what would go, and change nothing", false, NULL},
+     "delete: say what would go, and change nothing", VALUE_ANY, NULL},
     {"--share", "SHARE", offsetof(struct words, share),
-     "export: only a part, 5% or 0.05; whole sessions, the same ones each time", false, NULL},
+     "export: only a part, 5% or 0.05; whole sessions, the same ones each time", VALUE_ANY, NULL},
     {"--by", "WORDS", offsetof(struct words, by),
      "sums: one or several of day, tenant, key, api, provider, model, task,\n"
      "state, with commas between; without it: day,tenant,api",
-     false, NULL},
+     VALUE_LIST, recordings_by_words},
     {"--last", "N", offsetof(struct words, last), "list: how many, the newest; without it: 20",
-     false, NULL},
-    {"--csv", NULL, offsetof(struct words, csv), "list and sums for programs", false, NULL},
+     VALUE_ANY, NULL},
+    {"--csv", NULL, offsetof(struct words, csv), "list and sums for programs", VALUE_ANY, NULL},
     {"--json", NULL, offsetof(struct words, json),
-     "the same as JSON; of show, the line as it stands in its file", false, NULL},
-    {"--folder", "FOLDER", offsetof(struct words, folder), "where the recordings are", true, NULL},
+     "the same as JSON; of show, the line as it stands in its file", VALUE_ANY, NULL},
+    {"--folder", "FOLDER", offsetof(struct words, folder), "where the recordings are", VALUE_FILE,
+     NULL},
     {"--config", "FILE", offsetof(struct words, config),
      "or the configuration that says so (recording.folder); without either:\n"
      "sluice.yaml here, else the folder " USUAL_FOLDER,
-     true, NULL},
+     VALUE_FILE, NULL},
     {0},
 };
 
@@ -246,8 +257,7 @@ static int verb_read(int words, char **argv, enum verb *ret_verb)
         return options_wrong(&command_recordings,
                              "show takes one turn's id, which `sluice recordings list` shows");
     if (verb != SHOW && words > 1)
-        return options_wrong(&command_recordings, "what is '%s'? %s takes options only", argv[2],
-                             verbs[verb]);
+        return options_too_much(&command_recordings, argv[2]);
     *ret_verb = (enum verb)verb;
     return EXIT_DONE;
 }
@@ -380,11 +390,11 @@ static int run(int argc, char **argv)
 const struct command command_recordings = {
     .name = "recordings",
     .summary = "list, show, sum up, export and delete recorded turns",
-    .usage = "recordings [list] [--last N] [--csv | --json]\n"
-             "recordings show TURN [--json]\n"
-             "recordings sums [--by WORDS] [--csv | --json]\n"
-             "recordings export [--share SHARE]\n"
-             "recordings delete [--older WHEN] [--dry-run] [--json]",
+    .usage = "recordings [list] [--last N] [--csv | --json] [OPTIONS]\n"
+             "recordings show TURN [--json] [--folder FOLDER | --config FILE]\n"
+             "recordings sums [--by WORDS] [--csv | --json] [OPTIONS]\n"
+             "recordings export [--share SHARE] [OPTIONS]\n"
+             "recordings delete [--older WHEN] [--dry-run] [--json] [OPTIONS]",
     .about = "What sluice has recorded (recording.folder): whole turns, as they were asked and "
              "answered,\n"
              "without what was redacted. All may be used while sluice serves and records.\n",
@@ -402,9 +412,9 @@ const struct command command_recordings = {
         "seen: of a tenant who shall be recorded no longer, name it under recording.except first. "
         "What\n"
         "recording.keep takes away by itself goes by whole files.\n\n"
-        "A cost that is not known is shown as such and never as 0. The exit code is 0, 2 for wrong "
-        "use,\n"
-        "3 where a file cannot be read or written, or the turn is not there.\n\n"
+        "A cost that is not known is shown as such and never as 0.\n\n"
+        "Exit codes: 0 done, 2 wrong use, 3 a file cannot be read or written, or the turn is not "
+        "there.\n\n"
         "Examples:\n"
         "  sluice recordings --since 1d --state failed\n"
         "  sluice recordings show 01KB2M4E9D3V7Q0Z5T8R6W1XYC\n"

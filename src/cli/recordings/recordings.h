@@ -35,6 +35,8 @@ MUSTCHECK int recordings_list(struct recordings *r, unsigned wanted);
 /* One turn, all of it: E_NOT_FOUND where it is not there. */
 MUSTCHECK int recordings_show(struct recordings *r, struct str id);
 
+extern const char *const recordings_by_words[]; /* of --by; ends with NULL */
+
 /* Sums by what stands in `by`: "day,tenant,api". */
 MUSTCHECK int recordings_sums(struct recordings *r, const char *by);
 

@@ -313,19 +313,17 @@ int recordings_show(struct recordings *r, struct str id)
 
 /* ---- sums ---- */
 
-static const struct {
-    const char *word;
-    size_t at; /* in struct recorded_turn */
-} dims[] = {
-    {"day", offsetof(struct recorded_turn, time)}, /* the first ten letters */
-    {"tenant", offsetof(struct recorded_turn, tenant)},
-    {"key", offsetof(struct recorded_turn, key)},
-    {"api", offsetof(struct recorded_turn, api)},
-    {"provider", offsetof(struct recorded_turn, provider)},
-    {"model", offsetof(struct recorded_turn, model)},
-    {"task", offsetof(struct recorded_turn, task)},
-    {"state", offsetof(struct recorded_turn, state)},
+const char *const recordings_by_words[] = {"day",   "tenant", "key",   "api", "provider",
+                                           "model", "task",   "state", NULL};
+/* Where each stands in struct recorded_turn. */
+static const size_t dims[] = {
+    offsetof(struct recorded_turn, time), /* the first ten letters */
+    offsetof(struct recorded_turn, tenant), offsetof(struct recorded_turn, key),
+    offsetof(struct recorded_turn, api),    offsetof(struct recorded_turn, provider),
+    offsetof(struct recorded_turn, model),  offsetof(struct recorded_turn, task),
+    offsetof(struct recorded_turn, state),
 };
+_Static_assert(ARRAY_LEN(recordings_by_words) == ARRAY_LEN(dims) + 1, "a member for each word");
 
 struct sum {
     struct str name[ARRAY_LEN(dims)];
@@ -345,10 +343,7 @@ struct sums {
 
 static bool by_read(const char *text, struct sums *s)
 {
-    struct str known[ARRAY_LEN(dims)];
-    for (unsigned i = 0; i < ARRAY_LEN(dims); i++)
-        known[i] = str_from(dims[i].word);
-    int n = options_list(&command_recordings, "--by", text, known, ARRAY_LEN(dims), s->by);
+    int n = options_list(&command_recordings, "--by", text, s->by);
     s->by_n = n > 0 ? (unsigned)n : 0;
     return n >= 0;
 }
@@ -384,7 +379,7 @@ static int sums_take(void *arg, const struct recorded_turn *t, struct str line)
     struct sum wanted = {.turns = 0};
     for (unsigned i = 0; i < s->by_n; i++) {
         struct str text;
-        memcpy(&text, (const char *)t + dims[s->by[i]].at, sizeof(text));
+        memcpy(&text, (const char *)t + dims[s->by[i]], sizeof(text));
         wanted.name[i] = s->by[i] == 0 ? str_head(text, 10) : text;
     }
     struct sum **found = tfind(&wanted, &s->tree, sum_compare);
@@ -444,7 +439,8 @@ static void columns_make(struct sums *s)
 {
     struct sheet *to = &s->sheet;
     for (unsigned i = 0; i < s->by_n; i++)
-        sheet_column(to, dims[s->by[i]].word, dims[s->by[i]].word, SHEET_TEXT, 0);
+        sheet_column(to, recordings_by_words[s->by[i]], recordings_by_words[s->by[i]], SHEET_TEXT,
+                     0);
     sheet_column(to, "turns", "turns", SHEET_COUNT, 0);
     sheet_column(to, "errors", "errors", SHEET_COUNT, 0);
     sheet_column(to, "partial", "cut short", SHEET_COUNT, SHEET_RARE);

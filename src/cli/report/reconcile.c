@@ -147,8 +147,13 @@ static int sheet_fill(struct reconciling *x, struct sheet *s, int64_t tolerance,
     return err;
 }
 
-static int sheet_show(const struct sheet *s, enum report_form form)
+static int sheet_show(const struct sheet *s, const struct report_export *x, enum report_form form)
 {
+    if (s->rows_n == 0 && form == REPORT_TABLE) {
+        printf("Nothing was used from %.*s to %.*s, by neither the export nor the ledger.\n",
+               STR_ARGS(x->from), STR_ARGS(x->to));
+        return 0;
+    }
     if (form != REPORT_JSON)
         return form == REPORT_CSV ? sheet_print_csv(s, stdout) : sheet_print_table(s, stdout);
     struct buf out;
@@ -183,7 +188,7 @@ int report_reconcile(struct report *r, const struct report_reconciled *w, bool *
     if (!err)
         err = sheet_fill(&x, &s, w->tolerance, ret_within);
     if (!err)
-        err = sheet_show(&s, r->form);
+        err = sheet_show(&s, &x.export, r->form);
     sheet_fini(&s);
     for (unsigned i = 0; i < SIDES; i++)
         ledger_groups_free(&x.side[i]);

@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/report/report.h"
 #include "cli/when.h"
+#include "conf/scalar.h"
 
 #define ARENA_BYTES_MAX (1024u * 1024 * 1024)
 #define TURNS_MAX       1000000
@@ -24,35 +25,35 @@ static const struct command_option options[] = {
     {"--by", "WORDS", offsetof(struct words, by),
      "one or several of day, key, model, provider, lane, tag, api, tenant,\n"
      "with commas between; without it: model",
-     false, NULL},
+     VALUE_LIST, report_by_words},
     {"--since", "WHEN", offsetof(struct words, since),
      "a day (2026-11-01), or how many days back, today included (7d, 4w);\n"
      "without it: 30d",
-     false, NULL},
+     VALUE_ANY, NULL},
     {"--until", "DAY", offsetof(struct words, until),
-     "the last day; without it: today. Days are UTC.", false, NULL},
-    {"--turns", "N", offsetof(struct words, turns), "the last N turns, the newest first", false,
+     "the last day; without it: today. Days are UTC.", VALUE_ANY, NULL},
+    {"--turns", "N", offsetof(struct words, turns), "the last N turns, the newest first", VALUE_ANY,
      NULL},
     {"--turn", "ID", offsetof(struct words, turn),
-     "all about one turn (the id is in the answer's header x-sluice-id)", false, NULL},
+     "all about one turn (the id is in the answer's header x-sluice-id)", VALUE_ANY, NULL},
     {"--reconcile", "FILE", offsetof(struct words, reconcile),
      "compare with a provider's usage export: the JSON of OpenAI's\n"
      "/v1/organization/usage/completions or Anthropic's\n"
      "/v1/organizations/usage_report/messages, by day and model, or the\n"
      "CSV of usage or costs that their pages offer; - is standard input",
-     true, NULL},
+     VALUE_FILE, NULL},
     {"--provider", "NAME", offsetof(struct words, provider),
-     "with --reconcile: only what this provider of the configuration answered", false, NULL},
+     "with --reconcile: only what this provider of the configuration answered", VALUE_ANY, NULL},
     {"--tolerance", "PERCENT", offsetof(struct words, tolerance),
-     "with --reconcile: how far the two may be apart; without it: 1", false, NULL},
+     "with --reconcile: how far the two may be apart, 5 or 0.5%; without it: 1", VALUE_ANY, NULL},
     {"--csv", NULL, offsetof(struct words, csv),
-     "for programs: all columns, dollars exact, times in milliseconds", false, NULL},
-    {"--json", NULL, offsetof(struct words, json), "the same as JSON", false, NULL},
-    {"--db", "URL", offsetof(struct words, db), "the ledger: sqlite:PATH", false, NULL},
+     "for programs: all columns, dollars exact, times in milliseconds", VALUE_ANY, NULL},
+    {"--json", NULL, offsetof(struct words, json), "the same as JSON", VALUE_ANY, NULL},
+    {"--db", "URL", offsetof(struct words, db), "the ledger: sqlite:PATH", VALUE_ANY, NULL},
     {"--config", "FILE", offsetof(struct words, config),
      "or the configuration that names it; without either: sluice.yaml here,\n"
      "else " USUAL_DB,
-     true, NULL},
+     VALUE_FILE, NULL},
     {0},
 };
 
@@ -147,17 +148,25 @@ static int turns_run(struct report *r, const struct words *w)
     return err ? failed(r, err) : EXIT_DONE;
 }
 
+/* "5", "5%" or "0.5", all of them per cent, in millionths. */
+static bool tolerance_read(const struct words *w, struct arena *a, int64_t *ret_tolerance)
+{
+    static const struct conf_row row = {.name = "tolerance", .type = CONF_SHARE, .max = 1000000};
+    struct scalar_why why;
+    bool has_sign = str_ends(str_from(w->tolerance), STR("%"));
+    struct str text = arena_printf(a, "%s%s", w->tolerance, has_sign ? "" : "%");
+    return text.p && scalar_parse(&row, text, ret_tolerance, &why);
+}
+
 static int reconcile_run(struct report *r, const struct words *w)
 {
     struct report_reconciled what = {
         .file = w->reconcile, .provider = w->provider, .tolerance = 10000};
-    unsigned percent = 0;
     bool within = true;
-    if (w->tolerance && !when_digits(str_from(w->tolerance), 0, 100, &percent))
-        return options_wrong(&command_report, "--tolerance '%s' is no number from 0 to 100",
+    if (w->tolerance && !tolerance_read(w, &r->arena, &what.tolerance))
+        return options_wrong(&command_report,
+                             "--tolerance '%s' is no per cent from 0 to 100 (5, 5%%, 0.5)",
                              w->tolerance);
-    if (w->tolerance)
-        what.tolerance = (int64_t)percent * 10000;
     int code = opened(r);
     if (code)
         return code;
@@ -173,7 +182,7 @@ static int report_run(int argc, char **argv)
     if (code >= 0)
         return code;
     if (words_n > 0)
-        return options_wrong(&command_report, "what is '%s'?", argv[1]);
+        return options_too_much(&command_report, argv[1]);
     if (w.csv && w.json)
         return options_wrong(&command_report, "--csv or --json, not both");
     if ((w.turns || w.turn) && (w.by || w.since || w.until || (w.turns && w.turn)))
@@ -201,10 +210,10 @@ static int report_run(int argc, char **argv)
 const struct command command_report = {
     .name = "report",
     .summary = "show where tokens and money went, by day, key, model, tag ...",
-    .usage = "report [--by WORDS] [--since WHEN] [--until DAY] [--csv | --json]\n"
-             "report --turns N [--csv | --json]\n"
-             "report --turn ID [--json]\n"
-             "report --reconcile FILE [--provider NAME] [--tolerance PERCENT] [--csv | --json]",
+    .usage = "report [--by WORDS] [--since WHEN] [--until DAY] [--csv | --json] [OPTIONS]\n"
+             "report --turns N [--csv | --json] [OPTIONS]\n"
+             "report --turn ID [--json] [OPTIONS]\n"
+             "report --reconcile FILE [--provider NAME] [--tolerance PERCENT] [OPTIONS]",
     .about = "Shows where tokens and money went, with errors and latency, from the ledger. It may "
              "be run\n"
              "while sluice serves.\n",
@@ -219,8 +228,11 @@ const struct command command_report = {
         "cache_write_1h was written to be kept for an hour.\n\n"
         "With --reconcile, names of models count without the date at their end, since they are "
         "asked\n"
-        "for with and without; the exit code is 1 where a row's tokens are too far apart, or its\n"
-        "dollars, where FILE says what was paid.\n\n"
+        "for with and without.\n\n"
+        "Exit codes: 0 done, 1 with --reconcile a row's tokens are too far apart, or its dollars "
+        "where\n"
+        "FILE says what was paid, 2 wrong use, or a FILE that is no export, 3 the ledger cannot be "
+        "read.\n\n"
         "Examples:\n"
         "  sluice report --by day,model --since 7d\n"
         "  sluice report --by key --since 2026-11-01 --until 2026-11-30 --csv > november.csv\n",

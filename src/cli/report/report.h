@@ -16,6 +16,8 @@ struct report {
     struct fault fault;
 };
 
+extern const char *const report_by_words[]; /* of --by; ends with NULL */
+
 /* What stands in --by, in its order. */
 struct report_by {
     unsigned n;

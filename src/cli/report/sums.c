@@ -9,25 +9,20 @@
 
 #define JSON_BYTES_MAX (512u * 1024 * 1024)
 
-static const struct {
-    const char *word;
-    enum ledger_dim dim;
-} words[] = {
-    {"day", DIM_DAY},   {"key", DIM_KEY},  {"model", DIM_MODEL}, {"provider", DIM_PROVIDER},
-    {"lane", DIM_LANE}, {"tag", DIM_TAGS}, {"api", DIM_API},     {"tenant", DIM_TENANT},
-};
+const char *const report_by_words[] = {"day", "key", "model",  "provider", "lane",
+                                       "tag", "api", "tenant", NULL};
+static const enum ledger_dim dims[] = {DIM_DAY,  DIM_KEY,  DIM_MODEL, DIM_PROVIDER,
+                                       DIM_LANE, DIM_TAGS, DIM_API,   DIM_TENANT};
+_Static_assert(ARRAY_LEN(report_by_words) == ARRAY_LEN(dims) + 1, "a dimension for each word");
 
 bool report_by_read(const char *text, struct report_by *ret_by)
 {
-    struct str known[ARRAY_LEN(words)];
-    unsigned at[ARRAY_LEN(words)];
-    for (unsigned i = 0; i < ARRAY_LEN(words); i++)
-        known[i] = str_from(words[i].word);
-    int n = options_list(&command_report, "--by", text, known, ARRAY_LEN(words), at);
+    unsigned at[ARRAY_LEN(dims)];
+    int n = options_list(&command_report, "--by", text, at);
     *ret_by = (struct report_by){.n = n > 0 ? (unsigned)n : 0};
     for (unsigned i = 0; i < ret_by->n; i++) {
-        ret_by->dim[i] = words[at[i]].dim;
-        ret_by->word[i] = words[at[i]].word;
+        ret_by->dim[i] = dims[at[i]];
+        ret_by->word[i] = report_by_words[at[i]];
     }
     return n >= 0;
 }

@@ -1,0 +1,103 @@
+"""`sluice explain` says of a request what a client gets for it."""
+
+import json
+import os
+import subprocess
+import tempfile
+from types import SimpleNamespace
+
+from world import SLUICE, Provider, Sluice
+
+CONFIG = """
+listen: 127.0.0.1:@PORT@
+state: {ledger: "sqlite:@FOLDER@/ledger.db"}
+providers:
+  plain: {base_url: "http://127.0.0.1:%d/v1", responses: on}
+  other: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", key: k}
+models:
+  fast: {is: plain/m}
+  smart: {is: other/claude-sonnet-4-5, fallback: [plain/m]}
+http: {body_bytes: 64KiB}
+keys:
+  require: true
+  declared:
+    app: {secret: secret-of-the-app, tenant: t}
+    few: {secret: secret-of-the-few, models: [fast]}
+"""
+ASK = {"messages": [{"role": "user", "content": "hi"}]}
+
+
+def open_world():
+    provider = Provider()
+    sluice = Sluice(CONFIG % (provider.port, provider.port))
+    return SimpleNamespace(sluice=sluice, provider=provider, close=sluice.stop)
+
+
+def explain(w, *words, text=""):
+    return subprocess.run([SLUICE, "explain", "--config", w.sluice.file, *words],
+                          capture_output=True, text=True, input=text, timeout=10,
+                          cwd=tempfile.mkdtemp(prefix="sluice-e2e-"))
+
+
+def test_what_is_refused_is_told_in_the_clients_words(w):
+    chat, responses = "/v1/chat/completions", "/v1/responses"
+    for path, secret, body in (
+            (chat, "secret-of-the-app", json.dumps({"model": "nobody/x", **ASK})),
+            (chat, "secret-of-the-app", json.dumps({"model": "other/c", "logprobs": True, **ASK})),
+            (chat, "secret-of-the-app", '{"model": "fast", "model": "smart"}'),
+            (chat, "secret-of-the-app", '{"model": "fast", "x": "%s"}' % ("y" * 70000)),
+            (chat, "secret-of-the-few", json.dumps({"model": "smart", **ASK})),
+            (chat, "secret-of-the-few", json.dumps({"model": "fast", "models": ["smart"], **ASK})),
+            (chat, "secret-of-nobody", json.dumps({"model": "fast", **ASK})),
+            (responses, "secret-of-the-app", '{"model": "fast", "input": "hi", "conversation": "conv_1"}'),
+            (responses, "secret-of-the-app", '{"model": "fast", "input": "hi", "previous_response_id": "resp_1"}')):
+        got = w.sluice.request("POST", path, body.encode(), key=secret)
+        assert got.status >= 400, got.body
+        words = ["--key", secret, "--protocol", "openai.responses" if path == responses else "openai.chat", "-"]
+        done = explain(w, "--json", *words, text=body)
+        assert done.returncode == 1, done
+        refusal = json.loads(done.stdout)["refusal"]
+        assert (refusal["status"], refusal["message"]) == (got.status, got.json()["error"]["message"]), got.body
+        done = explain(w, *words, text=body)
+        assert done.returncode == 1 and f"would be refused, with {got.status} " in done.stdout, done
+        assert refusal["message"] in done.stdout, done
+    assert not w.provider.seen
+
+
+def test_a_translated_body_is_called_so(w):
+    body = json.dumps({"model": "smart", **ASK})
+    done = explain(w, "-", text=body)
+    assert done.returncode == 0 and "translated from openai.chat to anthropic" in done.stdout, done
+    assert "unchanged" not in done.stdout, done
+    told = json.loads(explain(w, "--json", "-", text=body).stdout)
+    assert told["refusal"] is None and [t["translated_to"] for t in told["targets"]] == ["anthropic", None]
+    done = explain(w, "smart")
+    assert "are translated: openai.chat here, anthropic there" in done.stdout, done
+    # What the first has nothing for, the second is asked.
+    done = explain(w, "-", text=json.dumps({"model": "smart", "logprobs": True, **ASK}))
+    assert done.returncode == 0 and "refuses this request: anthropic has nothing" in done.stdout, done
+
+
+def test_a_key_is_named_without_its_secret(w):
+    made = json.loads(subprocess.run(
+        [SLUICE, "keys", "make", "ours", "--models", "smart", "--json", "--config", w.sluice.file],
+        capture_output=True, check=True).stdout)
+    for which in ("ours", made["public"], made["secret"]):
+        assert explain(w, "--key", which, "smart").returncode == 0
+        done = explain(w, "--key", which, "fast")
+        assert done.returncode == 1 and "403 forbidden" in done.stdout, done
+    assert explain(w, "--key", "few", "fast").returncode == 0
+    done = explain(w, "--key", "fwe", "fast")
+    assert done.returncode == 1 and "401 invalid_api_key" in done.stdout, done
+    assert "no key has this secret, name or public part" in done.stderr, done
+    subprocess.run([SLUICE, "keys", "revoke", "ours", "--config", w.sluice.file], check=True,
+                   capture_output=True)
+    done = explain(w, "--key", "ours", "smart")
+    assert done.returncode == 1 and "401 revoked_api_key" in done.stdout, done
+
+
+def test_looking_makes_no_database(w):
+    folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+    done = subprocess.run([SLUICE, "explain", "--config", "-", "--key", "x", "a/m"], cwd=folder, timeout=10,
+                          capture_output=True, text=True, input="providers: {a: {base_url: 'http://h/v1'}}\n")
+    assert done.returncode == 1 and os.listdir(folder) == [], done
