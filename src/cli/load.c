@@ -26,9 +26,11 @@ bool load_has_file(const char *path)
     return path || access(USUAL_FILE, F_OK) == 0; /* one that cannot be read is an error later */
 }
 
+/* An empty key is one for a server that wants none, so not for OpenAI itself. */
 bool load_has_nothing(const char *path)
 {
-    return !load_has_file(path) && !getenv("OPENAI_API_KEY");
+    const char *key = getenv("OPENAI_API_KEY"), *url = getenv("OPENAI_BASE_URL");
+    return !load_has_file(path) && (!key || (!*key && (!url || !*url)));
 }
 
 int load_quietly(const char *path, struct conf_doc **ret_doc)
@@ -43,8 +45,9 @@ void load_nothing_tell(void)
     char folder[PATH_MAX];
     fprintf(stderr,
             "sluice: there is no configuration: no file was named, there is no " USUAL_FILE
-            " in %s,\nand OPENAI_API_KEY is not set.\nTo go on, " LOAD_ADVICE ".\n",
-            getcwd(folder, sizeof(folder)) ? folder : "this folder");
+            " in %s,\nand OPENAI_API_KEY is %s.\nTo go on, " LOAD_ADVICE ".\n",
+            getcwd(folder, sizeof(folder)) ? folder : "this folder",
+            getenv("OPENAI_API_KEY") ? "empty" : "not set");
 }
 
 int load_config(const char *path, struct conf_doc **ret_doc)

@@ -586,6 +586,8 @@ def test_nothing_to_go_by_is_said_with_what_to_do(w):
         assert "no file was named" in told and "there is no sluice.yaml" in told, done
         assert "OPENAI_API_KEY" in told and "No such file" not in told and ":5:" not in told, done
         assert os.listdir(folder) == []
+    done = command("serve", OPENAI_API_KEY="", OPENAI_BASE_URL="")
+    assert done.returncode == 3 and "OPENAI_API_KEY is empty" in done.stderr, done
     done = command("doctor", "--json")
     assert [f["verdict"] for f in json.loads(done.stdout)["findings"]].count("problem") == 1, done
 
