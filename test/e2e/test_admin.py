@@ -485,6 +485,23 @@ def test_a_database_is_not_made_by_looking_into_it(w):
         assert "kept in sqlite:sluice.db" in done.stderr, done
         assert ("made for it" in done.stderr) == (times == 0), done
     assert "key1" in command("keys", "list", folder=folder).stdout
+    for name in ("zebra", "ant", "key"):
+        command("keys", "make", name, folder=folder)
+    names = [line.split()[1] for line in command("keys", "list", folder=folder).stdout.splitlines()]
+    assert names == ["NAME", "ant", "key", "key0", "key1", "zebra"], names
+    names = [key["name"] for key in json.loads(command("keys", "list", "--json", folder=folder).stdout)]
+    assert names == ["ant", "key", "key0", "key1", "zebra"], names
+
+
+def test_which_address_cannot_be_had_is_said(w):
+    taken, free = w.sluice.port, free_port()
+    for listen, admin, setting in ((taken, free, "listen"), (free, taken, "admin_listen")):
+        text = (f"listen: 127.0.0.1:{listen}\nadmin_listen: 127.0.0.1:{admin}\nstate: {{ledger: off}}\n"
+                "providers: {a: {base_url: 'http://h/v1'}}\n")
+        done = command("serve", "--config", "-", text=text)
+        assert done.returncode == 3, done
+        assert done.stderr.endswith(f"sluice serve: {setting}: 127.0.0.1:{taken} is in use: "
+                                    "another program listens there\n"), done
 
 
 def test_nobody_is_their_own_provider(w):
