@@ -344,9 +344,13 @@ static void greet(const struct server *s)
     bool has_file = path[0] != '(';
     const char *address = listener_address(g->listener);
     if (isatty(STDERR_FILENO) || !has_file) {
-        if (!str_starts(str_from(address), STR("unix:")))
-            fprintf(stderr, "sluice: the base URL for applications is %s://%s/v1\n",
-                    g->now->tls ? "https" : "http", address);
+        const char *scheme = g->now->tls ? "https" : "http";
+        if (str_starts(str_from(address), STR("unix:")))
+            fprintf(stderr, "sluice: applications ask for %s://localhost/v1 by way of a socket\n",
+                    scheme);
+        else
+            fprintf(stderr, "sluice: the base URL for applications is %s://%s/v1\n", scheme,
+                    address);
         if (!has_file)
             fputs("  no configuration file: provider and key are OPENAI_BASE_URL (else OpenAI)\n"
                   "  and OPENAI_API_KEY of the environment; requests are passed on as they\n"

@@ -323,6 +323,21 @@ def test_without_a_file_there_is_none_to_read_again(w):
     assert process.wait(10) == 0
 
 
+def test_the_start_says_how_to_ask(w):
+    port, folder = free_port(), tempfile.mkdtemp(prefix="sluice-e2e-")
+    for listen, words in ((f"127.0.0.1:{port}", f"the base URL for applications is http://127.0.0.1:{port}/v1\n"),
+                          (f"unix:{folder}/s", "applications ask for http://localhost/v1 by way of a socket\n")):
+        process = subprocess.Popen([SLUICE, "serve", "--listen", listen], stderr=subprocess.PIPE, text=True,
+                                   cwd=folder, env={"OPENAI_API_KEY": "k"})
+        told = []
+        while not told or " listening " not in told[-1]:
+            told.append(process.stderr.readline())
+            assert told[-1], told
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+        assert told[0] == "sluice: " + words and f" address={listen} admin=- " in told[-1], told
+
+
 def test_the_log_is_opened_anew_whatever_the_file_says(w):
     other = Sluice(w.config.replace("log: {format: json}", "log: {file: \"@FOLDER@/own.log\"}"))
     log = os.path.join(other.folder, "own.log")
