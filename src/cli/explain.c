@@ -136,11 +136,17 @@ static int key_take(struct explaining *x, const char *text)
         err = keys_configure(x->keys, &c->keys, x->doc);
     if (err)
         return could_not(&f, err);
-    x->refused = key_find(x, str_from(text), &x->visit.fault);
-    if (x->refused == E_BAD_KEY)
-        fputs("sluice explain: no key has this secret, name or public part; `sluice keys list` "
-              "shows them\n",
-              stderr);
+    err = key_find(x, str_from(text), &x->visit.fault);
+    /* As at the door: where none is required, what is no key of ours is the provider's. */
+    bool theirs = err == E_BAD_KEY && !c->keys.require && !strstr(text, "sk-sluice-");
+    if (err == E_BAD_KEY)
+        fprintf(stderr,
+                "sluice explain: no key has this secret, name or public part%s; `sluice keys list` "
+                "shows them\n",
+                theirs ? ", so it would be taken for the provider's own" : "");
+    if (theirs)
+        fault_clear(&x->visit.fault);
+    x->refused = theirs ? 0 : err;
     return 0;
 }
 

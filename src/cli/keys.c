@@ -75,25 +75,43 @@ static void key_line(const struct key *key)
     puts(key->models_n ? "" : "all");
 }
 
+/* By name, those without one first; the same name by its age. */
+static int key_compare(const void *x, const void *y)
+{
+    const struct key *a = *(const struct key *const *)x, *b = *(const struct key *const *)y;
+    int order = str_cmp(a->name, b->name);
+    if (!order && a->made_wall_us != b->made_wall_us)
+        order = a->made_wall_us < b->made_wall_us ? -1 : 1;
+    return order ? order : str_cmp(a->public_part, b->public_part);
+}
+
 static int list(const struct keys *keys, bool json)
 {
+    unsigned n = keys_count(keys);
+    const struct key **sorted = calloc(n + 1, sizeof(struct key *));
+    if (!sorted)
+        return EXIT_COULD_NOT;
+    for (unsigned i = 0; i < n; i++)
+        sorted[i] = keys_at(keys, i);
+    qsort(sorted, n, sizeof(struct key *), key_compare);
     if (json)
         printf("[");
-    else if (keys_count(keys) == 0)
+    else if (n == 0)
         puts("There are no keys yet. `sluice keys make NAME` makes one.");
     else
         printf("%-12s %-20s %-16s %-8s %-10s %s\n", "KEY", "NAME", "TENANT", "STATE", "MADE",
                "MODELS");
-    for (unsigned i = 0; i < keys_count(keys); i++) {
+    for (unsigned i = 0; i < n; i++) {
         if (json && i)
             printf(",");
         if (json)
-            key_json(keys_at(keys, i), STR_NONE);
+            key_json(sorted[i], STR_NONE);
         else
-            key_line(keys_at(keys, i));
+            key_line(sorted[i]);
     }
     if (json)
         puts("]");
+    free(sorted);
     return EXIT_DONE;
 }
 

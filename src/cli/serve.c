@@ -275,15 +275,26 @@ static int listen_on(struct gateway *g, struct door *door, bool admin, const cha
         door_serve, door, ret_listener, f);
 }
 
+/* Which of the two doors it was, ahead of why it cannot be. */
+static int listen_fault(const char *setting, int err, struct fault *f)
+{
+    char text[sizeof(f->text)];
+    snprintf(text, sizeof(text), "%s", why_text(f, err));
+    fault_clear(f);
+    return fault_set(f, err, "%s: %s", setting, text);
+}
+
 static int listen_all(struct server *s, const char *address, struct fault *f)
 {
     struct gateway *g = &s->gateway;
     const struct supervisor_socket *admin = &s->inherited.admin;
     const char *admin_address = admin->fd ? admin->address : g->now->config->admin_listen.p;
     int err = listen_on(g, &s->door, false, address, &s->inherited.clients, &g->listener, f);
-    if (!err && admin_address && *admin_address)
+    if (err)
+        return listen_fault("listen", err, f);
+    if (admin_address && *admin_address)
         err = listen_on(g, &s->admin_door, true, admin_address, admin, &g->admin_listener, f);
-    return err;
+    return err ? listen_fault("admin_listen", err, f) : 0;
 }
 
 static int open_all(struct server *s, const char *listen, struct fault *f)
@@ -319,7 +330,7 @@ static int open_all(struct server *s, const char *listen, struct fault *f)
     return err;
 }
 
-/* What a person wants to read first. */
+/* What a person wants to read first; which addresses these are, the log's line says. */
 static void greet(const struct server *s)
 {
     const struct gateway *g = &s->gateway;
@@ -328,8 +339,13 @@ static void greet(const struct server *s)
     bool has_file = path[0] != '(';
     const char *address = listener_address(g->listener);
     if (isatty(STDERR_FILENO) || !has_file) {
-        fprintf(stderr, "sluice listens on %s (base URL %s://%s/v1)\n", address,
-                g->now->tls ? "https" : "http", address);
+        const char *scheme = g->now->tls ? "https" : "http";
+        if (str_starts(str_from(address), STR("unix:")))
+            fprintf(stderr, "sluice: applications ask for %s://localhost/v1 by way of a socket\n",
+                    scheme);
+        else
+            fprintf(stderr, "sluice: the base URL for applications is %s://%s/v1\n", scheme,
+                    address);
         if (!has_file)
             fputs("  no configuration file: provider and key are OPENAI_BASE_URL (else OpenAI)\n"
                   "  and OPENAI_API_KEY of the environment; requests are passed on as they\n"
@@ -338,8 +354,10 @@ static void greet(const struct server *s)
         fprintf(stderr, "  ledger: %.*s; keys: %s\n", STR_ARGS(c->state.ledger),
                 c->keys.require ? "required" : "not required (this machine only)");
     }
-    LOG(LOG_INFO, "listening", log_z("address", address), log_z("file", path),
-        log_z("io", io_backend_name()), log_i("providers", models_provider_count(g->now->models)));
+    const char *admin = g->admin_listener ? listener_address(g->admin_listener) : "-";
+    LOG(LOG_INFO, "listening", log_z("address", address), log_z("admin", admin),
+        log_z("file", path), log_z("io", io_backend_name()),
+        log_i("providers", models_provider_count(g->now->models)));
 }
 
 static void undo_task(void *arg)

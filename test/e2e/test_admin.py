@@ -396,6 +396,21 @@ def test_without_a_file_there_is_none_to_read_again(w):
     assert process.wait(10) == 0
 
 
+def test_the_start_says_how_to_ask(w):
+    port, folder = free_port(), tempfile.mkdtemp(prefix="sluice-e2e-")
+    for listen, words in ((f"127.0.0.1:{port}", f"the base URL for applications is http://127.0.0.1:{port}/v1\n"),
+                          (f"unix:{folder}/s", "applications ask for http://localhost/v1 by way of a socket\n")):
+        process = subprocess.Popen([SLUICE, "serve", "--listen", listen], stderr=subprocess.PIPE, text=True,
+                                   cwd=folder, env={"OPENAI_API_KEY": "k"})
+        told = []
+        while not told or " listening " not in told[-1]:
+            told.append(process.stderr.readline())
+            assert told[-1], told
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+        assert told[0] == "sluice: " + words and f" address={listen} admin=- " in told[-1], told
+
+
 def test_the_log_is_opened_anew_whatever_the_file_says(w):
     other = Sluice(w.config.replace("log: {format: json}", "log: {file: \"@FOLDER@/own.log\"}"))
     log = os.path.join(other.folder, "own.log")
@@ -556,6 +571,23 @@ def test_a_database_is_not_made_by_looking_into_it(w):
         assert "kept in sqlite:sluice.db" in done.stderr, done
         assert ("made for it" in done.stderr) == (times == 0), done
     assert "key1" in command("keys", "list", folder=folder).stdout
+    for name in ("zebra", "ant", "key"):
+        command("keys", "make", name, folder=folder)
+    names = [line.split()[1] for line in command("keys", "list", folder=folder).stdout.splitlines()]
+    assert names == ["NAME", "ant", "key", "key0", "key1", "zebra"], names
+    names = [key["name"] for key in json.loads(command("keys", "list", "--json", folder=folder).stdout)]
+    assert names == ["ant", "key", "key0", "key1", "zebra"], names
+
+
+def test_which_address_cannot_be_had_is_said(w):
+    taken, free = w.sluice.port, free_port()
+    for listen, admin, setting in ((taken, free, "listen"), (free, taken, "admin_listen")):
+        text = (f"listen: 127.0.0.1:{listen}\nadmin_listen: 127.0.0.1:{admin}\nstate: {{ledger: off}}\n"
+                "providers: {a: {base_url: 'http://h/v1'}}\n")
+        done = command("serve", "--config", "-", text=text)
+        assert done.returncode == 3, done
+        assert done.stderr.endswith(f"sluice serve: {setting}: 127.0.0.1:{taken} is in use: "
+                                    "another program listens there\n"), done
 
 
 def test_nobody_is_their_own_provider(w):

@@ -302,7 +302,7 @@ static void a_tenant_is_taken_out_of_the_open_file(void **state)
         recordings("delete", "--tenant", "gone", "--dry-run", "--folder", s->inner, NULL),
         EXIT_DONE);
     out_has("2 turns (");
-    out_has("would be taken out of 1 files.");
+    out_has("would be taken out of 1 file.");
     assert_int_equal(lines_of(s->inner, &all), 3);
     assert_int_equal(recordings("delete", "--tenant", "gone", "--folder", s->inner, "--json", NULL),
                      EXIT_DONE);
@@ -376,12 +376,13 @@ static void a_torn_line_goes_with_any_deletion(void **state)
     file_write(s, "sluice-20251127-000000-1-0.jsonl",
                LINE("A", "shop") "by hand\n" LINE("B", "gone") "{\"turn\":\"C\",\"tenant\":\"go");
     assert_int_equal(recordings("--folder", s->inner, NULL), EXIT_DONE);
-    assert_non_null(strstr(err_out, "1 torn last lines and 1 lines that are no recordings"));
+    assert_non_null(
+        strstr(err_out, "1 torn last line and 1 line that is no recording were passed"));
     assert_int_equal(recordings("delete", "--tenant", "gone", "--folder", s->inner, NULL),
                      EXIT_DONE);
-    out_has("1 turns (");
-    out_has("1 last lines that are torn");
-    out_has("1 other lines are no recordings and were left as they are.");
+    out_has("1 turn (");
+    out_has("1 last line that is torn, so that nobody can say whose it is, went, too.");
+    out_has("1 other line that is no recording stayed as it was.");
     assert_int_equal(lines_of(s->inner, &all), 3);
     assert_true(str_find(buf_view(&all), STR("go")) < 0);
     assert_true(str_starts(buf_view(&all), STR(LINE("A", "shop") "by hand\n")));

@@ -207,6 +207,15 @@ static void a_lost_turn_costs_nobody_knows_what(void **state UNUSED)
     out_has("\"cost_usd\":null,");
 }
 
+static void one_is_one(void **state UNUSED)
+{
+    struct ledger_call c;
+    struct ledger_turn t = turn_of(&c, "llama", COST_UNKNOWN, 0);
+    assert_int_equal(world_write(tables, &t, 1), 0);
+    assert_int_equal(report("--db", world_url, NULL), EXIT_DONE);
+    out_has("The model of 1 call has no price, so what it cost is not known");
+}
+
 static void nothing_yet_is_said_kindly(void **state UNUSED)
 {
     assert_int_equal(report("--db", world_url, NULL), EXIT_DONE);
@@ -273,10 +282,11 @@ static void one_turn_is_shown_with_its_calls(void **state UNUSED)
     assert_int_equal(report("--db", world_url, "--turn", lower, NULL), EXIT_DONE);
     out_has(t.id.text);
     out_has("call 1 of 2");
-    out_has("  error        upstream_unavailable\n");
-    out_has("  cost         unknown\n");
+    out_has("  error          upstream_unavailable\n");
+    out_has("  cost           unknown\n");
     out_has("call 2 of 2");
-    out_has("  cost         0.003\n");
+    out_has("  cost           0.003\n");
+    out_has("  cache_write_1h ");
     out_has("second try");
     assert_int_equal(report("--db", world_url, "--turn", t.id.text, "--json", NULL), EXIT_DONE);
     out_has("\"levers\":{\"retry\":{\"did\":\"second try\",\"us\":12}}}");
@@ -359,6 +369,7 @@ int main(void)
         CASE(json_is_whole),
         CASE(an_unknown_cost_is_no_zero),
         CASE(a_lost_turn_costs_nobody_knows_what),
+        CASE(one_is_one),
         CASE(nothing_yet_is_said_kindly),
         CASE(the_last_turns_come_first),
         CASE(one_turn_is_shown_with_its_calls),

@@ -26,6 +26,9 @@ struct words {
     bool only_look, csv, json;
 };
 
+/* Of a count's noun: "1 turn", "2 turns". */
+#define S(n) ((n) == 1 ? "" : "s")
+
 /* As the ledger and the log name them, too: what routes.c has turns of. */
 static const char *const apis[] = {"openai.chat",
                                    "openai.responses",
@@ -207,8 +210,8 @@ static int export_run(struct recordings *r)
     uint64_t turns = 0;
     int err = recordings_each(r, export_take, &turns);
     if (!err)
-        fprintf(stderr, "sluice recordings: %llu of %llu turns\n", (unsigned long long)turns,
-                (unsigned long long)r->seen.turns);
+        fprintf(stderr, "sluice recordings: %llu of %llu turn%s\n", (unsigned long long)turns,
+                (unsigned long long)r->seen.turns, S(r->seen.turns));
     return err;
 }
 
@@ -231,14 +234,20 @@ static int delete_run(struct recordings *r, bool only_look)
                turns, bytes, files, torn, unreadable, only_look ? "true" : "false");
         return err;
     }
-    printf("%llu turns (%llu bytes) %s taken out of %llu files%s.\n", turns, bytes,
-           only_look ? "would be" : "were", files, err ? ", until the fault below" : "");
+    printf("%llu turn%s (%llu byte%s) %s taken out of %llu file%s%s.\n", turns, S(turns), bytes,
+           S(bytes),
+           only_look    ? "would be"
+           : turns == 1 ? "was"
+                        : "were",
+           files, S(files), err ? ", until the fault below" : "");
     if (torn)
-        printf("%llu last lines that are torn, so that nobody can say whose they are, %s.\n", torn,
-               only_look ? "would go with them" : "went with them");
+        printf("%llu last line%s torn, so that nobody can say whose %s, %s.\n", torn,
+               torn == 1 ? " that is" : "s that are", torn == 1 ? "it is" : "they are",
+               only_look ? "would go, too" : "went, too");
     if (unreadable)
-        printf("%llu other lines are no recordings and %s left as they are.\n", unreadable,
-               only_look ? "would be" : "were");
+        printf("%llu other line%s %s as %s.\n", unreadable,
+               unreadable == 1 ? " that is no recording" : "s that are no recordings",
+               only_look ? "would stay" : "stayed", unreadable == 1 ? "it was" : "they were");
     r->seen = (struct recordings_seen){.files = 0}; /* all has been said */
     return err;
 }
@@ -356,9 +365,11 @@ static int act(struct recordings *r, const struct words *w, enum verb verb, cons
         err = E_IO;
     if (r->seen.torn + r->seen.unreadable > 0)
         fprintf(stderr,
-                "sluice recordings: %llu torn last lines and %llu lines that are no recordings "
+                "sluice recordings: %llu torn last line%s and %llu line%s that %s no recording%s "
                 "were passed over\n",
-                (unsigned long long)r->seen.torn, (unsigned long long)r->seen.unreadable);
+                (unsigned long long)r->seen.torn, S(r->seen.torn),
+                (unsigned long long)r->seen.unreadable, S(r->seen.unreadable),
+                r->seen.unreadable == 1 ? "is" : "are", S(r->seen.unreadable));
     return err ? failed(r, err) : EXIT_DONE;
 }
 

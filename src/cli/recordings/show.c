@@ -272,7 +272,8 @@ static int turn_show(const struct recorded_turn *t, struct buf *out)
     if (t->stream) {
         size_t i, n;
         yyjson_val *event;
-        buf_printf(out, "\nanswer, streamed, %zu events\n", yyjson_arr_size(t->stream));
+        buf_printf(out, "\nanswer, streamed, %zu event%s\n", yyjson_arr_size(t->stream),
+                   yyjson_arr_size(t->stream) == 1 ? "" : "s");
         yyjson_arr_foreach(t->stream, i, n, event) text_show(out, json_str(event));
     } else if (t->body.n > 0) {
         buf_str(out, STR("\nanswer\n"));

@@ -234,14 +234,17 @@ static int sheet_fill(struct adding *a, struct sheet *s)
 
 static void notes_print(const struct adding *a)
 {
+    bool one = a->total[SUM_UNPRICED] == 1, one_lost = a->total[SUM_LOST] == 1;
     if (a->total[SUM_UNPRICED] > 0)
-        printf("\nThe models of %lld calls have no price, so what they cost is not known and not "
-               "in the sums\n(\"+?\"). Name their prices under `prices:` in the configuration.\n",
-               (long long)a->total[SUM_UNPRICED]);
+        printf("\nThe model%s of %lld call%s no price, so what %s cost is not known and not "
+               "in the sums\n(\"+?\"). Name prices under `prices:` in the configuration.\n",
+               one ? "" : "s", (long long)a->total[SUM_UNPRICED], one ? " has" : "s have",
+               one ? "it" : "they");
     if (a->total[SUM_LOST] > 0)
-        printf("\n%lld turns were under way when their sluice died: what they took and cost is not "
+        printf("\n%lld turn%s under way when %s sluice died: what %s took and cost is not "
                "known and\nnot in the sums (\"+?\").\n",
-               (long long)a->total[SUM_LOST]);
+               (long long)a->total[SUM_LOST], one_lost ? " was" : "s were",
+               one_lost ? "its" : "their", one_lost ? "it" : "they");
     if (a->total[SUM_ESTIMATED] > 0)
         printf("\nThe estimated share of tokens was counted by sluice, since the provider did not "
                "say.\n");

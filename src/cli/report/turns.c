@@ -130,13 +130,23 @@ int report_turns(struct report *r, unsigned n)
 
 /* ---- one ---- */
 
-static void cells_show(const struct sheet *s, unsigned row, struct buf *out)
+static int titles_width(const struct sheet *s)
+{
+    int width = 0;
+    for (unsigned i = 0; i < s->columns_n; i++) {
+        int n = (int)strlen(s->column[i].title);
+        width = n > width ? n : width;
+    }
+    return width;
+}
+
+static void cells_show(const struct sheet *s, unsigned row, int width, struct buf *out)
 {
     for (unsigned i = 0; i < s->columns_n; i++) {
         const struct sheet_cell *cell = &s->cell[(size_t)row * s->columns_n + i];
         if (!cell->known && s->column[i].kind != SHEET_USD)
             continue; /* what is not there need not be read */
-        buf_printf(out, "  %-12s ", s->column[i].title);
+        buf_printf(out, "  %-*s ", width, s->column[i].title);
         sheet_cell_show(&s->column[i], cell, out);
         buf_char(out, '\n');
     }
@@ -146,11 +156,13 @@ static int turn_show(const struct sheet *turn, const struct sheet *calls)
 {
     struct buf out;
     buf_init(&out, JSON_BYTES_MAX);
+    int of_turn = titles_width(turn), of_calls = titles_width(calls);
+    int width = of_turn > of_calls ? of_turn : of_calls;
     buf_str(&out, STR("turn\n"));
-    cells_show(turn, 0, &out);
+    cells_show(turn, 0, width, &out);
     for (unsigned row = 0; row < calls->rows_n; row++) {
         buf_printf(&out, "\ncall %u of %u\n", row + 1, calls->rows_n);
-        cells_show(calls, row, &out);
+        cells_show(calls, row, width, &out);
     }
     if (calls->rows_n == 0)
         buf_str(&out, STR("\nno call to a provider\n"));
