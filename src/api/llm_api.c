@@ -177,6 +177,7 @@ static int answer_error(struct ask *a, int err)
     struct exchange *x = a->v->x;
     int status = error_status(a, err);
     struct http_headers headers;
+    arena_widen(x->arena, ERROR_ARENA_BYTES);
     http_headers_init(&headers, x->arena);
     struct buf json;
     buf_init(&json, 8192);

@@ -48,6 +48,7 @@ void visit_error(struct visit *v, int err)
 void visit_error_with(struct visit *v, int err, const struct http_headers *more)
 {
     int status = err_status(err);
+    arena_widen(v->x->arena, ERROR_ARENA_BYTES);
     struct str text = str_from(v->fault.err == err ? fault_text(&v->fault) : err_text(err));
     respond(v->x, status, more, arena_error(v->wire, v->x->arena, status, err_code(err), text));
 }

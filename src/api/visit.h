@@ -35,6 +35,9 @@ struct visit {
 YIELDS void visit_handle(void *arg, struct exchange *x);
 YIELDS void visit_refuse(void *arg, struct exchange *x, int err, const char *text);
 
+/* Room in the request's arena for an error, which may be that there is no room. */
+#define ERROR_ARENA_BYTES (4 * ARENA_BLOCK)
+
 /* Answers with the protocol's error object. Once per visit; its own errors end the connection. */
 YIELDS void visit_error(struct visit *v, int err);
 /* The same with further headers. */

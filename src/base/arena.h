@@ -35,6 +35,11 @@ struct arena {
 
 void arena_init(struct arena *a, size_t bytes_max);
 void arena_init_private(struct arena *a, size_t bytes_max);
+/* More room, for what is known to be needed and was bounded elsewhere. */
+static inline void arena_widen(struct arena *a, size_t bytes)
+{
+    a->bytes_max += bytes;
+}
 void arena_fini(struct arena *a); /* also resets to empty, so a second call is harmless */
 
 /*

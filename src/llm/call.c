@@ -33,9 +33,11 @@ static const struct transport *transport_of(const struct llm_call *c)
     return c->target->provider->kind->transport;
 }
 
-/* Names the provider in a fault: the client may have asked for an alias of it. */
+/* Names the provider in a fault: the client may have asked for an alias of it. What is too large is
+ * the answer, and no body of the client's. */
 static int provider_fault(struct llm_call *c, struct fault *f, int err, const char *what)
 {
+    err = err == E_TOO_LARGE ? E_UPSTREAM_LARGE : err;
     return fault_set(f, err, "provider %.*s: %s", STR_ARGS(c->target->provider->name), what);
 }
 

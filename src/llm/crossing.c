@@ -93,6 +93,7 @@ int crossing_new(const struct llm_request *request, const struct target *t, cons
     c->provider = to;
     c->provider_name = t->provider->name;
     buf_init(&c->input, INPUT_BYTES_MAX);
+    arena_widen(arena, request->body.n); /* for what is copied of it: data out of its URLs */
     int err = from->request_read(request->body, arena, &c->asked, f);
     if (err)
         return err;
@@ -313,6 +314,7 @@ int crossing_answer(struct crossing *c, struct str body, bool stream, struct buf
                     struct fault *f)
 {
     struct chat_answer answer = {0};
+    arena_widen(c->in.arena, body.n);
     int err = c->provider->answer_read(body, c->in.arena, &answer);
     if (!err)
         err = answer_settle(c, &answer, f);

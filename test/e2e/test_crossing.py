@@ -582,6 +582,40 @@ def test_arguments_that_are_no_object(w):
             w.providers[wire].answers = Always(play(wire))
 
 
+def test_data_of_many_megabytes(w):
+    """Pictures in URLs take as much memory as a body may have, with each provider that is tried."""
+    url = "data:image/png;base64," + "A" * (9 << 20)
+    parts = [{"type": "image_url", "image_url": {"url": url}}]
+    a = ask(w, "openai_chat", "anthropic/text", messages=[{"role": "user", "content": parts}])
+    source = seen(w, "anthropic")[1]["messages"][0]["content"][0]["source"]
+    assert a.status == 200 and source["data"] == "A" * (9 << 20), a.body[:300]
+    a = ask(w, "responses", "gemini/text", input=[
+        {"role": "user", "content": [{"type": "input_image", "image_url": url}]}])
+    data = seen(w, "gemini")[1]["contents"][0]["parts"][0]["inlineData"]["data"]
+    assert a.status == 200 and data == "A" * (9 << 20), a.body[:300]
+
+
+def test_more_than_memory_is_for(w):
+    """An error is an answer, too, and says whose fault it was."""
+    messages = [{"role": "user", "content": "x"}]
+    for _ in range(20000):
+        messages += [{"role": "assistant", "tool_calls": [
+            {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "c", "content": "y"}]
+    a = ask(w, "openai_chat", "anthropic/text", messages=messages)
+    assert a.status == 503 and a.error()["code"] == "out_of_memory", (a.status, a.body[:300])
+    cited = {"type": "url_citation", "url_citation": {"url": "u" * 60, "title": "t"}}
+    body = {"choices": [{"message": {"content": "x", "annotations": [cited] * 30000}, "finish_reason": "stop"}]}
+    def answer(conn, head, sent, n):
+        conn.sendall(whole(json.dumps(body).encode()))
+    w.providers["openai_chat"].answers = Always(answer)
+    try:
+        a = ask(w, "responses", "openai_chat/text")
+    finally:
+        w.providers["openai_chat"].answers = Always(play("openai_chat"))
+    assert a.status == 502 and a.error()["code"] == "upstream_too_large", (a.status, a.body[:300])
+
+
 def test_two_blocks_of_thinking(w):
     """Each comes back with its own text, however a client puts a stream together."""
     a = ask(w, "openai_chat", "anthropic/thinking-two", stream=True)

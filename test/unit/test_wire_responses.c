@@ -636,6 +636,70 @@ static void an_event_that_is_refused_leaves_no_trace(void **state)
     world_end(&w);
 }
 
+#define AT(n) "\"output_index\":" n
+#define CALL  "\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\""
+
+#define ADDED(n) "{\"type\":\"response.output_item.added\"," AT(n) ",\"item\":{" CALL "}}"
+#define INPUT(n) "{\"type\":\"response.function_call_arguments.delta\"," AT(n) ",\"delta\":\"{}\"}"
+#define DONE(n, input)                                                                             \
+    "{\"type\":\"response.output_item.done\"," AT(n) ",\"item\":{" CALL ",\"arguments\":\"" input  \
+                                                     "\"}}"
+
+/* Calls that take turns: none gets what another one is called with. */
+static void a_calls_input_is_no_other_calls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *event[4];
+        int err; /* of the last */
+    } rows[] = {{{ADDED("0"), ADDED("1"), INPUT("0")}, E_UPSTREAM_BODY},
+                {{ADDED("0"), ADDED("1"), INPUT("1")}, 0},
+                {{ADDED("0"), ADDED("1"), DONE("0", "{1}")}, E_UPSTREAM_BODY},
+                {{ADDED("0"), ADDED("1"), DONE("0", "")}, 0},
+                {{ADDED("0"), INPUT("0"), ADDED("1"), DONE("0", "{}")}, 0}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world w;
+        struct chat_events got;
+        int err = 0;
+        world_make(&w);
+        struct wire_state reader = {.arena = &w.arena};
+        for (size_t k = 0; k < 4 && rows[i].event[k]; k++) {
+            assert_int_equal(err, 0);
+            err = wire_responses.event_read(&reader, STR_NONE, str_from(rows[i].event[k]), &got);
+        }
+        assert_int_equal(err, rows[i].err);
+        if (!err &&
+            strstr(rows[i].event[2], "done")) /* nothing is told of it, nor of the open one */
+            assert_int_equal(got.n, 0);
+        world_end(&w);
+    }
+}
+
+/* A text that came in no deltas is told when it is done; one that did is not told twice. */
+static void a_text_without_deltas(void **state)
+{
+    (void)state;
+    struct str added =
+        STR("{\"type\":\"response.content_part.added\",\"part\":{\"type\":\"output_text\"}}");
+    struct str done = STR("{\"type\":\"response.output_text.done\",\"text\":\"ab\"}");
+    struct str delta = STR("{\"type\":\"response.output_text.delta\",\"delta\":\"ab\"}");
+    struct world w;
+    struct chat_events got;
+    world_make(&w);
+    struct wire_state reader = {.arena = &w.arena};
+    assert_int_equal(wire_responses.event_read(&reader, STR_NONE, added, &got), 0);
+    assert_int_equal(wire_responses.event_read(&reader, STR_NONE, done, &got), 0);
+    assert_int_equal(got.n, 1);
+    assert_str(got.at[0].text, STR("\"ab\""));
+    assert_int_equal(wire_responses.event_read(&reader, STR_NONE, done, &got), 0);
+    assert_int_equal(got.n, 0);
+    assert_int_equal(wire_responses.event_read(&reader, STR_NONE, added, &got), 0);
+    assert_int_equal(wire_responses.event_read(&reader, STR_NONE, delta, &got), 0);
+    assert_int_equal(wire_responses.event_read(&reader, STR_NONE, done, &got), 0);
+    assert_int_equal(got.n, 0);
+    world_end(&w);
+}
+
 /* llama.cpp's form: wire/responses/real-error. */
 static void codes_that_are_numbers_are_statuses(void **state)
 {
@@ -683,6 +747,8 @@ int main(void)
         cmocka_unit_test(streams_in_another_order_are_read),
         cmocka_unit_test(what_is_no_event_is_refused),
         cmocka_unit_test(an_event_that_is_refused_leaves_no_trace),
+        cmocka_unit_test(a_calls_input_is_no_other_calls),
+        cmocka_unit_test(a_text_without_deltas),
         cmocka_unit_test(errors_are_the_protocols_own),
         cmocka_unit_test(codes_that_are_numbers_are_statuses),
     };

@@ -5,21 +5,41 @@ struct events {
     bool begun, over, calls, refusal;
     bool in_block, said; /* there was a delta in the open one */
     enum chat_block_kind block;
+    int64_t item;   /* number of the call that was begun last; -1: not said */
+    uint64_t heard; /* 1 << number, of calls that had a delta */
+    bool told;      /* the message's part had one */
 };
 
 /* What one event says: STR_NONE where it does not. */
 struct said {
-    struct str type, delta, item, response, part, code, message, arguments, annotation;
+    struct str type, delta, item, response, part, code, message, arguments, annotation, text,
+        refusal;
+    int64_t number; /* of the item; -1: not said */
 };
 
 static int said_read(struct str data, struct said *ret_said)
 {
-    enum { TYPE, DELTA, ITEM, RESPONSE, PART, CODE, MESSAGE, ARGUMENTS, ERROR, ANNOTATION };
-    static const struct member of[] = {MEMBER("type", STRING),    MEMBER("delta", STRING),
-                                       MEMBER("item", OBJECT),    MEMBER("response", OBJECT),
-                                       MEMBER("part", OBJECT),    MEMBER("code", STRING),
-                                       MEMBER("message", STRING), MEMBER("arguments", STRING),
-                                       MEMBER("error", OBJECT),   MEMBER("annotation", OBJECT)};
+    enum {
+        TYPE,
+        DELTA,
+        ITEM,
+        RESPONSE,
+        PART,
+        CODE,
+        MESSAGE,
+        ARGUMENTS,
+        ERROR,
+        ANNOTATION,
+        NUMBER,
+        TEXT,
+        REFUSAL
+    };
+    static const struct member of[] = {
+        MEMBER("type", STRING),       MEMBER("delta", STRING),       MEMBER("item", OBJECT),
+        MEMBER("response", OBJECT),   MEMBER("part", OBJECT),        MEMBER("code", STRING),
+        MEMBER("message", STRING),    MEMBER("arguments", STRING),   MEMBER("error", OBJECT),
+        MEMBER("annotation", OBJECT), MEMBER("output_index", COUNT), MEMBER("text", STRING),
+        MEMBER("refusal", STRING)};
     struct str value[ARRAY_LEN(of)];
     if (!members_peek_once(data, of, ARRAY_LEN(of), value))
         return E_UPSTREAM_BODY;
@@ -28,7 +48,8 @@ static int said_read(struct str data, struct said *ret_said)
         (void)members_peek(value[ERROR], &of[CODE], 2, &value[CODE]);
     *ret_said = (struct said){value[TYPE],     value[DELTA],     value[ITEM],
                               value[RESPONSE], value[PART],      value[CODE],
-                              value[MESSAGE],  value[ARGUMENTS], value[ANNOTATION]};
+                              value[MESSAGE],  value[ARGUMENTS], value[ANNOTATION],
+                              value[TEXT],     value[REFUSAL],   count_of(value[NUMBER], -1)};
     return 0;
 }
 
@@ -64,6 +85,7 @@ static void delta(struct events *s, struct chat_events *ret, enum chat_block_kin
     if (!s->in_block || s->block != kind)
         block_begin(s, ret, kind);
     s->said = true;
+    s->told = s->told || kind == BLOCK_TEXT || kind == BLOCK_REFUSAL;
     struct chat_event *e = chat_event_add(ret, EVENT_DELTA);
     e->block = kind;
     e->text = text;
@@ -71,16 +93,36 @@ static void delta(struct events *s, struct chat_events *ret, enum chat_block_kin
 
 /* ---- items ---- */
 
+/* Is it about another call than the one that was begun last? */
+static bool is_elsewhere(const struct events *s, const struct said *said)
+{
+    return said->number >= 0 && s->item >= 0 && said->number != s->item;
+}
+
+static uint64_t number_bit(const struct said *said)
+{
+    return said->number >= 0 && said->number < 64 ? (uint64_t)1 << said->number : 0;
+}
+
+/* A call that ends behind the beginning of another: good where all of it was said before. */
+static int call_done_late(const struct events *s, const struct said *said, struct str arguments)
+{
+    bool heard = number_bit(said) == 0 || (s->heard & number_bit(said)) != 0;
+    return heard || arguments.n <= 2 ? 0 : E_UPSTREAM_BODY;
+}
+
 static int item_added(struct wire_state *state, const struct said *said, struct chat_events *ret)
 {
     struct events *s = state->own;
     struct responses_read item;
     int err = responses_item_read(said->item, &item);
     block_end(s, ret);
+    s->told = false;
     if (err || !string_is(item.type, STR("function_call")))
         return err;
     if (!item.call_id.p || !item.name.p)
         return E_UPSTREAM_BODY;
+    s->item = said->number;
     struct chat_event *e = block_begin(s, ret, BLOCK_CALL);
     e->id = item.call_id;
     e->name = item.name;
@@ -135,6 +177,8 @@ static int item_done(struct wire_state *state, const struct said *said, struct c
     int err = responses_item_read(said->item, &item);
     bool call = !err && string_is(item.type, STR("function_call"));
     bool reasoning = !err && string_is(item.type, STR("reasoning"));
+    if (call && is_elsewhere(s, said))
+        return call_done_late(s, said, item.arguments);
     if (reasoning)
         err = reasoning_done(state, &item, ret);
     else if (call && !s->said)
@@ -147,13 +191,15 @@ static int item_done(struct wire_state *state, const struct said *said, struct c
 
 static int part_added(struct wire_state *state, const struct said *said, struct chat_events *ret)
 {
+    struct events *s = state->own;
     struct str type = member_peek(said->part, STR("type"), VALUE_STRING);
     if (!said->part.p)
         return E_UPSTREAM_BODY;
+    s->told = false;
     if (string_is(type, STR("output_text")))
-        block_begin(state->own, ret, BLOCK_TEXT);
+        block_begin(s, ret, BLOCK_TEXT);
     else if (string_is(type, STR("refusal")))
-        block_begin(state->own, ret, BLOCK_REFUSAL);
+        block_begin(s, ret, BLOCK_REFUSAL);
     else if (!string_is(type, STR("reasoning_text")) && !string_is(type, STR("summary_text")))
         chat_event_beside(ret, ANSWER_OTHER);
     return 0;
@@ -191,14 +237,36 @@ static int text_delta(struct wire_state *state, const struct said *said, struct 
     return 0;
 }
 
+/* It is the same once more, but with servers that send no deltas. */
+static int text_done(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    struct events *s = state->own;
+    if (!s->told && said->text.n > 2)
+        delta(s, ret, BLOCK_TEXT, said->text);
+    return 0;
+}
+
+static int refusal_done(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    struct events *s = state->own;
+    if (!s->told && said->refusal.n > 2)
+        delta(s, ret, BLOCK_REFUSAL, said->refusal);
+    return 0;
+}
+
 static int refusal_delta(struct wire_state *state, const struct said *said, struct chat_events *ret)
 {
     delta(state->own, ret, BLOCK_REFUSAL, said->delta);
     return 0;
 }
 
+/* Blocks do not overlap, and a call may not get what another one is called with. */
 static int call_delta(struct wire_state *state, const struct said *said, struct chat_events *ret)
 {
+    struct events *s = state->own;
+    if (is_elsewhere(s, said))
+        return E_UPSTREAM_BODY;
+    s->heard |= number_bit(said);
     delta(state->own, ret, BLOCK_CALL, said->delta);
     return 0;
 }
@@ -284,6 +352,8 @@ static const struct kind {
     {WORD("response.reasoning_summary_text.delta"), thinking_delta},
     {WORD("response.reasoning_text.delta"), thinking_delta},
     {WORD("response.refusal.delta"), refusal_delta},
+    {WORD("response.output_text.done"), text_done},
+    {WORD("response.refusal.done"), refusal_done},
     {WORD("response.output_text.annotation.added"), annotation_added},
     {WORD("response.created"), created},
     {WORD("response.in_progress"), created},
@@ -305,11 +375,13 @@ int responses_event_read(struct wire_state *state, struct str name, struct str d
     struct said said;
     (void)name;
     ret_events->n = 0;
-    if (!state->own)
-        state->own = ARENA_NEW(state->arena, struct events);
     struct events *s = state->own;
-    if (!s)
-        return E_MEMORY;
+    if (!s) {
+        state->own = s = ARENA_NEW(state->arena, struct events);
+        if (!s)
+            return E_MEMORY;
+        s->item = -1;
+    }
     if (s->over || str_eq(str_trim(data), STR("[DONE]")))
         return 0;
     int err = said_read(data, &said);
