@@ -183,6 +183,21 @@ def test_the_header_of_a_key_is_the_configurations(w):
     assert told("key-of-other") == []
 
 
+def test_one_place_for_a_key(w):
+    """A request with two Authorizations, the tenant's and the house's, is anybody's."""
+    with open(w.sluice.file, encoding="utf-8") as file:
+        text = file.read()
+    for more in ("tenant_keys: {shop: theirs}", "api_keys: [one]", "pass_key: on", "key: house"):
+        told = text.replace("providers:\n", 'providers:\n  two: {base_url: "http://127.0.0.1:9/v1", '
+                            "headers: {authorization: Bearer house}, %s}\n" % more)
+        a = w.sluice.request("POST", "/admin/config?dry_run=1", told.encode(),
+                             port=w.sluice.admin_port)
+        assert a.status == 400 and "is set by sluice itself" in a.body.decode(), (more, a.body)
+    told = told.replace(", key: house}", "}")
+    a = w.sluice.request("POST", "/admin/config?dry_run=1", told.encode(), port=w.sluice.admin_port)
+    assert a.status == 200, a.body
+
+
 def test_words_that_quote_a_key_are_not_passed_on(w):
     def tells(conn, head, body, n):
         said = json.dumps({"error": {"message": f"no such key: {key_of(head)}", "code": "odd"}})
