@@ -297,8 +297,8 @@ static int request_take(struct ask *a)
         err = key_allows(v->key, a->request.model, &v->fault);
     if (!err && v->key && v->key->models_n > 0 && a->request.more_models)
         err = fault_set(&v->fault, E_FORBIDDEN,
-                        "key %.*s is limited to models, and 'models' lets the provider choose "
-                        "others; leave it out",
+                        "key %.*s is limited to models, and 'models' or 'fallbacks' let the "
+                        "provider choose others; leave them out",
                         STR_ARGS(v->key->public_part));
     if (!err)
         err = models_resolve(v->snapshot->models, a->request.model, x->arena, &a->turn.route,

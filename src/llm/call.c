@@ -226,6 +226,7 @@ static void kept_tell(struct llm_call *c, const struct llm_facts *facts)
 
 static int in_body_error(struct llm_call *c, const struct llm_facts *facts, struct fault *f)
 {
+    c->is_error = true;
     int err = facts->error_status ? llm_error_of_status(facts->error_status) : E_UPSTREAM_BUSY;
     if (err == E_UPSTREAM_AUTH)
         return key_fault(c, f);
@@ -538,7 +539,7 @@ static int head_fault(struct llm_call *c, int err, struct fault *f)
 static void bill_make(struct llm_call *c)
 {
     if (c->tokens.source != TOKENS_PROVIDER) {
-        bool refused = !c->sent || c->status >= 300;
+        bool refused = !c->sent || c->status >= 300 || (c->is_error && !c->streamed);
         c->tokens = (struct tokens){.source = TOKENS_ESTIMATE};
         if (!refused) {
             c->tokens.input = tokens_of_bytes((int64_t)c->request->body.n);

@@ -82,6 +82,7 @@ struct llm_call {
     struct buf edited;     /* events that are not as they came, or held back before the first */
     int64_t content_bytes; /* of the answer so far, ... */
     int64_t counted_bytes; /* ... and what of it the provider's last count is of */
+    bool is_error;         /* it says that there is none, whatever its status */
     bool finished, done;   /* a finish_reason, and [DONE], were seen */
     bool not_kept;         /* the provider does not store the answer */
     void *own;             /* the transport's, of this send */

@@ -12,7 +12,7 @@
 #include "llm/facts.h"
 #include "llm/request.h"
 
-#define DECIDING_MAX         16
+#define DECIDING_MAX         20
 #define DECIDING_LETTERS     26
 #define DECIDING_LETTER_KEYS 8
 

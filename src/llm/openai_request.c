@@ -22,7 +22,8 @@ enum deciding_key {
     KEY_N_PREDICT,    /* llama.cpp's, before max_tokens */
     KEY_N_CMPL,       /* and n */
     KEY_BEST_OF,
-    KEY_MODELS, /* OpenRouter's: others that may answer */
+    KEY_MODELS,    /* OpenRouter's: others that may answer */
+    KEY_FALLBACKS, /* the same at others, and in messages */
     KEYS,
 };
 _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
@@ -31,6 +32,7 @@ static const struct deciding_table deciding_keys = {
     .of = {
         ['b' - 'a'] = {{{"best_of", 7}, KEY_BEST_OF}},
         ['d' - 'a'] = {{{"data_sources", 12}, KEY_DATA_SOURCES}},
+        ['f' - 'a'] = {{{"fallbacks", 9}, KEY_FALLBACKS}},
         ['i' - 'a'] = {{{"input", 5}, KEY_INPUT}},
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
                        {{"models", 6}, KEY_MODELS},
@@ -134,7 +136,8 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
         return err;
     r.may_name = r.may_name || found.at[KEY_DATA_SOURCES];
     r.tier = facts_tier(deciding_word(found.at[KEY_SERVICE_TIER]));
-    r.more_models = deciding_is_given(found.at[KEY_MODELS]);
+    r.more_models = deciding_is_given(found.at[KEY_MODELS]) ||
+                    deciding_is_given(found.at[KEY_FALLBACKS]);
     const struct json_member *options = found.at[KEY_STREAM_OPTIONS];
     if (llm_ops[op].streams && options) {
         r.stream_options_at = options->value_at;

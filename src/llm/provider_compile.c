@@ -134,10 +134,12 @@ static int provider_key_make(const struct provider_makings *m, struct provider *
     return p->key_value.p ? 0 : E_MEMORY;
 }
 
-/* What a request of sluice's always has. */
+/* What a request of sluice's has: always, or where somebody's key goes out in it. */
 static bool header_is_ours(const struct provider *p, struct str name)
 {
-    return http_headers_count(&p->headers, name) > 0 || str_eq_nocase(name, STR("Host")) ||
+    bool keyed = p->keys_n > 0 || p->tenants_n > 0 || p->settings->pass_key;
+    return (keyed && str_eq_nocase(name, p->key_header)) ||
+           http_headers_count(&p->headers, name) > 0 || str_eq_nocase(name, STR("Host")) ||
            str_eq_nocase(name, STR("Content-Type")) || str_eq_nocase(name, STR("Accept-Encoding"));
 }
 

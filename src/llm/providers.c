@@ -47,7 +47,7 @@ int provider_headers(const struct provider *p, const struct endpoint *e, struct 
         err = http_headers_append(h, p->headers.at[i]);
     for (unsigned i = 0; !err && from && i < from->n; i++) {
         const struct http_header *f = &from->at[i];
-        if (!str_eq_nocase(f->name, passed) && !http_headers_has(&p->headers, f))
+        if (!str_eq_nocase(f->name, p->key_header) && !http_headers_has(&p->headers, f))
             err = http_headers_append(h, *f);
     }
     const struct http_header *ours = &p->default_header;

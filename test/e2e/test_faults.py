@@ -268,6 +268,16 @@ def test_stream_error_before_anything(w):
     assert a.status == 200 and len(calls(w, a)) == 2
 
 
+def test_an_error_alone_costs_nothing_whatever_its_status(w):
+    words = b'{"error":{"message":"no room","code":502}}'
+    for model, answer, more in (("free1", status("200 OK", words), {}),
+                                ("free2", stream(b"data: " + words + b"\n\n"), {"stream": True}),
+                                ("free3", status("500 Oops", words), {})):
+        w.p.answers[model] = answer
+        t = w.sluice.turn(chat(w, model, **more))
+        assert (t["state"], t["input"], t["output"]) == ("failed", 0, 0), (model, t)
+
+
 def test_stream_error_in_the_middle(w):
     w.p.answers["sm"] = stream(delta(b"a"), b'data: {"error":{"message":"broke"}}\n\n')
     a = chat(w, "sm", stream=True)

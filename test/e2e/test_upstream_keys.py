@@ -21,6 +21,7 @@ providers:
   spent: {base_url: "http://127.0.0.1:%d/v1", api_keys: [limited, limited-2]}
   wrong: {base_url: "http://127.0.0.1:%d/v1", api_keys: [refused, refused-2]}
   filed: {base_url: "http://127.0.0.1:%d/v1", key: "${file:@KEYS@/key}"}
+  named: {base_url: "http://127.0.0.1:%d/v1", key_header: X-Key, tenant_keys: {shop: theirs}}
   relayed: {base_url: "http://127.0.0.1:%d/v1", api_keys: [limited, good]}
   owned: {base_url: "http://127.0.0.1:%d/v1", key: house, tenant_keys: {shop: theirs, bad: refused}}
   claude: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", api_keys: [k-1, k-2]}
@@ -61,7 +62,7 @@ def open_world():
     p = Provider()
     p.answers = Always(by_key)
     folder = tempfile.mkdtemp(prefix="sluice-keys-")
-    text = (CONFIG % ((p.port,) * 11)).replace("@KEYS@", folder)
+    text = (CONFIG % ((p.port,) * 12)).replace("@KEYS@", folder)
     w = SimpleNamespace(p=p, folder=folder)
     put(w, "first\n")
     w.sluice = Sluice(text)
@@ -163,6 +164,38 @@ def test_a_tenants_own_key(w):
     since = len(w.p.seen)
     assert w.sluice.chat("shared/m", key="key-of-shop").status == 200
     assert keys_seen(w, since)[0] in ("aaa", "bbb"), "only where it has one"
+
+
+def test_the_header_of_a_key_is_the_configurations(w):
+    """Also where nobody's key is configured, or another tenant's alone."""
+    def told(key):
+        body = {"model": "named/m", "messages": [{"role": "user", "content": "hi"}]}
+        w.p.answers = Always(answer_ok)
+        try:
+            a = w.sluice.request("POST", "/v1/chat/completions", body, {"x-key": "mine"}, key=key)
+        finally:
+            w.p.answers = Always(by_key)
+        assert a.status == 200, a.body
+        return [line.split(b": ", 1)[1] for line in w.p.seen[-1][0].split(b"\r\n")
+                if line.lower().startswith(b"x-key:")]
+
+    assert told("key-of-shop") == [b"theirs"]
+    assert told("key-of-other") == []
+
+
+def test_one_place_for_a_key(w):
+    """A request with two Authorizations, the tenant's and the house's, is anybody's."""
+    with open(w.sluice.file, encoding="utf-8") as file:
+        text = file.read()
+    for more in ("tenant_keys: {shop: theirs}", "api_keys: [one]", "pass_key: on", "key: house"):
+        told = text.replace("providers:\n", 'providers:\n  two: {base_url: "http://127.0.0.1:9/v1", '
+                            "headers: {authorization: Bearer house}, %s}\n" % more)
+        a = w.sluice.request("POST", "/admin/config?dry_run=1", told.encode(),
+                             port=w.sluice.admin_port)
+        assert a.status == 400 and "is set by sluice itself" in a.body.decode(), (more, a.body)
+    told = told.replace(", key: house}", "}")
+    a = w.sluice.request("POST", "/admin/config?dry_run=1", told.encode(), port=w.sluice.admin_port)
+    assert a.status == 200, a.body
 
 
 def test_words_that_quote_a_key_are_not_passed_on(w):

@@ -18,13 +18,15 @@ enum deciding_key {
     KEY_TOOLS,
     KEY_THINKING,
     KEY_OUTPUT_CONFIG,
-    KEY_MODELS, /* OpenRouter's: others that may answer */
+    KEY_MODELS,    /* OpenRouter's: others that may answer */
+    KEY_FALLBACKS, /* the same at others, and in messages */
     KEYS,
 };
 _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
 
 static const struct deciding_table deciding_keys = {
     .of = {
+        ['f' - 'a'] = {{{"fallbacks", 9}, KEY_FALLBACKS}},
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
                        {{"models", 6}, KEY_MODELS},
                        {{"messages", 8}, KEY_MESSAGES},
@@ -59,7 +61,8 @@ int anthropic_request_read(struct str body, struct arena *arena, struct llm_requ
     if (err)
         return err;
     r.tier = facts_speed(deciding_word(found.at[KEY_SPEED]));
-    r.more_models = deciding_is_given(found.at[KEY_MODELS]);
+    r.more_models = deciding_is_given(found.at[KEY_MODELS]) ||
+                    deciding_is_given(found.at[KEY_FALLBACKS]);
     *ret_request = r;
     return 0;
 }
