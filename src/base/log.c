@@ -101,7 +101,8 @@ int log_open(const char *path, enum log_format format, enum log_level least)
     int fd = STDERR_FILENO;
     struct stat st;
     if (path && *path && strcmp(path, "-") != 0) {
-        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+        /* A named pipe would else wait for its reader here, and all requests with it. */
+        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
         if (fd < 0)
             return E_IO;
     }

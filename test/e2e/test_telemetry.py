@@ -354,6 +354,8 @@ def test_metrics(w):
         return metric and list(points_of(metric, gen_ai_request_model="measured stream"))
     seconds_until(there)
     m = w.collector.metrics()
+    assert not [n for n, x in m.items() if "gauge" in x and x["unit"] == "1"], \
+        "Prometheus would append _ratio to their names"
     duration = m["gen_ai.client.operation.duration"]
     assert duration["unit"] == "s" and duration["histogram"]["aggregationTemporality"] == 2
     point, = points_of(duration, gen_ai_request_model="measured")

@@ -328,10 +328,11 @@ static void a_full_pipe_holds_nobody_up(void **state)
     (void)state;
     unlink(path);
     assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(30); /* where it waits, it waits for this test */
+    assert_int_equal(log_open(path, LOG_TEXT, LOG_INFO), E_IO); /* nobody reads it */
     int reader = open(path, O_RDONLY | O_NONBLOCK);
     assert_true(reader >= 0);
     assert_int_equal(log_open(path, LOG_TEXT, LOG_INFO), 0);
-    alarm(30); /* where it waits, it waits for this test */
     uint64_t dropped = log_lines_dropped();
     int lines = 0;
     while (log_lines_dropped() == dropped) { /* pipe and buffer fill up */

@@ -320,7 +320,10 @@ void otlp_metrics_begin(struct otlp_metrics *m, const struct otlp_resource *reso
     buf_str(m->out, STR(",\"metrics\":["));
 }
 
-/* In UCUM: what the description says, or the name's end. */
+/*
+ * In UCUM: what the description says, or the name's end. A number of things has none: "1" is for
+ * ratios, and makes Prometheus append _ratio to the name of a gauge.
+ */
 static struct str unit_of(const struct metric_desc *d)
 {
     struct str name = str_from(d->name);
@@ -328,7 +331,7 @@ static struct str unit_of(const struct metric_desc *d)
         return str_from(d->unit);
     if (str_ends(name, STR("_seconds")))
         return STR("s");
-    return str_ends(name, STR("_bytes")) ? STR("By") : STR("1");
+    return str_ends(name, STR("_bytes")) ? STR("By") : STR("");
 }
 
 static void family_end(struct otlp_metrics *m)
