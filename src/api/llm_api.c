@@ -294,12 +294,7 @@ static int request_take(struct ask *a)
     a->request.tenant = visit_tenant(v);
     a->request.alone = visit_is_alone(v);
     if (v->key)
-        err = key_allows(v->key, a->request.model, &v->fault);
-    if (!err && v->key && v->key->models_n > 0 && a->request.more_models)
-        err = fault_set(&v->fault, E_FORBIDDEN,
-                        "key %.*s is limited to models, and 'models' or 'fallbacks' let the "
-                        "provider choose others; leave them out",
-                        STR_ARGS(v->key->public_part));
+        err = key_allows_request(v->key, a->request.model, a->request.more_models, &v->fault);
     if (!err)
         err = models_resolve(v->snapshot->models, a->request.model, x->arena, &a->turn.route,
                              &v->fault);

@@ -186,12 +186,7 @@ static int request_take(struct explaining *x, struct str asked)
 {
     struct fault *f = &x->visit.fault;
     const struct key *key = x->visit.key;
-    int err = key ? key_allows(key, asked, f) : 0;
-    if (!err && key && key->models_n > 0 && x->request.more_models)
-        err = fault_set(f, E_FORBIDDEN,
-                        "key %.*s is limited to models, and 'models' lets the provider choose "
-                        "others; leave it out",
-                        STR_ARGS(key->public_part));
+    int err = key ? key_allows_request(key, asked, x->request.more_models, f) : 0;
     if (!err)
         err = models_resolve(x->snapshot->models, asked, &x->arena, &x->turn.route, f);
     x->refused = err;

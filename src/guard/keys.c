@@ -223,6 +223,17 @@ int key_allows(const struct key *key, struct str model, struct fault *f)
                      STR_ARGS(str_head(model, 80)));
 }
 
+int key_allows_request(const struct key *key, struct str model, bool more, struct fault *f)
+{
+    int err = key_allows(key, model, f);
+    if (!err && more && key->models_n > 0)
+        err = fault_set(f, E_FORBIDDEN,
+                        "key %.*s is limited to models, and 'models' or 'fallbacks' let the "
+                        "provider choose others; leave them out",
+                        STR_ARGS(key->public_part));
+    return err;
+}
+
 /* Appends a copy of `s` at `*at`, and a NUL as arena_str does. */
 static struct str copy_put(char **at, struct str s)
 {

@@ -76,6 +76,9 @@ MUSTCHECK int keys_check(struct keys *k, struct str authorization, const struct 
 
 /* May it ask for this model (the name as the client gave it)? 0 or E_FORBIDDEN. */
 MUSTCHECK int key_allows(const struct key *key, struct str model, struct fault *f);
+/* And for a request that names `model`, and with `more` lists others that may answer? */
+MUSTCHECK int key_allows_request(const struct key *key, struct str model, bool more,
+                                 struct fault *f);
 MUSTCHECK int key_copy(struct arena *arena, const struct key *key, const struct key **ret_key);
 
 /* What somebody wants a key to be. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/put.h"
 #include "turn/recording/writer.h"
 
 #define TEXTS_BYTES_MAX (64u * 1024)
@@ -48,9 +49,11 @@ void recorder_use(struct recorder *r, struct recording_rules *rules)
     uv_cond_signal(&r->more);
     uv_mutex_unlock(&r->lock);
     /* Whoever runs it shall see that prompts are kept. */
+    char share[PUT_DECIMAL_MAX];
     if (rules && (!old || !str_eq(old->folder, rules->folder)))
         LOG(LOG_INFO, "recording_on", log_s("folder", rules->folder),
-            log_i("of_a_million", rules->share));
+            log_s("share",
+                  str_of(share, (size_t)(put_decimal(share, rules->share, 6, 0) - share))));
     else if (old && !rules)
         LOG(LOG_INFO, "recording_off");
     recording_rules_unref(old);
