@@ -385,7 +385,11 @@ void api_llm(struct visit *v)
     if (!err)
         err = request_take(a);
     bool here = !err && is_answered_here(a);
-    if (!err && !here) {
+    if (here) {
+        err = turn_admit(t);
+        here = !err;
+        turn_leave(t, err); /* it takes nothing but its place among the requests */
+    } else if (!err) {
         exchange_watch_hangup(v->x, client_left, a);
         err = turn_run(t);
         exchange_watch_hangup(v->x, NULL, NULL);

@@ -229,6 +229,36 @@ static struct tier_price tier_read(yyjson_val *v, const char *input, const char 
                                .output = json_get_i64(v, output, PRICE_UNKNOWN)};
 }
 
+static void over_read(yyjson_val *over, struct price *price)
+{
+    price->long_tokens = json_get_i64(over, "tokens", 0);
+    price->long_input = json_get_i64(over, "input", PRICE_UNKNOWN);
+    price->long_cached = json_get_i64(over, "cached_input", PRICE_UNKNOWN);
+    price->long_cache_write = json_get_i64(over, "cache_write", PRICE_UNKNOWN);
+    price->long_cache_write_1h = json_get_i64(over, "cache_write_1h", PRICE_UNKNOWN);
+    price->long_output = json_get_i64(over, "output", PRICE_UNKNOWN);
+}
+
+/* NULL where there is no room: better no price than a wrong one. */
+static struct price *overs_read(yyjson_val *overs, struct arena *arena, struct price *price)
+{
+    size_t i, n;
+    yyjson_val *over;
+    over_read(yyjson_arr_get_first(overs), price);
+    yyjson_arr_foreach(overs, i, n, over)
+    {
+        if (i == 0)
+            continue;
+        struct price *longer = ARENA_NEW(arena, struct price);
+        if (!longer)
+            return NULL;
+        *longer = *price; /* with those before it */
+        over_read(over, longer);
+        price->longer = longer;
+    }
+    return price;
+}
+
 static struct price *list_find(const struct list_of_prices *list, struct arena *arena,
                                struct str name)
 {
@@ -240,7 +270,6 @@ static struct price *list_find(const struct list_of_prices *list, struct arena *
     struct price *price = v ? ARENA_NEW(arena, struct price) : NULL;
     if (!price)
         return NULL;
-    yyjson_val *over = yyjson_arr_get_first(yyjson_obj_get(v, "over"));
     *price = (struct price){
         .name = e->name,
         .input = json_get_i64(v, "input", PRICE_UNKNOWN),
@@ -253,17 +282,11 @@ static struct price *list_find(const struct list_of_prices *list, struct arena *
         .batch_output = json_get_i64(v, "batch_output", PRICE_UNKNOWN),
         .context_tokens = json_get_i64(v, "context", 0),
         .output_tokens_max = json_get_i64(v, "max_output", 0),
-        .long_tokens = json_get_i64(over, "tokens", 0),
-        .long_input = json_get_i64(over, "input", PRICE_UNKNOWN),
-        .long_cached = json_get_i64(over, "cached_input", PRICE_UNKNOWN),
-        .long_cache_write = json_get_i64(over, "cache_write", PRICE_UNKNOWN),
-        .long_cache_write_1h = json_get_i64(over, "cache_write_1h", PRICE_UNKNOWN),
-        .long_output = json_get_i64(over, "output", PRICE_UNKNOWN),
         .flex = tier_read(v, "flex_input", "flex_cached_input", "flex_output"),
         .priority = tier_read(v, "priority_input", "priority_cached_input", "priority_output"),
         .source = list->title,
     };
-    return price;
+    return overs_read(yyjson_obj_get(v, "over"), arena, price);
 }
 
 enum price_place { PRICE_OWN, PRICE_USER, PRICE_SHIPPED, PRICE_PLACES };
@@ -391,6 +414,17 @@ static struct price long_price(const struct price *p)
     return l;
 }
 
+/* What holds for a prompt of so many tokens: of the limits that it is over the last. NULL: none. */
+static const struct price *long_find(const struct price *p, int64_t prompt)
+{
+    const struct price *found = NULL;
+    for (; p; p = p->longer)
+        if (p->long_tokens > 0 && prompt > p->long_tokens &&
+            (!found || p->long_tokens > found->long_tokens))
+            found = p;
+    return found;
+}
+
 int64_t price_cost(const struct price *p, const struct tokens *t)
 {
     struct price longer;
@@ -399,8 +433,9 @@ int64_t price_cost(const struct price *p, const struct tokens *t)
         return p ? 0 : COST_UNKNOWN;
     if (!p)
         return COST_UNKNOWN;
-    if (p->long_tokens > 0 && tokens_prompt(t) > p->long_tokens) {
-        longer = long_price(p);
+    const struct price *over = long_find(p, tokens_prompt(t));
+    if (over) {
+        longer = long_price(over);
         p = &longer;
     }
     const struct {
@@ -433,7 +468,7 @@ int64_t price_cost_tier(const struct price *p, enum service_tier tier, const str
                                                           : &unknown;
     if (tier == TIER_FLEX && of->input == PRICE_UNKNOWN)
         return price_cost(p, t);
-    bool guessed = (p->long_tokens > 0 && tokens_prompt(t) > p->long_tokens) ||
+    bool guessed = long_find(p, tokens_prompt(t)) ||
                    (t->cached > 0 && of->cached != p->cached && of->cached == PRICE_UNKNOWN) ||
                    (t->cache_write > 0 && p->cache_write != PRICE_UNKNOWN);
     if (guessed)

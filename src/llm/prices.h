@@ -36,6 +36,7 @@ struct price {
     /* A call whose prompt has more than long_tokens (0: no such rule) costs these, where given. */
     int64_t long_tokens, long_input, long_cached, long_cache_write, long_output;
     int64_t long_cache_write_1h;
+    const struct price *longer; /* the same with another long_tokens, in any order; NULL: none */
     struct tier_price flex, priority;
     bool any_tier;     /* it holds whatever the tier */
     struct str source; /* which list, of which day */

@@ -183,7 +183,7 @@ int turn_admit(struct turn *t)
     return t->gate->enter(t->gate, t);
 }
 
-static void gate_leave(struct turn *t, int err)
+void turn_leave(struct turn *t, int err)
 {
     struct turn_gate *gate = t->gate;
     t->gate = NULL;
@@ -201,7 +201,7 @@ int turn_run(struct turn *t)
         turn_aim(t, t->target);
         err = turn_next(t);
     }
-    gate_leave(t, err); /* all calls are made: what it took is known before the client is told */
+    turn_leave(t, err); /* all calls are made: what it took is known before the client is told */
     return err;
 }
 
@@ -283,7 +283,7 @@ void turn_end(struct turn *t, int err, int status, int64_t bytes_out)
     row.state = t->state = state_of(t, err);
     row.status = t->status = status;
     row.err = t->err = err;
-    gate_leave(t, err);
+    turn_leave(t, err);
     row.total_us = t->total_us = clock_mono_us() - t->began_us;
     row.overhead_us = t->overhead_us = t->total_us - t->upstream_us;
     row.bytes_out = bytes_out;

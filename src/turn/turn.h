@@ -161,6 +161,10 @@ void turn_begin(struct turn *t, struct turn_house *house, struct arena *arena, i
  */
 YIELDS MUSTCHECK int turn_admit(struct turn *t);
 
+/* All that it takes is known: the gate is told, before the client is. turn_run does it, and
+ * turn_end. */
+void turn_leave(struct turn *t, int err);
+
 /* Route, request, chain and sink are set. 0: t->call has the answer, or the sink had it. */
 YIELDS MUSTCHECK int turn_run(struct turn *t);
 

@@ -34,6 +34,7 @@ keys:
     app: {secret: "${TEST_KEY}", tenant: shop}
     few: {secret: few-key, tenant: rest, limits: {requests_per_minute: 3}}
     words: {secret: words-key, tenant: rest, limits: {tokens_per_minute: 1000, max_tokens: 800}}
+    counts: {secret: counts-key, tenant: rest, limits: {requests_per_minute: 2, tokens_per_minute: 1000}}
     one: {secret: one-key, tenant: rest, limits: {concurrent: 1}}
     poor: {secret: poor-key, tenant: rest, limits: {usd_per_day: 0.01}}
     a1: {secret: a1-key, tenant: twins}
@@ -97,6 +98,18 @@ def test_a_tenants_keys_share(w):
     twins = account(w.sluice, "tenant", "twins")
     assert twins["requests_per_minute"]["used"] == 2 and twins["requests_per_minute"]["room"] == 0
     assert account(w.sluice, "key", "a1")["requests_per_minute"]["used"] == 1
+
+
+def test_what_is_answered_here_counts_too(w):
+    body = {"model": "a", "messages": [{"role": "user", "content": "hi"}]}
+    for room in ("1", "0"):
+        a = w.sluice.request("POST", "/v1/messages/count_tokens", body, key="counts-key")
+        assert a.status == 200 and a.headers["x-sluice-estimated"], a.body
+        assert a.headers["x-ratelimit-remaining-requests"] == room, a.headers
+        assert a.headers["x-ratelimit-remaining-tokens"] == "1000", a.headers
+    a = w.sluice.request("POST", "/v1/messages/count_tokens", body, key="counts-key")
+    assert a.status == 429 and "2 requests a minute" in a.error()["message"], a.body
+    assert account(w.sluice, "key", "counts")["concurrent"]["used"] == 0
 
 
 def test_tokens_are_reserved_and_settled(w):
@@ -360,6 +373,7 @@ def test_a_reload_forgets_nothing(w):
     none = w.config[:w.config.index("limits:\n  tenants")]
     for cut in (", limits: {requests_per_minute: 3}", ", limits: {concurrent: 1}",
                 ", limits: {tokens_per_minute: 1000, max_tokens: 800}",
+                ", limits: {requests_per_minute: 2, tokens_per_minute: 1000}",
                 ", limits: {usd_per_day: 0.01}"):
         assert cut in none
         none = none.replace(cut, "")

@@ -223,6 +223,7 @@ def test_what_is_wrong_with_csv_is_said(w):
             (changed(11, "1.5"), ("line 2: input_tokens is '1.5'; expected a whole number",)),
             (changed(11, "-1"), ("expected a whole number",)),
             (changed(12, "x"), ("output_tokens is 'x'",)),
+            (changed(0, "2026-13-01"), ("start_time is '2026-13-01'; expected a day",)),
             (changed(0, "yesterday"), ("line 2: start_time is 'yesterday'; expected a day",)),
             (csv_of(rows)[:-30], ("line 5: it has ", " columns, the first line 15")),
             (csv_of(rows)[:-8], ("line 5: ", "a quoted field has no end")),
@@ -248,6 +249,7 @@ def test_what_is_no_export_is_said(w):
             ({"data": [bucket(w, dict(w.text, model="m", output_tokens="28"))]}, "'output_tokens' of model m"),
             ({"data": [bucket(w, dict(w.text, model="m", input_tokens=0.5))]}, "no whole number"),
             ({"data": [bucket(w, dict(w.text, model="m", input_tokens=-1))]}, "no whole number"),
+            ({"data": [{"starting_at": "24 November 2026", "results": []}]}, "is no day"),
             ({"data": [bucket(w, {"characters": 5, "model": "tts"})]}, "without input_tokens"), ({"data": []}, "no bucket")):
         done = run(w, export)
         assert done.returncode == 2 and words in done.stderr and not done.stdout, (export, done)

@@ -242,6 +242,22 @@ static void the_shipped_list_is_in_the_program(void **state)
     assert_int_equal(input_listed(s, "mine", "openai", ""), -2);
 }
 
+static void longer_prompts_have_prices_of_their_own(void **state)
+{
+    struct shelf *s = *state;
+    load(s, NULL,
+         "{\"models\":{\"m\":{\"input\":1000000,\"output\":0,\"over\":["
+         "{\"tokens\":100,\"input\":2000000},{\"tokens\":900,\"input\":4000000},"
+         "{\"tokens\":300,\"input\":3000000}]}}}");
+    const struct price *p = find(s, "p", "", "m");
+    assert_non_null(p);
+    assert_int_equal(cost(p, 100, 0, 0, 0, 0), 100);
+    assert_int_equal(cost(p, 101, 0, 0, 0, 0), 202);
+    assert_int_equal(cost(p, 300, 0, 0, 0, 0), 600);
+    assert_int_equal(cost(p, 301, 0, 0, 0, 0), 903);
+    assert_int_equal(cost(p, 901, 0, 0, 0, 0), 3604);
+}
+
 /* Anybody may serve a model under a famous name, and be called like its maker. */
 static void the_shipped_list_is_for_whom_it_knows(void **state)
 {
@@ -354,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_tier_has_its_own_price),
         SHELF(the_shipped_list_is_in_the_program),
         SHELF(the_shipped_list_is_for_whom_it_knows),
+        SHELF(longer_prompts_have_prices_of_their_own),
         SHELF(dates_are_taken_off),
         SHELF(the_users_rows_come_first),
         SHELF(each_shipped_row_can_be_read),

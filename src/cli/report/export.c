@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/csv.h"
 #include "base/json.h"
+#include "cli/when.h"
 
 #define EXPORT_BYTES_MAX (256u * 1024 * 1024)
 #define DATE_CHARS       10
@@ -144,6 +145,8 @@ static int bucket_take(struct report_export *x, yyjson_val *bucket)
     if (from_s >= 0)
         clock_iso(from_s * 1000000, iso);
     struct str day = from_s >= 0 ? str_of(iso, DATE_CHARS) : str_head(starts, DATE_CHARS);
+    if (!when_is_day(day))
+        return wrong(x, "a bucket's start is no day; expected such as 2026-11-24T00:00:00Z");
     int err = day_note(x, day);
     size_t i, n;
     yyjson_arr_foreach(results, i, n, result)
@@ -397,9 +400,7 @@ static int day_read(struct report_export *x, const struct table *t, char iso[25]
     int64_t seconds = 0;
     if (text.n == 0 || t->at[CELL_DAY] < 0)
         date = str_head(text = cell_of(t, CELL_DAY_ISO), DATE_CHARS);
-    if (date.n == DATE_CHARS && date.p[4] == '-' && date.p[7] == '-' &&
-        all_digits(str_head(date, 4)) && all_digits(str_of(date.p + 5, 2)) &&
-        all_digits(str_tail(date, 8))) {
+    if (when_is_day(date)) {
         *ret_day = date;
         return 0;
     }
