@@ -144,8 +144,8 @@ static void choice_read(struct json_reader *r, struct llm_facts *facts)
             struct str text = json_take(r);
             facts->content_bytes += (int64_t)json_string_bytes(text);
             facts->speaks = facts->speaks || says_something(text);
-        } else if (str_eq(key, STR("finish_reason"))) {
-            facts->finished = json_is_string(json_take(r)) || facts->finished;
+        } else if (str_eq(key, STR("finish_reason"))) { /* LocalAI's is "" until there is one */
+            facts->finished = says_something(json_take(r)) || facts->finished;
         } else {
             (void)json_take(r);
         }

@@ -355,6 +355,13 @@ static void usage_is_complete_with_each_event(void **state)
     assert_int_equal(events.at[0].usage.output, 20);
     assert_int_equal(events.at[0].usage.reasoning, 10);
     assert_int_equal(events.at[1].kind, EVENT_STOPPED);
+    /* Servers that do not know the prompt any more say 0; it is told as it is billed. */
+    events = read_one(&reader,
+                      "{\"type\":\"message_delta\",\"delta\":{},\"usage\":{\"input_tokens\":0,"
+                      "\"cache_read_input_tokens\":0,\"output_tokens\":31}}");
+    assert_int_equal(events.at[0].usage.input, 9);
+    assert_int_equal(events.at[0].usage.cached, 5);
+    assert_int_equal(events.at[0].usage.output, 21);
 }
 
 static void a_call_without_arguments_has_an_input(void **state)

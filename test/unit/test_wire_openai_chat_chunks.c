@@ -137,6 +137,21 @@ static void content_in_parts(void **state)
     assert_int_equal(events.at[1].part, ANSWER_OTHER);
 }
 
+/* LocalAI, and others that are written in Go: the answer goes on. */
+static void a_reason_that_is_empty(void **state)
+{
+    struct str part = STR("{\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"\"}]}");
+    struct wire_state s = {.arena = *state};
+    struct chat_events events;
+    struct llm_facts facts;
+    assert_int_equal(wire->event_read(&s, STR_NONE, part, &events), 0);
+    assert_int_equal(wire->event_read(&s, STR_NONE, part, &events), 0);
+    assert_int_equal(events.n, 1);
+    assert_int_equal(events.at[0].kind, EVENT_DELTA);
+    assert_int_equal(wire->event_facts(STR_NONE, part, &facts), 0);
+    assert_false(facts.finished);
+}
+
 static int setup(void **state)
 {
     static struct arena arena;
@@ -158,6 +173,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_image_and_calls_behind_many_citations, setup, teardown),
         cmocka_unit_test_setup_teardown(many_calls_in_one_chunk, setup, teardown),
         cmocka_unit_test_setup_teardown(content_in_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reason_that_is_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(calls_without_end_in_one_chunk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 /* A stream between its events. `index` is the open block's, -1 where none is. */
 struct stream {
     struct anthropic_usage usage; /* as said so far */
+    struct tokens tokens;         /* what of it counts, as where it is billed */
     int64_t index;
     enum chat_block_kind kind; /* of the open block; BLOCK_OTHER is left out */
     bool begun, has_input, stopped, ended;
@@ -81,8 +82,10 @@ static void usage_add(struct stream *s, struct str usage, struct chat_events *ev
     if (!usage.n || !json_reader_init(&r, usage))
         return;
     anthropic_usage_read(&r, &s->usage);
-    if (anthropic_usage_tokens(&s->usage, &tokens))
-        chat_event_add(events, EVENT_USAGE)->usage = tokens;
+    if (!anthropic_usage_tokens(&s->usage, &tokens))
+        return;
+    anthropic_usage_merge(&s->tokens, &tokens);
+    chat_event_add(events, EVENT_USAGE)->usage = s->tokens;
 }
 
 static bool says_something(struct str string)

@@ -266,7 +266,7 @@ static int choice_read(struct chunk *x, const struct chat_top *top)
         x->reader->cited = true;
     }
     int err = delta_read(x, value[0]);
-    if (err || x->again || !value[1].n)
+    if (err || x->again || value[1].n <= 2) /* some write "" until there is one */
         return err;
     if (x->reader->call_waits)
         return E_UPSTREAM_BODY;
