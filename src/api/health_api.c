@@ -184,6 +184,9 @@ static const struct metric_desc recordings_desc = {
     .labels = {"fate"}};
 /* clang-format on */
 
+static const struct metric_desc *const of_endpoints[] = {&up_desc, &way_desc, &connections_desc,
+                                                         &opened_desc, &protocol_desc};
+
 static void put(struct gateway *g, const struct metric_desc *d, struct str a, struct str b,
                 int64_t value)
 {
@@ -278,6 +281,8 @@ void gateway_gauges(void *gateway)
     };
     for (unsigned i = 0; i < NUMBERS; i++)
         metric_put(metric_get(g->metrics, &numbers[i], NULL), values[i]);
+    for (unsigned i = 0; i < ARRAY_LEN(of_endpoints); i++) /* a reload may have ended some */
+        metric_hide(g->metrics, of_endpoints[i]);
     upstreams_each(g->upstreams, endpoint_put, g);
 }
 

@@ -16,6 +16,7 @@ struct metric_series {
     size_t labels_n;  /* their bytes, NULs included */
     int64_t value;    /* counter, gauge; histogram: sum, in stored units */
     uint64_t count;   /* histogram: observations */
+    bool hidden;      /* until the next metric_put */
     uint64_t below[]; /* histogram: those in each interval, bounds_n + 1 of them */
 };
 
@@ -224,6 +225,19 @@ void metric_add(struct metric_series *s, int64_t n)
 void metric_put(struct metric_series *s, int64_t value)
 {
     s->value = value;
+    s->hidden = false;
+}
+
+/* They stay where they are: who holds one, or goes through all of them, is not disturbed. */
+void metric_hide(struct metric_set *set, const struct metric_desc *desc)
+{
+    struct family *f = family_get(set, desc);
+    if (!f)
+        return;
+    for (unsigned i = 0; i < BUCKETS; i++)
+        for (struct metric_series *s = f->bucket[i]; s; s = s->next)
+            s->hidden = true;
+    f->other->hidden = true;
 }
 
 void metric_observe(struct metric_series *s, int64_t value)
@@ -315,6 +329,8 @@ static void histogram_write(struct buf *out, const struct metric_series *s)
 
 static void series_write(struct buf *out, const struct metric_series *s)
 {
+    if (s->hidden)
+        return;
     if (s->family->desc->kind == METRIC_HISTOGRAM) {
         histogram_write(out, s);
         return;
@@ -348,13 +364,16 @@ int metric_render(const struct metric_set *set, struct buf *out)
 /* Behind the last bucket stands the family's other series, where it is used. */
 static const struct metric_series *series_behind(const struct family *f, struct metric_cursor *at)
 {
-    const struct metric_series *s = at->last ? at->last->next : NULL;
-    while (!s && at->bucket < BUCKETS)
-        s = f->bucket[at->bucket++];
+    const struct metric_series *s = at->last;
+    do {
+        s = s ? s->next : NULL;
+        while (!s && at->bucket < BUCKETS)
+            s = f->bucket[at->bucket++];
+    } while (s && s->hidden);
     if (s || at->bucket > BUCKETS)
         return s;
     at->bucket++;
-    return f->other_used ? f->other : NULL;
+    return f->other_used && !f->other->hidden ? f->other : NULL;
 }
 
 bool metric_next(const struct metric_set *set, struct metric_cursor *at, struct metric_view *v)

@@ -51,7 +51,9 @@ struct metric_series *metric_get(struct metric_set *set, const struct metric_des
 void metric_add(struct metric_series *s, int64_t n);         /* counter, gauge */
 void metric_put(struct metric_series *s, int64_t value);     /* gauge */
 void metric_observe(struct metric_series *s, int64_t value); /* histogram, in stored units */
-int64_t metric_value(const struct metric_series *s);         /* counter, gauge; histogram: count */
+/* Of what may be gone: no series of `desc` is shown until a value is put into it again. */
+void metric_hide(struct metric_set *set, const struct metric_desc *desc);
+int64_t metric_value(const struct metric_series *s); /* counter, gauge; histogram: count */
 
 /* One series as it is now, for those who write another form than Prometheus'. */
 struct metric_view {

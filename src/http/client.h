@@ -53,6 +53,10 @@ struct http_call {
     struct http2_call *http2;       /* its stream, where it is one */
 };
 
+/* That a connection was closed while it was idle shows within a round trip; where it ends later,
+ * the upstream had the request. */
+#define HTTP_STALE_US (1000 * 1000)
+
 /* Does a request say how long its body is? One without a body may be silent about it. */
 bool http_request_tells_length(struct str method, int64_t body_bytes);
 

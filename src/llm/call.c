@@ -1,6 +1,7 @@
 #include "llm/call.h"
 
 #include "base/clock.h"
+#include "http/client.h"
 #include "http/date.h"
 #include "llm/crossing.h"
 #include "llm/openai.h"
@@ -11,7 +12,6 @@
 #define ERROR_BODY_BYTES_MAX (256u * 1024)
 #define SMALL_EDIT_BYTES     1024u
 #define HELD_BACK_BYTES_MAX  (64u * 1024)
-#define STALE_US             (1000 * 1000)
 #define SENT_AGAIN_MAX       2 /* what a provider has not begun with, without being a retry */
 #define ERROR_WORDS_MAX      200
 
@@ -450,12 +450,11 @@ static int stream_answer(struct llm_call *c, struct fault *f)
 
 /* ---- the whole ---- */
 
-/* Was the connection closed while it was idle? That shows within a round trip; where it ends later,
- * the provider had the request. */
+/* Was the connection closed while it was idle? */
 static bool was_stale(const struct llm_call *c, int err)
 {
     return c->reused && !c->got_byte && (err == E_CLOSED || err == E_RESET || err == E_EOF) &&
-           clock_mono_us() - c->connected_us < STALE_US;
+           clock_mono_us() - c->connected_us < HTTP_STALE_US;
 }
 
 static int send_and_head(struct llm_call *c, struct fault *f)

@@ -63,6 +63,32 @@ static int answer_pass(struct llm_relay *r, struct http_call *call)
     return err;
 }
 
+/* One try. *ret_again: the upstream has not begun with it, as far as anybody can tell, and nothing
+ * of it is gone. *ret_retry_after_ms: what a 429 said; else it stays. */
+static int try_once(struct llm_relay *r, const struct replica *replica, bool fresh, bool *ret_again,
+                    int64_t *ret_retry_after_ms, struct fault *f)
+{
+    struct upool_conn *conn = NULL;
+    struct http_call call;
+    *ret_again = false;
+    int err = upool_get(r->endpoint->pool, fresh, &conn, f);
+    if (err)
+        return err;
+    bool reused = conn->reused;
+    r->connected_us = clock_mono_us();
+    http_call_begin(&call, conn, r->arena, &http_limits_default);
+    err = request_send(r, &call, replica->path);
+    if (!err)
+        err = answer_pass(r, &call);
+    bool stale = reused && !call.got_byte && (err == E_CLOSED || err == E_RESET || err == E_EOF) &&
+                 clock_mono_us() - r->connected_us < HTTP_STALE_US;
+    *ret_again = err && r->body_bytes == 0 && (stale || call.unprocessed);
+    if (r->status == 429)
+        *ret_retry_after_ms = http_retry_after_ms(&call.headers, clock_wall_us() / 1000000);
+    http_call_end(&call);
+    return err;
+}
+
 int llm_relay_run(struct llm_relay *r, struct fault *f)
 {
     const struct provider *p = r->provider;
@@ -75,20 +101,11 @@ int llm_relay_run(struct llm_relay *r, struct fault *f)
     r->endpoint->under_way++;
     r->endpoint->calls++;
     int64_t outer = task_deadline(clock_cached_ms() + p->timeouts.total_ms);
-    struct upool_conn *conn = NULL;
     int64_t retry_after_ms = -1;
-    int err = upool_get(r->endpoint->pool, r->body_bytes != 0, &conn, f);
-    if (!err) {
-        r->connected_us = clock_mono_us();
-        struct http_call call;
-        http_call_begin(&call, conn, r->arena, &http_limits_default);
-        err = request_send(r, &call, replica->path);
-        if (!err)
-            err = answer_pass(r, &call);
-        if (r->status == 429)
-            retry_after_ms = http_retry_after_ms(&call.headers, clock_wall_us() / 1000000);
-        http_call_end(&call);
-    }
+    bool again = false;
+    int err = try_once(r, replica, r->body_bytes != 0, &again, &retry_after_ms, f);
+    if (again)
+        err = try_once(r, replica, true, &again, &retry_after_ms, f);
     task_deadline_restore(outer);
     r->endpoint->under_way--;
     if (r->status)

@@ -1,8 +1,9 @@
 /*
  * relay.h: passing a request on that sluice does not read: audio, images, moderations and the like.
  *
- * Bodies are streamed in both directions, never held. There is one try: what was read from the
- * client is gone. (A stale idle connection is avoided by asking for a fresh one.)
+ * Bodies are streamed in both directions, never held. With a body there is one try, on a fresh
+ * connection: what was read from the client is gone. Without one, a request that went out on a
+ * stale idle connection goes out once more.
  */
 #ifndef LLM_RELAY_H
 #define LLM_RELAY_H

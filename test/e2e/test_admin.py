@@ -224,6 +224,26 @@ def test_metrics(w):
     assert KEY not in text
 
 
+def test_metrics_of_a_provider_that_is_gone(w):
+    there = f'sluice_upstream_up{{endpoint="127.0.0.1:{w.p.port}"}} 1'
+    gone = f"127.0.0.1:{free_port()}"
+    more = f'  gone: {{base_url: "http://{gone}/v1"}}\n'
+    other = Sluice(w.config.replace("models:", more + "models:"))
+    try:
+        before = other.request("GET", "/metrics", key="boss-key").body.decode()
+        other.write(w.config)
+        other.process.send_signal(signal.SIGHUP)
+        end = time.time() + 5
+        while "reloaded" not in other.log():
+            assert time.time() < end, other.log()
+            time.sleep(0.02)
+        after = other.request("GET", "/metrics", key="boss-key").body.decode()
+    finally:
+        assert other.stop() == 0
+    assert there in before and f'sluice_upstream_up{{endpoint="{gone}"}}' in before, before
+    assert there in after and gone not in after, after
+
+
 def test_health(w):
     assert w.sluice.request("GET", "/health", key=None).status == 200
     assert w.sluice.request("GET", "/ready", key=None).status == 200

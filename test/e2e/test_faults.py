@@ -195,6 +195,21 @@ def test_stale_idle_connection(w):
         assert chat(w, "stale").status == 200
 
 
+def test_stale_idle_connection_on_a_path_that_is_passed_on(w):
+    """What has a body is not held, so it never goes out on an idle connection; the rest may."""
+    def once_then_close(conn, head, body, n):
+        answer_ok(conn, head, body, n)
+        conn.recv(65536)  # the next request has come to a connection that closes
+        return "close"
+    w.p.answers["/v1/files"] = once_then_close
+    for method in ("GET", "GET", "DELETE", "GET"):
+        assert w.sluice.request(method, "/v1/files", key=None).status == 200
+    seen = w.p.counts["/v1/files"]
+    w.p.answers["/v1/files"] = raw(b"")  # where a fresh one ends so, too, that is the answer
+    assert w.sluice.request("GET", "/v1/files", key=None).status == 502
+    assert w.p.counts["/v1/files"] == seen + 1
+
+
 def test_body_that_lies(w):
     w.p.answers["lie"] = raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                              b"Content-Length: 5000\r\n\r\n{")

@@ -243,6 +243,25 @@ static void are_met_one_after_the_other(void **state)
     assert_false(metric_next(set, &at, &v)); /* it stays at its end */
 }
 
+static void what_is_gone_is_hidden(void **state)
+{
+    static const struct metric_desc up = {
+        .name = "up", .help = "x", .kind = METRIC_GAUGE, .labels = {"of"}};
+    (void)state;
+    struct str names[] = {STR("a"), STR("b"), STR("c")};
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        metric_put(metric_get(set, &up, &names[i]), 1);
+    metric_hide(set, &up);
+    metric_put(metric_get(set, &up, &names[1]), 0);
+    assert_int_equal(metric_render(set, &out), 0);
+    assert_str(buf_view(&out), STR("# HELP up x\n# TYPE up gauge\nup{of=\"b\"} 0\n"));
+    struct metric_cursor at = {.family = 0};
+    struct metric_view v;
+    assert_true(metric_next(set, &at, &v));
+    assert_str(v.labels[0], STR("b"));
+    assert_false(metric_next(set, &at, &v));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -252,7 +271,7 @@ int main(void)
         TEST(escapes_and_cleans_labels),     TEST(cuts_long_labels),
         TEST(many_series_end_in_other),      TEST(other_is_there_once),
         TEST(shows_no_other_that_is_unused), TEST(says_when_it_does_not_fit),
-        TEST(are_met_one_after_the_other),
+        TEST(are_met_one_after_the_other),   TEST(what_is_gone_is_hidden),
     };
     return cmocka_run_group_tests_name("metric", tests, NULL, NULL);
 }
