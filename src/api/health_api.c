@@ -193,20 +193,48 @@ static void put(struct gateway *g, const struct metric_desc *d, struct str a, st
     metric_put(metric_get(g->metrics, d, (const struct str[METRIC_LABELS_MAX]){a, b}), value);
 }
 
+/* Of endpoints that have the same name, since they differ in their timeouts or certificates, it is
+ * the sum, as is that of all beyond those that a family has room for. */
+static void sum_up(struct gateway *g, const struct metric_desc *d, struct str a, struct str b,
+                   int64_t value)
+{
+    struct metric_series *s = metric_get(g->metrics, d,
+                                         (const struct str[METRIC_LABELS_MAX]){a, b});
+    metric_put(s, metric_is_hidden(s) ? value : metric_value(s) + value);
+}
+
+static struct metric_series *up_series(struct gateway *g, const struct endpoint *e)
+{
+    return metric_get(g->metrics, &up_desc, (const struct str[METRIC_LABELS_MAX]){e->host_header});
+}
+
+/* So that also a new one is hidden, before the first of its name says whether it is up. */
+static void up_make(void *arg, struct endpoint *e)
+{
+    (void)up_series(arg, e);
+}
+
+/* Where one of them rests, none is said to be up. */
+static void up_put(struct gateway *g, const struct endpoint *e)
+{
+    struct metric_series *s = up_series(g, e);
+    metric_put(s, endpoint_is_up(e) && (metric_is_hidden(s) || metric_value(s) > 0));
+}
+
 static void endpoint_put(void *arg, struct endpoint *e)
 {
     struct gateway *g = arg;
     struct upool_stats s = upool_stats(e->pool);
     struct str name = e->host_header;
-    put(g, &up_desc, name, STR_NONE, endpoint_is_up(e));
-    put(g, &way_desc, name, STR_NONE, e->under_way);
-    put(g, &connections_desc, name, STR("idle"), s.idle);
-    put(g, &connections_desc, name, STR("in use"), s.in_use);
-    put(g, &opened_desc, name, STR("opened"), (int64_t)s.opened);
-    put(g, &opened_desc, name, STR("reused"), (int64_t)s.reused);
-    put(g, &opened_desc, name, STR("failed"), (int64_t)s.failed);
-    put(g, &protocol_desc, name, STR("HTTP/1.1"), (int64_t)(s.opened - s.opened_shared));
-    put(g, &protocol_desc, name, STR("HTTP/2"), (int64_t)s.opened_shared);
+    up_put(g, e);
+    sum_up(g, &way_desc, name, STR_NONE, e->under_way);
+    sum_up(g, &connections_desc, name, STR("idle"), s.idle);
+    sum_up(g, &connections_desc, name, STR("in use"), s.in_use);
+    sum_up(g, &opened_desc, name, STR("opened"), (int64_t)s.opened);
+    sum_up(g, &opened_desc, name, STR("reused"), (int64_t)s.reused);
+    sum_up(g, &opened_desc, name, STR("failed"), (int64_t)s.failed);
+    sum_up(g, &protocol_desc, name, STR("HTTP/1.1"), (int64_t)(s.opened - s.opened_shared));
+    sum_up(g, &protocol_desc, name, STR("HTTP/2"), (int64_t)s.opened_shared);
 }
 
 static void refusals_put(struct gateway *g, const struct counters_totals *t)
@@ -281,6 +309,7 @@ void gateway_gauges(void *gateway)
     };
     for (unsigned i = 0; i < NUMBERS; i++)
         metric_put(metric_get(g->metrics, &numbers[i], NULL), values[i]);
+    upstreams_each(g->upstreams, up_make, g);
     for (unsigned i = 0; i < ARRAY_LEN(of_endpoints); i++) /* a reload may have ended some */
         metric_hide(g->metrics, of_endpoints[i]);
     upstreams_each(g->upstreams, endpoint_put, g);

@@ -240,6 +240,11 @@ void metric_hide(struct metric_set *set, const struct metric_desc *desc)
     f->other->hidden = true;
 }
 
+bool metric_is_hidden(const struct metric_series *s)
+{
+    return s->hidden;
+}
+
 void metric_observe(struct metric_series *s, int64_t value)
 {
     const struct family *f = s->family;

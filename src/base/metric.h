@@ -53,6 +53,7 @@ void metric_put(struct metric_series *s, int64_t value);     /* gauge */
 void metric_observe(struct metric_series *s, int64_t value); /* histogram, in stored units */
 /* Of what may be gone: no series of `desc` is shown until a value is put into it again. */
 void metric_hide(struct metric_set *set, const struct metric_desc *desc);
+bool metric_is_hidden(const struct metric_series *s);
 int64_t metric_value(const struct metric_series *s); /* counter, gauge; histogram: count */
 
 /* One series as it is now, for those who write another form than Prometheus'. */

@@ -244,6 +244,24 @@ def test_metrics_of_a_provider_that_is_gone(w):
     assert there in after and gone not in after, after
 
 
+def test_metrics_of_two_providers_at_one_address(w):
+    more = f'  again: {{base_url: "http://127.0.0.1:{w.p.port}/v1", timeouts: {{idle: 7s}}}}\n'
+    other = Sluice(w.config.replace("models:", more + "models:"))
+    try:
+        for model in ("p/a", "p/a", "again/a"):
+            assert other.chat(model).status == 200
+        for _ in range(2):
+            text = other.request("GET", "/metrics", key="boss-key").body.decode()
+    finally:
+        assert other.stop() == 0
+    at = f'endpoint="127.0.0.1:{w.p.port}"'
+    for line in (f"up{{{at}}} 1", f"calls_running{{{at}}} 0",
+                 f'connections_total{{{at},how="opened"}} 2',
+                 f'connections_total{{{at},how="reused"}} 1',
+                 f'connections{{{at},state="idle"}} 2'):
+        assert "\nsluice_upstream_" + line + "\n" in text, (line, text)
+
+
 def test_health(w):
     assert w.sluice.request("GET", "/health", key=None).status == 200
     assert w.sluice.request("GET", "/ready", key=None).status == 200
