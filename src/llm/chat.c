@@ -376,7 +376,8 @@ static int again_rename(struct arena *a, struct calls *calls, bool *ret_any)
         struct call *c = &calls->all[i];
         if (id_order(c - 1, c) != 0)
             continue;
-        c->id = arena_printf(a, "\"m%u_%.*s", c->at, STR_ARGS(str_tail(c->id, 1)));
+        struct str rest = c->id.n ? str_tail(c->id, 1) : STR("\""); /* a call may have none */
+        c->id = arena_printf(a, "\"m%u_%.*s", c->at, STR_ARGS(rest));
         if (!c->id.p)
             return E_MEMORY;
         c->block->id = c->id;

@@ -127,6 +127,15 @@ static void ids_that_come_again_are_told_apart(void **state)
     assert_int_equal(chat_settle(&r, &f), 0);
     assert_true(str_eq(m->blocks->id, STR("\"m4_m3_call_0\"")));
 
+    /* Calls that have none. */
+    r = calls(&a, 1);
+    r.messages->next->blocks->id = r.messages->next->next->blocks->id = STR_NONE;
+    m = chat_message_new(&r, r.messages->next->next, ROLE_ASSISTANT);
+    block(&r, m, BLOCK_CALL, 0);
+    m->blocks->id = STR_NONE;
+    assert_int_equal(chat_settle(&r, &f), 0);
+    assert_true(str_eq(m->blocks->id, STR("\"m3_\"")));
+
     /* Ids made up so that each new one stands there already: no more than a few rounds. */
     r = calls(&a, 1);
     m = r.messages->next;
