@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/put.h"
+#include "llm/outgoing.h"
 
 struct limits {
     struct turn_gate gate;
@@ -51,13 +52,14 @@ static int64_t cost_at(const struct price *p, enum service_tier tier, const stru
 
 static struct dearest dearest_of(const struct turn *t, const struct tokens *tokens)
 {
-    enum service_tier tier = t->request ? t->request->tier : TIER_UNSAID;
     struct dearest d = {.known = t->route.n > 0};
     for (unsigned i = 0; i < t->route.n; i++) {
-        int64_t cost = cost_at(t->route.at[i].price, tier, tokens);
+        const struct target *target = &t->route.at[i];
+        enum service_tier tier = t->request ? outgoing_tier(target, t->request) : TIER_UNSAID;
+        int64_t cost = cost_at(target->price, tier, tokens);
         if (cost == COST_UNKNOWN && d.known) {
             d.known = false;
-            d.unpriced = &t->route.at[i];
+            d.unpriced = target;
         }
         d.usd_nanos = cost > d.usd_nanos ? cost : d.usd_nanos; /* COST_UNKNOWN is less than all */
     }

@@ -548,7 +548,8 @@ static void bill_make(struct llm_call *c)
         c->tokens.output += tokens_of_bytes(c->content_bytes - c->counted_bytes);
         c->tokens.source = TOKENS_ESTIMATE;
     }
-    enum service_tier tier = c->tier != TIER_UNSAID ? c->tier : c->request->tier;
+    enum service_tier tier = c->tier != TIER_UNSAID ? c->tier
+                                                    : outgoing_tier(c->target, c->request);
     c->cost_usd_nanos = c->given_cost_usd_nanos != COST_UNKNOWN ? c->given_cost_usd_nanos
                         : c->sent ? price_cost_tier(c->target->price, tier, &c->tokens)
                                   : 0; /* who was not reached costs nothing, known price or not */

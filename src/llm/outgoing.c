@@ -18,6 +18,16 @@ const struct wire *provider_wire(const struct provider *p, const struct llm_requ
     return spoken[0];
 }
 
+enum service_tier outgoing_tier(const struct target *t, const struct llm_request *r)
+{
+    if (r->tier == TIER_UNSAID)
+        return r->tier;
+    const struct wire *to = provider_wire(t->provider, r);
+    bool left_out = to != r->wire && to->carries &&
+                    to->carries[CHAT_SERVICE_TIER].how == WIRE_LEAVES;
+    return left_out ? TIER_UNSAID : r->tier;
+}
+
 /* ---- passed on ---- */
 
 static int model_edit(const struct target *t, const struct llm_request *r, struct arena *arena,

@@ -36,6 +36,9 @@ struct llm_outgoing {
 /* The protocol in which this provider is asked what the request asks. */
 const struct wire *provider_wire(const struct provider *p, const struct llm_request *r);
 
+/* The tier that this target is asked for: the request's, where its protocol has a place for it. */
+enum service_tier outgoing_tier(const struct target *t, const struct llm_request *r);
+
 /*
  * Makes it; llm_outgoing_fini in any case. Of a crossing: E_UNSUPPORTED for what the provider's
  * protocol has no place for, E_BAD_JSON, E_BAD_REQUEST for what the client's reader refuses.

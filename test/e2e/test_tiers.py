@@ -94,6 +94,13 @@ def test_anthropics_fast_mode_has_no_price(w):
     assert a.status == 403 and "for that speed" in a.error()["message"], a.body
 
 
+def test_a_protocol_without_tiers_serves_as_usual(w):
+    for key in ("app-key", "poor-key"):
+        a = w.sluice.chat("claude/claude-opus-4-6", key=key, max_tokens=5, service_tier="priority")
+        assert a.status == 200 and a.headers["x-sluice-left-out"] == "service tier", a.body
+        assert w.sluice.turn(a)["cost_usd_nanos"] == 1000 * 5000 + 500 * 25000
+
+
 def test_a_limit_reserves_it(w):
     def asked(**more):
         body = {"model": "listed/gpt-5", "messages": [], "max_tokens": 1500} | more
