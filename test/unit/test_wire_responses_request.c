@@ -461,6 +461,25 @@ static struct str written(struct world *w, const struct chat_request *r)
     return buf_view(&w->out);
 }
 
+/* Who asks for one of them shall not be served as usual; what is no word of OpenAI's is left out.
+ */
+static void openais_tiers_are_written(void **state)
+{
+    static const char *const tiers[] = {"auto",     "default", "flex",      "scale",
+                                        "priority", "fast",    "ultrafast", "standard_only"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(tiers); i++) {
+        struct world w;
+        world_make(&w);
+        struct chat_request r = {.arena = &w.arena, .model = STR("\"m\"")};
+        r.params[CHAT_SERVICE_TIER] = arena_printf(&w.arena, "\"%s\"", tiers[i]);
+        bool found = str_find(written(&w, &r), r.params[CHAT_SERVICE_TIER]) >= 0;
+        if (found != (i + 1 < ARRAY_LEN(tiers)))
+            fail_msg("%s: %.*s", tiers[i], STR_ARGS(buf_view(&w.out)));
+        world_end(&w);
+    }
+}
+
 /* One of the two would be lost without a word. */
 static void two_names_of_the_end_user_are_seen(void **state)
 {
@@ -674,6 +693,7 @@ int main(void)
         cmocka_unit_test(usual_values_are_no_features),
         cmocka_unit_test(faults_name_their_place),
         cmocka_unit_test(fixtures_say_the_same_when_they_are_written),
+        cmocka_unit_test(openais_tiers_are_written),
         cmocka_unit_test(two_names_of_the_end_user_are_seen),
         cmocka_unit_test(own_reasoning_goes_back),
         cmocka_unit_test(other_protocols_chats_are_written),

@@ -310,8 +310,9 @@ void responses_put_text(struct buf *out, const struct chat_request *r)
 
 static bool is_tier(struct str tier)
 {
-    static const struct str words[] = {WORD("auto"), WORD("default"), WORD("flex"), WORD("scale"),
-                                       WORD("priority")};
+    static const struct str words[] = {WORD("auto"),     WORD("default"),  WORD("flex"),
+                                       WORD("scale"),    WORD("priority"), WORD("fast"),
+                                       WORD("ultrafast")};
     return word_find(words, ARRAY_LEN(words), tier) < ARRAY_LEN(words);
 }
 
