@@ -130,7 +130,7 @@ static int coding_check(struct visit *v)
                          "the body has the Content-Encoding %.*s, and is looked at for names of "
                          "objects at the provider; send it as it is",
                          STR_ARGS(str_head_utf8(coding, 40)));
-    if (charset.n && !str_eq_nocase(charset, STR("utf-8")))
+    if (charset.n && !str_eq_nocase(charset, STR("utf-8")) && !str_eq_nocase(charset, STR("utf8")))
         return fault_set(&v->fault, E_BAD_REQUEST, "the body's charset is %.*s; expected utf-8",
                          STR_ARGS(str_head_utf8(charset, 40)));
     return 0;

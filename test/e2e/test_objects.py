@@ -444,7 +444,8 @@ def test_paths_that_are_passed_on(w):
         a = post(w, "key-of-b", "/v1/images/edits", body, **more)
         assert a.status == 400 and complaint in a.error()["message"], (body, a.body)
         assert len(w.p.seen) == before, body
-    for content_type in ("application/json; charset=UTF-8", 'application/json;charset="utf-8"', "x"):
+    for content_type in ("application/json; charset=UTF-8", 'application/json;charset="utf-8"', "x",
+                         "application/json; charset=utf8"):
         a = post(w, "key-of-b", "/v1/images/edits", b'{"model": "m"}', content_type)
         assert a.status == 200, a.body
     for path in ("/v1/audio/voices", "/v1/audio/voice_consents", "/v1/audio/voice_consents/x",
