@@ -178,6 +178,7 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
     g->now = snapshot;
     g->streams.max = (unsigned)config_streams_max(&c->http);
     g->began_wall_us = clock_wall_us();
+    waitq_init(&g->reload_ended);
     g->metrics = metric_set_new();
     const char *file = conf_file(snapshot->doc);
     g->file = file ? strdup(file) : NULL;
@@ -402,6 +403,28 @@ static int reload(struct gateway *g, const struct reload *r, struct buf *out)
     return err;
 }
 
+/* The next begins with what this one has put into force, and cannot be overtaken by it. */
+static int reload_in_turn(struct gateway *g, const struct reload *r, struct buf *out)
+{
+    while (g->reloading) {
+        int err = waitq_wait(&g->reload_ended);
+        if (err)
+            return err;
+    }
+    g->reloading = true;
+    int err = reload(g, r, out);
+    g->reloading = false;
+    waitq_wake_all(&g->reload_ended);
+    return err;
+}
+
+static const char *reload_file(const struct gateway *g, const struct reload *r)
+{
+    if (r->from == RELOAD_NAMED)
+        return conf_path(g->now->doc);
+    return r->from == RELOAD_TEXT || !g->file ? "(body)" : g->file;
+}
+
 static void reload_log(const char *file, const struct reload *r, int err, struct str lines)
 {
     int level = err ? LOG_ERROR : LOG_INFO;
@@ -415,7 +438,7 @@ static void reload_log(const char *file, const struct reload *r, int err, struct
 
 int gateway_reload(struct gateway *g, const struct reload *r, struct buf *out)
 {
-    int err = reload(g, r, out);
+    int err = reload_in_turn(g, r, out);
     if (err)
         g->reloads_refused++;
     else if (!r->dry_run)
@@ -424,7 +447,7 @@ int gateway_reload(struct gateway *g, const struct reload *r, struct buf *out)
     if (err && r->from == RELOAD_FILE && !r->dry_run && log_configure(&g->now->config->log) != 0)
         buf_str(out, STR("warning: the log file cannot be written; the old one stays\n"));
     if (!r->dry_run)
-        reload_log(r->from == RELOAD_TEXT || !g->file ? "(body)" : g->file, r, err, buf_view(out));
+        reload_log(reload_file(g, r), r, err, buf_view(out));
     return err;
 }
 

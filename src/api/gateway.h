@@ -23,6 +23,7 @@
 #include "levers/order.h"
 #include "llm/models.h"
 #include "net/address.h"
+#include "rt/task.h"
 #include "turn/recording/recording.h"
 #include "turn/turn.h"
 
@@ -59,6 +60,8 @@ struct gateway {
     struct keys *keys;
     struct limits *limits;
     struct watch *watch; /* of the files that the configuration refers to; NULL: none */
+    bool reloading;
+    struct waitq reload_ended;
     struct metric_set *metrics;
     struct turn_house house;
     struct recorder *recorder; /* NULL until a configuration records */
@@ -102,7 +105,7 @@ struct reload {
  * Loads a configuration on the pool of threads, compiles it and puts it in place of the one in use.
  * `out` gets the difference, or the problems (E_CONFIG: the old one stays), and so does the log.
  * What api_config_show gives is a text that changes nothing: hidden secrets in it stand for those
- * in use.
+ * in use. Another one that is under way is waited for.
  */
 YIELDS MUSTCHECK int gateway_reload(struct gateway *g, const struct reload *r, struct buf *out);
 

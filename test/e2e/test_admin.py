@@ -341,6 +341,36 @@ def test_what_was_sent_outlasts_a_file_that_it_names(w):
         assert other.stop() == 0
 
 
+def test_what_is_sent_while_another_one_is_loaded_stays(w):
+    other = Sluice(w.config.replace("/v1\"}", "/v1\", key: \"${file:@FOLDER@/key}\"}"), wait=False)
+    path = os.path.join(other.folder, "key")
+    other.stop()
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("sk-old")
+    os.utime(path, (1, 1))  # a fresh one is looked at again
+    other.start()
+    ask = lambda body=None: other.request("POST" if body else "GET", "/admin/config", body,
+                                          key="boss-key", timeout=30)
+    with open(other.file, encoding="utf-8") as f:
+        small = f.read()
+    large = small.replace("models:\n", "models:\n" + "".join(
+        f"  m{i}: {{is: p/a, params: {{a: [1, 2, 3, 4, 5, 6]}}}}\n" for i in range(6000)))
+    try:
+        assert ask(large.encode()).status == 200
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("sk-newer")
+        ends = time.time() + 10
+        while "a file has changed" not in other.log() and time.time() < ends:
+            time.sleep(0.005)
+        assert ask(small.encode() + b"retry: {attempts: 7}\n").json()["applied"]
+        while other.log().count('"reloaded"') < 3 and time.time() < ends:
+            time.sleep(0.05)
+        assert '"file":"(body)","by":"a file that it names"' in other.log(), other.log()[-2000:]
+        assert b"attempts: 7" in ask().body and b"m5999" not in ask().body
+    finally:
+        assert other.stop() == 0
+
+
 def test_a_method_that_a_path_does_not_take(w):
     for method, path, allowed in (("DELETE", "/v1/models", "GET, HEAD"),
                                   ("GET", "/v1/chat/completions", "POST"),
