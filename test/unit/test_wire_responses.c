@@ -675,7 +675,8 @@ static void a_calls_input_is_no_other_calls(void **state)
     }
 }
 
-/* A text that came in no deltas is told when it is done; one that did is not told twice. */
+/* A text that came in no deltas is told when it is done; one that did is not told twice, not behind
+ * a call either (llama.cpp's order). */
 static void a_text_without_deltas(void **state)
 {
     (void)state;
@@ -695,6 +696,9 @@ static void a_text_without_deltas(void **state)
     assert_int_equal(got.n, 0);
     assert_int_equal(wire_responses.event_read(&reader, STR_NONE, added, &got), 0);
     assert_int_equal(wire_responses.event_read(&reader, STR_NONE, delta, &got), 0);
+    assert_int_equal(wire_responses.event_read(&reader, STR_NONE, done, &got), 0);
+    assert_int_equal(got.n, 0);
+    assert_int_equal(wire_responses.event_read(&reader, STR_NONE, STR(ADDED("1")), &got), 0);
     assert_int_equal(wire_responses.event_read(&reader, STR_NONE, done, &got), 0);
     assert_int_equal(got.n, 0);
     world_end(&w);

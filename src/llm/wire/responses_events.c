@@ -117,7 +117,8 @@ static int item_added(struct wire_state *state, const struct said *said, struct 
     struct responses_read item;
     int err = responses_item_read(said->item, &item);
     block_end(s, ret);
-    s->told = false;
+    /* Of a message before a call llama.cpp says that it is done behind the call. */
+    s->told = s->told && !string_is(item.type, STR("message"));
     if (err || !string_is(item.type, STR("function_call")))
         return err;
     if (!item.call_id.p || !item.name.p)
