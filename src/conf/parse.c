@@ -216,6 +216,8 @@ static bool map_check(struct parse *p, const struct conf_row *row, const struct 
 {
     struct spot spot = {at->up, at->name, at->index, at->line, at->column};
     if (node->kind != NODE_MAP) {
+        if (row->child) /* whose settings may be secrets */
+            unknown_note(p, node);
         expected(p, &spot, node, row);
         return false;
     }

@@ -262,7 +262,7 @@ static void tag_read(struct builder *b, struct node *node, struct fy_event *even
     for (size_t i = 0; i < ARRAY_LEN(core); i++)
         if (name.p != tag.p && str_eq(name, str_from(core[i])))
             return;
-    note(b, node, "the tag '%s' is not known", QUOTED(tag));
+    note(b, node, "a tag that is not known; text that begins with '!' needs quotes");
 }
 
 static void anchor_read(struct builder *b, struct node *node, struct fy_event *event)

@@ -342,7 +342,8 @@ static void syntax_errors_have_a_line(void **state)
     bad("? [a]\n: b\n", 1, 3, "", "a name has to be text, not a list");
     bad(": b\n", 1, 1, "", "a name is missing");
     bad("<<: {text: a}\n", 1, 1, "", "merging with << is not known");
-    bad("text: !color red\n", 1, 14, "text", "the tag '!color' is not known");
+    bad("text: !color red\n", 1, 14, "text",
+        "a tag that is not known; text that begins with '!' needs quotes");
     bad("? text\n:\t?\n", 2, 2, "", "a tab in the indentation");
     bad("text: a\x80\n", 1, 8, "", "not UTF-8");
     bad("text: a\xff\n", 1, 8, "", "not UTF-8");

@@ -205,6 +205,9 @@ static void secrets_are_covered(void **state)
         "parts: {a: {is: b, kye: hunter2}}\n",
         "parst: {a: [hunter2]}\n",
         "flag: yes\nlimits: hunter2\n",
+        "parts: hunter2\n", /* in the place of a map of tables, which may hold secrets */
+        "parts: [hunter2, {a: hunter2}]\n",
+        "parts:\n  a:\n    key: !hunter2 x\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct conf_doc *doc = load(texts[i], E_CONFIG);
