@@ -22,6 +22,9 @@ enum service_tier {
     TIER_FASTEST, /* dearer, and no list says how much */
 };
 
+/* A provider's count of one call that is beyond this is no count, so that sums of calls fit. */
+#define CALL_TOKENS_MAX INT64_C(1000000000)
+
 struct tokens {
     int64_t input, cached, cache_write, output, reasoning;
     int64_t cache_write_1h; /* of cache_write: what is kept for an hour, at a price of its own */
@@ -35,6 +38,11 @@ static inline int64_t tokens_prompt(const struct tokens *t)
 static inline int64_t tokens_completion(const struct tokens *t)
 {
     return t->output + t->reasoning;
+}
+
+static inline int64_t tokens_all(const struct tokens *t)
+{
+    return tokens_prompt(t) + tokens_completion(t);
 }
 
 /* The whole completion, from a provider's own counts. Nearly all count reasoning within it; xAI

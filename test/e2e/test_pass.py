@@ -6,7 +6,7 @@ import socket
 import time
 from types import SimpleNamespace
 
-from world import (DONE, KEY, Provider, Sluice, USAGE, WHOLE, answer_ok, chunk, delta, read_all,
+from world import (DONE, KEY, Provider, Sluice, USAGE, WHOLE, answer_ok, chunk, delta, raw, read_all,
                    stream, whole, STREAM_HEAD)
 
 CONFIG = """
@@ -79,6 +79,15 @@ def test_usage_and_cost(w):
     assert (t["input"], t["cached"], t["output"], t["reasoning"]) == (8, 12, 5, 2), t
     assert t["counted"] == "provider" and t["cost_usd_nanos"] == 99200
     assert (t["key"], t["tenant"], t["tags"], t["task"]) == ("app", "shop", "t1,t2", "job-7")
+
+
+def test_counts_that_cannot_be_are_none(w):
+    for n, counted in ((10 ** 9 - 10, "provider"), (10 ** 9, "estimate"), (10 ** 12, "estimate")):
+        w.p.answers["real-name"] = raw(whole(WHOLE.replace(b'"prompt_tokens": 20', b'"prompt_tokens": %d' % n)))
+        t = w.sluice.turn(w.sluice.chat("alias"))
+        assert t["counted"] == counted, t
+        assert (t["input"] < 10 ** 6) == (counted == "estimate"), t
+    del w.p.answers["real-name"]
 
 
 def test_unknown_price_is_null(w):
