@@ -74,7 +74,8 @@ struct str prices_listed(struct str host);
 /*
  * Cost in nano-dollars, or COST_UNKNOWN where there is no price for a class that has tokens. A
  * class without a price of its own costs as input (cached, cache_write) or output (reasoning); but
- * writes for an hour cost what nobody guesses. What an int64_t cannot hold is INT64_MAX.
+ * writes for an hour cost what nobody guesses, and so do tokens of other media than text. What an
+ * int64_t cannot hold is INT64_MAX.
  */
 int64_t price_cost(const struct price *p, const struct tokens *t);
 

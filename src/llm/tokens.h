@@ -29,6 +29,7 @@ struct tokens {
     int64_t input, cached, cache_write, output, reasoning;
     int64_t cache_write_1h; /* of cache_write: what is kept for an hour, at a price of its own */
     enum token_source source;
+    bool other_media; /* some are of sound, or of images made: not at the price of text */
 };
 
 static inline int64_t tokens_prompt(const struct tokens *t)
@@ -70,6 +71,7 @@ static inline void tokens_add(struct tokens *sum, const struct tokens *more)
     sum->cache_write_1h += more->cache_write_1h;
     sum->output += more->output;
     sum->reasoning += more->reasoning;
+    sum->other_media |= more->other_media;
     if (more->source > sum->source)
         sum->source = more->source;
 }

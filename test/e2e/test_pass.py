@@ -90,6 +90,17 @@ def test_counts_that_cannot_be_are_none(w):
     del w.p.answers["real-name"]
 
 
+def test_sound_is_not_billed_as_text(w):
+    for to, counts, cost in (("prompt", b'"audio_tokens": 0', 99200), ("prompt", b'"audio_tokens": 4', None),
+                             ("prompt", b'"image_tokens": 4', 99200), ("completion", b'"audio_tokens": 1', None),
+                             ("completion", b'"image_tokens": 1', None)):
+        at = f'"{to}_tokens_details": {{'.encode()
+        w.p.answers["real-name"] = raw(whole(WHOLE.replace(at, at + counts + b", ")))
+        t = w.sluice.turn(w.sluice.chat("alias"))
+        assert (t["counted"], t["cost_usd_nanos"]) == ("provider", cost), (to, counts, t)
+    del w.p.answers["real-name"]
+
+
 def test_unknown_price_is_null(w):
     a = w.sluice.chat("no-such-price-xyz")
     assert "x-sluice-cost-usd" not in a.headers

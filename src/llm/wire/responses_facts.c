@@ -93,13 +93,16 @@ static void usage_read(yyjson_val *usage, struct llm_facts *facts)
     int64_t reasoning = count_of_member(out_details, "reasoning_tokens", USAGE_TOKENS_MAX);
     out = tokens_with_reasoning(in, out, reasoning, json_get_i64(usage, "total_tokens", 0));
     reasoning = reasoning < out ? reasoning : out;
+    int64_t audio = count_of_member(in_details, "audio_tokens", USAGE_TOKENS_MAX) +
+                    count_of_member(out_details, "audio_tokens", USAGE_TOKENS_MAX);
     facts->has_usage = facts->has_usage_member = true;
     facts->usage = (struct tokens){.input = in - cached - written,
                                    .cached = cached,
                                    .cache_write = written,
                                    .output = out - reasoning,
                                    .reasoning = reasoning,
-                                   .source = TOKENS_PROVIDER};
+                                   .source = TOKENS_PROVIDER,
+                                   .other_media = audio > 0};
 }
 
 static int status_of(struct str code)
