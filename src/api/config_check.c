@@ -225,7 +225,7 @@ static void base_url_check(const struct config *c, const char *listen,
     const char *own[] = {listen, c->admin_listen.p};
     struct fault f = {0};
     struct url url;
-    if (url_parse(*text, &url, &f) != 0)
+    if (url_parse(*text, "", &url, &f) != 0)
         return;
     for (unsigned i = 0; i < ARRAY_LEN(own); i++) {
         if (!own[i] || !is_own(&url, own[i]))

@@ -26,6 +26,7 @@ void door_init(struct door *door, struct gateway *g, bool admin, const char *add
                                                .refuse = visit_refuse,
                                                .arg = door,
                                                .draining = &g->draining,
+                                               .under_way = &g->under_way,
                                                .streams = &g->streams};
 }
 

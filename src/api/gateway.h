@@ -68,6 +68,7 @@ struct gateway {
     struct telemetry *telemetry;
     struct listener *listener, *admin_listener;
     struct http2_streams streams; /* of the clients of both */
+    unsigned under_way;           /* and their HTTP/1 requests, also those that have yet to come */
     bool draining;
     bool handed_over; /* another process accepts in our place, so that who asks here is served */
     int64_t began_wall_us;

@@ -329,7 +329,7 @@ static int run(int argc, char **argv)
     unsigned max_tokens = 0;
     if (words > 0)
         return options_too_much(&command_bench, argv[1]);
-    if (url_parse(str_from(w.url), &b.url, &f) != 0)
+    if (url_parse(str_from(w.url), "leave them out", &b.url, &f) != 0)
         return options_wrong(&command_bench, "%s", fault_text(&f));
     code = number(w.requests, REQUESTS_MAX, 20, &b.requests);
     code = code ? code : number(w.concurrency, CLIENTS_MAX, 2, &b.clients);

@@ -133,9 +133,9 @@ static void background(void *arg)
 }
 
 /*
- * Is there somebody to wait for? After a takeover also who asks nothing at the moment: the next
- * answer on a kept connection is its last, so that no request meets a connection that is just being
- * closed.
+ * Is there somebody to wait for? Also for who has not sent all of a request yet. After a takeover
+ * also who asks nothing at the moment: the next answer on a kept connection is its last, so that no
+ * request meets a connection that is just being closed.
  */
 static bool is_busy(const struct gateway *g)
 {
@@ -143,7 +143,7 @@ static bool is_busy(const struct gateway *g)
     if (g->handed_over)
         kept = listener_connections(g->listener) +
                (g->admin_listener ? listener_connections(g->admin_listener) : 0);
-    return g->house.running_n > 0 || kept > 0;
+    return g->house.running_n > 0 || g->under_way > 0 || g->streams.open > 0 || kept > 0;
 }
 
 static void doors_stop(struct gateway *g)

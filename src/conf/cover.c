@@ -102,6 +102,25 @@ static void cover_keys(char *line, size_t n)
     }
 }
 
+/* Who asks, and what else may be secret, in URLs: `//NAME:WORD@`, and what is behind a '?'. */
+static void cover_urls(char *line, size_t n)
+{
+    for (size_t i = 0; i + 3 < n; i++) {
+        if (memcmp(line + i, "://", 3) != 0)
+            continue;
+        size_t from = i + 3, end = from;
+        for (; end < n && !memchr(" \t\"'", line[end], 4) && line[end] != '?'; end++)
+            if (line[end] == '@') {
+                cover(line + from, end - from);
+                from = end + 1;
+            }
+        for (from = end + 1; end < n && !memchr(" \t\"'", line[end], 4);)
+            end++;
+        if (from < end)
+            cover(line + from, end - from);
+    }
+}
+
 /* What follows `api_key:` and the like; within { } the names there tell. */
 static void cover_by_names(const struct tables *all, char *line, size_t n)
 {
@@ -223,6 +242,7 @@ void cover_secrets(const struct conf_doc *doc, const struct tables *all, char *s
 {
     cover_spans(doc, (size_t)(line.p - doc->text.p), shown, line.n);
     cover_keys(shown, line.n);
+    cover_urls(shown, line.n);
     if (doc->parsed)
         cover_by_names(all, shown, line.n);
     else

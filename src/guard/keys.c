@@ -228,8 +228,8 @@ int key_allows_request(const struct key *key, struct str model, bool more, struc
     int err = key_allows(key, model, f);
     if (!err && more && key->models_n > 0)
         err = fault_set(f, E_FORBIDDEN,
-                        "key %.*s is limited to models, and 'models' or 'fallbacks' let the "
-                        "provider choose others; leave them out",
+                        "key %.*s is limited to models, and 'models', 'fallbacks', 'preset' or "
+                        "such 'plugins' let the provider choose others; leave them out",
                         STR_ARGS(key->public_part));
     return err;
 }

@@ -30,6 +30,7 @@ struct server_conn {
     int minor;              /* of its version: HTTP/1.`minor` */
     bool expects_continue;  /* "100 Continue" is still owed */
     bool watching;          /* for a hangup */
+    bool counted;           /* in settings->under_way */
 
     /* its answer */
     struct str head; /* made and not yet sent */

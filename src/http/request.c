@@ -200,6 +200,9 @@ int request_read_header(struct server_conn *c)
     if (err != 0)
         return err;
     c->x.began_us = clock_mono_us();
+    c->counted = c->settings->under_way != NULL;
+    if (c->counted)
+        (*c->settings->under_way)++;
     http_parser_begin(&c->parser, HTTP_REQUEST, c->settings->limits, &c->x.headers);
     int64_t outer = task_deadline(clock_cached_ms() + c->settings->limits->header_ms);
     char first = c->in.mem[c->in.from];

@@ -108,6 +108,9 @@ static bool serve_one(struct server_conn *c)
     if (c->watching)
         stream_watch_hangup(c->stream, NULL, NULL);
     bool go_on = !c->broken && c->keep && request_drain(c);
+    if (c->counted)
+        (*c->settings->under_way)--;
+    c->counted = false;
     free(c->x.held);
     arena_fini(&c->arena);
     return go_on;

@@ -136,6 +136,8 @@ struct http_server_settings {
     http_refuser *refuse;
     void *arg;
     const bool *draining;          /* when true, connections close after their answer */
+    unsigned *under_way;           /* HTTP/1 requests, from the first byte to the answer's end, of
+                                      all connections together; may be NULL */
     bool http2;                    /* the client has said that it will speak it (ALPN) */
     struct http2_streams *streams; /* outlasts the connections */
 };

@@ -537,7 +537,7 @@ static int head_fault(struct llm_call *c, int err, struct fault *f)
  */
 static void bill_make(struct llm_call *c)
 {
-    if (c->tokens.source != TOKENS_PROVIDER) {
+    if (c->tokens.source != TOKENS_PROVIDER || tokens_all(&c->tokens) > CALL_TOKENS_MAX) {
         bool refused = !c->sent || c->status >= 300 || (c->is_error && !c->streamed);
         c->tokens = (struct tokens){.source = TOKENS_ESTIMATE};
         if (!refused) {
@@ -553,6 +553,8 @@ static void bill_make(struct llm_call *c)
     c->cost_usd_nanos = c->given_cost_usd_nanos != COST_UNKNOWN ? c->given_cost_usd_nanos
                         : c->sent ? price_cost_tier(c->target->price, tier, &c->tokens)
                                   : 0; /* who was not reached costs nothing, known price or not */
+    if (c->cost_usd_nanos > CALL_COST_MAX)
+        c->cost_usd_nanos = COST_UNKNOWN;
 }
 
 /* Whose fault was it? A client that left or a request that was refused is not the endpoint's. */

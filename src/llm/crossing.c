@@ -437,6 +437,10 @@ int crossing_end(struct crossing *c, struct buf *out, struct fault *f)
     c->events.n = 0;
     if (c->over)
         return 0;
+    if (c->provider->end_read) {
+        c->provider->end_read(&c->in, &c->events);
+        return events_write(c, out, f);
+    }
     if (!c->stopped)
         (void)event_next(c, EVENT_STOPPED);
     (void)event_next(c, EVENT_END);

@@ -156,3 +156,22 @@ int deciding_limit(const struct json_member *m, unsigned which, struct llm_reque
     r->limit_is_none = r->limit_is_none || n == 0;
     return err;
 }
+
+bool deciding_plugins_choose(const struct json_member *m)
+{
+    static const char *const harmless[] = {"web", "file-parser", "response-healing",
+                                           "context-compression"};
+    yyjson_val *list = deciding_is_given(m) ? json_peek(m->value) : NULL, *plugin;
+    size_t i, n;
+    if (deciding_is_given(m) && !yyjson_is_arr(list))
+        return true;
+    yyjson_arr_foreach(list, i, n, plugin)
+    {
+        bool known = false;
+        for (size_t k = 0; k < ARRAY_LEN(harmless); k++)
+            known = known || str_eq(json_get_str(plugin, "id"), str_from(harmless[k]));
+        if (!known || yyjson_obj_get(plugin, "model") || yyjson_obj_get(plugin, "models"))
+            return true;
+    }
+    return false;
+}

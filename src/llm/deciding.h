@@ -65,6 +65,9 @@ static inline struct str deciding_word(const struct json_member *m)
 {
     return m && json_is_string(m->value) ? json_string_raw(m->value) : STR_NONE;
 }
+/* Is there one of OpenRouter's plugins that may have another model answer, as its router does?
+ * Those that are known not to are passed by. */
+bool deciding_plugins_choose(const struct json_member *m);
 /* Is it there, and not null? */
 static inline bool deciding_is_given(const struct json_member *m)
 {

@@ -211,6 +211,28 @@ int names_read(struct str body, struct arena *arena, struct llm_request *r, stru
     return w.failed ? E_MEMORY : 0;
 }
 
+/* A field's name may stand there in a way that few readers know (RFC 2231, RFC 5987): in pieces
+ * (name*0, name*1) and with escapes (name*=utf-8''file%5Fid). Nobody needs it for a plain one, so
+ * that it may be any. */
+static bool names_in_code(struct str body)
+{
+    const char *at = body.p, *end = body.p + body.n;
+    while ((at = memchr(at, '*', (size_t)(end - at))) != NULL) {
+        struct str before = str_of(body.p, (size_t)(at - body.p));
+        while (before.n > 0 && memchr(" \t", before.p[before.n - 1], 2))
+            before.n--;
+        struct str behind = str_of(at, (size_t)(end - at));
+        while (behind.n > 0 && memchr("*0123456789 \t", behind.p[0], 14))
+            behind = str_tail(behind, 1);
+        bool file = before.n >= 8 && str_eq_nocase(str_tail(before, before.n - 8), STR("filename"));
+        if (!file && behind.n > 0 && behind.p[0] == '=' && before.n >= 4 &&
+            str_eq_nocase(str_tail(before, before.n - 4), STR("name")))
+            return true;
+        at++;
+    }
+    return false;
+}
+
 /* A form's fields are called "images[][file_id]" or the like. */
 static const char *form_name(struct str body)
 {
@@ -222,7 +244,7 @@ static const char *form_name(struct str body)
             return wanted.p;
         at++;
     }
-    return NULL;
+    return names_in_code(body) ? "name*" : NULL;
 }
 
 int names_find(struct str body, bool form, struct arena *arena, const char **ret_what,

@@ -16,6 +16,7 @@ static int64_t count_take(struct json_reader *r, int64_t absent)
 /* What an object of details says of the counts that are priced apart. */
 struct details {
     int64_t cached, cache_write, reasoning;
+    int64_t audio, image;
 };
 
 static void details_take(struct json_reader *r, struct details *d)
@@ -29,6 +30,10 @@ static void details_take(struct json_reader *r, struct details *d)
                 d->cache_write = count_take(r, 0);
             else if (str_eq(key, STR("reasoning_tokens")))
                 d->reasoning = count_take(r, 0);
+            else if (str_eq(key, STR("audio_tokens")))
+                d->audio = count_take(r, 0);
+            else if (str_eq(key, STR("image_tokens")))
+                d->image = count_take(r, 0);
             else
                 (void)json_take(r);
         } while (json_more(r, '{'));
@@ -72,7 +77,9 @@ static void usage_read(struct json_reader *r, struct llm_facts *facts)
                                    .cache_write = written,
                                    .output = completion - reasoning,
                                    .reasoning = reasoning,
-                                   .source = TOKENS_PROVIDER};
+                                   .source = TOKENS_PROVIDER,
+                                   /* images in a prompt cost what its text does */
+                                   .other_media = in.audio > 0 || out.audio > 0 || out.image > 0};
 }
 
 static int64_t function_bytes(struct json_reader *r)

@@ -431,7 +431,7 @@ int64_t price_cost(const struct price *p, const struct tokens *t)
     if (t->input == 0 && t->cached == 0 && t->cache_write == 0 && t->output == 0 &&
         t->reasoning == 0)
         return p ? 0 : COST_UNKNOWN;
-    if (!p)
+    if (!p || t->other_media)
         return COST_UNKNOWN;
     const struct price *over = long_find(p, tokens_prompt(t));
     if (over) {

@@ -74,7 +74,8 @@ struct str prices_listed(struct str host);
 /*
  * Cost in nano-dollars, or COST_UNKNOWN where there is no price for a class that has tokens. A
  * class without a price of its own costs as input (cached, cache_write) or output (reasoning); but
- * writes for an hour cost what nobody guesses. What an int64_t cannot hold is INT64_MAX.
+ * writes for an hour cost what nobody guesses, and so do tokens of other media than text. What an
+ * int64_t cannot hold is INT64_MAX.
  */
 int64_t price_cost(const struct price *p, const struct tokens *t);
 
@@ -82,10 +83,16 @@ int64_t price_cost(const struct price *p, const struct tokens *t);
  * more; what else the list does not say, of quicker tiers or of long prompts, is unknown. */
 int64_t price_cost_tier(const struct price *p, enum service_tier tier, const struct tokens *t);
 
-/* a + b, COST_UNKNOWN when either is. */
+/* What is said to cost more is unknown: sums of calls are exact, and have to fit an int64_t. It is
+ * a hundred thousand dollars. */
+#define CALL_COST_MAX INT64_C(100000000000000)
+
+/* a + b, COST_UNKNOWN when either is, or where it does not fit. */
 static inline int64_t cost_add(int64_t a, int64_t b)
 {
-    return a == COST_UNKNOWN || b == COST_UNKNOWN ? COST_UNKNOWN : a + b;
+    int64_t sum;
+    bool unknown = a == COST_UNKNOWN || b == COST_UNKNOWN || __builtin_add_overflow(a, b, &sum);
+    return unknown ? COST_UNKNOWN : sum;
 }
 
 unsigned prices_count(const struct prices *p);

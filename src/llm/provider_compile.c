@@ -26,7 +26,8 @@ static int provider_urls_open(const struct provider_makings *m, struct provider 
     for (unsigned i = 0; i < n; i++) {
         struct fault f = {0};
         struct url url;
-        int err = url_parse(urls[i].url, &url, &f);
+        int err = url_parse(
+            urls[i].url, "give the key under 'key' and the version under 'api_version'", &url, &f);
         if (!err)
             err = upstreams_get(m->upstreams, &url, s, &p->replicas[i].endpoint, &f);
         if (err) {

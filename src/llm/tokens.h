@@ -22,10 +22,14 @@ enum service_tier {
     TIER_FASTEST, /* dearer, and no list says how much */
 };
 
+/* A provider's count of one call that is beyond this is no count, so that sums of calls fit. */
+#define CALL_TOKENS_MAX INT64_C(1000000000)
+
 struct tokens {
     int64_t input, cached, cache_write, output, reasoning;
     int64_t cache_write_1h; /* of cache_write: what is kept for an hour, at a price of its own */
     enum token_source source;
+    bool other_media; /* some are of sound, or of images made: not at the price of text */
 };
 
 static inline int64_t tokens_prompt(const struct tokens *t)
@@ -35,6 +39,11 @@ static inline int64_t tokens_prompt(const struct tokens *t)
 static inline int64_t tokens_completion(const struct tokens *t)
 {
     return t->output + t->reasoning;
+}
+
+static inline int64_t tokens_all(const struct tokens *t)
+{
+    return tokens_prompt(t) + tokens_completion(t);
 }
 
 /* The whole completion, from a provider's own counts. Nearly all count reasoning within it; xAI
@@ -62,6 +71,7 @@ static inline void tokens_add(struct tokens *sum, const struct tokens *more)
     sum->cache_write_1h += more->cache_write_1h;
     sum->output += more->output;
     sum->reasoning += more->reasoning;
+    sum->other_media |= more->other_media;
     if (more->source > sum->source)
         sum->source = more->source;
 }

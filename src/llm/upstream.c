@@ -21,7 +21,18 @@ struct upstreams {
     struct list endpoints;
 };
 
-int url_parse(struct str text, struct url *ret_url, struct fault *f)
+/* Authority and what is behind it, with a query or a user name: the host without them. */
+static struct str plain_host(struct str rest)
+{
+    size_t n = 0, from = 0;
+    while (n < rest.n && !memchr("/?#", rest.p[n], 3)) {
+        from = rest.p[n] == '@' ? n + 1 : from;
+        n++;
+    }
+    return str_of(rest.p + from, n - from);
+}
+
+int url_parse(struct str text, const char *instead, struct url *ret_url, struct fault *f)
 {
     struct url u = {.port = 80};
     struct str rest = text;
@@ -35,17 +46,15 @@ int url_parse(struct str text, struct url *ret_url, struct fault *f)
         return fault_set(f, E_CONFIG, "'%.*s' is no URL; expected http://host:port/path",
                          STR_ARGS(text));
     }
+    struct str plain = plain_host(rest);
     ptrdiff_t slash = str_find(rest, STR("/"));
     struct str authority = slash < 0 ? rest : str_head(rest, (size_t)slash);
     u.path = slash < 0 ? STR("") : str_tail(rest, (size_t)slash);
     while (u.path.n > 0 && u.path.p[u.path.n - 1] == '/')
         u.path.n--;
-    if (str_find(u.path, STR("?")) >= 0 || str_find(u.path, STR("#")) >= 0 ||
-        str_find(authority, STR("@")) >= 0)
-        return fault_set(f, E_CONFIG,
-                         "'%.*s' has a query or a user name; give the key under 'key' and the "
-                         "version under 'api_version'",
-                         STR_ARGS(text));
+    if (str_find(rest, STR("?")) >= 0 || str_find(rest, STR("#")) >= 0 || plain.p != rest.p)
+        return fault_set(f, E_CONFIG, "the URL of '%.*s' has a query or a user name; %s",
+                         STR_ARGS(plain), instead);
     u.host = authority;
     struct str port = STR_NONE;
     if (str_starts(authority, STR("["))) { /* [::1]:8080 */

@@ -52,7 +52,9 @@ struct url {
     unsigned port;
     struct str path; /* without a slash at the end */
 };
-MUSTCHECK int url_parse(struct str text, struct url *ret_url, struct fault *f);
+/* One with a query or a user name is refused: they may be secret, so the fault does not have them,
+ * but the words `instead`: what to do. */
+MUSTCHECK int url_parse(struct str text, const char *instead, struct url *ret_url, struct fault *f);
 
 MUSTCHECK int upstreams_new(struct upstreams **ret_upstreams);
 /* Connections that have tasks of their own end, in `ms` if they can: before the loop does. */

@@ -145,6 +145,10 @@ struct wire {
     /* One server-sent event, or one frame of another kind, with its name. */
     int (*event_read)(struct wire_state *state, struct str name, struct str data,
                       struct chat_events *ret_events);
+    /* What the end of a stream's bytes comes to, where no event is known to be the last one before
+     * they end; nothing, where an error ended it before. NULL: an event says that it is the last.
+     */
+    void (*end_read)(struct wire_state *state, struct chat_events *ret_events);
     /* Appends what the client gets for it, framed: nothing, one event or several. */
     int (*event_write)(struct wire_state *state, const struct chat_event *event, struct buf *out);
     /* Gives back what a writer holds on the heap; NULL where that is nothing. A state that was

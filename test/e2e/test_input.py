@@ -1,5 +1,6 @@
 """What clients may send, and what they are told about what they may not."""
 
+import signal
 import socket
 import time
 from types import SimpleNamespace
@@ -27,7 +28,8 @@ keys:
 
 def open_world():
     p = Provider()
-    return SimpleNamespace(p=p, sluice=Sluice(CONFIG % (p.port, p.port)))
+    config = CONFIG % (p.port, p.port)
+    return SimpleNamespace(p=p, config=config, sluice=Sluice(config))
 
 
 def raw_post(w, head, body=b""):
@@ -160,6 +162,23 @@ def test_half_a_request_then_gone(w):
         s.sendall(HEAD + b"Content-Length: 100\r\n\r\n{")
         s.close()
     assert w.sluice.chat("fast-model").status == 200
+
+
+def test_the_end_waits_for_half_a_request(w):
+    whole = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+    for at in (20, len(whole) - 10):  # in the header, and in the body
+        sluice = Sluice(w.config)
+        with (socket.create_connection(("127.0.0.1", sluice.port), 10) as s,
+              socket.create_connection(("127.0.0.1", sluice.port), 10) as idle):
+            s.sendall(whole[:at])
+            time.sleep(0.1)
+            sluice.process.send_signal(signal.SIGTERM)
+            time.sleep(0.15)
+            s.sendall(whole[at:])
+            answer = b"".join(iter(lambda: s.recv(65536), b""))
+            assert answer.startswith(b"HTTP/1.1 200"), (at, answer)
+            assert idle.recv(10) == b""  # nobody waits for who asks nothing
+        assert sluice.process.wait(10) == 0
 
 
 def test_chunked_request_is_read(w):

@@ -6,7 +6,7 @@ import socket
 import time
 from types import SimpleNamespace
 
-from world import (DONE, KEY, Provider, Sluice, USAGE, WHOLE, answer_ok, chunk, delta, read_all,
+from world import (DONE, KEY, Provider, Sluice, USAGE, WHOLE, answer_ok, chunk, delta, raw, read_all,
                    stream, whole, STREAM_HEAD)
 
 CONFIG = """
@@ -79,6 +79,26 @@ def test_usage_and_cost(w):
     assert (t["input"], t["cached"], t["output"], t["reasoning"]) == (8, 12, 5, 2), t
     assert t["counted"] == "provider" and t["cost_usd_nanos"] == 99200
     assert (t["key"], t["tenant"], t["tags"], t["task"]) == ("app", "shop", "t1,t2", "job-7")
+
+
+def test_counts_that_cannot_be_are_none(w):
+    for n, counted in ((10 ** 9 - 10, "provider"), (10 ** 9, "estimate"), (10 ** 12, "estimate")):
+        w.p.answers["real-name"] = raw(whole(WHOLE.replace(b'"prompt_tokens": 20', b'"prompt_tokens": %d' % n)))
+        t = w.sluice.turn(w.sluice.chat("alias"))
+        assert t["counted"] == counted, t
+        assert (t["input"] < 10 ** 6) == (counted == "estimate"), t
+    del w.p.answers["real-name"]
+
+
+def test_sound_is_not_billed_as_text(w):
+    for to, counts, cost in (("prompt", b'"audio_tokens": 0', 99200), ("prompt", b'"audio_tokens": 4', None),
+                             ("prompt", b'"image_tokens": 4', 99200), ("completion", b'"audio_tokens": 1', None),
+                             ("completion", b'"image_tokens": 1', None)):
+        at = f'"{to}_tokens_details": {{'.encode()
+        w.p.answers["real-name"] = raw(whole(WHOLE.replace(at, at + counts + b", ")))
+        t = w.sluice.turn(w.sluice.chat("alias"))
+        assert (t["counted"], t["cost_usd_nanos"]) == ("provider", cost), (to, counts, t)
+    del w.p.answers["real-name"]
 
 
 def test_unknown_price_is_null(w):

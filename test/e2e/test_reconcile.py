@@ -250,6 +250,8 @@ def test_what_is_no_export_is_said(w):
             ({"data": [bucket(w, dict(w.text, model="m", input_tokens=0.5))]}, "no whole number"),
             ({"data": [bucket(w, dict(w.text, model="m", input_tokens=-1))]}, "no whole number"),
             ({"data": [{"starting_at": "24 November 2026", "results": []}]}, "is no day"),
+            ({"data": [{"starting_at": "2026-11-01T00:00:00+02:00", "results": []}]}, "another zone's time"),
+            ({"data": [{"starting_at": "2026-11-01T00:00:00-0530", "results": []}]}, "another zone's time"),
             ({"data": [bucket(w, {"characters": 5, "model": "tts"})]}, "without input_tokens"), ({"data": []}, "no bucket")):
         done = run(w, export)
         assert done.returncode == 2 and words in done.stderr and not done.stdout, (export, done)

@@ -719,6 +719,7 @@ def test_one_without_the_other(w):
 def test_a_wrong_configuration_is_refused(w):
     for telemetry, words in (
             ("telemetry: nowhere\n", "is no URL"),
+            ("telemetry: {endpoint: \"http://bob:word@x:4318\"}\n", "'headers'"),
             ("telemetry: {endpoint: \"http://x:4318\", headers: {Host: y}}\n", "itself"),
             ("telemetry: {endpoint: \"http://x:4318\", headers: {\"a b\": y}}\n", "header"),
             ("telemetry: {endpoint: \"http://x:4318\", sample: 2}\n", "sample")):

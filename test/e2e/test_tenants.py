@@ -127,12 +127,16 @@ def test_a_list_of_models_is_not_for_a_key_with_one(w):
             ("/v1/messages/count_tokens", "a-claude", {}),
             ("/v1/chat/completions", "a-m",
              {"stream": True, "stream_options": {"include_usage": None}})):
-        for other in ({"models": ["b-model"]}, {"fallbacks": [{"model": "b-model"}]}):
+        for other in ({"models": ["b-model"]}, {"fallbacks": [{"model": "b-model"}]}, {"preset": "b"},
+                      {"plugins": [{"id": "web"}, {"id": "auto-router", "allowed_models": ["b-*"]}]},
+                      {"plugins": [{"id": "web", "model": "b-model"}]}, {"plugins": "auto-router"}):
             body = {"model": model, "messages": []} | other | more
             a = w.sluice.request("POST", path, body, key="key-of-a")
             assert a.status == 403 and "'models'" in a.error()["message"], (path, a.status, a.body)
     assert len(w.p.seen) == before
     assert asked("key-of-a", None).status == 200
+    body = {"model": "a-m", "messages": [], "plugins": [{"id": "web", "max_results": 3}], "preset": None}
+    assert w.sluice.request("POST", "/v1/chat/completions", body, key="key-of-a").status == 200
     assert asked("key-of-b", ["b-model"]).status == 200 and b"b-model" in w.p.seen[-1][1]
 
 

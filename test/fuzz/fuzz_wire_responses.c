@@ -95,14 +95,17 @@ struct side {
 
 static int feed(struct side *s, struct str data)
 {
-    struct chat_events events;
-    int err = wire_responses.event_read(&s->reader, STR_NONE, data, &events);
-    MUST(err == 0 || err == E_UPSTREAM_BODY);
-    MUST(events.n < CHAT_EVENTS_MAX);
-    for (unsigned i = 0; !err && i < events.n; i++) {
-        check_event(&s->watch, &events.at[i], s->arena);
-        MUST(wire_responses.event_write(&s->writer, &events.at[i], &s->client) == 0);
-    }
+    int err = 0;
+    do {
+        struct chat_events events;
+        err = wire_responses.event_read(&s->reader, STR_NONE, data, &events);
+        MUST(err == 0 || err == E_UPSTREAM_BODY);
+        MUST(events.n < CHAT_EVENTS_MAX && (!s->reader.again || events.n > 0));
+        for (unsigned i = 0; !err && i < events.n; i++) {
+            check_event(&s->watch, &events.at[i], s->arena);
+            MUST(wire_responses.event_write(&s->writer, &events.at[i], &s->client) == 0);
+        }
+    } while (!err && s->reader.again);
     return err;
 }
 

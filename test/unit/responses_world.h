@@ -110,13 +110,15 @@ static inline void stream_run(struct arena *a, struct str bytes, struct buf *lin
     sse_init(&sse, 1u << 20);
     sse_feed(&sse, bytes);
     while (sse_next(&sse, &e) == 0 && e.raw.n > 0) {
-        struct chat_events events;
-        assert_int_equal(wire_responses.event_read(&reader, e.name, e.data, &events), 0);
-        for (unsigned i = 0; i < events.n; i++) {
-            event_line(lines, &events.at[i]);
-            if (writer)
-                assert_int_equal(wire_responses.event_write(writer, &events.at[i], client), 0);
-        }
+        do {
+            struct chat_events events;
+            assert_int_equal(wire_responses.event_read(&reader, e.name, e.data, &events), 0);
+            for (unsigned i = 0; i < events.n; i++) {
+                event_line(lines, &events.at[i]);
+                if (writer)
+                    assert_int_equal(wire_responses.event_write(writer, &events.at[i], client), 0);
+            }
+        } while (reader.again);
     }
     sse_fini(&sse);
 }

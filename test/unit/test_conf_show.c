@@ -188,6 +188,8 @@ static void secrets_are_covered(void **state)
         "json: {Authorization: Bearer hunter2hunter2, b: [}\n",
         "flag: [sk-hunter2hunter2]\n",
         "flag: sk-hunter2hunter2\n",
+        "parts: {a: {is: \"http://bob:hunter2@host/a\", weight: x}}\n",
+        "parts: {a: {is: \"http://host/a?key=hunter2\", weight: x}}\n",
         "parts: {a: {is: &k hunter2hunter2, key: *k, weight: x}}\n",
         "parts: {a: {key: hunter2, weight: 1: 2}}\n", /* short ones, in what is no YAML */
         "parts: {a: {key: \"hunter2\"hunter2}}\n",

@@ -83,6 +83,8 @@ static int events(struct world *w, const struct wire *client, const struct wire 
             name = str_cut(&line, ' ');
         err = crossing_event(w->crossing, name, line, &w->out, &w->fault);
     }
+    if (!err && provider->end_read)
+        err = crossing_end(w->crossing, &w->out, &w->fault);
     return err;
 }
 

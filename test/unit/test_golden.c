@@ -278,6 +278,9 @@ static void stream_put(struct world *w, const struct wire *client, const struct 
     }
     if (!err && !whole)
         fault_put(w, client, NULL, NULL, E_UPSTREAM_CUT);
+    int at_end = !err && whole ? crossing_end(c, &w->out, &f) : 0;
+    if (at_end)
+        fault_put(w, client, NULL, &f, at_end);
     frames_fini(&frames);
     crossing_fini(c);
     assert_int_equal(w->out.failed, 0);

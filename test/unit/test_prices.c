@@ -14,7 +14,7 @@ static const struct price plain = {
 static int64_t cost(const struct price *p, int64_t input, int64_t cached, int64_t cache_write,
                     int64_t output, int64_t reasoning)
 {
-    struct tokens t = {input, cached, cache_write, output, reasoning, 0, TOKENS_PROVIDER};
+    struct tokens t = {input, cached, cache_write, output, reasoning, 0, TOKENS_PROVIDER, false};
     return price_cost(p, &t);
 }
 

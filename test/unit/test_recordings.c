@@ -107,7 +107,7 @@ static void a_line_comes_back_as_it_was_written(void **state)
     s->turn.status = 502;
     s->turn.streamed = true;
     s->turn.calls_n = 3;
-    s->turn.tokens = (struct tokens){11, 12, 13, 14, 15, 6, TOKENS_ESTIMATE};
+    s->turn.tokens = (struct tokens){11, 12, 13, 14, 15, 6, TOKENS_ESTIMATE, false};
     s->turn.cost_usd_nanos = 123456789012345;
     assert_true(record(s, chat, "data: {\"x\":1}\n\n"));
     (void)ended(s, 1);
@@ -220,7 +220,7 @@ static void sums_add_up(void **state)
 {
     struct stage *s = *state;
     recorder_make(s, "");
-    s->turn.tokens = (struct tokens){10, 2, 3, 4, 5, 1, TOKENS_PROVIDER};
+    s->turn.tokens = (struct tokens){10, 2, 3, 4, 5, 1, TOKENS_PROVIDER, false};
     turn_add(s, "shop", 0, 1000000000);
     turn_add(s, "shop", 0, 500000000);
     turn_add(s, "home", 1, COST_UNKNOWN);

@@ -704,6 +704,75 @@ static void a_text_without_deltas(void **state)
     world_end(&w);
 }
 
+#define EVENT(type, members) "data: {\"type\":\"response." type "\"," members "}\n\n"
+#define PART                 "{\"type\":\"output_text\",\"text\":\"ab\"}"
+#define MESSAGE              "{\"type\":\"message\",\"content\":[" PART "]}"
+#define ENDED(output)                                                                              \
+    EVENT("completed", "\"response\":{\"status\":\"completed\",\"output\":[" output "]}")
+
+/* Some servers say an answer in the events alone that repeat it. */
+static void what_stands_in_late_events_alone_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *stream, *lines;
+    } rows[] = {
+        {EVENT("output_item.done", "\"item\":" MESSAGE) ENDED(MESSAGE),
+         "begin\nblock text\n delta \"ab\"\nend\nstop end\nover\n"},
+        {ENDED(MESSAGE), "begin\nblock text\n delta \"ab\"\nend\nstop end\nover\n"},
+        {EVENT("output_item.added", "\"item\":{\"type\":\"message\"}")
+             EVENT("content_part.added", "\"part\":{\"type\":\"output_text\"}")
+                 EVENT("content_part.done", "\"part\":{\"text\":\"ab\"}")
+                     EVENT("output_item.done", "\"item\":" MESSAGE) ENDED(MESSAGE),
+         "begin\nblock text\n delta \"ab\"\nend\nstop end\nover\n"},
+        {EVENT("output_text.delta", "\"delta\":\"a\"")
+             EVENT("output_item.done", "\"item\":" MESSAGE) ENDED(MESSAGE),
+         "begin\nblock text\n delta \"a\"\nend\nstop end\nover\n"},
+        {EVENT("output_item.done", "\"item\":{" CALL ",\"arguments\":\"{}\"}")
+             EVENT("output_item.done", "\"item\":{" CALL ",\"arguments\":\"{}\"}") ENDED(""),
+         "begin\nblock call \"c\" \"f\"\n delta \"{}\"\nend\n"
+         "block call \"c\" \"f\"\n delta \"{}\"\nend\nstop call\nover\n"},
+        {EVENT("reasoning_text.delta", "\"delta\":\"hm\"")
+             ENDED("{\"type\":\"reasoning\",\"content\":[{\"type\":\"reasoning_text\","
+                   "\"text\":\"hm\"}]}," MESSAGE ",{" CALL ",\"arguments\":\"{}\"}"),
+         "begin\nblock thinking\n delta \"hm\"\nend\nblock text\n delta \"ab\"\nend\n"
+         "block call \"c\" \"f\"\n delta \"{}\"\nend\nstop call\nover\n"},
+        {EVENT("output_item.done",
+               "\"item\":{\"type\":\"reasoning\",\"summary\":[{\"type\":\"summary_text\","
+               "\"text\":\"hm\"}]}") ENDED(MESSAGE),
+         "begin\nblock thinking\n delta \"hm\"\nend\nblock text\n delta \"ab\"\nend\n"
+         "stop end\nover\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world w;
+        world_make(&w);
+        stream_run(&w.arena, str_from(rows[i].stream), &w.lines, NULL, NULL);
+        assert_str(buf_view(&w.lines), str_from(rows[i].lines));
+        world_end(&w);
+    }
+}
+
+/* More items than one reading has room for. */
+static void the_last_event_may_hold_any_number_of_items(void **state)
+{
+    (void)state;
+    struct world w;
+    struct buf data;
+    world_make(&w);
+    buf_init(&data, 1u << 16);
+    buf_str(&data, STR("data: {\"type\":\"response.completed\",\"response\":{\"output\":["));
+    for (unsigned i = 0; i < 100; i++)
+        buf_printf(&data, "%s" MESSAGE, i ? "," : "");
+    buf_str(&data, STR("]}}\n\n"));
+    stream_run(&w.arena, buf_view(&data), &w.lines, NULL, NULL);
+    unsigned lines = 0;
+    for (size_t i = 0; i < w.lines.n; i++)
+        lines += w.lines.p[i] == '\n';
+    assert_int_equal(lines, 1 + 100 * 3 + 2);
+    buf_fini(&data);
+    world_end(&w);
+}
+
 /* llama.cpp's form: wire/responses/real-error. */
 static void codes_that_are_numbers_are_statuses(void **state)
 {
@@ -753,6 +822,8 @@ int main(void)
         cmocka_unit_test(an_event_that_is_refused_leaves_no_trace),
         cmocka_unit_test(a_calls_input_is_no_other_calls),
         cmocka_unit_test(a_text_without_deltas),
+        cmocka_unit_test(what_stands_in_late_events_alone_is_told),
+        cmocka_unit_test(the_last_event_may_hold_any_number_of_items),
         cmocka_unit_test(errors_are_the_protocols_own),
         cmocka_unit_test(codes_that_are_numbers_are_statuses),
     };

@@ -93,6 +93,16 @@ static inline int event_lines(const struct wire *wire, struct wire_state *state,
     return err;
 }
 
+/* And what the end of the bytes comes to. */
+static inline void end_lines(const struct wire *wire, struct wire_state *state, struct buf *out)
+{
+    struct chat_events events = {0};
+    if (wire->end_read)
+        wire->end_read(state, &events);
+    for (unsigned i = 0; i < events.n; i++)
+        event_line(out, &events.at[i]);
+}
+
 static inline struct str stream_lines(const struct wire *wire, struct arena *a, struct str bytes,
                                       struct buf *out)
 {
@@ -105,6 +115,7 @@ static inline struct str stream_lines(const struct wire *wire, struct arena *a, 
     while (sse_next(&sse, &e) == 0 && e.raw.n > 0)
         if (!e.is_comment)
             assert_int_equal(event_lines(wire, &state, e.name, e.data, out), 0);
+    end_lines(wire, &state, out);
     sse_fini(&sse);
     return buf_view(out);
 }

@@ -103,7 +103,7 @@ static int replicas_add(struct doctor *d, const struct provider *p)
         struct fault f;
         *probe = (struct doctor_probe){.doctor = d, .provider = p, .replica = &p->replicas[i]};
         probe->about = arena_printf(&d->arena, "%.*s, %.*s", STR_ARGS(p->name), STR_ARGS(url));
-        int err = url_parse(url, &probe->url, &f);
+        int err = url_parse(url, "", &probe->url, &f);
         if (err || !probe->about.p)
             return err ? err : E_MEMORY;
     }

@@ -134,6 +134,17 @@ static int result_take(struct report_export *x, struct str day, yyjson_val *resu
     return export_sums_add(x, x->groups, day, model, sum);
 }
 
+/* Days are UTC's: is a time behind a day, "T00:00:00+02:00", one of UTC, or without a zone? */
+static bool is_utc(struct str time)
+{
+    size_t i = 0;
+    while (i < time.n && time.p[i] != '+' && time.p[i] != '-')
+        i++;
+    while (i < time.n && memchr("+-0:", time.p[i], 4))
+        i++;
+    return i == time.n;
+}
+
 static int bucket_take(struct report_export *x, yyjson_val *bucket)
 {
     yyjson_val *results = yyjson_obj_get(bucket, "results"), *result;
@@ -147,6 +158,9 @@ static int bucket_take(struct report_export *x, yyjson_val *bucket)
     struct str day = from_s >= 0 ? str_of(iso, DATE_CHARS) : str_head(starts, DATE_CHARS);
     if (!when_is_day(day))
         return wrong(x, "a bucket's start is no day; expected such as 2026-11-24T00:00:00Z");
+    if (from_s < 0 && !is_utc(str_tail(starts, DATE_CHARS)))
+        return wrong(x, "a bucket starts at another zone's time, and the ledger's days are in UTC; "
+                        "export it with buckets that start at a time in UTC");
     int err = day_note(x, day);
     size_t i, n;
     yyjson_arr_foreach(results, i, n, result)
@@ -400,6 +414,9 @@ static int day_read(struct report_export *x, const struct table *t, char iso[25]
     int64_t seconds = 0;
     if (text.n == 0 || t->at[CELL_DAY] < 0)
         date = str_head(text = cell_of(t, CELL_DAY_ISO), DATE_CHARS);
+    if (when_is_day(date) && !is_utc(str_tail(text, DATE_CHARS)))
+        return cell_wrong(x, t, t->at[CELL_DAY] < 0 ? CELL_DAY_ISO : CELL_DAY,
+                          "a time in UTC, as the ledger's days are");
     if (when_is_day(date)) {
         *ret_day = date;
         return 0;

@@ -79,6 +79,7 @@ int gemini_put_signature(struct buf *out, struct str signature);
 int gemini_answer_read(struct str body, struct arena *arena, struct chat_answer *ret_answer);
 int gemini_event_read(struct wire_state *state, struct str name, struct str data,
                       struct chat_events *ret_events);
+void gemini_end_read(struct wire_state *state, struct chat_events *ret_events);
 
 /* ---- requests ---- */
 

@@ -306,4 +306,5 @@ const struct wire wire_gemini = {
     .request_write = gemini_request_write,
     .answer_read = gemini_answer_read,
     .event_read = gemini_event_read,
+    .end_read = gemini_end_read,
 };

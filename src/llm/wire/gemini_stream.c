@@ -5,17 +5,22 @@
  * begins or ends, so a block is open for as long as parts of its kind follow one another. An event
  * may hold any number of parts (ten calls at once): where they come to more than one chat_events
  * holds, the rest is given when the same event is read again (wire_state.again).
+ *
+ * A finishReason does not say that its event is the last: older models and servers that speak like
+ * Gemini's have one in every event. So why the answer ended is told when the stream has, as the
+ * last event that has a reason says it.
  */
 #include "llm/wire/gemini.h"
 #include "llm/wire/parts.h"
 
 /* Closing the open block, the text, and a thinking block of its own for its signature. */
 #define EVENTS_OF_PART 7
-#define EVENTS_OF_END  5
+#define EVENTS_OF_END  3
 
 struct stream {
-    bool begun, ended;
-    bool open; /* a block, of `kind` */
+    bool begun, failed, blocked;
+    enum chat_stop stop; /* as far as it was told */
+    bool open;           /* a block, of `kind` */
     enum chat_block_kind kind;
     unsigned calls;
     /* The event that is being given. */
@@ -165,10 +170,11 @@ static void fail_give(struct stream *s, struct str name, struct str text,
     struct chat_event *e = chat_event_add(events, EVENT_FAILED);
     e->name = name.n ? name : STR("\"UNKNOWN\"");
     e->text = text.n ? text : STR("\"an error without words\"");
-    s->ended = true;
+    s->failed = true;
 }
 
-static void end_give(struct stream *s, struct chat_events *events)
+/* What an event tells beside its parts. */
+static void beside_give(struct stream *s, struct chat_events *events)
 {
     const struct gemini_piece *piece = &s->piece;
     if (piece->has_usage)
@@ -179,13 +185,25 @@ static void end_give(struct stream *s, struct chat_events *events)
         fail_give(s, piece->finish,
                   piece->finished.n ? piece->finished : STR("\"the model's answer was broken\""),
                   events);
-    } else if (piece->finish.n || piece->blocked.n) {
-        block_close(s, events);
-        chat_event_add(events, EVENT_STOPPED)->stop =
-            piece->blocked.n ? STOP_REFUSED : gemini_stop(piece->finish, s->calls > 0);
-        chat_event_add(events, EVENT_END);
-        s->ended = true;
+    } else if (piece->finish.n) {
+        s->stop = gemini_stop(piece->finish, false);
     }
+    s->blocked = s->blocked || piece->blocked.n > 0;
+}
+
+void gemini_end_read(struct wire_state *state, struct chat_events *ret_events)
+{
+    struct stream *s = state->own;
+    ret_events->n = 0;
+    if (!s || s->failed)
+        return;
+    if (s->blocked)
+        s->stop = STOP_REFUSED;
+    else if (s->stop == STOP_END && s->calls > 0)
+        s->stop = STOP_CALL;
+    block_close(s, ret_events);
+    chat_event_add(ret_events, EVENT_STOPPED)->stop = s->stop;
+    chat_event_add(ret_events, EVENT_END);
 }
 
 static void begin_give(struct stream *s, struct chat_events *events)
@@ -217,7 +235,7 @@ static int rest_give(struct wire_state *state, struct chat_events *events)
         return err;
     state->again = events->n + EVENTS_OF_END > CHAT_EVENTS_MAX;
     if (!state->again)
-        end_give(s, events);
+        beside_give(s, events);
     return 0;
 }
 
@@ -235,7 +253,7 @@ int gemini_event_read(struct wire_state *state, struct str name, struct str data
         return rest_give(state, ret_events);
     /* Its events have no names; empty ones and others' keep the way open. */
     bool ours = name.n == 0 || str_eq(name, STR("message")) || str_eq(name, STR("error"));
-    if (s->ended || !ours || str_trim(data).n == 0 || str_eq(str_trim(data), STR("[DONE]")))
+    if (s->failed || !ours || str_trim(data).n == 0 || str_eq(str_trim(data), STR("[DONE]")))
         return 0;
     int err = gemini_piece_read(data, &s->piece);
     if (err)

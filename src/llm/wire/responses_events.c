@@ -1,13 +1,32 @@
-/* wire/responses_events.c: a provider's stream. */
+/*
+ * wire/responses_events.c: a provider's stream.
+ *
+ * OpenAI says everything in deltas, and again in the events that end a part, an item and the whole.
+ * Other servers leave deltas out, or all but the last event: what was not said before is taken from
+ * where it stands first.
+ */
 #include "llm/wire/responses.h"
+
+/* So many events have room before the next item of the whole is given, or the next part of one. */
+#define ROOM_OF_ITEM 32
+#define ROOM_OF_PART 8
 
 struct events {
     bool begun, over, calls, refusal;
     bool in_block, said; /* there was a delta in the open one */
     enum chat_block_kind block;
-    int64_t item;   /* number of the call that was begun last; -1: not said */
-    uint64_t heard; /* 1 << number, of calls that had a delta */
-    bool told;      /* the message's part had one */
+    int64_t item;      /* number of the call that was begun last; -1: not said */
+    uint64_t heard;    /* 1 << number, of calls that had a delta */
+    bool told;         /* the message's part had one */
+    bool message_told; /* and the message */
+    bool item_told;    /* the item had one */
+    bool added;        /* the beginnings of calls are told */
+    uint32_t kinds;    /* 1 << kind, of the blocks so far */
+    /* Of the last event, where it is read again: */
+    struct responses_object whole;
+    uint32_t before;          /* `kinds` ahead of it */
+    struct json_reader items; /* at the next one */
+    bool items_left;
 };
 
 /* What one event says: STR_NONE where it does not. */
@@ -69,6 +88,7 @@ static struct chat_event *block_begin(struct events *s, struct chat_events *ret,
     s->in_block = true;
     s->said = false;
     s->block = kind;
+    s->kinds |= (uint32_t)1 << kind;
     s->calls = s->calls || kind == BLOCK_CALL;
     s->refusal = s->refusal || kind == BLOCK_REFUSAL;
     struct chat_event *e = chat_event_add(ret, EVENT_BLOCK_BEGIN);
@@ -84,8 +104,9 @@ static void delta(struct events *s, struct chat_events *ret, enum chat_block_kin
         return;
     if (!s->in_block || s->block != kind)
         block_begin(s, ret, kind);
-    s->said = true;
-    s->told = s->told || kind == BLOCK_TEXT || kind == BLOCK_REFUSAL;
+    s->said = s->item_told = true;
+    if (kind == BLOCK_TEXT || kind == BLOCK_REFUSAL)
+        s->told = s->message_told = true;
     struct chat_event *e = chat_event_add(ret, EVENT_DELTA);
     e->block = kind;
     e->text = text;
@@ -111,6 +132,13 @@ static int call_done_late(const struct events *s, const struct said *said, struc
     return heard || arguments.n <= 2 ? 0 : E_UPSTREAM_BODY;
 }
 
+static void call_begin(struct events *s, const struct responses_read *item, struct chat_events *ret)
+{
+    struct chat_event *e = block_begin(s, ret, BLOCK_CALL);
+    e->id = item->call_id;
+    e->name = item->name;
+}
+
 static int item_added(struct wire_state *state, const struct said *said, struct chat_events *ret)
 {
     struct events *s = state->own;
@@ -118,15 +146,16 @@ static int item_added(struct wire_state *state, const struct said *said, struct 
     int err = responses_item_read(said->item, &item);
     block_end(s, ret);
     /* Of a message before a call llama.cpp says that it is done behind the call. */
-    s->told = s->told && !string_is(item.type, STR("message"));
+    if (string_is(item.type, STR("message")))
+        s->told = s->message_told = false;
+    s->item_told = false;
     if (err || !string_is(item.type, STR("function_call")))
         return err;
     if (!item.call_id.p || !item.name.p)
         return E_UPSTREAM_BODY;
     s->item = said->number;
-    struct chat_event *e = block_begin(s, ret, BLOCK_CALL);
-    e->id = item.call_id;
-    e->name = item.name;
+    s->added = true;
+    call_begin(s, &item, ret);
     return 0;
 }
 
@@ -134,13 +163,17 @@ static int reasoning_done(struct wire_state *state, const struct responses_read 
                           struct chat_events *ret)
 {
     struct events *s = state->own;
-    struct str sealed = STR_NONE;
+    struct str sealed = STR_NONE, text = STR_NONE;
+    int err = s->item_told ? 0 : responses_texts(state->arena, item->content, &text);
+    if (!err && !s->item_told && !text.p)
+        err = responses_texts(state->arena, item->summary, &text);
+    if (!err && item->encrypted.n > 2)
+        err = string_prepend(state->arena, STR(MAKER_OPENAI), item->encrypted, &sealed);
+    if (err)
+        return err == E_MEMORY ? err : E_UPSTREAM_BODY;
+    if (text.n > 2)
+        delta(s, ret, BLOCK_THINKING, text);
     bool visible = s->in_block && s->block == BLOCK_THINKING;
-    if (item->encrypted.n > 2) {
-        int err = string_prepend(state->arena, STR(MAKER_OPENAI), item->encrypted, &sealed);
-        if (err)
-            return err;
-    }
     if (sealed.p && visible) {
         struct chat_event *e = chat_event_add(ret, EVENT_SIGNATURE);
         e->block = BLOCK_THINKING;
@@ -157,6 +190,8 @@ static int other_done(struct wire_state *state, const struct responses_read *ite
 {
     enum chat_answer_part part = responses_other(item->type);
     struct str type = part == ANSWER_IMAGE ? responses_image_type(item) : STR_NONE;
+    struct events *s = state->own;
+    s->kinds |= (uint32_t)1 << BLOCK_OTHER;
     if (!type.n) {
         chat_event_beside(ret, part);
         return 0;
@@ -165,9 +200,72 @@ static int other_done(struct wire_state *state, const struct responses_read *ite
     int err = string_make(state->arena, type, &string);
     if (err)
         return err;
-    struct chat_event *e = block_begin(state->own, ret, BLOCK_IMAGE);
+    struct chat_event *e = block_begin(s, ret, BLOCK_IMAGE);
     e->name = string;
     e->text = item->result;
+    return 0;
+}
+
+static void annotation_give(struct events *s, struct str annotation, struct chat_events *ret)
+{
+    struct chat_citation cited;
+    bool page = responses_cited(annotation, &cited);
+    if (page && s->in_block && s->block == BLOCK_TEXT)
+        chat_event_cited(ret, &cited);
+    else
+        chat_event_beside(ret, page ? ANSWER_URL_CITATION : ANSWER_CITATION);
+}
+
+/* A part of a message that was not told before. */
+static int part_give(struct events *s, struct str json, struct chat_events *ret)
+{
+    static const struct member of[] = {MEMBER("type", STRING), MEMBER("text", STRING),
+                                       MEMBER("refusal", STRING), MEMBER("annotations", LIST)};
+    struct str value[ARRAY_LEN(of)];
+    struct json_reader r;
+    if (!members_peek_once(json, of, ARRAY_LEN(of), value) ||
+        ret->n + ROOM_OF_PART > CHAT_EVENTS_MAX)
+        return E_UPSTREAM_BODY;
+    bool refusal = string_is(value[0], STR("refusal"));
+    if (!refusal && !string_is(value[0], STR("output_text"))) {
+        chat_event_beside(ret, ANSWER_OTHER);
+        return 0;
+    }
+    struct str text = value[refusal ? 2 : 1];
+    if (text.n <= 2)
+        return 0;
+    enum chat_block_kind kind = refusal ? BLOCK_REFUSAL : BLOCK_TEXT;
+    if (!s->in_block || s->said || s->block != kind)
+        (void)block_begin(s, ret, kind);
+    delta(s, ret, s->block, text);
+    bool more = list_enter(&r, value[3]);
+    while (more && ret->n + ROOM_OF_PART <= CHAT_EVENTS_MAX) {
+        annotation_give(s, json_take(&r), ret);
+        more = json_more(&r, '[');
+    }
+    if (more)
+        chat_event_beside(ret, ANSWER_URL_CITATION);
+    return 0;
+}
+
+static int message_give(struct events *s, struct str content, struct chat_events *ret)
+{
+    struct json_reader r;
+    int err = 0;
+    if (list_enter(&r, content))
+        do
+            err = part_give(s, json_take(&r), ret);
+        while (!err && json_more(&r, '['));
+    return err;
+}
+
+/* A call whose beginning was not told. */
+static int call_give(struct events *s, const struct responses_read *item, struct chat_events *ret)
+{
+    if (!item->call_id.p || !item->name.p)
+        return E_UPSTREAM_BODY;
+    call_begin(s, item, ret);
+    delta(s, ret, BLOCK_CALL, item->arguments);
     return 0;
 }
 
@@ -180,13 +278,20 @@ static int item_done(struct wire_state *state, const struct said *said, struct c
     bool reasoning = !err && string_is(item.type, STR("reasoning"));
     if (call && is_elsewhere(s, said))
         return call_done_late(s, said, item.arguments);
+    bool message = !err && string_is(item.type, STR("message"));
     if (reasoning)
         err = reasoning_done(state, &item, ret);
+    else if (call && !s->added)
+        err = call_give(s, &item, ret);
     else if (call && !s->said)
         delta(s, ret, BLOCK_CALL, item.arguments);
-    else if (!err && !call && item.type.n && !string_is(item.type, STR("message")))
+    else if (message && !s->message_told)
+        err = message_give(s, item.content, ret);
+    else if (!err && !call && !message && item.type.n)
         err = other_done(state, &item, ret);
     block_end(s, ret);
+    s->item_told = false;
+    s->message_told = s->message_told && !message;
     return err;
 }
 
@@ -209,14 +314,7 @@ static int part_added(struct wire_state *state, const struct said *said, struct 
 static int annotation_added(struct wire_state *state, const struct said *said,
                             struct chat_events *ret)
 {
-    struct events *s = state->own;
-    struct chat_citation cited;
-    bool page = responses_cited(said->annotation, &cited);
-    if (!page || !s->in_block || s->block != BLOCK_TEXT) {
-        chat_event_beside(ret, page ? ANSWER_URL_CITATION : ANSWER_CITATION);
-        return 0;
-    }
-    chat_event_cited(ret, &cited);
+    annotation_give(state->own, said->annotation, ret);
     return 0;
 }
 
@@ -224,9 +322,13 @@ static int annotation_added(struct wire_state *state, const struct said *said,
 static int part_done(struct wire_state *state, const struct said *said, struct chat_events *ret)
 {
     struct events *s = state->own;
-    (void)said;
-    if (s->in_block && (s->block == BLOCK_TEXT || s->block == BLOCK_REFUSAL))
-        block_end(s, ret);
+    if (!s->in_block || (s->block != BLOCK_TEXT && s->block != BLOCK_REFUSAL))
+        return 0;
+    struct str named = s->block == BLOCK_TEXT ? STR("text") : STR("refusal");
+    struct str text = member_peek(said->part, named, VALUE_STRING);
+    if (!s->told && text.n > 2)
+        delta(s, ret, s->block, text);
+    block_end(s, ret);
     return 0;
 }
 
@@ -306,20 +408,55 @@ static int created(struct wire_state *state, const struct said *said, struct cha
     return 0;
 }
 
-static int ended(struct wire_state *state, const struct said *said, struct chat_events *ret)
+/* Was nothing of the item's kind told before the last event? */
+static bool is_news(const struct events *s, struct str item)
+{
+    struct str type = member_peek(item, STR("type"), VALUE_STRING);
+    uint32_t kinds = (uint32_t)1 << BLOCK_OTHER;
+    if (string_is(type, STR("message")))
+        kinds = (uint32_t)1 << BLOCK_TEXT | (uint32_t)1 << BLOCK_REFUSAL;
+    else if (string_is(type, STR("function_call")))
+        kinds = (uint32_t)1 << BLOCK_CALL;
+    else if (string_is(type, STR("reasoning")))
+        kinds = (uint32_t)1 << BLOCK_THINKING | (uint32_t)1 << BLOCK_HIDDEN;
+    return (s->before & kinds) == 0;
+}
+
+/* Gives the items of the whole, or as many as there is room for, and how it ended. */
+static int items_give(struct wire_state *state, struct chat_events *ret)
 {
     struct events *s = state->own;
-    struct responses_object o;
-    int err = responses_object_read(said->response, &o);
+    const struct responses_object *o = &s->whole;
+    int err = 0;
+    while (!err && s->items_left) {
+        state->again = ret->n + ROOM_OF_ITEM > CHAT_EVENTS_MAX;
+        if (state->again)
+            return 0;
+        s->added = s->item_told = s->message_told = false;
+        struct said said = {.item = json_take(&s->items), .number = -1};
+        err = is_news(s, said.item) ? item_done(state, &said, ret) : 0;
+        s->items_left = json_more(&s->items, '[');
+    }
     if (err)
         return err;
-    block_end(s, ret);
-    if (o.has_usage)
-        chat_event_add(ret, EVENT_USAGE)->usage = o.usage;
-    chat_event_add(ret, EVENT_STOPPED)->stop = responses_stop(&o, s->calls, s->refusal);
+    if (o->has_usage)
+        chat_event_add(ret, EVENT_USAGE)->usage = o->usage;
+    chat_event_add(ret, EVENT_STOPPED)->stop = responses_stop(o, s->calls, s->refusal);
     chat_event_add(ret, EVENT_END);
     s->over = true;
     return 0;
+}
+
+static int ended(struct wire_state *state, const struct said *said, struct chat_events *ret)
+{
+    struct events *s = state->own;
+    int err = responses_object_read(said->response, &s->whole);
+    if (err)
+        return err;
+    block_end(s, ret);
+    s->before = s->kinds;
+    s->items_left = list_enter(&s->items, s->whole.output);
+    return items_give(state, ret);
 }
 
 static int failure(struct events *s, struct str code, struct str text, struct chat_events *ret)
@@ -383,6 +520,10 @@ int responses_event_read(struct wire_state *state, struct str name, struct str d
             return E_MEMORY;
         s->item = -1;
     }
+    bool again = state->again;
+    state->again = false;
+    if (again)
+        return items_give(state, ret_events);
     if (s->over || str_eq(str_trim(data), STR("[DONE]")))
         return 0;
     int err = said_read(data, &said);

@@ -21,6 +21,8 @@ enum deciding_key {
     KEY_PROMPT,
     KEY_MODELS,    /* OpenRouter's: others that may answer */
     KEY_FALLBACKS, /* the same at others, and in messages */
+    KEY_PLUGINS,   /* OpenRouter's: some choose models */
+    KEY_PRESET,    /* and what it keeps of a request, models among it */
     KEYS,
 };
 _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
@@ -34,7 +36,10 @@ static const struct deciding_table deciding_keys = {
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
                        {{"models", 6}, KEY_MODELS},
                        {{"max_output_tokens", 17}, KEY_MAX_OUTPUT_TOKENS}},
-        ['p' - 'a'] = {{{"previous_response_id", 20}, KEY_PREVIOUS}, {{"prompt", 6}, KEY_PROMPT}},
+        ['p' - 'a'] = {{{"previous_response_id", 20}, KEY_PREVIOUS},
+                       {{"prompt", 6}, KEY_PROMPT},
+                       {{"plugins", 7}, KEY_PLUGINS},
+                       {{"preset", 6}, KEY_PRESET}},
         ['s' - 'a'] = {{{"stream", 6}, KEY_STREAM}, {{"service_tier", 12}, KEY_SERVICE_TIER}},
         ['t' - 'a'] = {{{"tools", 5}, KEY_TOOLS}},
     }};
@@ -64,7 +69,9 @@ int responses_ask_read(struct str body, struct arena *arena, struct llm_request 
     r.in_conversation = is_said(found.at[KEY_CONVERSATION]);
     r.tier = facts_tier(deciding_word(found.at[KEY_SERVICE_TIER]));
     r.more_models = deciding_is_given(found.at[KEY_MODELS]) ||
-                    deciding_is_given(found.at[KEY_FALLBACKS]);
+                    deciding_is_given(found.at[KEY_FALLBACKS]) ||
+                    deciding_is_given(found.at[KEY_PRESET]) ||
+                    deciding_plugins_choose(found.at[KEY_PLUGINS]);
     const struct json_member *previous = found.at[KEY_PREVIOUS], *input = found.at[KEY_INPUT];
     err = responses_kept_read(is_said(previous) ? previous->value : STR_NONE,
                               input ? input->value : STR_NONE, arena, &r, f);
@@ -93,13 +100,16 @@ static void usage_read(yyjson_val *usage, struct llm_facts *facts)
     int64_t reasoning = count_of_member(out_details, "reasoning_tokens", USAGE_TOKENS_MAX);
     out = tokens_with_reasoning(in, out, reasoning, json_get_i64(usage, "total_tokens", 0));
     reasoning = reasoning < out ? reasoning : out;
+    int64_t audio = count_of_member(in_details, "audio_tokens", USAGE_TOKENS_MAX) +
+                    count_of_member(out_details, "audio_tokens", USAGE_TOKENS_MAX);
     facts->has_usage = facts->has_usage_member = true;
     facts->usage = (struct tokens){.input = in - cached - written,
                                    .cached = cached,
                                    .cache_write = written,
                                    .output = out - reasoning,
                                    .reasoning = reasoning,
-                                   .source = TOKENS_PROVIDER};
+                                   .source = TOKENS_PROVIDER,
+                                   .other_media = audio > 0};
 }
 
 static int status_of(struct str code)

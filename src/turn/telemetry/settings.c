@@ -149,7 +149,8 @@ static int open(struct exporter *e, struct fault *f)
 {
     struct arena *arena = conf_arena(e->doc);
     struct url url;
-    int err = url_parse(e->settings->endpoint, &url, f);
+    int err = url_parse(e->settings->endpoint,
+                        "give a token under 'headers', such as Authorization", &url, f);
     if (err)
         return err;
     if (str_ends(url.path, STR("/v1/traces")) || str_ends(url.path, STR("/v1/metrics")))
