@@ -3,6 +3,7 @@
 import hashlib
 import json
 import socket
+import threading
 import time
 from types import SimpleNamespace
 
@@ -265,6 +266,39 @@ def test_relay_streams_both_ways(w):
     assert sent(w)[1] == sound
     t = w.sluice.turn(a)
     assert t["cost_usd_nanos"] is None and t["state"] == "done"
+
+
+def test_an_early_answer_of_who_reads_no_more(w):
+    door = socket.create_server(("127.0.0.1", 0))
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    answer = whole(b'{"error":{"message":"too long"}}', "413 Payload Too Large")
+    kept = []
+
+    def refuse():
+        for _ in range(2):
+            conn = door.accept()[0]
+            kept.append(conn)
+            conn.recv(1000)
+            conn.sendall(answer)
+
+    threading.Thread(target=refuse, daemon=True).start()
+    sluice = Sluice(CONFIG % ((door.getsockname()[1],) * 4))
+    body = b"x" * (32 << 20)
+    for how in (b"Content-Length: %d\r\n\r\n" % len(body), b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(body)):
+        with socket.create_connection(("127.0.0.1", sluice.port), 10) as s:
+            s.sendall(b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: a\r\nContent-Type: audio/wav\r\n"
+                      b"Authorization: Bearer " + KEY.encode() + b"\r\n" + how)
+
+            def send(s=s):
+                try:
+                    s.sendall(body)
+                except OSError:
+                    pass
+
+            threading.Thread(target=send, daemon=True).start()
+            assert s.recv(1000).startswith(b"HTTP/1.1 413"), how
+    door.close()
+    assert sluice.stop() == 0
 
 
 def test_stateful_paths_are_closed(w):
