@@ -94,6 +94,8 @@ static const char *const texts[][2] = {
     {"4111111111111111", "[card]"},
     {"4111-1111 1111.1111!", "[card]!"},
     {"4111111111111112", "4111111111111112"},
+    {"94.4111111111111111 -0.004111111111111111", "94.4111111111111111 -0.004111111111111111"},
+    {"0.00493012345678", "0.00493012345678"},
     {"378282246310005, 3782 822463 10005", "[card], [card]"},
     {"no 1234 4111 1111 1111 1111", "no 1234 [card]"},
     {"5555\u00a05555\u00a05555\u00a04444", "[card]"},
@@ -263,6 +265,9 @@ static void test_json(void **state)
                  "{\"arguments\":\"{\\\"to\\\":\\\"[email]\\\"}\"}");
     json_becomes(s, "\"\\u0061nn@example.com\"", "\"[email]\"");
     json_becomes(s, "4111111111111111", "\"[card]\"");
+    /* Measures are not looked at: what reads them back wants numbers. */
+    json_becomes(s, "[94.4111111111111111,-0.00493012345678,-4111111111111111]",
+                 "[94.4111111111111111,-0.00493012345678,-4111111111111111]");
     /* What repeats a text token by token goes where something was found in it. */
     json_becomes(s, "{\"text\":\"a@b.cc\",\"logprobs\":{\"t\":[\"a\",\"@\",\"]\"]} ,\"x\":[1]}",
                  "{\"text\":\"[email]\",\"logprobs\":null,\"x\":[1]}");

@@ -116,6 +116,15 @@ static struct slot *slot_add(struct redact_run *run, struct slots *slots, struct
     return slots->at[slots->n++] = s;
 }
 
+/* Fractions are measures (embeddings, probabilities, times), of whatever digits. */
+static bool is_whole(struct str number)
+{
+    size_t digits = 0;
+    while (digits < number.n && number.p[digits] >= '0' && number.p[digits] <= '9')
+        digits++;
+    return digits == number.n && digits >= NUMBER_BYTES_LEAST;
+}
+
 static void slot_of(struct walk *w, yyjson_val *v, uint64_t group)
 {
     finger_to(w);
@@ -123,7 +132,7 @@ static void slot_of(struct walk *w, yyjson_val *v, uint64_t group)
     size_t from = w->at;
     w->at = string ? string_end(w->text, from) : number_end(w->text, from);
     struct str text = str_of(w->text.p + from + string, w->at - from - 2 * string);
-    if (!string && text.n < NUMBER_BYTES_LEAST)
+    if (!string && !is_whole(text))
         return;
     /* The document goes, the text stays: only what had escapes has to be kept apart. */
     if (string && text.n != yyjson_get_len(v))

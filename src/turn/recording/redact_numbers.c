@@ -79,11 +79,23 @@ static size_t card_end(struct str text, size_t from)
     return end;
 }
 
+/* 0.4111111111111111: a point within a number, and more digits than a group has. */
+static bool is_fraction(struct str text, size_t at)
+{
+    size_t n = 0;
+    if (at < 2 || text.p[at - 1] != '.' || !is_digit(text.p[at - 2]))
+        return false;
+    while (at + n < text.n && is_digit(text.p[at + n]))
+        n++;
+    return n >= CARD_LEAST;
+}
+
 bool redact_find_card(struct str text, size_t at, size_t *ret_from, size_t *ret_to)
 {
     for (size_t i = at; i < text.n; i++) {
         /* Cards begin with 2 to 6: times in milliseconds do not. */
-        bool first = text.p[i] >= '2' && text.p[i] <= '6' && (i == 0 || !is_digit(text.p[i - 1]));
+        bool first = text.p[i] >= '2' && text.p[i] <= '6' && (i == 0 || !is_digit(text.p[i - 1])) &&
+                     !is_fraction(text, i);
         size_t end = first ? card_end(text, i) : 0;
         if (end) {
             *ret_from = i;
