@@ -242,6 +242,30 @@ static void base_url_check(const struct config *c, const char *listen,
     if (end.n > 0 && adds)
         conf_warn(doc, text, "sluice adds %.*s and the like by itself; did you mean '%.*s'?",
                   STR_ARGS(end), (int)(url.path.p + url.path.n - end.n - text->p), text->p);
+    static const char *const under_v1[] = {"api.openai.com", "api.anthropic.com"};
+    bool bare = url.path.n == 0 || str_eq(url.path, STR("/"));
+    for (unsigned i = 0; i < ARRAY_LEN(under_v1) && bare && adds; i++)
+        if (str_eq_nocase(url.host, str_from(under_v1[i])))
+            conf_warn(doc, text, "what %s answers is under /v1; did you mean 'https://%s/v1'?",
+                      under_v1[i], under_v1[i]);
+}
+
+/* What stands under `headers` is no secret to those who may look at the configuration. */
+static void headers_check(const struct provider_settings *s, struct conf_doc *doc)
+{
+    static const char *const ours[] = {"Host",       "Content-Length", "Transfer-Encoding",
+                                       "Connection", "Content-Type",   "Accept-Encoding"};
+    static const char *const keys[] = {"Authorization", "x-api-key", "api-key", "x-goog-api-key"};
+    for (unsigned i = 0; i < s->headers.n; i++) {
+        for (unsigned k = 0; k < ARRAY_LEN(ours); k++)
+            if (str_eq_nocase(s->headers.name[i], str_from(ours[k])))
+                conf_complain(doc, &s->headers.name[i], "sluice sends this header itself");
+        for (unsigned k = 0; k < ARRAY_LEN(keys); k++)
+            if (str_eq_nocase(s->headers.name[i], str_from(keys[k])))
+                conf_warn(doc, &s->headers.name[i],
+                          "is shown with the configuration; give a key under 'key', which is not "
+                          "(and 'key_header' says in which header it goes)");
+    }
 }
 
 /* ---- names ---- */
@@ -342,8 +366,6 @@ static void path_check(const struct str *path, struct conf_doc *doc)
 static void provider_check(const struct config *c, const char *listen, const struct str *name,
                            const struct provider_settings *s, struct conf_doc *doc)
 {
-    static const char *const ours[] = {"Host",       "Content-Length", "Transfer-Encoding",
-                                       "Connection", "Content-Type",   "Accept-Encoding"};
     const char *wrong = name_wrong(*name);
     if (!wrong && str_eq(*name, STR("none")))
         wrong = "is what default_provider says for nobody";
@@ -353,10 +375,7 @@ static void provider_check(const struct config *c, const char *listen, const str
     for (unsigned i = 0; i < s->base_url.n; i++)
         base_url_check(c, listen, s, &((const struct base_url_settings *)s->base_url.at)[i].url,
                        doc);
-    for (unsigned i = 0; i < s->headers.n; i++)
-        for (unsigned k = 0; k < ARRAY_LEN(ours); k++)
-            if (str_eq_nocase(s->headers.name[i], str_from(ours[k])))
-                conf_complain(doc, &s->headers.name[i], "sluice sends this header itself");
+    headers_check(s, doc);
     if (s->file.n > 0 && file_is_folder(s->file) && !file_folder_has(s->file, "sluice-*.jsonl"))
         conf_complain(doc, &s->file,
                       "%.*s is a folder without recordings; expected a file, or a "

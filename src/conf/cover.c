@@ -48,17 +48,41 @@ static bool is_secret_name(struct str name)
     return false;
 }
 
-/* Covers all but references to the environment, which are worth seeing. */
+static bool name_char(char c)
+{
+    return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+/* Bytes of what is worth seeing of a reference that begins here: "${NAME", "${file:PATH", with ":-"
+ * where a default follows. */
+static size_t reference_shown(struct str s)
+{
+    ptrdiff_t end = str_starts(s, STR("${")) ? str_find(s, STR("}")) : -1;
+    if (end < 0)
+        return 0;
+    struct str inside = str_head(s, (size_t)end);
+    if (str_starts(inside, STR("${file:")))
+        return inside.n;
+    size_t n = 2;
+    while (n < inside.n && name_char(inside.p[n]) && inside.p[n] != '-')
+        n++;
+    return str_starts(str_tail(inside, n), STR(":-")) ? n + 2 : n;
+}
+
+/* Covers all but references to the environment. */
 static void cover(char *p, size_t n)
 {
-    bool reference = false;
+    bool within = false;
     for (size_t i = 0; i < n; i++) {
-        if (p[i] == '$' && i + 1 < n && p[i + 1] == '{')
-            reference = memchr(p + i, '}', n - i) != NULL;
-        bool last = p[i] == '}';
-        if (!reference && p[i] != '"' && p[i] != '\'')
+        size_t shown = reference_shown(str_of(p + i, n - i));
+        if (shown) {
+            within = true;
+            i += shown - 1;
+        } else if (within && p[i] == '}') {
+            within = false;
+        } else if (p[i] != '"' && p[i] != '\'') {
             p[i] = '*';
-        reference = reference && !last;
+        }
     }
 }
 
@@ -73,11 +97,6 @@ static void cover_spans(const struct conf_doc *doc, size_t line_from, char *line
         if (from < to)
             cover(line + from, to - from);
     }
-}
-
-static bool name_char(char c)
-{
-    return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
 static size_t value_end(const char *line, size_t n, size_t from)

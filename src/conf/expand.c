@@ -77,10 +77,12 @@ static bool reference(struct arena *a, struct str *rest, struct buf *out, struct
     size_t n = name_length(inside);
     struct str name = str_head(inside, n), after = str_tail(inside, n);
     if (n == 0 || n > 255 || (after.n && !str_starts(after, STR(":-")))) {
+        /* What follows the name may be a secret. */
         *ret_why = arena_printf(a,
-                                "has '${%s}'; expected ${NAME} or ${NAME:-default}, ${file:PATH} "
-                                "for what a file holds, and $$ for a dollar sign itself",
-                                QUOTED(inside));
+                                "has '${%s' and then no }; expected ${NAME} or ${NAME:-default}, "
+                                "${file:PATH} for what a file holds, and $$ for a dollar sign "
+                                "itself",
+                                QUOTED(name));
         return false;
     }
     char zname[256];

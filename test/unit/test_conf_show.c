@@ -206,6 +206,8 @@ static void secrets_are_covered(void **state)
         "parts: {a: {is: b, key: [x, {y: hunter2}]}}\n",
         "parts: {a: {is: b, kye: hunter2}}\n",
         "parst: {a: [hunter2]}\n",
+        "parts: {a: {is: b, key: \"${NOPE-hunter2}\"}}\n",
+        "parts: {a: {is: b, key: \"${NOPE:-hunter2}\", weight: x}}\n",
         "flag: yes\nlimits: hunter2\n",
         "parts: hunter2\n", /* in the place of a map of tables, which may hold secrets */
         "parts: [hunter2, {a: hunter2}]\n",

@@ -172,6 +172,9 @@ static void providers(void **state)
                 {"providers: {a: {path: '/{model'}}", "'{model' is not known", 1},
                 {"providers: {a: {headers: {x: y, host: z}}}", "sends this header itself", 1},
                 {"providers: {a: {kind: recorded, file: /tmp}}", "/tmp is a folder", 1},
+                {"providers: {a: {base_url: https://api.openai.com}}",
+                 "did you mean 'https://api.openai.com/v1'?", 0},
+                {"providers: {a: {headers: {X-Api-Key: z}}}", "give a key under 'key'", 0},
                 {"", "there is no provider", 0}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct conf_doc *doc = NULL;
