@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "api/config.h"
 #include "base/arena.h"
+#include "base/clock.h"
 
 #define WATCH_BYTES_MAX (1u << 20)
-#define FRESH_S         2
+#define FRESH_MS        250  /* to load a configuration takes less */
+#define COARSE_MS       2000 /* where a file system keeps no fractions of a second */
 
 struct watched {
     struct watched *next;
@@ -35,6 +36,14 @@ static bool look(const struct watched *f, struct stat *ret_now)
     return stat(f->path.p, ret_now) == 0;
 }
 
+/* May it have changed since it was read? */
+static bool is_fresh(const struct stat *s)
+{
+    int64_t changed_ms = (int64_t)s->st_mtim.tv_sec * 1000 + s->st_mtim.tv_nsec / 1000000;
+    int64_t margin_ms = s->st_mtim.tv_nsec ? FRESH_MS : COARSE_MS;
+    return changed_ms + margin_ms >= clock_wall_us() / 1000;
+}
+
 static void file_add(void *arg, struct str path)
 {
     struct watch *w = arg;
@@ -48,8 +57,8 @@ static void file_add(void *arg, struct str path)
     w->first = f;
     if (!f->path.p)
         w->err = E_MEMORY;
-    else if (look(f, &f->was) && f->was.st_mtim.tv_sec + FRESH_S >= time(NULL))
-        memset(&f->was, 0, sizeof(f->was)); /* it may have changed since it was read: look again */
+    else if (look(f, &f->was) && is_fresh(&f->was))
+        memset(&f->was, 0, sizeof(f->was)); /* look again */
 }
 
 static void named_add(struct watch *w, struct str path)

@@ -324,7 +324,7 @@ def test_what_was_sent_outlasts_a_file_that_it_names(w):
         a = ask("POST", "/admin/config",
                 ask("GET", "/admin/config").body.replace(b"attempts: 3", b"attempts: 6"))
         assert a.status == 200 and a.json()["changes"] == "retry.attempts: 3 -> 6\n", a.body
-        log = said("reloaded", 1)
+        log = said("retry.attempts: 3 -> 6", 1)
         assert '"file":"(body)","by":"boss"' in log and "retry.attempts: 3 -> 6" in log, log
         a = ask("POST", "/admin/config", b"providers: {p: {knd: x}}")
         assert a.status == 400 and a.json()["problems"].startswith("(body):1:"), a.body
