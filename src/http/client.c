@@ -8,14 +8,22 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/word.h"
 #include "http/body.h"
 #include "http/head.h"
 #include "http/http2_client.h"
 #include "http/parser.h"
 #include "http/rbuf.h"
+#include "rt/task.h"
 
 #define PIECES_ON_STACK 24
+
+/* What a socket may not take at once is written by a task of its own. A server that has answered
+ * for this long, and still does not take it, wants no more of it. */
+#define WATCHED_BYTES  (128 * 1024)
+#define LOOK_MS        100
+#define LOOKS_ANSWERED 10
 
 struct http_client_conn {
     struct http_parser parser;
@@ -127,14 +135,70 @@ static int head_make(struct http_call *call, struct str method, struct str targe
     return 0;
 }
 
+/* A write that may have to wait, in a task of its own. */
+struct writing {
+    struct stream *stream;
+    struct iovec *iov;
+    int count, err;
+    int64_t until_ms;
+    bool done;
+    struct waitq ended;
+};
+
+static void writing_run(void *arg)
+{
+    struct writing *w = arg;
+
+    (void)task_deadline(w->until_ms);
+    w->err = stream_writev(w->stream, w->iov, w->count);
+    w->done = true;
+    waitq_wake_all(&w->ended);
+}
+
+/* E_RESET where the server has answered, and does not read what is left. */
+static int writev_watched(struct stream *stream, struct iovec *iov, int count)
+{
+    struct writing w = {.stream = stream, .iov = iov, .count = count};
+    struct group group;
+    unsigned answered = 0;
+
+    w.until_ms = task_deadline(TASK_NO_DEADLINE);
+    waitq_init(&w.ended);
+    group_init(&group);
+    if (group_spawn(&group, "request's body", writing_run, &w) != 0)
+        return stream_writev(stream, iov, count);
+    int err = 0;
+    while (err == 0 && !w.done && answered < LOOKS_ANSWERED) {
+        int64_t outer = task_deadline(clock_cached_ms() + LOOK_MS);
+        err = waitq_wait(&w.ended);
+        task_deadline_restore(outer);
+        if (err == E_TIMEOUT && clock_cached_ms() < w.until_ms)
+            err = 0;
+        answered += !w.done && !stream_is_quiet(stream);
+    }
+    bool whole = w.done;
+    if (!whole)
+        group_cancel(&group, err != 0 ? err : E_CANCELED);
+    group_join(&group);
+    if (whole)
+        return w.err;
+    return err != 0 ? err : E_RESET;
+}
+
 /*
- * A server may refuse a request before it has read all of it, and close. Then the write fails, but
- * the answer may be there.
+ * A server may refuse a request before it has read all of it, and close, or read no more. Then the
+ * write fails, or never ends, but the answer may be there.
  */
 static int call_writev(struct http_call *call, struct iovec *iov, int count)
 {
     struct http_client_conn *s = call->state;
-    int err = stream_writev(call->conn->stream, iov, count);
+    struct stream *stream = call->conn->stream;
+    size_t bytes = 0;
+
+    for (int i = 0; i < count; i++)
+        bytes += iov[i].iov_len;
+    int err = bytes > WATCHED_BYTES ? writev_watched(stream, iov, count)
+                                    : stream_writev(stream, iov, count);
 
     if (err != E_CLOSED && err != E_RESET)
         return err;

@@ -66,8 +66,8 @@ void http_call_begin(struct http_call *call, struct upool_conn *conn, struct are
 /*
  * Writes the request in one system call where it fits. Content-Length and Connection are set here
  * (those among `headers` are left out), Host where `headers` lacks it. When the other side closes
- * while we write but has answered, the answer is what counts: 0, and the connection is not used
- * again.
+ * while we write, or reads no more, but has answered, the answer is what counts: 0, and the
+ * connection is not used again.
  */
 YIELDS MUSTCHECK int http_call_send(struct http_call *call, struct str method, struct str target,
                                     const struct http_headers *headers, const struct iovec *body,

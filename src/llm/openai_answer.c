@@ -141,15 +141,22 @@ static void message_read(struct json_reader *r, struct llm_facts *facts)
 
 static void choice_read(struct json_reader *r, struct llm_facts *facts)
 {
+    int64_t before = facts->content_bytes, delta = 0, message = 0;
     if (!json_enter(r, '{'))
         return;
     do {
         struct str key = json_take_key(r);
-        if (str_eq(key, STR("delta")) || str_eq(key, STR("message"))) {
+        if (str_eq(key, STR("delta"))) {
             message_read(r, facts);
+            delta += facts->content_bytes - before;
+            facts->content_bytes = before;
+        } else if (str_eq(key, STR("message"))) {
+            message_read(r, facts);
+            message += facts->content_bytes - before;
+            facts->content_bytes = before;
         } else if (str_eq(key, STR("text"))) {
             struct str text = json_take(r);
-            facts->content_bytes += (int64_t)json_string_bytes(text);
+            message += (int64_t)json_string_bytes(text);
             facts->speaks = facts->speaks || says_something(text);
         } else if (str_eq(key, STR("finish_reason"))) { /* LocalAI's is "" until there is one */
             facts->finished = says_something(json_take(r)) || facts->finished;
@@ -157,6 +164,7 @@ static void choice_read(struct json_reader *r, struct llm_facts *facts)
             (void)json_take(r);
         }
     } while (json_more(r, '{'));
+    facts->content_bytes += delta > 0 ? delta : message; /* with both, the same is said twice */
 }
 
 /* The status that a code, type or status stands for: a number, its digits, or a word; else 0. */

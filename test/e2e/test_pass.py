@@ -275,7 +275,7 @@ def test_an_early_answer_of_who_reads_no_more(w):
     kept = []
 
     def refuse():
-        for _ in range(2):
+        for _ in range(3):
             conn = door.accept()[0]
             kept.append(conn)
             conn.recv(1000)
@@ -297,6 +297,9 @@ def test_an_early_answer_of_who_reads_no_more(w):
 
             threading.Thread(target=send, daemon=True).start()
             assert s.recv(1000).startswith(b"HTTP/1.1 413"), how
+    chat = {"model": "alias", "messages": [{"role": "user", "content": "x" * (16 << 20)}]}
+    a = sluice.request("POST", "/v1/chat/completions", chat)
+    assert a.status == 413 and a.error()["message"] == "too long", (a.status, a.body)
     door.close()
     assert sluice.stop() == 0
 

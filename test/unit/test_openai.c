@@ -164,6 +164,8 @@ static void counts_the_bytes_of_what_was_said(void **state)
          "\"arguments\":\"{}\"}},{\"function\":{\"arguments\":\"xyz\"}}]}}]}",
          6},
         {"{\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}", 0},
+        {"{\"choices\":[{\"message\":{\"content\":\"ab\"},\"delta\":{\"content\":\"ab\"}}]}", 2},
+        {"{\"choices\":[{\"delta\":{},\"message\":{\"content\":\"ab\"}}]}", 2},
         {"{\"choices\":{\"message\":{\"content\":\"abc\"}}}", 0},
         {"{\"choices\":[7,null,{\"delta\":[]}]}", 0},
         {"{}", 0},

@@ -914,6 +914,8 @@ static void bad_answers(void **state)
 #define CALLS(calls) DELTA("\"tool_calls\":[" calls "]")
 #define STOP         "{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n"
 
+#define MESSAGE(more) "{\"choices\":[{\"message\":{\"content\":\"m\"}" more "}]}\n"
+
 static void streams_that_are_odd(void **state)
 {
     struct world *w = *state;
@@ -927,6 +929,12 @@ static void streams_that_are_odd(void **state)
         {DELTA("\"content\":\"a\"") STOP DELTA("\"content\":\"\"") "[DONE]",
          "begin() T{|a} stop:end end"},
         {DELTA("\"content\":\"a\"") "{", "begin() T{|a upstream_bad_body"},
+        /* Messages in the place of deltas, beside them, and behind. */
+        {MESSAGE("") MESSAGE(",\"delta\":null") STOP "[DONE]", "begin() T{|m|m} stop:end end"},
+        {MESSAGE(",\"delta\":{\"content\":\"a\"}") MESSAGE(",\"delta\":{\"content\":\"b\"}"),
+         "begin() T{|a|b"},
+        {DELTA("\"content\":\"a\"") MESSAGE(",\"finish_reason\":\"stop\"") "[DONE]",
+         "begin() T{|a} stop:end end"},
         {DELTA("\"content\":[1]"), " upstream_bad_body"},
         {"{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"b\"}},{\"delta\":{\"content\":\"a\"}}"
          "]}",

@@ -44,6 +44,7 @@ struct reader {
     struct str call_id;     /* string: of the last call */
     bool call_waits;        /* its name has yet to come */
     bool any_call, any_refusal;
+    bool by_delta; /* what is said is said in deltas */
     /* Of the chunk that is under way, where it is read again: */
     bool calls_read, calls_left;
     struct json_reader calls; /* at the next one */

@@ -254,18 +254,28 @@ static void stopped(struct chunk *x, enum chat_stop stop)
     r->stopped = true;
 }
 
+/* Some servers have a message in a delta's place; behind deltas it repeats them. */
+static int said_read(struct chunk *x, struct str delta, struct str message)
+{
+    unsigned before = x->events->n;
+    int err = delta_read(x, delta);
+    x->reader->by_delta = x->reader->by_delta || x->events->n > before;
+    return err || x->reader->by_delta ? err : delta_read(x, message);
+}
+
 static int choice_read(struct chunk *x, const struct chat_top *top)
 {
-    static const struct member members[] = {MEMBER("delta", ANY), MEMBER("finish_reason", STRING)};
-    struct str value[2];
-    if (!members_peek(top->choice, members, 2, value))
+    static const struct member members[] = {MEMBER("delta", ANY), MEMBER("finish_reason", STRING),
+                                            MEMBER("message", OBJECT)};
+    struct str value[3];
+    if (!members_peek(top->choice, members, 3, value))
         return E_UPSTREAM_BODY;
     begin(x, top);
     if (top->cites && !x->reader->cited && chunk_may_add(x)) {
         chat_event_beside(x->events, ANSWER_CITATION);
         x->reader->cited = true;
     }
-    int err = delta_read(x, value[0]);
+    int err = said_read(x, value[0], value[2]);
     if (err || x->again || value[1].n <= 2) /* some write "" until there is one */
         return err;
     if (x->reader->call_waits)
