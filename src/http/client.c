@@ -20,8 +20,9 @@
 #define PIECES_ON_STACK 24
 
 /* What a socket may not take at once is written by a task of its own. A server that has answered
- * for this long, and still does not take it, wants no more of it. */
+ * (be it with a 1xx) and takes no piece for so many looks wants no more of it. */
 #define WATCHED_BYTES  (128 * 1024)
+#define PIECE_BYTES    (64 * 1024)
 #define LOOK_MS        100
 #define LOOKS_ANSWERED 10
 
@@ -141,26 +142,42 @@ struct writing {
     struct iovec *iov;
     int count, err;
     int64_t until_ms;
+    size_t pieces; /* that are gone */
     bool done;
     struct waitq ended;
 };
+
+static int piece_write(struct writing *w, const char *from, size_t n)
+{
+    struct iovec piece = {(void *)(uintptr_t)from, n};
+    int err = stream_writev(w->stream, &piece, 1);
+
+    w->pieces += !err;
+    return err;
+}
 
 static void writing_run(void *arg)
 {
     struct writing *w = arg;
 
     (void)task_deadline(w->until_ms);
-    w->err = stream_writev(w->stream, w->iov, w->count);
+    for (int i = 0; i < w->count && !w->err; i++)
+        for (size_t at = 0; at < w->iov[i].iov_len && !w->err; at += PIECE_BYTES) {
+            size_t left = w->iov[i].iov_len - at;
+            w->err = piece_write(w, (const char *)w->iov[i].iov_base + at,
+                                 left < PIECE_BYTES ? left : PIECE_BYTES);
+        }
     w->done = true;
     waitq_wake_all(&w->ended);
 }
 
-/* E_RESET where the server has answered, and does not read what is left. */
+/* E_RESET where the server has answered, and takes no more. */
 static int writev_watched(struct stream *stream, struct iovec *iov, int count)
 {
     struct writing w = {.stream = stream, .iov = iov, .count = count};
     struct group group;
     unsigned answered = 0;
+    size_t before = 0;
 
     w.until_ms = task_deadline(TASK_NO_DEADLINE);
     waitq_init(&w.ended);
@@ -174,7 +191,8 @@ static int writev_watched(struct stream *stream, struct iovec *iov, int count)
         task_deadline_restore(outer);
         if (err == E_TIMEOUT && clock_cached_ms() < w.until_ms)
             err = 0;
-        answered += !w.done && !stream_is_quiet(stream);
+        answered = !w.done && w.pieces == before && !stream_is_quiet(stream) ? answered + 1 : 0;
+        before = w.pieces;
     }
     bool whole = w.done;
     if (!whole)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import socket
 import threading
 import time
@@ -300,6 +301,36 @@ def test_an_early_answer_of_who_reads_no_more(w):
     chat = {"model": "alias", "messages": [{"role": "user", "content": "x" * (16 << 20)}]}
     a = sluice.request("POST", "/v1/chat/completions", chat)
     assert a.status == 413 and a.error()["message"] == "too long", (a.status, a.body)
+    door.close()
+    assert sluice.stop() == 0
+
+
+def test_a_slow_reader_that_says_it_is_at_work(w):
+    """A 1xx ahead of the end of a long request is no answer to it."""
+    door = socket.create_server(("127.0.0.1", 0))
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    took = []
+
+    def answer_at_last():
+        conn = door.accept()[0]
+        data = conn.recv(65536)
+        conn.sendall(b"HTTP/1.1 102 Processing\r\n\r\n")
+        head, _, rest = data.partition(b"\r\n\r\n")
+        left = int(re.search(rb"(?i)content-length: (\d+)", head)[1]) - len(rest)
+        while left > 0:
+            time.sleep(0.1)
+            for _ in range(16):
+                left -= len(conn.recv(min(65536, left))) if left > 0 else 0
+        took.append(True)
+        conn.sendall(whole())
+        conn.recv(10)
+
+    threading.Thread(target=answer_at_last, daemon=True).start()
+    sluice = Sluice(CONFIG % ((door.getsockname()[1],) * 4))
+    began = time.time()
+    a = sluice.chat("alias", messages=[{"role": "user", "content": "x" * (16 << 20)}])
+    assert a.status == 200 and took, (a.status, a.body)
+    assert time.time() - began > 1.5  # long enough for the case to be one
     door.close()
     assert sluice.stop() == 0
 
