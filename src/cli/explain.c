@@ -10,6 +10,7 @@
 
 #include "api/objects.h"
 #include "api/visit.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/load.h"
@@ -64,7 +65,7 @@ struct explaining {
     const struct wire *wire; /* that the request is written in */
     struct llm_request request;
     bool has_body;
-    struct gateway gateway; /* as much of it as objects_route wants */
+    struct gateway gateway; /* as much of it as objects_route and turn_admit want */
     struct exchange exchange;
     struct visit visit;    /* its fault has the words of a refusal */
     struct turn turn;      /* for its route */
@@ -152,6 +153,12 @@ static int key_take(struct explaining *x, const char *text)
 
 /* ---- its way ---- */
 
+/* Who asks is not known: a key is required, and none was named. */
+static bool asker_is_unknown(const struct explaining *x)
+{
+    return x->snapshot->config->keys.require && !x->visit.key;
+}
+
 /* As a task, since looking into the database waits. */
 static void objects_ask(void *arg)
 {
@@ -164,8 +171,7 @@ static void objects_ask(void *arg)
 static int objects_take(struct explaining *x)
 {
     const struct config *c = x->snapshot->config;
-    bool unknown_who = c->keys.require && !x->visit.key;
-    if (unknown_who || !(x->request.kept_n || x->request.in_conversation))
+    if (asker_is_unknown(x) || !(x->request.kept_n || x->request.in_conversation))
         return 0;
     struct fault f = {0};
     int err = stored_open(&(struct stored_settings){.where = load_database(c),
@@ -179,6 +185,30 @@ static int objects_take(struct explaining *x)
     if (!err && x->refused == E_STORE)
         return could_not(&x->visit.fault, x->refused);
     return err ? could_not(&f, err) : 0;
+}
+
+/* Do the limits let it in, where nothing is used so far? By the gate that turns pass; it gives a
+ * request without max_tokens its ceiling. x->refused as above. */
+static int limits_take(struct explaining *x)
+{
+    struct turn *t = &x->turn;
+    struct turn_house *house = &x->gateway.house;
+    if (asker_is_unknown(x))
+        return 0;
+    if (limits_new(&x->gateway.limits) != 0)
+        return E_MEMORY;
+    house->gate = limits_use(x->gateway.limits, &x->snapshot->rules);
+    t->house = house;
+    t->arena = &x->arena;
+    t->began_wall_us = clock_wall_us();
+    t->key = x->visit.key ? x->visit.key->public_part : STR_NONE;
+    t->tenant = visit_tenant(&x->visit);
+    t->request = x->has_body ? &x->request : NULL;
+    x->refused = turn_admit(t);
+    turn_leave(t, x->refused);
+    if (x->refused)
+        x->visit.fault = t->fault;
+    return 0;
 }
 
 /* May this request go to whom it names? As request_take of api/llm_api.c. */
@@ -472,6 +502,8 @@ static int explain(struct explaining *x, const char *what, const struct wish *w)
     struct str asked = is_file ? x->request.model : str_from(what);
     if (!code && !x->refused)
         code = request_take(x, asked);
+    if (!code && !x->refused && limits_take(x) != 0)
+        code = EXIT_COULD_NOT;
     if (!code && !x->refused && is_file && targets_take(x) != 0)
         code = EXIT_COULD_NOT;
     return code ? code : show(x, asked, w->json);
@@ -481,6 +513,7 @@ static void explaining_fini(struct explaining *x)
 {
     for (unsigned i = 0; x->asking && i < x->turn.route.n; i++)
         llm_outgoing_fini(&x->asking[i].out);
+    limits_free(x->gateway.limits);
     stored_free(x->gateway.stored);
     keys_close(x->keys);
     snapshot_unref(x->snapshot);
@@ -523,11 +556,13 @@ const struct command command_explain = {
              "explain [--key KEY] [--protocol NAME] [--config FILE] [--json] REQUEST.json | -",
     .about =
         "Shows what sluice would do with a request: who would be asked in which order, at which\n"
-        "price, with which time limits, whether the key may, and what would be changed in the "
-        "body.\n"
+        "price, with which time limits, whether the key and its limits let it in, and what would\n"
+        "be changed in the body.\n"
         "Where the client would get a refusal, it says so, in the same words. Nothing is sent.\n",
     .options = options,
-    .notes = "What was used of limits and budgets it does not look at.\n\n"
+    .notes = "Limits and budgets are taken as if nothing of them was used so far: what was used it "
+             "does\n"
+             "not look at.\n\n"
              "Exit codes: 0 it would be sent on, 1 it would be refused, or the configuration has\n"
              "mistakes, 2 wrong use, 3 something cannot be read.\n",
     .run = run,

@@ -105,3 +105,60 @@ def test_looking_makes_no_database(w):
     done = subprocess.run([SLUICE, "explain", "--config", "-", "--key", "sk-sluice-x-y", "a/m"], cwd=folder, timeout=10,
                           capture_output=True, text=True, input="providers: {a: {base_url: 'http://h/v1'}}\n")
     assert done.returncode == 1 and "401 invalid_api_key" in done.stdout and os.listdir(folder) == [], done
+
+
+LIMITED = """
+listen: 127.0.0.1:@PORT@
+state: {ledger: "sqlite:@FOLDER@/ledger.db"}
+providers:
+  plain: {base_url: "http://127.0.0.1:%d/v1", responses: on}
+  other: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", key: k}
+prices:
+  plain/priced: {input: 1, output: 2}
+limits:
+  per_key: {tokens_per_minute: 10000}
+keys:
+  require: true
+  declared:
+    short: {secret: secret-of-short, limits: {max_tokens: 100}}
+    poor: {secret: secret-of-poor, limits: {usd_per_day: 0.01}}
+    other: {secret: secret-of-other}
+"""
+
+
+def test_limits_refuse_as_at_the_door(w):
+    provider = Provider()
+    s = Sluice(LIMITED % (provider.port, provider.port))
+    world = SimpleNamespace(sluice=s)
+    try:
+        for name, more, status in (
+                ("short", {"model": "plain/m", "max_tokens": 101}, 400),
+                ("short", {"model": "plain/m", "max_tokens": 0}, 400),
+                ("poor", {"model": "plain/m"}, 403),
+                ("poor", {"model": "plain/priced", "max_tokens": 6000}, 429),
+                ("other", {"model": "plain/m", "max_tokens": 10001}, 429)):
+            body = json.dumps({**ASK, **more})
+            got = s.request("POST", "/v1/chat/completions", body.encode(), key=f"secret-of-{name}")
+            assert got.status == status, got.body
+            done = explain(world, "--json", "--key", name, "-", text=body)
+            assert done.returncode == 1, (more, done)
+            refusal = json.loads(done.stdout)["refusal"]
+            assert (refusal["status"], refusal["code"], refusal["message"]) == (
+                status, got.error()["code"], got.error()["message"]), (refusal, got.body)
+            done = explain(world, "--key", name, "-", text=body)
+            assert done.returncode == 1 and f"would be refused, with {status} " in done.stdout, done
+        # A name alone has no tokens, but it may have no price.
+        done = explain(world, "--key", "poor", "plain/m")
+        assert done.returncode == 1 and "403 model_without_price" in done.stdout, done
+        assert explain(world, "--key", "poor", "plain/priced").returncode == 0
+        assert not provider.seen
+        # The ceiling that is sent with a request which names none is among its changes.
+        body = json.dumps({"model": "plain/m", **ASK})
+        done = explain(world, "--key", "short", "-", text=body)
+        assert done.returncode == 0 and '"max_tokens":100' in done.stdout, done
+        assert s.request("POST", "/v1/chat/completions", body.encode(), key="secret-of-short").status == 200
+        assert json.loads(provider.seen[-1][1])["max_tokens"] == 100
+        done = explain(world, "--key", "other", "-", text=body)
+        assert done.returncode == 0 and "max_tokens" not in done.stdout, done
+    finally:
+        assert s.stop() == 0
