@@ -21,6 +21,7 @@
 #include "llm/wire.h"
 #include "rt/loop.h"
 #include "rt/task.h"
+#include "turn/ledger/read.h"
 #include "turn/stored.h"
 
 struct wish {
@@ -167,6 +168,17 @@ static void objects_ask(void *arg)
     loop_stop();
 }
 
+/* Where the ids are that tenants were told. A database that has keys only knows of none. */
+static struct str stored_where(const struct config *c)
+{
+    struct str where = load_database(c);
+    struct ledger_reader *reader = NULL;
+    struct fault ignored = {0}; /* any other is told by who opens it next */
+    int err = where.n ? ledger_reader_open(where, &reader, &ignored) : 0;
+    ledger_reader_close(reader);
+    return err == E_NOT_FOUND ? STR_NONE : where;
+}
+
 /* May it name what it names at a provider? x->refused as above. */
 static int objects_take(struct explaining *x)
 {
@@ -174,7 +186,7 @@ static int objects_take(struct explaining *x)
     if (asker_is_unknown(x) || !(x->request.kept_n || x->request.in_conversation))
         return 0;
     struct fault f = {0};
-    int err = stored_open(&(struct stored_settings){.where = load_database(c),
+    int err = stored_open(&(struct stored_settings){.where = stored_where(c),
                                                     .keep_ms = c->state.keep_responses_ms,
                                                     .bytes_max = STORED_BYTES_MAX},
                           &x->gateway.stored, &f);

@@ -162,3 +162,18 @@ def test_limits_refuse_as_at_the_door(w):
         assert done.returncode == 0 and "max_tokens" not in done.stdout, done
     finally:
         assert s.stop() == 0
+
+
+def test_a_database_of_keys_alone_knows_no_responses(w):
+    folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+    config = os.path.join(folder, "sluice.yaml")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write((CONFIG % (1, 1)).replace("@PORT@", "2").replace("@FOLDER@", folder))
+    world = SimpleNamespace(sluice=SimpleNamespace(file=config))
+    body = '{"model": "fast", "input": "hi", "previous_response_id": "resp_1"}'
+    words = ("--key", "app", "--protocol", "openai.responses", "-")
+    without = explain(world, *words, text=body)
+    assert without.returncode == 1 and "404 response_not_found" in without.stdout, without
+    subprocess.run([SLUICE, "keys", "make", "ours", "--config", config], check=True, capture_output=True)
+    done = explain(world, *words, text=body)
+    assert (done.returncode, done.stdout) == (1, without.stdout), done
