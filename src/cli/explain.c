@@ -121,6 +121,21 @@ static int key_take(struct explaining *x, const char *text)
     return 0;
 }
 
+/* Nobody's key was named. Where one is required, the door's words for who has none are told, and
+ * what would become of the request with one. An exit code. */
+static int keyless_take(struct explaining *x)
+{
+    struct fault f = {0};
+    const struct key *none = NULL;
+    if (!x->snapshot->config->keys.require)
+        return 0;
+    int err = keys_open(STR_NONE, &x->keys, &f);
+    if (err)
+        return could_not(&f, err);
+    err = keys_check(x->keys, STR_NONE, &none, &x->keyless);
+    return err == E_NO_KEY ? 0 : EXIT_COULD_NOT;
+}
+
 /* ---- its way ---- */
 
 /* Who asks is not known: a key is required, and none was named. */
@@ -250,8 +265,8 @@ static int explain(struct explaining *x, const char *what, const struct wish *w)
     x->visit = (struct visit){
         .gateway = &x->gateway, .snapshot = x->snapshot, .x = &x->exchange, .wire = x->wire};
     int code = is_file ? body_read(x, what) : 0;
-    if (!code && w->key)
-        code = key_take(x, w->key);
+    if (!code)
+        code = w->key ? key_take(x, w->key) : keyless_take(x);
     if (!code && !x->refused && is_file)
         x->refused = body_take(x);
     struct str asked = is_file ? x->request.model : str_from(what);
@@ -313,7 +328,9 @@ const struct command command_explain = {
         "Shows what sluice would do with a request: who would be asked in which order, at which\n"
         "price, with which time limits, whether the key and its limits let it in, and what would\n"
         "be changed in the body.\n"
-        "Where the client would get a refusal, it says so, in the same words. Nothing is sent.\n",
+        "Where the client would get a refusal, it says so, in the same words. Nothing is sent.\n\n"
+        "Without --key, where keys are required, it says what a client without one gets, and goes "
+        "on as\nfor one whose key has no limits.\n",
     .options = options,
     .notes = "Limits and budgets are taken as if nothing of them was used so far: what was used it "
              "does\n"

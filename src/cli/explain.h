@@ -43,6 +43,7 @@ struct explaining {
     struct turn turn;      /* for its route */
     struct asking *asking; /* of each of the route's, where there is a body */
     int refused;           /* the error that the client would get; 0: none */
+    struct fault keyless;  /* what one without a key would get, where nobody's was named */
 };
 
 /* On standard output; `asked` is the name that the request goes by. An exit code. */

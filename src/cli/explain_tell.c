@@ -186,6 +186,8 @@ static void route_json(struct explaining *x, struct str asked, struct buf *out)
         buf_str(out, STR("null"));
     buf_str(out, STR(",\"refusal\":"));
     refusal_json(x->refused, &x->visit.fault, out);
+    buf_str(out, STR(",\"without_key\":"));
+    refusal_json(x->keyless.err, &x->keyless, out);
     buf_str(out, STR(",\"targets\":["));
     for (unsigned i = 0; i < r->n; i++) {
         buf_str(out, i ? STR(",") : STR(""));
@@ -198,6 +200,12 @@ static int route_text(struct explaining *x, struct str asked, struct buf *out)
 {
     const struct route *r = &x->turn.route;
     const char *what = asked.n ? "" : "This request";
+    if (x->keyless.err)
+        buf_printf(out,
+                   "A client without a key gets %d %s:\n  %s\n"
+                   "With one (--key says which):\n",
+                   err_status(x->keyless.err), err_code(x->keyless.err),
+                   why_text(&x->keyless, x->keyless.err));
     int err = r->n ? unnamed_tell(x, asked, out) : 0;
     buf_printf(out, "%s%.*s", what, STR_ARGS(asked));
     if (r->lane.n)

@@ -177,3 +177,22 @@ def test_a_database_of_keys_alone_knows_no_responses(w):
     subprocess.run([SLUICE, "keys", "make", "ours", "--config", config], check=True, capture_output=True)
     done = explain(world, *words, text=body)
     assert (done.returncode, done.stdout) == (1, without.stdout), done
+
+
+def test_who_has_no_key_is_told_so(w):
+    body = json.dumps({"model": "fast", **ASK})
+    got = w.sluice.request("POST", "/v1/chat/completions", body.encode(), key=None)
+    assert got.status == 401, got.body
+    for words in (("-",), ("fast",)):
+        done = explain(w, *words, text=body)
+        # Which key it would be nobody said: what happens with one follows, and the code is that of it.
+        assert done.returncode == 0 and "would be answered by" in done.stdout, done
+        assert f"A client without a key gets 401 {got.error()['code']}:\n  {got.error()['message']}" in done.stdout
+        without = json.loads(explain(w, "--json", *words, text=body).stdout)["without_key"]
+        assert (without["status"], without["message"]) == (401, got.error()["message"]), without
+        done = explain(w, "--key", "app", *words, text=body)
+        assert done.returncode == 0 and "without a key" not in done.stdout, done
+    told = json.loads(explain(w, "--json", "--key", "app", "fast").stdout)
+    assert told["without_key"] is None
+    done = explain(w, "nobody/x")
+    assert done.returncode == 1 and "gets 401" in done.stdout and "with 404 " in done.stdout, done
