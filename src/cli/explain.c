@@ -12,6 +12,7 @@
 
 #include "api/objects.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/options.h"
@@ -228,6 +229,22 @@ static int body_take(struct explaining *x)
     return wire_ask(x->wire, buf_view(&x->body), &x->arena, &x->request, &x->visit.fault);
 }
 
+/* Could it be a request's model at all? By the reader of a chat that names it. */
+static int name_take(struct explaining *x, struct str name)
+{
+    struct llm_request chat;
+    struct buf body;
+    buf_init(&body, EXPLAIN_BYTES_MAX);
+    buf_str(&body, STR("{\"messages\":[{\"role\":\"user\",\"content\":\"\"}],\"model\":"));
+    json_quote(&body, name);
+    buf_char(&body, '}');
+    int err = body.failed;
+    if (!err)
+        err = wire_ask(&wire_openai_chat, buf_view(&body), &x->arena, &chat, &x->visit.fault);
+    buf_fini(&body);
+    return err;
+}
+
 static bool falls_back(const struct snapshot *s)
 {
     return s->config->levers.fallback.lever.on;
@@ -267,8 +284,8 @@ static int explain(struct explaining *x, const char *what, const struct wish *w)
     int code = is_file ? body_read(x, what) : 0;
     if (!code)
         code = w->key ? key_take(x, w->key) : keyless_take(x);
-    if (!code && !x->refused && is_file)
-        x->refused = body_take(x);
+    if (!code && !x->refused)
+        x->refused = is_file ? body_take(x) : name_take(x, str_from(what));
     struct str asked = is_file ? x->request.model : str_from(what);
     if (!code && !x->refused)
         code = request_take(x, asked);

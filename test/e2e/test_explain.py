@@ -196,3 +196,17 @@ def test_who_has_no_key_is_told_so(w):
     assert told["without_key"] is None
     done = explain(w, "nobody/x")
     assert done.returncode == 1 and "gets 401" in done.stdout and "with 404 " in done.stdout, done
+
+
+def test_what_can_be_no_name_is_refused(w):
+    for name in ("", "a\nb", "m" * 2000):
+        body = json.dumps({"model": name, **ASK})
+        got = w.sluice.request("POST", "/v1/chat/completions", body.encode(), key="secret-of-the-app")
+        assert got.status == 400, got.body
+        done = explain(w, "--json", "--key", "app", name)
+        assert done.returncode == 1, done
+        told = json.loads(done.stdout)
+        assert (told["refusal"]["status"], told["refusal"]["message"]) == (400, got.error()["message"])
+        assert told["targets"] == []
+        done = explain(w, "--key", "app", name)
+        assert "would be refused, with 400 " in done.stdout and "answered" not in done.stdout, done
