@@ -174,12 +174,16 @@ static int make(struct keys *keys, struct str name, const struct wish *w)
 
 static int revoke(struct keys *keys, const char *which, bool json)
 {
+    struct arena arena;
     struct fault f = {0};
-    int err = keys_revoke(keys, str_from(which), &f);
-    if (err)
-        return fault_show(&f, err);
-    puts(json ? "{\"revoked\":true}" : "revoked");
-    return EXIT_DONE;
+    struct str public_part = STR_NONE;
+    arena_init(&arena, 1u << 20);
+    int err = keys_revoke(keys, &arena, str_from(which), &public_part, &f);
+    if (!err) /* it has letters and digits only */
+        printf(json ? "{\"revoked\":true,\"public\":\"%.*s\"}\n" : "revoked %.*s\n",
+               STR_ARGS(public_part));
+    arena_fini(&arena);
+    return err ? fault_show(&f, err) : EXIT_DONE;
 }
 
 enum verb { MAKE, LIST, REVOKE, VERBS };
