@@ -36,6 +36,7 @@ static const struct command_option options[] = {
 static void key_json(const struct key *key, struct str secret)
 {
     struct buf out;
+    char made[25];
     buf_init(&out, 1u << 20);
     buf_str(&out, STR("{\"public\":"));
     json_quote(&out, key->public_part);
@@ -51,6 +52,8 @@ static void key_json(const struct key *key, struct str secret)
     }
     buf_printf(&out, "],\"admin\":%s,\"declared\":%s,\"revoked\":%s", key->admin ? "true" : "false",
                key->declared ? "true" : "false", key->revoked_wall_us ? "true" : "false");
+    if (key->made_wall_us)
+        buf_printf(&out, ",\"made\":\"%s\"", clock_iso(key->made_wall_us, made));
     if (secret.n) {
         buf_str(&out, STR(",\"secret\":"));
         json_quote(&out, secret);

@@ -162,6 +162,8 @@ def test_a_made_key_that_is_called_as_a_declared_one_is_not_revoked_by_that(w):
     assert "that the configuration declares" in done.stderr and public in done.stderr, done
     listed = {k["public"]: k for k in json.loads(keys_command(w, "list", "--json", *named).stdout)}
     assert not listed[public]["revoked"]
+    assert listed[public]["made"].startswith(time.strftime("%Y-%m-", time.gmtime())), listed[public]
+    assert "made" not in listed["app"]  # nobody knows since when it stands in the file
     done = keys_command(w, "revoke", public, *named)
     assert (done.returncode, done.stdout) == (0, f"revoked {public}\n"), done
     public = json.loads(keys_command(w, "make", "alone", "--json", *named).stdout)["public"]
