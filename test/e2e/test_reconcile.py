@@ -258,3 +258,18 @@ def test_what_is_no_export_is_said(w):
     assert done.returncode == 2 and "No such file" in done.stderr, done
     for words in (("--by", "day"), ("--tolerance", "x"), ("--tolerance", "101%"), ("--tolerance", "-1"), ("--tolerance", "%")):
         assert run(w, good, *words).returncode == 2
+
+
+def report(w, *words):
+    return subprocess.run([SLUICE, "report", "--db", f"sqlite:{w.sluice.folder}/ledger.db", *words],
+                          capture_output=True, text=True, timeout=20)
+
+
+def test_what_was_written_is_what_is_told(w):
+    done = report(w, "--since", "2126-12-01")
+    assert done.returncode == 2 and f"--since 2126-12-01 is after today ({w.day}, UTC)" in done.stderr, done
+    assert "--until" not in done.stderr.splitlines()[0], done
+    done = report(w, "--since", "2026-12-01", "--until", "2026-11-01")
+    assert done.returncode == 2 and "--since 2026-12-01 is after --until 2026-11-01" in done.stderr, done
+    done = report(w, "--turn", "nope")
+    assert done.returncode == 3 and "there is no turn nope" in done.stderr, done

@@ -121,8 +121,9 @@ static int sums_run(struct report *r, const struct words *w)
     if (w->until && !w->since && str_cmp(from, to) > 0)
         from = to;
     if (str_cmp(from, to) > 0)
-        return options_wrong(&command_report, "--since %.*s is after --until %.*s", STR_ARGS(from),
-                             STR_ARGS(to));
+        return options_wrong(&command_report, "--since %.*s is after %s%.*s%s", STR_ARGS(from),
+                             w->until ? "--until " : "today (", STR_ARGS(to),
+                             w->until ? "" : ", UTC)");
     int code = opened(r);
     if (code)
         return code;
@@ -145,6 +146,11 @@ static int turns_run(struct report *r, const struct words *w)
     if (code)
         return code;
     int err = w->turn ? report_turn(r, str_from(id)) : report_turns(r, n);
+    if (w->turn && err == E_NOT_FOUND) { /* as it was written here, not as ids are */
+        fault_clear(&r->fault);
+        fault_set(&r->fault, err, "there is no turn %.*s",
+                  STR_ARGS(str_head(str_from(w->turn), 64)));
+    }
     return err ? failed(r, err) : EXIT_DONE;
 }
 
