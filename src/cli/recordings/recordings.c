@@ -4,7 +4,6 @@
  */
 #include "cli/recordings/recordings.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
 #include "cli/commands.h"
@@ -209,6 +208,8 @@ static int export_run(struct recordings *r)
 {
     uint64_t turns = 0;
     int err = recordings_each(r, export_take, &turns);
+    if (!err && fflush(stdout) != 0) /* where both go to one place, the lines stand first */
+        err = E_IO;
     if (!err)
         fprintf(stderr, "sluice recordings: %llu of %llu turn%s\n", (unsigned long long)turns,
                 (unsigned long long)r->seen.turns, S(r->seen.turns));
@@ -336,18 +337,15 @@ static int act(struct recordings *r, const struct words *w, enum verb verb, cons
 {
     unsigned last = LAST_USUAL;
     int err = E_INTERNAL;
-    char upper[64] = "";
     if (w->last && !when_digits(str_from(w->last), 1, LAST_MAX, &last))
         return options_wrong(&command_recordings, "--last '%s' is no number from 1 to %d", w->last,
                              LAST_MAX);
-    for (unsigned i = 0; id && id[i] && i < sizeof(upper) - 1; i++)
-        upper[i] = (char)toupper((unsigned char)id[i]);
     switch (verb) {
     case LIST:
         err = recordings_list(r, last);
         break;
     case SHOW:
-        err = recordings_show(r, str_from(upper));
+        err = recordings_show(r, str_from(id));
         break;
     case SUMS:
         err = recordings_sums(r, w->by ? w->by : "day,tenant,api");
