@@ -191,6 +191,8 @@ static int revoke(struct keys *keys, const char *which, bool json)
 
 enum verb { MAKE, LIST, REVOKE, VERBS };
 static const char *const verbs[VERBS + 1] = {"make", "list", "revoke", NULL};
+static const char *const verb_options[VERBS] = {"--config --tenant --models --admin --json",
+                                                "--config --json", "--config --json"};
 
 /* What is asked for; an exit code where that is wrong, before a database is opened. */
 static int verb_read(const struct wish *w, int words, char **argv, enum verb *ret_verb)
@@ -292,5 +294,6 @@ const struct command command_keys = {
         "use,\n"
         "3 the database cannot be read or written.\n",
     .verbs = verbs,
+    .verb_options = verb_options,
     .run = run,
 };

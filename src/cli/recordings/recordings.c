@@ -258,6 +258,13 @@ static int delete_run(struct recordings *r, bool only_look)
 enum verb { LIST, SHOW, SUMS, EXPORT, DELETE, VERBS };
 static const char *const verbs[VERBS + 1] = {"list", "show", "sums", "export", "delete", NULL};
 
+/* What fit_check lets each of them have. */
+#define FILTER "--tenant --key --session --api --state --since --until "
+#define WHERE  " --folder --config"
+static const char *const verb_options[VERBS] = {
+    FILTER "--last --csv --json" WHERE, "--json" WHERE, FILTER "--by --csv --json" WHERE,
+    FILTER "--share" WHERE, FILTER "--older --dry-run --json" WHERE};
+
 static int verb_read(int words, char **argv, enum verb *ret_verb)
 {
     int verb = options_verb(&command_recordings, words, argv, LIST);
@@ -431,5 +438,6 @@ const struct command command_recordings = {
         "  sluice recordings export --state done --share 10% > evals.jsonl\n"
         "  sluice recordings delete --tenant shop --older 30d --dry-run\n",
     .verbs = verbs,
+    .verb_options = verb_options,
     .run = run,
 };
