@@ -175,11 +175,20 @@ void api_keys_make(struct visit *v)
 void api_keys_revoke(struct visit *v)
 {
     struct str which = visit_rest(v);
-    int err = which.p ? keys_revoke(v->gateway->keys, which, &v->fault) : E_MEMORY;
-    if (err)
+    struct str public_part = STR_NONE;
+    int err = which.p ? keys_revoke(v->gateway->keys, v->x->arena, which, &public_part, &v->fault)
+                      : E_MEMORY;
+    if (err) {
         visit_error(v, err);
-    else
-        visit_json(v, 200, STR("{\"revoked\":true}"));
+        return;
+    }
+    struct buf out;
+    buf_init(&out, ANSWER_BYTES_MAX);
+    buf_str(&out, STR("{\"revoked\":true,"));
+    member(&out, "public", public_part);
+    buf_char(&out, '}');
+    answer(v, 200, &out);
+    buf_fini(&out);
 }
 
 /* ---- configuration ---- */

@@ -44,6 +44,9 @@ struct command {
     const struct command_option *options; /* ends with a row without a name; NULL: none */
     const char *notes;        /* paragraphs behind them: exit codes, examples; may be NULL */
     const char *const *verbs; /* what the first word may be; ends with NULL; NULL: anything */
+    /* Of each verb the options that it takes, with spaces between, for who completes words; NULL:
+     * every one takes all. */
+    const char *const *verb_options;
     int (*run)(int argc, char **argv);
 };
 

@@ -113,6 +113,9 @@ static void bash_values(const struct command *c)
 
 static void bash_options(const struct command *c)
 {
+    for (unsigned i = 0; c->verb_options && c->verbs[i]; i++)
+        printf("    %s:%s:) _sluice_words '--help %s' ;;\n", c->name, c->verbs[i],
+               c->verb_options[i]);
     printf("    %s:*) _sluice_words '--help", c->name);
     for (const struct command_option *o = c->options; o && o->name; o++)
         if (is_flag(o))
@@ -144,7 +147,7 @@ static void bash_print(void)
         if (takes_files(c))
             printf("    %s:*) _sluice_files; return ;;\n", c->name);
     }
-    puts("    esac\n    case ${COMP_WORDS[1]}: in");
+    puts("    esac\n    case ${COMP_WORDS[1]}:${COMP_WORDS[2]}: in");
     for (unsigned i = 0; commands[i]; i++)
         bash_options(commands[i]);
     puts("    esac\n}\ncomplete -F _sluice sluice");

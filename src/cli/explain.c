@@ -4,22 +4,21 @@
  * It goes the way of a request (api/llm_api.c) up to where a provider would be asked, by the same
  * functions, so that it refuses what would be refused, in the same words.
  */
+#include "cli/explain.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "api/objects.h"
-#include "api/visit.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/options.h"
-#include "llm/crossing.h"
-#include "llm/outgoing.h"
-#include "llm/upstream.h"
-#include "llm/wire.h"
 #include "rt/loop.h"
 #include "rt/task.h"
+#include "turn/ledger/read.h"
 #include "turn/stored.h"
 
 struct wish {
@@ -43,33 +42,6 @@ static const struct command_option options[] = {
      "as who has this key: its name, its public part or the secret", VALUE_ANY, NULL},
     {"--json", NULL, offsetof(struct wish, json), "as JSON", VALUE_ANY, NULL},
     {0},
-};
-
-#define BODY_BYTES_MAX (32u * 1024 * 1024)
-
-/* What would become of the request at one target. */
-struct asking {
-    struct llm_outgoing out;
-    struct fault fault;
-    int err; /* why it would refuse; 0: it would be asked */
-};
-
-struct explaining {
-    struct conf_doc *doc;
-    struct upstreams *upstreams;
-    struct snapshot *snapshot;
-    struct keys *keys;
-    struct arena arena;
-    struct buf body;
-    const struct wire *wire; /* that the request is written in */
-    struct llm_request request;
-    bool has_body;
-    struct gateway gateway; /* as much of it as objects_route wants */
-    struct exchange exchange;
-    struct visit visit;    /* its fault has the words of a refusal */
-    struct turn turn;      /* for its route */
-    struct asking *asking; /* of each of the route's, where there is a body */
-    int refused;           /* the error that the client would get; 0: none */
 };
 
 /* ---- what came ---- */
@@ -150,7 +122,28 @@ static int key_take(struct explaining *x, const char *text)
     return 0;
 }
 
+/* Nobody's key was named. Where one is required, the door's words for who has none are told, and
+ * what would become of the request with one. An exit code. */
+static int keyless_take(struct explaining *x)
+{
+    struct fault f = {0};
+    const struct key *none = NULL;
+    if (!x->snapshot->config->keys.require)
+        return 0;
+    int err = keys_open(STR_NONE, &x->keys, &f);
+    if (err)
+        return could_not(&f, err);
+    err = keys_check(x->keys, STR_NONE, &none, &x->keyless);
+    return err == E_NO_KEY ? 0 : EXIT_COULD_NOT;
+}
+
 /* ---- its way ---- */
+
+/* Who asks is not known: a key is required, and none was named. */
+static bool asker_is_unknown(const struct explaining *x)
+{
+    return x->snapshot->config->keys.require && !x->visit.key;
+}
 
 /* As a task, since looking into the database waits. */
 static void objects_ask(void *arg)
@@ -160,15 +153,25 @@ static void objects_ask(void *arg)
     loop_stop();
 }
 
+/* Where the ids are that tenants were told. A database that has keys only knows of none. */
+static struct str stored_where(const struct config *c)
+{
+    struct str where = load_database(c);
+    struct ledger_reader *reader = NULL;
+    struct fault ignored = {0}; /* any other is told by who opens it next */
+    int err = where.n ? ledger_reader_open(where, &reader, &ignored) : 0;
+    ledger_reader_close(reader);
+    return err == E_NOT_FOUND ? STR_NONE : where;
+}
+
 /* May it name what it names at a provider? x->refused as above. */
 static int objects_take(struct explaining *x)
 {
     const struct config *c = x->snapshot->config;
-    bool unknown_who = c->keys.require && !x->visit.key;
-    if (unknown_who || !(x->request.kept_n || x->request.in_conversation))
+    if (asker_is_unknown(x) || !(x->request.kept_n || x->request.in_conversation))
         return 0;
     struct fault f = {0};
-    int err = stored_open(&(struct stored_settings){.where = load_database(c),
+    int err = stored_open(&(struct stored_settings){.where = stored_where(c),
                                                     .keep_ms = c->state.keep_responses_ms,
                                                     .bytes_max = STORED_BYTES_MAX},
                           &x->gateway.stored, &f);
@@ -179,6 +182,30 @@ static int objects_take(struct explaining *x)
     if (!err && x->refused == E_STORE)
         return could_not(&x->visit.fault, x->refused);
     return err ? could_not(&f, err) : 0;
+}
+
+/* Do the limits let it in, where nothing is used so far? By the gate that turns pass; it gives a
+ * request without max_tokens its ceiling. x->refused as above. */
+static int limits_take(struct explaining *x)
+{
+    struct turn *t = &x->turn;
+    struct turn_house *house = &x->gateway.house;
+    if (asker_is_unknown(x))
+        return 0;
+    if (limits_new(&x->gateway.limits) != 0)
+        return E_MEMORY;
+    house->gate = limits_use(x->gateway.limits, &x->snapshot->rules);
+    t->house = house;
+    t->arena = &x->arena;
+    t->began_wall_us = clock_wall_us();
+    t->key = x->visit.key ? x->visit.key->public_part : STR_NONE;
+    t->tenant = visit_tenant(&x->visit);
+    t->request = x->has_body ? &x->request : NULL;
+    x->refused = turn_admit(t);
+    turn_leave(t, x->refused);
+    if (x->refused)
+        x->visit.fault = t->fault;
+    return 0;
 }
 
 /* May this request go to whom it names? As request_take of api/llm_api.c. */
@@ -200,6 +227,22 @@ static int body_take(struct explaining *x)
         return fault_set(&x->visit.fault, E_TOO_LARGE,
                          "the body is over http.body_bytes (%lld bytes)", most);
     return wire_ask(x->wire, buf_view(&x->body), &x->arena, &x->request, &x->visit.fault);
+}
+
+/* Could it be a request's model at all? By the reader of a chat that names it. */
+static int name_take(struct explaining *x, struct str name)
+{
+    struct llm_request chat;
+    struct buf body;
+    buf_init(&body, EXPLAIN_BYTES_MAX);
+    buf_str(&body, STR("{\"messages\":[{\"role\":\"user\",\"content\":\"\"}],\"model\":"));
+    json_quote(&body, name);
+    buf_char(&body, '}');
+    int err = body.failed;
+    if (!err)
+        err = wire_ask(&wire_openai_chat, buf_view(&body), &x->arena, &chat, &x->visit.fault);
+    buf_fini(&body);
+    return err;
 }
 
 static bool falls_back(const struct snapshot *s)
@@ -230,233 +273,7 @@ static int targets_take(struct explaining *x)
     return 0;
 }
 
-/* ---- telling ---- */
-
-static void price_print(struct buf *out, int64_t price)
-{
-    if (price == PRICE_UNKNOWN)
-        buf_str(out, STR("-"));
-    else
-        json_usd(out, price);
-}
-
-static void target_text(const struct target *t, unsigned i, struct buf *out)
-{
-    const struct provider *p = t->provider;
-    buf_printf(out, "%u. %.*s/%.*s (kind %s)\n", i + 1, STR_ARGS(p->name), STR_ARGS(t->model),
-               p->kind->name);
-    for (unsigned k = 0; k < p->replicas_n; k++)
-        buf_printf(out, "   at %.*s%.*s, weight %u\n",
-                   STR_ARGS(p->replicas[k].endpoint->host_header), STR_ARGS(p->replicas[k].path),
-                   p->replicas[k].weight);
-    bool has_key = p->key_value.n > 0 || p->keys_n > 0;
-    buf_printf(out, "   key %s, sent as %.*s\n", has_key ? "configured" : "none",
-               STR_ARGS(p->key_header));
-    if (t->params.n)
-        buf_printf(out, "   adds %.*s where the request does not say\n", STR_ARGS(t->params));
-    if (t->price) {
-        buf_str(out, STR("   $ a million tokens: input "));
-        price_print(out, t->price->input);
-        buf_str(out, STR(", cached "));
-        price_print(out, t->price->cached);
-        buf_str(out, STR(", output "));
-        price_print(out, t->price->output);
-        buf_printf(out, " (%.*s)\n", STR_ARGS(t->price->source));
-    } else {
-        buf_str(out, STR("   no price is known: its cost will be unknown\n"));
-    }
-    buf_printf(out,
-               "   time: connect %lld ms, first token %lld ms, between tokens %lld ms, total "
-               "%lld ms\n",
-               (long long)t->timeouts.connect_ms, (long long)t->timeouts.first_token_ms,
-               (long long)t->timeouts.between_tokens_ms, (long long)t->timeouts.total_ms);
-}
-
-/* What would go upstream differently than it came. */
-static void body_text(struct explaining *x, const struct asking *a, struct buf *out)
-{
-    const struct llm_outgoing *o = &a->out;
-    struct str left_out = o->crossing ? crossing_left_out(o->crossing) : STR_NONE;
-    long long tokens = tokens_of_bytes((int64_t)x->body.n);
-    if (o->crossing)
-        buf_printf(
-            out, "   body of %zu bytes, about %lld tokens; translated from %s to %s, %zu bytes%s\n",
-            x->body.n, tokens, x->wire->name, o->wire->name, o->body.n,
-            o->edits.n ? ", and in these:" : "");
-    else
-        buf_printf(out, "   body of %zu bytes, about %lld tokens; %s\n", x->body.n, tokens,
-                   o->edits.n ? "changes:" : "unchanged");
-    for (unsigned i = 0; i < o->edits.n; i++) {
-        const struct llm_edit *e = &o->edits.at[i];
-        struct str was = str_of(o->body.p + e->at.from, e->at.to - e->at.from);
-        buf_printf(out, "     at byte %zu: %.*s -> %.*s\n", e->at.from, STR_ARGS(str_head(was, 80)),
-                   STR_ARGS(str_head(e->with, 80)));
-    }
-    if (o->cut_usage)
-        buf_str(out, STR("     usage is asked for, and cut out of the stream again\n"));
-    if (left_out.n)
-        buf_printf(out, "   left out, since it has nothing for it: %.*s\n", STR_ARGS(left_out));
-}
-
-/* The protocol that the target is asked in; the client's, or another. */
-static const struct wire *target_wire(const struct explaining *x, const struct target *t)
-{
-    const struct llm_request any = {.wire = x->wire, .op = OP_CHAT};
-    return provider_wire(t->provider, x->has_body ? &x->request : &any);
-}
-
-static void request_text(struct explaining *x, unsigned i, struct buf *out)
-{
-    const struct wire *to = target_wire(x, &x->turn.route.at[i]);
-    const struct asking *a = x->asking ? &x->asking[i] : NULL;
-    if (a && a->err)
-        buf_printf(out, "   refuses this request: %s\n", why_text(&a->fault, a->err));
-    else if (a)
-        body_text(x, a, out);
-    else if (to != x->wire)
-        buf_printf(out, "   requests and answers are translated: %s here, %s there\n",
-                   x->wire->name, to->name);
-}
-
-static void price_json(struct buf *out, const char *name, int64_t price)
-{
-    buf_printf(out, "\"%s\":", name);
-    if (price == PRICE_UNKNOWN)
-        buf_str(out, STR("null"));
-    else
-        json_usd(out, price);
-}
-
-static void refusal_json(int err, const struct fault *f, struct buf *out)
-{
-    if (!err) {
-        buf_str(out, STR("null"));
-        return;
-    }
-    buf_printf(out, "{\"status\":%d,\"code\":\"%s\",\"message\":", err_status(err), err_code(err));
-    json_quote(out, str_from(why_text(f, err)));
-    buf_char(out, '}');
-}
-
-static void request_json(struct explaining *x, unsigned i, struct buf *out)
-{
-    const struct wire *to = target_wire(x, &x->turn.route.at[i]);
-    const struct asking *a = x->asking ? &x->asking[i] : NULL;
-    buf_printf(out, ",\"translated_to\":%s%s%s,\"refusal\":", to == x->wire ? "" : "\"",
-               to == x->wire ? "null" : to->name, to == x->wire ? "" : "\"");
-    refusal_json(a ? a->err : 0, a ? &a->fault : NULL, out);
-}
-
-static void target_json(struct explaining *x, unsigned at, struct buf *out)
-{
-    const struct target *t = &x->turn.route.at[at];
-    buf_str(out, STR("{\"provider\":"));
-    json_quote(out, t->provider->name);
-    buf_str(out, STR(",\"model\":"));
-    json_quote(out, t->model);
-    buf_printf(out, ",\"params\":%.*s,\"usd_per_million_tokens\":",
-               STR_ARGS(t->params.n ? t->params : STR("{}")));
-    if (t->price) {
-        buf_char(out, '{');
-        price_json(out, "input", t->price->input);
-        buf_char(out, ',');
-        price_json(out, "cached", t->price->cached);
-        buf_char(out, ',');
-        price_json(out, "output", t->price->output);
-        buf_char(out, '}');
-    } else {
-        buf_str(out, STR("null"));
-    }
-    buf_printf(out,
-               ",\"timeouts_ms\":{\"connect\":%lld,\"first_token\":%lld,"
-               "\"between_tokens\":%lld,\"total\":%lld}",
-               (long long)t->timeouts.connect_ms, (long long)t->timeouts.first_token_ms,
-               (long long)t->timeouts.between_tokens_ms, (long long)t->timeouts.total_ms);
-    request_json(x, at, out);
-    buf_char(out, '}');
-}
-
-/* Where no name of the configuration matched: so, and which one may have been meant. */
-static int unnamed_tell(struct explaining *x, struct str asked, struct buf *out)
-{
-    const struct models *models = x->snapshot->models;
-    struct str rest = asked, first = str_cut(&rest, '/');
-    if (rest.p && (str_eq(first, STR("lane")) || models_provider(models, first)))
-        return 0;
-    unsigned n = models_name_count(models);
-    struct str *names = ARENA_ARRAY(&x->arena, struct str, n + 1);
-    if (!names)
-        return E_MEMORY;
-    for (unsigned i = 0; i < n; i++) {
-        names[i] = models_name_at(models, i);
-        if (str_eq(names[i], asked))
-            return 0;
-    }
-    struct str near = str_nearest(asked, names, n);
-    return buf_printf(out,
-                      "%.*s is no name of this configuration%s%.*s%s, so it goes to the default "
-                      "provider as it is.\n",
-                      STR_ARGS(asked), near.n ? " (did you mean " : "", STR_ARGS(near),
-                      near.n ? "?)" : "");
-}
-
-static void route_json(struct explaining *x, struct str asked, struct buf *out)
-{
-    const struct route *r = &x->turn.route;
-    buf_str(out, STR("{\"asked\":"));
-    json_quote(out, asked);
-    buf_str(out, STR(",\"lane\":"));
-    if (r->lane.n)
-        json_quote(out, r->lane);
-    else
-        buf_str(out, STR("null"));
-    buf_str(out, STR(",\"refusal\":"));
-    refusal_json(x->refused, &x->visit.fault, out);
-    buf_str(out, STR(",\"targets\":["));
-    for (unsigned i = 0; i < r->n; i++) {
-        buf_str(out, i ? STR(",") : STR(""));
-        target_json(x, i, out);
-    }
-    buf_str(out, STR("]}\n"));
-}
-
-static int route_text(struct explaining *x, struct str asked, struct buf *out)
-{
-    const struct route *r = &x->turn.route;
-    const char *what = asked.n ? "" : "This request";
-    int err = r->n ? unnamed_tell(x, asked, out) : 0;
-    buf_printf(out, "%s%.*s", what, STR_ARGS(asked));
-    if (r->lane.n)
-        buf_printf(out, " (lane %.*s)", STR_ARGS(r->lane));
-    if (x->refused)
-        buf_printf(out, " would be refused, with %d %s:\n  %s\n%s", err_status(x->refused),
-                   err_code(x->refused), why_text(&x->visit.fault, x->refused),
-                   r->n ? "Its targets:\n" : "");
-    else
-        buf_str(out, r->n > 1 ? STR(" would be answered by the first of these that can:\n")
-                              : STR(" would be answered by:\n"));
-    for (unsigned i = 0; i < r->n; i++) {
-        target_text(&r->at[i], i, out);
-        request_text(x, i, out);
-    }
-    return err;
-}
-
-static int show(struct explaining *x, struct str asked, bool json)
-{
-    struct buf out;
-    buf_init(&out, BODY_BYTES_MAX);
-    int err = 0;
-    if (json)
-        route_json(x, asked, &out);
-    else
-        err = route_text(x, asked, &out);
-    err = err ? err : out.failed;
-    if (!err)
-        printf("%.*s", STR_ARGS(buf_view(&out)));
-    buf_fini(&out);
-    return err ? EXIT_COULD_NOT : x->refused ? EXIT_BAR : EXIT_DONE;
-}
+/* ---- the command ---- */
 
 static int explain(struct explaining *x, const char *what, const struct wish *w)
 {
@@ -465,22 +282,25 @@ static int explain(struct explaining *x, const char *what, const struct wish *w)
     x->visit = (struct visit){
         .gateway = &x->gateway, .snapshot = x->snapshot, .x = &x->exchange, .wire = x->wire};
     int code = is_file ? body_read(x, what) : 0;
-    if (!code && w->key)
-        code = key_take(x, w->key);
-    if (!code && !x->refused && is_file)
-        x->refused = body_take(x);
+    if (!code)
+        code = w->key ? key_take(x, w->key) : keyless_take(x);
+    if (!code && !x->refused)
+        x->refused = is_file ? body_take(x) : name_take(x, str_from(what));
     struct str asked = is_file ? x->request.model : str_from(what);
     if (!code && !x->refused)
         code = request_take(x, asked);
+    if (!code && !x->refused && limits_take(x) != 0)
+        code = EXIT_COULD_NOT;
     if (!code && !x->refused && is_file && targets_take(x) != 0)
         code = EXIT_COULD_NOT;
-    return code ? code : show(x, asked, w->json);
+    return code ? code : explain_show(x, asked, w->json);
 }
 
 static void explaining_fini(struct explaining *x)
 {
     for (unsigned i = 0; x->asking && i < x->turn.route.n; i++)
         llm_outgoing_fini(&x->asking[i].out);
+    limits_free(x->gateway.limits);
     stored_free(x->gateway.stored);
     keys_close(x->keys);
     snapshot_unref(x->snapshot);
@@ -501,8 +321,8 @@ static int run(int argc, char **argv)
         return options_wrong(&command_explain, "expected one model or one request");
     struct explaining x = {.wire = w.protocol ? wire_find(str_from(w.protocol))
                                               : &wire_openai_chat};
-    arena_init(&x.arena, BODY_BYTES_MAX);
-    buf_init(&x.body, BODY_BYTES_MAX);
+    arena_init(&x.arena, EXPLAIN_BYTES_MAX);
+    buf_init(&x.body, EXPLAIN_BYTES_MAX);
     code = load_config(w.config, &x.doc);
     if (!code && (loop_init() != 0 || upstreams_new(&x.upstreams) != 0))
         code = EXIT_COULD_NOT;
@@ -523,11 +343,15 @@ const struct command command_explain = {
              "explain [--key KEY] [--protocol NAME] [--config FILE] [--json] REQUEST.json | -",
     .about =
         "Shows what sluice would do with a request: who would be asked in which order, at which\n"
-        "price, with which time limits, whether the key may, and what would be changed in the "
-        "body.\n"
-        "Where the client would get a refusal, it says so, in the same words. Nothing is sent.\n",
+        "price, with which time limits, whether the key and its limits let it in, and what would\n"
+        "be changed in the body.\n"
+        "Where the client would get a refusal, it says so, in the same words. Nothing is sent.\n\n"
+        "Without --key, where keys are required, it says what a client without one gets, and goes "
+        "on as\nfor one whose key has no limits.\n",
     .options = options,
-    .notes = "What was used of limits and budgets it does not look at.\n\n"
+    .notes = "Limits and budgets are taken as if nothing of them was used so far: what was used it "
+             "does\n"
+             "not look at.\n\n"
              "Exit codes: 0 it would be sent on, 1 it would be refused, or the configuration has\n"
              "mistakes, 2 wrong use, 3 something cannot be read.\n",
     .run = run,

@@ -36,6 +36,7 @@ static const struct command_option options[] = {
 static void key_json(const struct key *key, struct str secret)
 {
     struct buf out;
+    char made[25];
     buf_init(&out, 1u << 20);
     buf_str(&out, STR("{\"public\":"));
     json_quote(&out, key->public_part);
@@ -51,6 +52,8 @@ static void key_json(const struct key *key, struct str secret)
     }
     buf_printf(&out, "],\"admin\":%s,\"declared\":%s,\"revoked\":%s", key->admin ? "true" : "false",
                key->declared ? "true" : "false", key->revoked_wall_us ? "true" : "false");
+    if (key->made_wall_us)
+        buf_printf(&out, ",\"made\":\"%s\"", clock_iso(key->made_wall_us, made));
     if (secret.n) {
         buf_str(&out, STR(",\"secret\":"));
         json_quote(&out, secret);
@@ -174,16 +177,22 @@ static int make(struct keys *keys, struct str name, const struct wish *w)
 
 static int revoke(struct keys *keys, const char *which, bool json)
 {
+    struct arena arena;
     struct fault f = {0};
-    int err = keys_revoke(keys, str_from(which), &f);
-    if (err)
-        return fault_show(&f, err);
-    puts(json ? "{\"revoked\":true}" : "revoked");
-    return EXIT_DONE;
+    struct str public_part = STR_NONE;
+    arena_init(&arena, 1u << 20);
+    int err = keys_revoke(keys, &arena, str_from(which), &public_part, &f);
+    if (!err) /* it has letters and digits only */
+        printf(json ? "{\"revoked\":true,\"public\":\"%.*s\"}\n" : "revoked %.*s\n",
+               STR_ARGS(public_part));
+    arena_fini(&arena);
+    return err ? fault_show(&f, err) : EXIT_DONE;
 }
 
 enum verb { MAKE, LIST, REVOKE, VERBS };
 static const char *const verbs[VERBS + 1] = {"make", "list", "revoke", NULL};
+static const char *const verb_options[VERBS] = {"--config --tenant --models --admin --json",
+                                                "--config --json", "--config --json"};
 
 /* What is asked for; an exit code where that is wrong, before a database is opened. */
 static int verb_read(const struct wish *w, int words, char **argv, enum verb *ret_verb)
@@ -285,5 +294,6 @@ const struct command command_keys = {
         "use,\n"
         "3 the database cannot be read or written.\n",
     .verbs = verbs,
+    .verb_options = verb_options,
     .run = run,
 };

@@ -432,16 +432,23 @@ int keys_make(struct keys *k, struct arena *arena, const struct key_wish *wish,
     return err;
 }
 
+static bool is_declared(const struct keys *k, struct str name)
+{
+    for (unsigned i = 0; i < k->declared_n; i++)
+        if (str_eq(k->declared[i].key.name, name))
+            return true;
+    return false;
+}
+
 /* Why no key is meant by `which`. */
 static int not_meant(const struct keys *k, struct str which, bool revoked, struct fault *f)
 {
     struct str shown = str_head(which, 60), words[256];
     unsigned n = 0;
-    for (unsigned i = 0; i < k->declared_n; i++)
-        if (str_eq(k->declared[i].key.name, which))
-            return fault_set(f, E_BAD_REQUEST,
-                             "key '%.*s' is declared in the configuration; take it out there",
-                             STR_ARGS(shown));
+    if (is_declared(k, which))
+        return fault_set(f, E_BAD_REQUEST,
+                         "key '%.*s' is declared in the configuration; take it out there",
+                         STR_ARGS(shown));
     if (revoked)
         return fault_set(f, E_NOT_FOUND, "key '%.*s' is revoked already", STR_ARGS(shown));
     if (!k->where)
@@ -479,20 +486,32 @@ static int meant(const struct keys *k, struct str which, const struct key_record
                          "%u keys are called '%.*s'; say which by its public part (`sluice keys "
                          "list` shows it)",
                          n, STR_ARGS(str_head(which, 60)));
-    return n == 1 ? 0 : not_meant(k, which, revoked > 0, f);
+    if (n == 0)
+        return not_meant(k, which, revoked > 0, f);
+    if (is_declared(k, which))
+        return fault_set(f, E_BAD_REQUEST,
+                         "'%.*s' is a key that the configuration declares, and the name of one "
+                         "that was made; to revoke that one, say its public part: %.*s",
+                         STR_ARGS(str_head(which, 60)), STR_ARGS((*ret_record)->key.public_part));
+    return 0;
 }
 
-int keys_revoke(struct keys *k, struct str which, struct fault *f)
+int keys_revoke(struct keys *k, struct arena *arena, struct str which, struct str *ret_public,
+                struct fault *f)
 {
     const struct key_record *r = NULL;
     int err = meant(k, which, &r, f);
     if (err)
         return err;
-    struct work *w = work_new(k, WORK_REVOKE);
+    struct str public_part = arena_str(arena, r->key.public_part);
+    struct work *w = public_part.p ? work_new(k, WORK_REVOKE) : NULL;
     if (!w)
         return E_MEMORY;
-    w->record.key.public_part = arena_str(&w->arena, r->key.public_part);
-    return work_do(k, w, f);
+    w->record.key.public_part = arena_str(&w->arena, public_part);
+    err = work_do(k, w, f);
+    if (!err)
+        *ret_public = public_part;
+    return err;
 }
 
 void keys_refresh(struct keys *k)

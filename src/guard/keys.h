@@ -97,8 +97,10 @@ MUSTCHECK int key_wish_check(const struct key_wish *w, struct fault *f);
  */
 YIELDS MUSTCHECK int keys_make(struct keys *k, struct arena *arena, const struct key_wish *w,
                                struct str *ret_secret, const struct key **ret_key, struct fault *f);
-/* By public part or name. E_NOT_FOUND with the nearest; E_BAD_REQUEST where several have it. */
-YIELDS MUSTCHECK int keys_revoke(struct keys *k, struct str which, struct fault *f);
+/* By public part or name; `ret_public` (in the arena) is the public part of the one that was meant.
+ * E_NOT_FOUND with the nearest; E_BAD_REQUEST where several have it, or a declared one. */
+YIELDS MUSTCHECK int keys_revoke(struct keys *k, struct arena *arena, struct str which,
+                                 struct str *ret_public, struct fault *f);
 
 unsigned keys_count(const struct keys *k);
 const struct key *keys_at(const struct keys *k, unsigned i);

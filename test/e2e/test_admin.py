@@ -102,7 +102,8 @@ def test_revoking_asks_which(w):
     made = [admin(w, "POST", "/admin/keys", {"name": "my twin"}).json() for _ in range(2)]
     a = admin(w, "DELETE", "/admin/keys/my%20twin")
     assert a.status == 400 and "2 keys are called 'my twin'" in a.error()["message"], a.body
-    assert admin(w, "DELETE", "/admin/keys/" + made[0]["public"]).status == 200
+    a = admin(w, "DELETE", "/admin/keys/" + made[0]["public"])
+    assert a.status == 200 and a.json() == {"revoked": True, "public": made[0]["public"]}, a.body
     assert admin(w, "DELETE", "/admin/keys/my%20twin").status == 200
     a = admin(w, "DELETE", "/admin/keys/my%20twin")
     assert a.status == 404 and "revoked already" in a.error()["message"], a.body
@@ -151,6 +152,23 @@ def test_the_keys_command_finds_the_usual_file(w):
     assert os.path.exists(os.path.join(folder, "elsewhere.db"))
     assert not os.path.exists(os.path.join(folder, "sluice.db"))
     assert keys_command(w, "mke", "a", cwd=tempfile.mkdtemp(prefix="sluice-e2e-")).returncode == 2
+
+
+def test_a_made_key_that_is_called_as_a_declared_one_is_not_revoked_by_that(w):
+    named = ("--config", w.sluice.file)
+    public = json.loads(keys_command(w, "make", "app", "--json", *named).stdout)["public"]
+    done = keys_command(w, "revoke", "app", *named)
+    assert done.returncode == 2 and not done.stdout, done
+    assert "that the configuration declares" in done.stderr and public in done.stderr, done
+    listed = {k["public"]: k for k in json.loads(keys_command(w, "list", "--json", *named).stdout)}
+    assert not listed[public]["revoked"]
+    assert listed[public]["made"].startswith(time.strftime("%Y-%m-", time.gmtime())), listed[public]
+    assert "made" not in listed["app"]  # nobody knows since when it stands in the file
+    done = keys_command(w, "revoke", public, *named)
+    assert (done.returncode, done.stdout) == (0, f"revoked {public}\n"), done
+    public = json.loads(keys_command(w, "make", "alone", "--json", *named).stdout)["public"]
+    done = keys_command(w, "revoke", "alone", "--json", *named)  # by its name: which one that was is said
+    assert json.loads(done.stdout) == {"revoked": True, "public": public}, done
 
 
 def test_keys_by_command(w):

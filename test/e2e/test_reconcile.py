@@ -260,3 +260,38 @@ def test_what_is_no_export_is_said(w):
     assert done.returncode == 2 and "No such file" in done.stderr, done
     for words in (("--by", "day"), ("--tolerance", "x"), ("--tolerance", "101%"), ("--tolerance", "-1"), ("--tolerance", "%")):
         assert run(w, good, *words).returncode == 2
+
+
+def report(w, *words):
+    return subprocess.run([SLUICE, "report", "--db", f"sqlite:{w.sluice.folder}/ledger.db", *words],
+                          capture_output=True, text=True, timeout=20)
+
+
+def test_what_was_written_is_what_is_told(w):
+    done = report(w, "--since", "2126-12-01")
+    assert done.returncode == 2 and f"--since 2126-12-01 is after today ({w.day}, UTC)" in done.stderr, done
+    assert "--until" not in done.stderr.splitlines()[0], done
+    done = report(w, "--since", "2026-12-01", "--until", "2026-11-01")
+    assert done.returncode == 2 and "--since 2026-12-01 is after --until 2026-11-01" in done.stderr, done
+    done = report(w, "--turn", "nope")
+    assert done.returncode == 3 and "there is no turn nope" in done.stderr, done
+
+
+def test_a_provider_that_is_not_there_is_no_empty_one(w):
+    page = {"object": "page", "has_more": False, "data": [bucket(w, {**w.text, "model": "text"})]}
+    done = run(w, page, "--provider", "openai_cat")
+    assert done.returncode == 2 and not done.stdout, done
+    assert "there is no provider 'openai_cat' in the ledger; did you mean 'openai_chat'?" in done.stderr, done
+    done = run(w, page, "--provider", "")
+    assert done.returncode == 2 and "there is no provider ''" in done.stderr, done
+    # One of the configuration that has answered nothing yet is no slip.
+    path = os.path.join(w.sluice.folder, "other.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"state: {{ledger: 'sqlite:{w.sluice.folder}/ledger.db'}}\n"
+                   "providers: {idle: {base_url: 'http://127.0.0.1:9/v1'}}\n")
+    export = os.path.join(w.sluice.folder, "export.json")
+    command = [SLUICE, "report", "--reconcile", export, "--config", path, "--provider"]
+    done = subprocess.run([*command, "idle"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and "no provider" not in done.stderr, done
+    done = subprocess.run([*command, "idel"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and "or the configuration; did you mean 'idle'?" in done.stderr, done

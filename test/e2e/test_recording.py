@@ -537,6 +537,24 @@ def test_a_tenant_is_taken_out_while_turns_are_recorded(w):
         assert s.stop() == 0
 
 
+def test_the_count_of_an_export_stands_behind_its_lines(w):
+    w.p.answers["real"] = whole_of(json.dumps(answer("chat", "Paris")).encode())
+    told = ask(w.sluice, "chat", request("chat", "alias", "hi"))
+    turn = told.headers["x-sluice-id"]
+    line_of(w.sluice, turn)
+    words = [SLUICE, "recordings", "export", "--config", w.sluice.file]
+    both = subprocess.run(words, env=w.sluice.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=True, timeout=60).stdout.splitlines()
+    assert both[-1].startswith("sluice recordings: "), both[-1]
+    assert all(json.loads(line) for line in both[:-1])
+    # An id may be written small, and one that is not there is told as it was written.
+    show = [SLUICE, "recordings", "show", "--config", w.sluice.file, "--json"]
+    done = subprocess.run([*show, turn.lower()], env=w.sluice.environment, capture_output=True, text=True)
+    assert done.returncode == 0 and turn in done.stdout, done
+    done = subprocess.run([*show, "xx"], env=w.sluice.environment, capture_output=True, text=True)
+    assert done.returncode == 3 and "no turn xx is in" in done.stderr, done
+
+
 def test_folder_that_cannot_be_written(w):
     s = Sluice(w.config)
     try:

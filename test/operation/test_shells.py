@@ -108,6 +108,20 @@ class Bash(Told):
         self.assertEqual(self.complete("sluice", "keys", ""), ["make", "list", "revoke"])
         self.assertEqual(self.complete("sluice", "completion", "f"), ["fish"])
 
+    def test_verbs_have_options_of_their_own(self):
+        self.assertEqual(self.complete("sluice", "keys", "revoke", ""), ["--help", "--config", "--json"])
+        values = {"--older": "14d", "--last": "1", "--share": "5%", "--by": "day", "--api": "anthropic",
+                  "--state": "done", "--since": "7d", "--until": "2026-11-01"}
+        no = ("has no meaning for", "are for make", "goes by the turn's id alone")
+        for command, words in (("keys", {"make": [], "list": [], "revoke": ["x"]}),
+                               ("recordings", {"list": [], "show": ["x"], "sums": [], "export": [], "delete": []})):
+            for verb, more in words.items():
+                offered = self.complete("sluice", command, verb, *more, "--")
+                for flag in self.flags(command):
+                    value = [] if flag in ("--admin", "--json", "--csv", "--dry-run") else [values.get(flag, "x")]
+                    said = self.sluice(command, verb, *more, flag, *value).stderr
+                    self.assertEqual(flag in offered, not any(word in said for word in no), (verb, flag, said))
+
     def test_choices(self):
         self.assertEqual(self.complete("sluice", "report", "--by", "mo"), ["model"])
         self.assertEqual(self.complete("sluice", "report", "--by", "day,p"), ["day,provider"])

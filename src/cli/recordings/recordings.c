@@ -4,7 +4,6 @@
  */
 #include "cli/recordings/recordings.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
 #include "cli/commands.h"
@@ -209,6 +208,8 @@ static int export_run(struct recordings *r)
 {
     uint64_t turns = 0;
     int err = recordings_each(r, export_take, &turns);
+    if (!err && fflush(stdout) != 0) /* where both go to one place, the lines stand first */
+        err = E_IO;
     if (!err)
         fprintf(stderr, "sluice recordings: %llu of %llu turn%s\n", (unsigned long long)turns,
                 (unsigned long long)r->seen.turns, S(r->seen.turns));
@@ -256,6 +257,13 @@ static int delete_run(struct recordings *r, bool only_look)
 
 enum verb { LIST, SHOW, SUMS, EXPORT, DELETE, VERBS };
 static const char *const verbs[VERBS + 1] = {"list", "show", "sums", "export", "delete", NULL};
+
+/* What fit_check lets each of them have. */
+#define FILTER "--tenant --key --session --api --state --since --until "
+#define WHERE  " --folder --config"
+static const char *const verb_options[VERBS] = {
+    FILTER "--last --csv --json" WHERE, "--json" WHERE, FILTER "--by --csv --json" WHERE,
+    FILTER "--share" WHERE, FILTER "--older --dry-run --json" WHERE};
 
 static int verb_read(int words, char **argv, enum verb *ret_verb)
 {
@@ -336,18 +344,15 @@ static int act(struct recordings *r, const struct words *w, enum verb verb, cons
 {
     unsigned last = LAST_USUAL;
     int err = E_INTERNAL;
-    char upper[64] = "";
     if (w->last && !when_digits(str_from(w->last), 1, LAST_MAX, &last))
         return options_wrong(&command_recordings, "--last '%s' is no number from 1 to %d", w->last,
                              LAST_MAX);
-    for (unsigned i = 0; id && id[i] && i < sizeof(upper) - 1; i++)
-        upper[i] = (char)toupper((unsigned char)id[i]);
     switch (verb) {
     case LIST:
         err = recordings_list(r, last);
         break;
     case SHOW:
-        err = recordings_show(r, str_from(upper));
+        err = recordings_show(r, str_from(id));
         break;
     case SUMS:
         err = recordings_sums(r, w->by ? w->by : "day,tenant,api");
@@ -433,5 +438,6 @@ const struct command command_recordings = {
         "  sluice recordings export --state done --share 10% > evals.jsonl\n"
         "  sluice recordings delete --tenant shop --older 30d --dry-run\n",
     .verbs = verbs,
+    .verb_options = verb_options,
     .run = run,
 };

@@ -10,6 +10,8 @@
 #include "cli/options.h"
 #include "cli/recordings/recordings.h"
 
+#include <ctype.h>
+
 #define SHOW_BYTES_MAX  (1024u * 1024 * 1024)
 #define TEXTS_BYTES_MAX (1024u * 1024 * 1024)
 
@@ -297,7 +299,10 @@ static int wanted_take(void *arg, const struct recorded_turn *t, struct str line
 
 int recordings_show(struct recordings *r, struct str id)
 {
-    struct wanted w = {.r = r, .id = id};
+    char upper[64];
+    struct wanted w = {.r = r, .id = str_of(upper, id.n < sizeof(upper) ? id.n : sizeof(upper))};
+    for (size_t i = 0; i < w.id.n; i++)
+        upper[i] = (char)toupper((unsigned char)id.p[i]);
     buf_init(&w.out, SHOW_BYTES_MAX);
     int err = recordings_each(r, wanted_take, &w);
     if (!err && !w.found)

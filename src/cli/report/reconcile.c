@@ -19,6 +19,53 @@ struct reconciling {
 
 /* ---- the ledger ---- */
 
+#define NAMES_MAX 256
+
+/* All names that a provider has in the ledger or the configuration. */
+struct names {
+    struct arena *arena;
+    unsigned n;
+    struct str at[NAMES_MAX];
+};
+
+static int name_add(struct names *names, struct str name)
+{
+    for (unsigned i = 0; i < names->n; i++)
+        if (str_eq(names->at[i], name))
+            return 0;
+    if (names->n == NAMES_MAX || name.n == 0)
+        return 0;
+    names->at[names->n] = arena_str(names->arena, name);
+    return names->at[names->n++].p ? 0 : E_MEMORY;
+}
+
+static int name_take(void *arg, const struct str dim[DIMS], const int64_t sum[SUMS] UNUSED)
+{
+    return name_add(arg, dim[DIM_PROVIDER]);
+}
+
+/* Is there a provider of that name, on any day? E_USAGE with the one that may have been meant. */
+static int provider_check(struct report *r, struct str provider)
+{
+    struct names names = {.arena = &r->arena};
+    int err = 0;
+    for (unsigned i = 0; i < r->providers.n && !err; i++)
+        err = name_add(&names, r->providers.at[i]);
+    if (!err)
+        err = ledger_read_rollups(r->reader, STR("0000-01-01"), STR("9999-12-31"), name_take,
+                                  &names, &r->fault);
+    for (unsigned i = 0; i < names.n && !err; i++)
+        if (str_eq(names.at[i], provider))
+            return 0;
+    if (err || names.n == NAMES_MAX)
+        return err;
+    struct str near = str_nearest(provider, names.at, names.n);
+    return fault_set(&r->fault, E_USAGE, "there is no provider '%.*s' in the ledger%s%s%.*s%s",
+                     STR_ARGS(str_head_utf8(provider, 60)),
+                     r->providers.n ? " or the configuration" : "",
+                     near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
+}
+
 static int rollup_take(void *arg, const struct str dim[DIMS], const int64_t sum[SUMS])
 {
     struct reconciling *x = arg;
@@ -178,7 +225,9 @@ int report_reconcile(struct report *r, const struct report_reconciled *w, bool *
                             .provider = str_from(w->provider)};
     struct sheet s;
     x.export.groups = &x.side[SIDE_EXPORT];
-    int err = export_read(&x.export, w->file);
+    int err = w->provider ? provider_check(r, x.provider) : 0;
+    if (!err)
+        err = export_read(&x.export, w->file);
     if (!err)
         err = ledger_read_rollups(r->reader, x.export.from, x.export.to, rollup_take, &x,
                                   &r->fault);

@@ -59,17 +59,26 @@ static const struct command_option options[] = {
 
 /* ---- the database ---- */
 
-/* Where the ledger is: --db, else the configuration's, else the usual place. */
-static int where_find(const struct words *w, struct arena *a, struct str *ret_where)
+static int providers_copy(struct report *r, const struct conf_map *from)
 {
-    *ret_where = str_from(w->db ? w->db : USUAL_DB);
+    r->providers.at = ARENA_ARRAY(&r->arena, struct str, from->n + 1);
+    for (unsigned i = 0; r->providers.at && i < from->n; i++)
+        r->providers.at[r->providers.n++] = arena_str(&r->arena, from->name[i]);
+    return r->providers.at ? EXIT_DONE : EXIT_COULD_NOT;
+}
+
+/* Where the ledger is: --db, else the configuration's, else the usual place. */
+static int where_find(const struct words *w, struct report *r)
+{
+    r->where = str_from(w->db ? w->db : USUAL_DB);
     if (w->db || !load_has_file(w->config))
         return EXIT_DONE;
     struct conf_doc *doc = NULL;
     int code = load_config(w->config, &doc);
     if (code == EXIT_DONE) {
         const struct config *c = conf_root(doc);
-        *ret_where = arena_str(a, c->state.ledger);
+        r->where = arena_str(&r->arena, c->state.ledger);
+        code = providers_copy(r, &c->models.providers);
         if (!config_has_ledger(c)) {
             fputs("sluice report: this configuration keeps no ledger (state.ledger: off)\n",
                   stderr);
@@ -121,8 +130,9 @@ static int sums_run(struct report *r, const struct words *w)
     if (w->until && !w->since && str_cmp(from, to) > 0)
         from = to;
     if (str_cmp(from, to) > 0)
-        return options_wrong(&command_report, "--since %.*s is after --until %.*s", STR_ARGS(from),
-                             STR_ARGS(to));
+        return options_wrong(&command_report, "--since %.*s is after %s%.*s%s", STR_ARGS(from),
+                             w->until ? "--until " : "today (", STR_ARGS(to),
+                             w->until ? "" : ", UTC)");
     int code = opened(r);
     if (code)
         return code;
@@ -145,6 +155,11 @@ static int turns_run(struct report *r, const struct words *w)
     if (code)
         return code;
     int err = w->turn ? report_turn(r, str_from(id)) : report_turns(r, n);
+    if (w->turn && err == E_NOT_FOUND) { /* as it was written here, not as ids are */
+        fault_clear(&r->fault);
+        fault_set(&r->fault, err, "there is no turn %.*s",
+                  STR_ARGS(str_head(str_from(w->turn), 64)));
+    }
     return err ? failed(r, err) : EXIT_DONE;
 }
 
@@ -195,7 +210,7 @@ static int report_run(int argc, char **argv)
         return options_wrong(&command_report, "--provider and --tolerance go with --reconcile");
     struct report r = {.form = w.json ? REPORT_JSON : w.csv ? REPORT_CSV : REPORT_TABLE};
     arena_init_private(&r.arena, ARENA_BYTES_MAX);
-    code = where_find(&w, &r.arena, &r.where);
+    code = where_find(&w, &r);
     if (code == EXIT_DONE)
         code = w.reconcile         ? reconcile_run(&r, &w)
                : w.turns || w.turn ? turns_run(&r, &w)

@@ -4,13 +4,15 @@
 
 #include "cli/command.h"
 #include "cli/sheet.h"
+#include "conf/conf.h"
 #include "turn/ledger/read.h"
 
 enum report_form { REPORT_TABLE, REPORT_CSV, REPORT_JSON };
 
 struct report {
     struct ledger_reader *reader;
-    struct str where; /* for people */
+    struct str where;           /* for people */
+    struct conf_strs providers; /* of the configuration, if one is read */
     enum report_form form;
     struct arena arena;
     struct fault fault;
