@@ -174,6 +174,13 @@ def test_refused(w):
     assert a.status == 502 and a.error()["code"] == "connection_refused", a.body
 
 
+def test_calls_of_no_tokens_do_not_say_who_counted(w):
+    a = chat(w, "refused")
+    t = w.sluice.turn(a)
+    assert a.status == 200 and len(calls(w, a)) > 1
+    assert t["counted"] == "provider" and t["output"] > 0, t
+
+
 def test_reset_before_the_answer(w):
     w.p.answers["r1"] = first_then_ok(reset)
     assert chat(w, "r1").status == 200
