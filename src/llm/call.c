@@ -530,31 +530,6 @@ static int head_fault(struct llm_call *c, int err, struct fault *f)
     }
 }
 
-/*
- * What the provider did not count is estimated: of a request that it may have seen the prompt, and
- * of the answer what arrived. Some count the prompt at once and the answer when it is whole: of one
- * that was broken off, what arrived behind the count is estimated. Errors are not billed.
- */
-static void bill_make(struct llm_call *c)
-{
-    if (c->tokens.source != TOKENS_PROVIDER) {
-        bool refused = !c->sent || c->status >= 300 || (c->is_error && !c->streamed);
-        c->tokens = (struct tokens){.source = TOKENS_ESTIMATE};
-        if (!refused) {
-            c->tokens.input = tokens_of_bytes((int64_t)c->request->body.n);
-            c->tokens.output = tokens_of_bytes(c->content_bytes);
-        }
-    } else if (c->content_bytes > c->counted_bytes) {
-        c->tokens.output += tokens_of_bytes(c->content_bytes - c->counted_bytes);
-        c->tokens.source = TOKENS_ESTIMATE;
-    }
-    enum service_tier tier = c->tier != TIER_UNSAID ? c->tier
-                                                    : outgoing_tier(c->target, c->request);
-    c->cost_usd_nanos = c->given_cost_usd_nanos != COST_UNKNOWN ? c->given_cost_usd_nanos
-                        : c->sent ? price_cost_tier(c->target->price, tier, &c->tokens)
-                                  : 0; /* who was not reached costs nothing, known price or not */
-}
-
 /* Whose fault was it? A client that left or a request that was refused is not the endpoint's. */
 static void endpoint_judge(struct llm_call *c, int err)
 {
@@ -593,6 +568,6 @@ int llm_call_run(struct llm_call *c, struct fault *f)
     llm_outgoing_fini(&out);
     c->out = NULL;
     c->ended_us = clock_mono_us();
-    bill_make(c);
+    llm_call_bill(c);
     return err;
 }

@@ -98,4 +98,7 @@ void llm_call_fini(struct llm_call *call);
  * retry_after_ms where the provider answered. Tokens and cost are set in any case. */
 YIELDS MUSTCHECK int llm_call_run(struct llm_call *call, struct fault *f);
 
+/* Its tokens and its cost, once it is over; llm_call_run does it. */
+void llm_call_bill(struct llm_call *call);
+
 #endif
