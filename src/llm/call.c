@@ -562,6 +562,7 @@ int llm_call_run(struct llm_call *c, struct fault *f)
     c->out = &out;
     c->left_out = out.crossing ? crossing_left_out(out.crossing) : STR_NONE;
     c->body_needed = out.crossing != NULL;
+    c->unasked = err != 0;
     if (!err)
         err = asked(c, f);
     task_deadline_restore(outer);

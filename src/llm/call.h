@@ -55,6 +55,7 @@ struct llm_call {
     int64_t body_bytes;     /* of the answer, as its header says; -1: not known */
     struct buf body;        /* a whole answer, or an error's body */
     bool streamed;          /* events went to the sink */
+    bool unasked;           /* refused before any provider was looked for: there was no call */
     bool sent;              /* the provider may have seen the request */
     bool got_byte;          /* something of an answer came */
     bool unprocessed;       /* it failed, and the provider says that it has not begun with it */
