@@ -212,7 +212,8 @@ static int stream_error(struct ask *a, int err)
     struct buf event;
     buf_init(&event, 8192);
     struct str text = str_from(a->turn.fault.text[0] ? a->turn.fault.text : err_text(err));
-    (void)a->v->wire->error_event_write(&event, err_status(err), err_code(err), text);
+    int64_t number = a->turn.call ? a->turn.call->next_number : 0;
+    (void)a->v->wire->error_event_write(&event, number, err_status(err), err_code(err), text);
     if (UNLIKELY(a->recording != NULL))
         recording_answer(a->recording, buf_view(&event));
     int sent = exchange_write(a->v->x, buf_view(&event));

@@ -201,6 +201,8 @@ static void facts_take(struct llm_call *c, const struct llm_facts *facts)
     c->done |= facts->done;
     if (facts->tier != TIER_UNSAID)
         c->tier = facts->tier;
+    if (facts->next_number > 0)
+        c->next_number = facts->next_number;
     if (!facts->has_usage)
         return;
     c->counted_bytes = c->content_bytes;
@@ -345,6 +347,7 @@ static int run_add(struct llm_call *c, struct run *run, struct str raw, struct s
 static int event_cross(struct llm_call *c, const struct sse_event *e, struct fault *f)
 {
     int err = crossing_event(c->out->crossing, e->name, e->data, &c->edited, f);
+    c->next_number = crossing_next_number(c->out->crossing);
     return err ? provider_fault(c, f, err,
                                 "an event of its stream cannot be carried over to the "
                                 "client's protocol")
@@ -355,6 +358,8 @@ static int event_cross(struct llm_call *c, const struct sse_event *e, struct fau
 static int end_cross(struct llm_call *c, struct fault *f)
 {
     int err = c->out->crossing ? crossing_end(c->out->crossing, &c->edited, f) : 0;
+    if (c->out->crossing)
+        c->next_number = crossing_next_number(c->out->crossing);
     return err ? provider_fault(c, f, err, "the end of its stream cannot be carried over")
                : run_flush(c, &(struct run){STR_NONE});
 }

@@ -81,6 +81,7 @@ struct llm_call {
     struct llm_outgoing *out; /* what goes upstream */
     struct frames frames;
     struct buf edited;     /* events that are not as they came, or held back before the first */
+    int64_t next_number;   /* of the client's next event, where they are numbered; else 0 */
     int64_t content_bytes; /* of the answer so far, ... */
     int64_t counted_bytes; /* ... and what of it the provider's last count is of */
     bool is_error;         /* it says that there is none, whatever its status */

@@ -297,6 +297,23 @@ def test_a_stream_that_fails(w):
         assert name == {"openai_chat": None, "anthropic": "error", "responses": "error"}[client]
 
 
+def test_the_number_of_an_error_in_a_stream(w):
+    """Responses' events are numbered, and an error goes on with that: crossed, and passed on."""
+    events = fixture("responses", "text", "stream.txt").split(b"\n\n")
+    cut = b"\n\n".join(events[:5]) + b"\n\n"
+    a = ask(w, "responses", "converse/error-in-stream", stream=True)
+    w.providers["responses"].answers = Always(stream(cut, end=False))
+    try:
+        answers = [a, ask(w, "responses", "responses/text", stream=True)]
+    finally:
+        w.providers["responses"].answers = Always(play("responses"))
+    for a in answers:
+        told = [json.loads(data) for _, data in events_of(a.body)]
+        numbers = [event["sequence_number"] for event in told]
+        assert told[-1]["type"] == "error" and len(told) > 3, told
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), numbers
+
+
 def test_a_damaged_frame(w):
     good = b"".join(aws_frame(n, d.encode()) for n, d in
                     events_of(fixture("converse", "text", "stream.txt")))
