@@ -52,8 +52,8 @@ static int own_headers(struct ask *a, struct http_headers *h, int64_t overhead_u
     struct arena *arena = a->v->x->arena;
     const struct turn *t = &a->turn;
     int err = own_header(h, STR("x-sluice-id"), str_of(t->id.text, ID_CHARS));
-    if (!err && t->call) {
-        struct str model = arena_join(arena, t->target->provider->prefix, t->target->model);
+    if (!err && t->asked) {
+        struct str model = arena_join(arena, t->asked->provider->prefix, t->asked->model);
         err = model.p ? http_headers_add_as(h, FIELD_X_SLUICE, STR("x-sluice-model"), model)
                       : E_MEMORY;
     }
@@ -65,7 +65,7 @@ static int own_headers(struct ask *a, struct http_headers *h, int64_t overhead_u
         err = own_header(h, STR("x-sluice-left-out"), t->call->left_out);
     if (!err && whole && t->calls_n > 0 && t->cost_usd_nanos != COST_UNKNOWN)
         err = own_decimal(h, arena, STR("x-sluice-cost-usd"), t->cost_usd_nanos, 9);
-    if (!err && t->target)
+    if (!err && t->route.n > 0)
         err = own_decimal(h, arena, STR("x-sluice-overhead-us"), overhead_us, 0);
     if (!err && t->stay)
         err = limit_headers(t->stay, arena, h);
@@ -212,7 +212,8 @@ static int stream_error(struct ask *a, int err)
     struct buf event;
     buf_init(&event, 8192);
     struct str text = str_from(a->turn.fault.text[0] ? a->turn.fault.text : err_text(err));
-    (void)a->v->wire->error_event_write(&event, err_status(err), err_code(err), text);
+    int64_t number = a->turn.call ? a->turn.call->next_number : 0;
+    (void)a->v->wire->error_event_write(&event, number, err_status(err), err_code(err), text);
     if (UNLIKELY(a->recording != NULL))
         recording_answer(a->recording, buf_view(&event));
     int sent = exchange_write(a->v->x, buf_view(&event));

@@ -104,12 +104,21 @@ static int key_presented(struct visit *v)
     return 0;
 }
 
+static bool speaks_anthropic(const struct wire *wire)
+{
+    return wire == &wire_anthropic || wire == &wire_anthropic_count;
+}
+
 static int key_take(struct visit *v)
 {
     const struct key *key = NULL;
     int err = key_presented(v);
     if (!err)
         err = keys_check(v->gateway->keys, v->key_text, &key, &v->fault);
+    if (err == E_NO_KEY && speaks_anthropic(v->wire)) {
+        fault_clear(&v->fault); /* its clients have another place for it */
+        fault_set(&v->fault, err, "an API key is needed: send it as 'x-api-key: KEY'");
+    }
     return err ? err : key_copy(v->x->arena, key, &v->key);
 }
 
@@ -216,14 +225,22 @@ static const struct route_row *route_find(struct str path, enum http_method meth
     return NULL;
 }
 
-/* Errors are told in the protocol of the path, also where its route is not taken. */
+/* Errors are told in the protocol of the path, also where its route is not taken; and where there
+ * is none, in the one of the clients that most likely ask for it. */
 static const struct wire *wire_of_path(struct str path)
 {
-    struct str rest;
-    for (const struct route_row *r = routes; r->path.p; r++)
-        if (r->wire && path_matches(r, path_without_alias(path), &rest))
+    struct str rest, plain = path_without_alias(path);
+    bool known = false;
+    for (const struct route_row *r = routes; r->path.p; r++) {
+        if (!path_matches(r, plain, &rest))
+            continue;
+        if (r->wire)
             return r->wire;
-    return &wire_openai_chat;
+        known = true; /* OpenAI's threads have messages, too */
+    }
+    bool theirs = str_starts(path, STR("/anthropic/")) || str_eq(path, STR("/anthropic")) ||
+                  (!known && str_find(path, STR("/messages")) >= 0);
+    return theirs ? &wire_anthropic : &wire_openai_chat;
 }
 
 /* The methods that the path takes, for `Allow`. */

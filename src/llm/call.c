@@ -201,6 +201,8 @@ static void facts_take(struct llm_call *c, const struct llm_facts *facts)
     c->done |= facts->done;
     if (facts->tier != TIER_UNSAID)
         c->tier = facts->tier;
+    if (facts->next_number > 0)
+        c->next_number = facts->next_number;
     if (!facts->has_usage)
         return;
     c->counted_bytes = c->content_bytes;
@@ -345,6 +347,7 @@ static int run_add(struct llm_call *c, struct run *run, struct str raw, struct s
 static int event_cross(struct llm_call *c, const struct sse_event *e, struct fault *f)
 {
     int err = crossing_event(c->out->crossing, e->name, e->data, &c->edited, f);
+    c->next_number = crossing_next_number(c->out->crossing);
     return err ? provider_fault(c, f, err,
                                 "an event of its stream cannot be carried over to the "
                                 "client's protocol")
@@ -355,6 +358,8 @@ static int event_cross(struct llm_call *c, const struct sse_event *e, struct fau
 static int end_cross(struct llm_call *c, struct fault *f)
 {
     int err = c->out->crossing ? crossing_end(c->out->crossing, &c->edited, f) : 0;
+    if (c->out->crossing)
+        c->next_number = crossing_next_number(c->out->crossing);
     return err ? provider_fault(c, f, err, "the end of its stream cannot be carried over")
                : run_flush(c, &(struct run){STR_NONE});
 }
@@ -530,33 +535,6 @@ static int head_fault(struct llm_call *c, int err, struct fault *f)
     }
 }
 
-/*
- * What the provider did not count is estimated: of a request that it may have seen the prompt, and
- * of the answer what arrived. Some count the prompt at once and the answer when it is whole: of one
- * that was broken off, what arrived behind the count is estimated. Errors are not billed.
- */
-static void bill_make(struct llm_call *c)
-{
-    if (c->tokens.source != TOKENS_PROVIDER || tokens_all(&c->tokens) > CALL_TOKENS_MAX) {
-        bool refused = !c->sent || c->status >= 300 || (c->is_error && !c->streamed);
-        c->tokens = (struct tokens){.source = TOKENS_ESTIMATE};
-        if (!refused) {
-            c->tokens.input = tokens_of_bytes((int64_t)c->request->body.n);
-            c->tokens.output = tokens_of_bytes(c->content_bytes);
-        }
-    } else if (c->content_bytes > c->counted_bytes) {
-        c->tokens.output += tokens_of_bytes(c->content_bytes - c->counted_bytes);
-        c->tokens.source = TOKENS_ESTIMATE;
-    }
-    enum service_tier tier = c->tier != TIER_UNSAID ? c->tier
-                                                    : outgoing_tier(c->target, c->request);
-    c->cost_usd_nanos = c->given_cost_usd_nanos != COST_UNKNOWN ? c->given_cost_usd_nanos
-                        : c->sent ? price_cost_tier(c->target->price, tier, &c->tokens)
-                                  : 0; /* who was not reached costs nothing, known price or not */
-    if (c->cost_usd_nanos > CALL_COST_MAX)
-        c->cost_usd_nanos = COST_UNKNOWN;
-}
-
 /* Whose fault was it? A client that left or a request that was refused is not the endpoint's. */
 static void endpoint_judge(struct llm_call *c, int err)
 {
@@ -589,12 +567,13 @@ int llm_call_run(struct llm_call *c, struct fault *f)
     c->out = &out;
     c->left_out = out.crossing ? crossing_left_out(out.crossing) : STR_NONE;
     c->body_needed = out.crossing != NULL;
+    c->unasked = err != 0;
     if (!err)
         err = asked(c, f);
     task_deadline_restore(outer);
     llm_outgoing_fini(&out);
     c->out = NULL;
     c->ended_us = clock_mono_us();
-    bill_make(c);
+    llm_call_bill(c);
     return err;
 }

@@ -55,6 +55,7 @@ struct llm_call {
     int64_t body_bytes;     /* of the answer, as its header says; -1: not known */
     struct buf body;        /* a whole answer, or an error's body */
     bool streamed;          /* events went to the sink */
+    bool unasked;           /* refused before any provider was looked for: there was no call */
     bool sent;              /* the provider may have seen the request */
     bool got_byte;          /* something of an answer came */
     bool unprocessed;       /* it failed, and the provider says that it has not begun with it */
@@ -80,6 +81,7 @@ struct llm_call {
     struct llm_outgoing *out; /* what goes upstream */
     struct frames frames;
     struct buf edited;     /* events that are not as they came, or held back before the first */
+    int64_t next_number;   /* of the client's next event, where they are numbered; else 0 */
     int64_t content_bytes; /* of the answer so far, ... */
     int64_t counted_bytes; /* ... and what of it the provider's last count is of */
     bool is_error;         /* it says that there is none, whatever its status */
@@ -97,5 +99,8 @@ void llm_call_fini(struct llm_call *call);
 /* Runs it. 0: `body` holds the answer, or the sink has had it. Else the error, with status, body,
  * retry_after_ms where the provider answered. Tokens and cost are set in any case. */
 YIELDS MUSTCHECK int llm_call_run(struct llm_call *call, struct fault *f);
+
+/* Its tokens and its cost, once it is over; llm_call_run does it. */
+void llm_call_bill(struct llm_call *call);
 
 #endif

@@ -135,6 +135,11 @@ struct str crossing_left_out(const struct crossing *c)
     return c->left_out;
 }
 
+int64_t crossing_next_number(const struct crossing *c)
+{
+    return c->out.next_number;
+}
+
 int crossing_request(struct crossing *c, struct buf *out, struct fault *f)
 {
     return c->provider->request_write(&c->asked, out, f);

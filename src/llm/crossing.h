@@ -31,6 +31,8 @@ void crossing_fini(struct crossing *c); /* NULL is allowed */
 /* What was left out of the request and, once that was read, of the answer, by name with commas;
  * STR_NONE: nothing. */
 struct str crossing_left_out(const struct crossing *c);
+/* Of the stream's next event, where the client's protocol numbers them; else 0. */
+int64_t crossing_next_number(const struct crossing *c);
 
 /* The limit of tokens where the request names none; 0: there is none. */
 void crossing_limit(struct crossing *c, int64_t limit);

@@ -22,6 +22,7 @@ struct llm_facts {
     int error_status;       /* as its code says; 0 when it says none */
     struct str error_text;  /* valid until the next read */
     bool unread;            /* an event that is not this protocol's: it goes on as it came */
+    int64_t next_number;    /* of the event behind this one, where a stream's have numbers; or 0 */
     bool finished;          /* the answer is whole */
     bool done;              /* and nothing comes behind: "[DONE]", message_stop */
     /* Has ids in it that the provider may know again later, for wire.kept_each; valid until the

@@ -59,7 +59,8 @@ MUSTCHECK int openai_event_without_usage(struct str raw, struct str data,
 int openai_error_write(struct buf *out, int status, const char *code, struct str message);
 
 /* The same as the event that tells of it in a stream. */
-int openai_error_event_write(struct buf *out, int status, const char *code, struct str message);
+int openai_error_event_write(struct buf *out, int64_t number, int status, const char *code,
+                             struct str message);
 
 /* "invalid_request_error" and the like, by status. */
 const char *openai_error_type(int status);

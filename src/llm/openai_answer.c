@@ -351,8 +351,10 @@ int openai_error_write(struct buf *out, int status, const char *code, struct str
     return buf_str(out, STR("}}"));
 }
 
-int openai_error_event_write(struct buf *out, int status, const char *code, struct str message)
+int openai_error_event_write(struct buf *out, int64_t number, int status, const char *code,
+                             struct str message)
 {
+    (void)number;
     buf_str(out, STR("data: "));
     openai_error_write(out, status, code, message);
     return buf_str(out, STR("\n\n"));

@@ -62,9 +62,17 @@ static inline int64_t tokens_of_bytes(int64_t bytes)
     return (bytes + 3) / 4;
 }
 
-/* Adds `more` to `sum`; one estimate makes the sum an estimate. */
+static inline bool tokens_any(const struct tokens *t)
+{
+    return tokens_prompt(t) + tokens_completion(t) != 0;
+}
+
+/* Adds `more` to `sum`; one estimate makes the sum an estimate, but for one of no tokens at all. */
 static inline void tokens_add(struct tokens *sum, const struct tokens *more)
 {
+    bool had = tokens_any(sum), adds = tokens_any(more);
+    if (had == adds ? more->source > sum->source : adds)
+        sum->source = more->source;
     sum->input += more->input;
     sum->cached += more->cached;
     sum->cache_write += more->cache_write;
@@ -72,8 +80,6 @@ static inline void tokens_add(struct tokens *sum, const struct tokens *more)
     sum->output += more->output;
     sum->reasoning += more->reasoning;
     sum->other_media |= more->other_media;
-    if (more->source > sum->source)
-        sum->source = more->source;
 }
 
 #endif

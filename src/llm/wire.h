@@ -93,8 +93,9 @@ struct wire_state {
     /* Plain, for writers: parts of the answer that the client does not get, by name with commas;
      * set when the answer has stopped, to be told in the last event as LEFT_OUT_MEMBER. */
     struct str left_out;
-    bool wants_usage; /* for writers: the client asked for usage in its stream */
-    bool again;       /* by readers: the same event, where it is, has more; read it again */
+    int64_t next_number; /* by writers that number their events: of the next one */
+    bool wants_usage;    /* for writers: the client asked for usage in its stream */
+    bool again;          /* by readers: the same event, where it is, has more; read it again */
     const struct chat_request *request; /* for writers that repeat what was asked; may be NULL */
 };
 
@@ -125,9 +126,11 @@ struct wire {
      * can be named later; else only parts that carry no content. NULL: there are none. */
     void (*kept_each)(yyjson_val *kept, bool stored, void (*fn)(void *arg, struct str id),
                       void *arg);
-    /* An error's body, and the event that tells of one in a stream, framed. `text` is plain. */
+    /* An error's body, and the event that tells of one in a stream, framed; `number` is that
+     * event's where they have any. `text` is plain. */
     int (*error_write)(struct buf *out, int status, const char *code, struct str text);
-    int (*error_event_write)(struct buf *out, int status, const char *code, struct str text);
+    int (*error_event_write)(struct buf *out, int64_t number, int status, const char *code,
+                             struct str text);
     /* What sluice itself answers to requests that are not crossed, where the provider does not
      * speak this; it is an estimate. NULL: they are refused. */
     int (*answer_here)(const struct llm_request *request, struct buf *out);

@@ -89,6 +89,16 @@ static void call_bill(struct turn *t, struct ledger_call *row, const struct llm_
         t->first_us = c->first_us;
 }
 
+/* The request was refused here, before anything went out: there was no call. */
+static void call_drop(struct turn *t, const struct target *asked_before)
+{
+    llm_call_fini(t->call);
+    t->call = NULL;
+    t->calls_n--;
+    t->asked = asked_before;
+    t->left_us = clock_mono_us();
+}
+
 static int call_make(struct turn *t)
 {
     struct ledger_call *row = call_row_add(t);
@@ -111,7 +121,13 @@ static int call_make(struct turn *t)
     fault_clear(&t->fault);
     if (UNLIKELY(t->trace != NULL))
         telemetry_call_begins(t);
+    const struct target *before = t->asked;
+    t->asked = t->target;
     int err = llm_call_run(c, &t->fault);
+    if (UNLIKELY(c->unasked)) {
+        call_drop(t, before);
+        return err;
+    }
     t->inner_us += c->ended_us - c->began_us;
     t->left_us = c->ended_us;
     t->streamed = c->streamed;
@@ -195,13 +211,13 @@ int turn_run(struct turn *t)
 {
     if (t->route.n == 0)
         return fault_set(&t->fault, E_NO_PROVIDER, "no provider answers for this model");
-    t->target = &t->route.at[0]; /* for the row, should this turn not be admitted */
     int err = turn_admit(t);
     if (!err) {
-        turn_aim(t, t->target);
+        turn_aim(t, &t->route.at[0]);
         err = turn_next(t);
     }
-    turn_leave(t, err); /* all calls are made: what it took is known before the client is told */
+    t->target = t->asked; /* from here on: who answered, or failed to */
+    turn_leave(t, err);   /* all calls are made: what it took is known before the client is told */
     return err;
 }
 

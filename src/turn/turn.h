@@ -125,14 +125,16 @@ struct turn {
     struct trace *trace;    /* that it belongs to; NULL: nobody traces */
 
     /* on the way */
-    unsigned at;                 /* the lever whose turn_next runs */
-    int64_t inner_us;            /* time spent further in, for the levers' own time */
-    const struct target *target; /* who is asked now; turn_aim moves it */
-    uint64_t tried;              /* replicas of it that failed */
-    int64_t deadline_ms;         /* of all tries of it */
-    struct lever_note *notes;    /* as many as the chain has levers; NULL before the first */
+    unsigned at;      /* the lever whose turn_next runs */
+    int64_t inner_us; /* time spent further in, for the levers' own time */
+    /* Who is asked now, as turn_aim says; behind turn_run the same as `asked`. */
+    const struct target *target;
+    const struct target *asked; /* by the last call; NULL: nobody was */
+    uint64_t tried;             /* replicas of it that failed */
+    int64_t deadline_ms;        /* of all tries of it */
+    struct lever_note *notes;   /* as many as the chain has levers; NULL before the first */
 
-    /* the answer: of the last call */
+    /* the answer: of the last call; NULL: there was none, or the last target was not asked */
     struct llm_call *call;
     bool streamed; /* something went to the client: no second try */
     struct fault fault;

@@ -15,8 +15,10 @@ state: {ledger: "sqlite:@FOLDER@/ledger.db"}
 providers:@PROVIDERS@
   own: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", pass_key: on}
   azure: {kind: azure, base_url: "http://127.0.0.1:%d", responses: on, key: k-azure}
+  dead: {base_url: "http://127.0.0.1:1/v1"}
 models:
   either: {is: anthropic/text, fallback: [openai_chat/text]}
+  failing: {is: dead/x, fallback: [anthropic/text]}
   neither: {is: anthropic/text, fallback: [gemini/text]}
 lanes:
   deep: [{is: anthropic/text, reasoning_effort: high}]
@@ -295,6 +297,23 @@ def test_a_stream_that_fails(w):
         assert name == {"openai_chat": None, "anthropic": "error", "responses": "error"}[client]
 
 
+def test_the_number_of_an_error_in_a_stream(w):
+    """Responses' events are numbered, and an error goes on with that: crossed, and passed on."""
+    events = fixture("responses", "text", "stream.txt").split(b"\n\n")
+    cut = b"\n\n".join(events[:5]) + b"\n\n"
+    a = ask(w, "responses", "converse/error-in-stream", stream=True)
+    w.providers["responses"].answers = Always(stream(cut, end=False))
+    try:
+        answers = [a, ask(w, "responses", "responses/text", stream=True)]
+    finally:
+        w.providers["responses"].answers = Always(play("responses"))
+    for a in answers:
+        told = [json.loads(data) for _, data in events_of(a.body)]
+        numbers = [event["sequence_number"] for event in told]
+        assert told[-1]["type"] == "error" and len(told) > 3, told
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), numbers
+
+
 def test_a_damaged_frame(w):
     good = b"".join(aws_frame(n, d.encode()) for n, d in
                     events_of(fixture("converse", "text", "stream.txt")))
@@ -310,10 +329,27 @@ def test_a_damaged_frame(w):
     assert b"damaged" in a.body and b"[DONE]" not in a.body, a.body
 
 
+def calls(w, answer):
+    return w.sluice.rows("SELECT provider, error, attempt FROM calls WHERE turn = ? ORDER BY seq",
+                         answer.headers["x-sluice-id"])
+
+
+def nobody_asked(w, answer):
+    """What is refused here before anything goes out is no call, and no model's error."""
+    row = w.sluice.turn(answer)
+    assert (row["provider"], row["model"], row["cost_usd_nanos"]) == (None, None, 0), row
+    assert calls(w, answer) == []
+    for name in ("x-sluice-model", "x-sluice-cost-usd"):
+        assert name not in answer.headers, answer.headers
+    line = [x for x in w.sluice.log().splitlines() if answer.headers["x-sluice-id"] in x][-1]
+    assert "provider=- model=- " in line and "calls=0" in line, line
+
+
 def test_what_cannot_be_carried_is_refused(w):
     before = len(w.providers["anthropic"].seen)
     a = ask(w, "openai_chat", "anthropic/text", n=2)
     assert a.status == 400 and "more than one choice" in a.error()["message"], a.body
+    nobody_asked(w, a)
     a = w.sluice.request("POST", "/v1/completions", {"model": "anthropic/text", "prompt": "x"},
                          key=None)
     assert a.status == 400 and "openai.completion" in a.error()["message"], a.body
@@ -327,8 +363,15 @@ def test_a_fallback_that_can_carry_it(w):
     assert a.status == 200 and a.headers["x-sluice-model"] == "openai_chat/text", a.headers
     row = w.sluice.turn(a)
     assert row["state"] == "done" and row["provider"] == "openai_chat", row
+    assert calls(w, a) == [("openai_chat", None, 1)], calls(w, a)
     a = ask(w, "openai_chat", "neither", logit_bias={"50256": -100})
     assert a.status == 400 and "gemini has nothing for logit_bias" in a.error()["message"], a.body
+    nobody_asked(w, a)
+    a = ask(w, "openai_chat", "failing", logit_bias={"50256": -100})  # the last is not asked
+    assert a.status == 400 and a.headers["x-sluice-model"] == "dead/x", a.headers
+    row = w.sluice.turn(a)
+    assert (row["provider"], row["model"]) == ("dead", "x"), row
+    assert calls(w, a) and {c[0] for c in calls(w, a)} == {"dead"}, calls(w, a)
 
 
 def test_responses_that_go_by_kept_state(w):
@@ -381,7 +424,7 @@ def test_models_as_anthropic_lists_them(w):
     a = w.sluice.request("GET", "/v1/models", headers={"anthropic-version": "2023-06-01"}, key=None)
     told = a.json()
     assert told["first_id"] == told["data"][0]["id"] == "either" and not told["has_more"], told
-    assert told["last_id"] == "neither" and len(told["data"]) == 3, told
+    assert told["last_id"] == "neither" and len(told["data"]) == 4, told
     assert told["data"][0]["type"] == "model" and told["data"][0]["created_at"].endswith("Z")
 
 

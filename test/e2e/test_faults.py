@@ -174,6 +174,13 @@ def test_refused(w):
     assert a.status == 502 and a.error()["code"] == "connection_refused", a.body
 
 
+def test_calls_of_no_tokens_do_not_say_who_counted(w):
+    a = chat(w, "refused")
+    t = w.sluice.turn(a)
+    assert a.status == 200 and len(calls(w, a)) > 1
+    assert t["counted"] == "provider" and t["output"] > 0, t
+
+
 def test_reset_before_the_answer(w):
     w.p.answers["r1"] = first_then_ok(reset)
     assert chat(w, "r1").status == 200
@@ -287,10 +294,13 @@ def test_an_error_alone_costs_nothing_whatever_its_status(w):
     words = b'{"error":{"message":"no room","code":502}}'
     for model, answer, more in (("free1", status("200 OK", words), {}),
                                 ("free2", stream(b"data: " + words + b"\n\n"), {"stream": True}),
-                                ("free3", status("500 Oops", words), {})):
+                                ("free3", status("500 Oops", words), {}),
+                                ("free4", status("404 No", words), {}),
+                                ("free5", status("401 No", words), {})):
         w.p.answers[model] = answer
         t = w.sluice.turn(chat(w, model, **more))
         assert (t["state"], t["input"], t["output"]) == ("failed", 0, 0), (model, t)
+        assert t["cost_usd_nanos"] == 0, (model, t)  # though nobody knows the model's price
 
 
 def test_stream_error_in_the_middle(w):

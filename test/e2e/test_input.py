@@ -74,6 +74,21 @@ def test_keys(w):
 
 
 @nothing_upstream
+def test_anthropics_clients_are_told_in_their_own_way(w):
+    for path in ("/v1/messages", "/v1/messages/count_tokens", "/anthropic/v1/models"):
+        a = w.sluice.request("GET" if path.endswith("models") else "POST", path, {}, key=None)
+        refused(w, a, 401, "missing_api_key", "'x-api-key: KEY'")
+        assert a.json()["type"] == "error", a.body
+    for path in ("/v1/v1/messages", "/anthropic/v1/none", "/anthropic/v2/messages", "/messages"):
+        a = w.sluice.request("POST", path, {})
+        refused(w, a, 404, "not_found")
+        assert a.json()["type"] == "error", (path, a.body)
+    for path, code in (("/v1/none", 404), ("/anthropical", 404), ("/v1/threads/t/messages", 403)):
+        a = w.sluice.request("POST", path, {})
+        assert a.status == code and "type" not in a.json(), (path, a.body)
+
+
+@nothing_upstream
 def test_json(w):
     post = lambda body: w.sluice.request("POST", "/v1/chat/completions", body)
     refused(w, post(b'{"model":'), 400, "invalid_json")

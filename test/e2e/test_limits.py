@@ -87,6 +87,12 @@ def test_requests_a_minute_and_the_headers(w):
     assert 55 < after <= 61 and (after_ms + 999) // 1000 == after
     t = w.sluice.turn(a)
     assert t["status"] == 429 and t["error"] == "rate_limit_exceeded"
+    assert (t["provider"], t["model"]) == (None, None), t  # nobody was asked
+    assert "x-sluice-model" not in a.headers and "x-sluice-overhead-us" in a.headers, a.headers
+    line = [x for x in w.sluice.log().splitlines() if a.headers["x-sluice-id"] in x][-1]
+    assert "provider=- model=- " in line, line
+    m = w.sluice.request("GET", "/metrics", key="boss-key", port=w.sluice.admin_port).body
+    assert b'sluice_turns_total{api="openai.chat",provider="",model="",status="429"}' in m
 
 
 def test_a_tenants_keys_share(w):

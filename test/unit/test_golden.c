@@ -167,8 +167,8 @@ static void fault_put(struct world *w, const struct wire *client, const struct l
                       : f && f->text[0] ? str_from(f->text)
                                         : str_from(err_text(err));
     if (w->begun) {
-        assert_int_equal(client->error_event_write(&w->out, err_status(err), err_code(err), text),
-                         0);
+        assert_int_equal(
+            client->error_event_write(&w->out, 0, err_status(err), err_code(err), text), 0);
         return;
     }
     if (!status || err == E_UPSTREAM_AUTH)

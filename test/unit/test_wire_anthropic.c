@@ -543,7 +543,7 @@ static void errors_have_the_documented_types(void **state)
                                        rows[i].type);
         assert_str(kept(&b, err), want);
         buf_init(&b, 4096);
-        err = wire_anthropic.error_event_write(&b, rows[i].status, "the_code", STR("a \"b\""));
+        err = wire_anthropic.error_event_write(&b, 0, rows[i].status, "the_code", STR("a \"b\""));
         assert_str(kept(&b, err),
                    arena_printf(&arena, "event: error\ndata: %.*s\n\n", STR_ARGS(want)));
     }

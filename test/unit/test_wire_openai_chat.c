@@ -1154,7 +1154,7 @@ static void errors_are_written(void **state)
     "\"code\":\"busy\"}}"
     assert_str(buf_view(&w->out), STR(ERROR));
     buf_clear(&w->out);
-    assert_int_equal(wire->error_event_write(&w->out, 429, "busy", STR("say \"when\"")), 0);
+    assert_int_equal(wire->error_event_write(&w->out, 0, 429, "busy", STR("say \"when\"")), 0);
     assert_str(buf_view(&w->out), STR("data: " ERROR "\n\n"));
 }
 

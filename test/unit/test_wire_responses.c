@@ -610,9 +610,9 @@ static void errors_are_the_protocols_own(void **state)
     assert_str(buf_view(&w.out), STR("{\"error\":{\"message\":\"Say \\\"when\\\"\",\"type\":"
                                      "\"rate_limit_error\",\"param\":null,\"code\":\"slow\"}}"));
     buf_clear(&w.out);
-    assert_int_equal(wire_responses.error_event_write(&w.out, 502, "cut", STR("a\nb")), 0);
+    assert_int_equal(wire_responses.error_event_write(&w.out, 7, 502, "cut", STR("a\nb")), 0);
     assert_str(buf_view(&w.out), STR("event: error\ndata: {\"type\":\"error\","
-                                     "\"sequence_number\":0,\"code\":\"cut\",\"message\":"
+                                     "\"sequence_number\":7,\"code\":\"cut\",\"message\":"
                                      "\"a\\nb\",\"param\":null}\n\n"));
     world_end(&w);
 }

@@ -84,8 +84,10 @@ int anthropic_error_write(struct buf *out, int status, const char *code, struct 
     return buf_str(out, STR("}}"));
 }
 
-int anthropic_error_event_write(struct buf *out, int status, const char *code, struct str text)
+int anthropic_error_event_write(struct buf *out, int64_t number, int status, const char *code,
+                                struct str text)
 {
+    (void)number;
     frame_begin(out, STR("error"));
     anthropic_error_write(out, status, code, text);
     frame_end(out);

@@ -62,12 +62,12 @@ static int error_write(struct buf *out, int status, const char *code, struct str
     return openai_error_write(out, status, code, text);
 }
 
-/* Without the stream's state there is no number for it; clients act on its type alone. */
-static int error_event_write(struct buf *out, int status, const char *code, struct str text)
+static int error_event_write(struct buf *out, int64_t number, int status, const char *code,
+                             struct str text)
 {
     (void)status;
     frame_begin(out, STR("error"));
-    buf_str(out, STR("{\"type\":\"error\",\"sequence_number\":0,\"code\":"));
+    buf_printf(out, "{\"type\":\"error\",\"sequence_number\":%lld,\"code\":", (long long)number);
     json_quote(out, str_from(code));
     buf_str(out, STR(",\"message\":"));
     json_quote(out, text);

@@ -208,7 +208,8 @@ int responses_event_facts(struct str name, struct str data, struct llm_facts *fa
         return ours || (!empty && name.n == 0) ? E_UPSTREAM_BODY : 0;
     if (!ours)
         return 0;
-    *facts = (struct llm_facts){0};
+    int64_t number = json_get_i64(root, "sequence_number", -1);
+    *facts = (struct llm_facts){.next_number = number >= 0 && number < INT64_MAX ? number + 1 : 0};
     yyjson_val *delta = yyjson_obj_get(root, "delta"), *object = yyjson_obj_get(root, "response");
     facts->content_bytes = (int64_t)json_str(delta).n;
     facts->speaks = facts->content_bytes > 0;

@@ -368,6 +368,7 @@ int responses_event_write(struct wire_state *state, const struct chat_event *eve
     if (err || s->over)
         return err;
     event_put(state, s, event, out);
+    state->next_number = s->sequence;
     err = kept_fault(s);
     return err ? err : out->failed;
 }
