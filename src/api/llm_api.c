@@ -193,7 +193,7 @@ static int answer_error(struct ask *a, int err)
             made = retry_headers(a, err, &headers);
         const struct fault *f = a->turn.fault.err ? &a->turn.fault : &a->v->fault;
         struct str text = str_from(f->text[0] ? f->text : err_text(err));
-        (void)a->v->wire->error_write(&json, status, err_code(err), text);
+        (void)a->v->wire->error_write(&json, status, err_code(err), text, str_from(f->param));
         body = buf_view(&json);
     }
     if (!made)

@@ -7,11 +7,11 @@
 #define ERROR_BYTES_MAX 4096
 
 static struct str arena_error(const struct wire *wire, struct arena *arena, int status,
-                              const char *code, struct str text)
+                              const char *code, struct str text, struct str param)
 {
     struct buf out;
     buf_init(&out, ERROR_BYTES_MAX);
-    (void)wire->error_write(&out, status, code, text);
+    (void)wire->error_write(&out, status, code, text, param);
     struct str json = out.failed ? STR_NONE : arena_str(arena, buf_view(&out));
     buf_fini(&out);
     return json.p ? json : STR("{\"error\":{\"message\":\"out of memory\"}}");
@@ -50,7 +50,9 @@ void visit_error_with(struct visit *v, int err, const struct http_headers *more)
     int status = err_status(err);
     arena_widen(v->x->arena, ERROR_ARENA_BYTES);
     struct str text = str_from(v->fault.err == err ? fault_text(&v->fault) : err_text(err));
-    respond(v->x, status, more, arena_error(v->wire, v->x->arena, status, err_code(err), text));
+    struct str param = str_from(v->fault.err == err ? v->fault.param : "");
+    respond(v->x, status, more,
+            arena_error(v->wire, v->x->arena, status, err_code(err), text, param));
 }
 
 static void refusal_log(struct gateway *g, const struct exchange *x, int err)
@@ -69,7 +71,8 @@ void visit_refuse(void *arg, struct exchange *x, int err, const char *text)
     refusal_log(door->gateway, x, err);
     int status = err_status(err);
     respond(x, status, NULL,
-            arena_error(wire_of_path(x->path), x->arena, status, err_code(err), str_from(text)));
+            arena_error(wire_of_path(x->path), x->arena, status, err_code(err), str_from(text),
+                        STR_NONE));
 }
 
 /* ---- who is it ---- */

@@ -93,7 +93,7 @@ void fault_clear(struct fault *f)
 {
     if (f) {
         f->err = 0;
-        f->text[0] = '\0';
+        f->text[0] = f->param[0] = '\0';
     }
 }
 

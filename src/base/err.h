@@ -100,11 +100,13 @@ int err_from_errno(int error); /* ECONNRESET and the like to an enum err; E_IO f
  * A fault: the error and one sentence about this case, written where it was found. It belongs to
  * whoever passes it down; a caller that does not care passes NULL.
  */
-#define FAULT_TEXT_BYTES 240
+#define FAULT_TEXT_BYTES  240
+#define FAULT_PARAM_BYTES 64
 
 struct fault {
     int err;
-    char text[FAULT_TEXT_BYTES]; /* NUL-terminated, cut to fit */
+    char text[FAULT_TEXT_BYTES];   /* NUL-terminated, cut to fit */
+    char param[FAULT_PARAM_BYTES]; /* the same: the request's member that it is about; or empty */
 };
 
 /* Keeps the first fault, so that the cause is not covered by its consequences. Returns `err`. */

@@ -149,6 +149,7 @@ int chat_member_add(struct chat_request *r, struct chat_member **list, struct st
         return E_MEMORY;
     *m = (struct chat_member){.name = name, .value = json};
     LIST_ADD(list, m);
+    r->other = r->other.p ? r->other : name;
     chat_uses(r, CHAT_OTHER_MEMBER);
     return 0;
 }

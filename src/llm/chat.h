@@ -232,6 +232,7 @@ struct chat_request {
     int64_t thinking_budget;
     struct str params[CHAT_PARAM_COUNT]; /* json */
     struct chat_member *others;
+    struct str other; /* string: the first member, wherever it stands, that sluice does not know */
 };
 
 static inline void chat_uses(struct chat_request *r, enum chat_feature f)

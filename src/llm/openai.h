@@ -55,8 +55,9 @@ MUSTCHECK int openai_stream_event_read(struct str name, struct str data,
 MUSTCHECK int openai_event_without_usage(struct str raw, struct str data,
                                          const struct llm_facts *facts, struct buf *out);
 
-/* {"error":{"message":..., "type":..., "param":null, "code":...}} */
-int openai_error_write(struct buf *out, int status, const char *code, struct str message);
+/* {"error":{"message":..., "type":..., "param":..., "code":...}} */
+int openai_error_write(struct buf *out, int status, const char *code, struct str message,
+                       struct str param);
 
 /* The same as the event that tells of it in a stream. */
 int openai_error_event_write(struct buf *out, int64_t number, int status, const char *code,

@@ -342,11 +342,17 @@ const char *openai_error_type(int status)
     }
 }
 
-int openai_error_write(struct buf *out, int status, const char *code, struct str message)
+int openai_error_write(struct buf *out, int status, const char *code, struct str message,
+                       struct str param)
 {
     buf_str(out, STR("{\"error\":{\"message\":"));
     json_quote(out, message);
-    buf_printf(out, ",\"type\":\"%s\",\"param\":null,\"code\":", openai_error_type(status));
+    buf_printf(out, ",\"type\":\"%s\",\"param\":", openai_error_type(status));
+    if (param.n)
+        json_quote(out, param);
+    else
+        buf_str(out, STR("null"));
+    buf_str(out, STR(",\"code\":"));
     json_quote(out, str_from(code));
     return buf_str(out, STR("}}"));
 }
@@ -356,6 +362,6 @@ int openai_error_event_write(struct buf *out, int64_t number, int status, const 
 {
     (void)number;
     buf_str(out, STR("data: "));
-    openai_error_write(out, status, code, message);
+    openai_error_write(out, status, code, message, STR_NONE);
     return buf_str(out, STR("\n\n"));
 }

@@ -128,7 +128,8 @@ struct wire {
                       void *arg);
     /* An error's body, and the event that tells of one in a stream, framed; `number` is that
      * event's where they have any. `text` is plain. */
-    int (*error_write)(struct buf *out, int status, const char *code, struct str text);
+    int (*error_write)(struct buf *out, int status, const char *code, struct str text,
+                       struct str param); /* plain: the member that it is about, or empty */
     int (*error_event_write)(struct buf *out, int64_t number, int status, const char *code,
                              struct str text);
     /* What sluice itself answers to requests that are not crossed, where the provider does not

@@ -1,5 +1,8 @@
 /* wires.c: the protocols there are, and whether one can carry a request. */
+#include <stdio.h>
+
 #include "base/buf.h"
+#include "base/json.h"
 #include "llm/names.h"
 #include "llm/wire.h"
 
@@ -25,8 +28,26 @@ int wire_ask(const struct wire *wire, struct str body, struct arena *arena,
     return err;
 }
 
-static int refused(const struct wire *to, enum chat_feature feature, struct fault *f)
+/* A member that sluice does not know is named: who asks has to find it. */
+static int member_refused(const struct wire *to, const struct chat_request *r, struct fault *f)
 {
+    struct str name;
+    int err = json_unquote(r->arena, r->other, &name);
+    if (err)
+        return err == E_MEMORY ? err : E_BAD_REQUEST;
+    if (f && !f->err && name.n < sizeof(f->param))
+        (void)snprintf(f->param, sizeof(f->param), "%.*s", STR_ARGS(name));
+    return fault_set(f, E_UNSUPPORTED,
+                     "%s has nothing for the member '%.*s', which sluice does not know; leave it "
+                     "out, or ask a model of a provider that has it (docs/providers.md)",
+                     to->name, STR_ARGS(str_head_utf8(name, FAULT_PARAM_BYTES)));
+}
+
+static int refused(const struct wire *to, const struct chat_request *r, enum chat_feature feature,
+                   struct fault *f)
+{
+    if (feature == CHAT_OTHER_MEMBER && r->other.n > 2)
+        return member_refused(to, r, f);
     const char *note = to->carries[feature].note;
     return fault_set(f, E_UNSUPPORTED,
                      "%s has nothing for %s%s%s; leave it out, or ask a model of "
@@ -45,7 +66,7 @@ int wire_check(const struct wire *to, const struct chat_request *r, struct str *
         if (!chat_has(r, i))
             continue;
         if (to->carries[i].how == WIRE_REFUSES)
-            err = refused(to, i, f);
+            err = refused(to, r, i, f);
         else if (to->carries[i].how == WIRE_LEAVES)
             buf_printf(&names, "%s%s", names.n ? ", " : "", chat_feature_text(i));
     }

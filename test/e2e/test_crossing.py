@@ -353,6 +353,10 @@ def test_what_cannot_be_carried_is_refused(w):
     a = w.sluice.request("POST", "/v1/completions", {"model": "anthropic/text", "prompt": "x"},
                          key=None)
     assert a.status == 400 and "openai.completion" in a.error()["message"], a.body
+    for member, param in (("foo", "foo"), ("b\u00e4r'\"", "b\u00e4r'\""), ("x" * 200, None)):
+        a = ask(w, "openai_chat", "anthropic/text", **{member: 1})
+        assert a.status == 400 and a.error()["param"] == param, a.body
+        assert f"the member '{member[:60]}" in a.error()["message"], a.body
     assert len(w.providers["anthropic"].seen) == before
     a = ask(w, "openai_chat", "anthropic/text", metadata={"a": "b"})
     assert a.status == 200 and a.headers["x-sluice-left-out"] == "metadata", a.headers

@@ -174,7 +174,7 @@ static void fault_put(struct world *w, const struct wire *client, const struct l
     if (!status || err == E_UPSTREAM_AUTH)
         status = err_status(err);
     buf_printf(&w->out, "%d ", status);
-    assert_int_equal(client->error_write(&w->out, status, err_code(err), text), 0);
+    assert_int_equal(client->error_write(&w->out, status, err_code(err), text, STR_NONE), 0);
     buf_char(&w->out, '\n');
 }
 
@@ -453,9 +453,9 @@ static void bad_put(struct world *w, const struct wire *client, const struct wir
     if (err) {
         w->out.n = from;
         buf_printf(&w->out, "%d ", err_status(err));
-        assert_int_equal(
-            client->error_write(&w->out, err_status(err), err_code(err), str_from(fault_text(&f))),
-            0);
+        assert_int_equal(client->error_write(&w->out, err_status(err), err_code(err),
+                                             str_from(fault_text(&f)), str_from(f.param)),
+                         0);
     } else if (crossing_left_out(c).n > 0) {
         buf_printf(&w->out, "\nx-sluice-left-out: %.*s", STR_ARGS(crossing_left_out(c)));
     }

@@ -333,7 +333,8 @@ static void writes_errors(void **state)
     (void)state;
     struct buf out;
     buf_init(&out, 1024);
-    assert_int_equal(openai_error_write(&out, 404, "model_not_found", STR("no \"x\"\n")), 0);
+    assert_int_equal(openai_error_write(&out, 404, "model_not_found", STR("no \"x\"\n"), STR_NONE),
+                     0);
     assert_str(buf_view(&out),
                STR("{\"error\":{\"message\":\"no \\\"x\\\"\\n\",\"type\":"
                    "\"invalid_request_error\",\"param\":null,\"code\":\"model_not_found\"}}"));

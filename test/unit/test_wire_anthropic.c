@@ -536,7 +536,8 @@ static void errors_have_the_documented_types(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf b;
         buf_init(&b, 4096);
-        int err = wire_anthropic.error_write(&b, rows[i].status, "the_code", STR("a \"b\""));
+        int err = wire_anthropic.error_write(&b, rows[i].status, "the_code", STR("a \"b\""),
+                                             STR_NONE);
         struct str want = arena_printf(&arena,
                                        "{\"type\":\"error\",\"error\":{\"type\":\"%s\","
                                        "\"message\":\"a \\\"b\\\"\",\"code\":\"the_code\"}}",

@@ -472,7 +472,7 @@ static void what_has_no_counterpart(void **state)
     assert_refuses(&seed, E_UNSUPPORTED, "seed");
     struct draft other = hello(*state, CLAUDE);
     assert_int_equal(chat_member_add(&other.r, &other.r.others, STR("\"x\""), STR("1")), 0);
-    assert_refuses(&other, E_UNSUPPORTED, "members that sluice does not know");
+    assert_refuses(&other, E_UNSUPPORTED, "the member 'x', which sluice does not know");
 }
 
 static void a_body_past_its_ceiling(void **state)

@@ -1148,7 +1148,7 @@ static void errors_are_written(void **state)
 {
     struct world *w = *state;
     buf_clear(&w->out);
-    assert_int_equal(wire->error_write(&w->out, 429, "busy", STR("say \"when\"")), 0);
+    assert_int_equal(wire->error_write(&w->out, 429, "busy", STR("say \"when\""), STR_NONE), 0);
 #define ERROR                                                                                      \
     "{\"error\":{\"message\":\"say \\\"when\\\"\",\"type\":\"rate_limit_error\",\"param\":null,"   \
     "\"code\":\"busy\"}}"

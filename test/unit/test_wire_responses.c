@@ -606,7 +606,8 @@ static void errors_are_the_protocols_own(void **state)
     (void)state;
     struct world w;
     world_make(&w);
-    assert_int_equal(wire_responses.error_write(&w.out, 429, "slow", STR("Say \"when\"")), 0);
+    assert_int_equal(wire_responses.error_write(&w.out, 429, "slow", STR("Say \"when\""), STR_NONE),
+                     0);
     assert_str(buf_view(&w.out), STR("{\"error\":{\"message\":\"Say \\\"when\\\"\",\"type\":"
                                      "\"rate_limit_error\",\"param\":null,\"code\":\"slow\"}}"));
     buf_clear(&w.out);

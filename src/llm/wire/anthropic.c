@@ -74,8 +74,10 @@ static const struct wire_part parts[ANSWER_PART_COUNT] = {
     PART_LEFT_OUT(OTHER, "a block of another type"),
 };
 
-int anthropic_error_write(struct buf *out, int status, const char *code, struct str text)
+int anthropic_error_write(struct buf *out, int status, const char *code, struct str text,
+                          struct str param)
 {
+    (void)param; /* its errors have no place for it */
     buf_printf(out, "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":",
                anthropic_error_type(status));
     json_quote(out, text);
@@ -89,7 +91,7 @@ int anthropic_error_event_write(struct buf *out, int64_t number, int status, con
 {
     (void)number;
     frame_begin(out, STR("error"));
-    anthropic_error_write(out, status, code, text);
+    anthropic_error_write(out, status, code, text, STR_NONE);
     frame_end(out);
     return out->failed;
 }

@@ -69,7 +69,8 @@ void anthropic_usage_write(struct buf *out, const struct tokens *usage);
 
 /* ---- the row ---- */
 
-int anthropic_error_write(struct buf *out, int status, const char *code, struct str text);
+int anthropic_error_write(struct buf *out, int status, const char *code, struct str text,
+                          struct str param);
 int anthropic_error_event_write(struct buf *out, int64_t number, int status, const char *code,
                                 struct str text);
 int anthropic_chat_read(struct str body, struct arena *arena, struct chat_request *ret_request,

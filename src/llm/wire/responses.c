@@ -57,9 +57,10 @@ int responses_texts(struct arena *a, struct str list, struct str *ret_string)
 
 /* ---- errors ---- */
 
-static int error_write(struct buf *out, int status, const char *code, struct str text)
+static int error_write(struct buf *out, int status, const char *code, struct str text,
+                       struct str param)
 {
-    return openai_error_write(out, status, code, text);
+    return openai_error_write(out, status, code, text, param);
 }
 
 static int error_event_write(struct buf *out, int64_t number, int status, const char *code,
