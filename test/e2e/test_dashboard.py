@@ -32,6 +32,7 @@ def open_world():
         w.dashboard = json.load(file)
     assert w.sluice.chat("pair").status == 200
     assert w.sluice.chat("good").status == 200
+    assert w.sluice.chat("p/unpriced").status == 200
     assert w.sluice.chat("good", key="few").status == 200
     assert w.sluice.chat("good", key="few").status == 429
     assert w.sluice.chat("good", key="nobody").status == 401
