@@ -84,6 +84,12 @@ static int by_day_and_model(const void *a, const void *b)
 }
 
 /* The groups have been sorted. */
+static void groups_sort(struct ledger_groups *groups)
+{
+    if (groups->n > 1) /* of none there is no array either */
+        qsort(groups->at, groups->n, sizeof(*groups->at), by_day_and_model);
+}
+
 static const struct ledger_group *group_find(const struct ledger_groups *groups,
                                              const struct ledger_group *like)
 {
@@ -184,8 +190,8 @@ static int sheet_fill(struct reconciling *x, struct sheet *s, int64_t tolerance,
     int (*add)(struct sheet * s, const struct ledger_group *ours, const struct ledger_group *theirs,
                int64_t tolerance, bool *all_within) = x->export.costs ? cost_row_add : row_add;
     int err = 0;
-    qsort(theirs->at, theirs->n, sizeof(*theirs->at), by_day_and_model);
-    qsort(ours->at, ours->n, sizeof(*ours->at), by_day_and_model);
+    groups_sort(theirs);
+    groups_sort(ours);
     for (unsigned i = 0; i < theirs->n && !err; i++)
         err = add(s, group_find(ours, &theirs->at[i]), &theirs->at[i], tolerance, all_within);
     for (unsigned i = 0; i < ours->n && !err; i++)
