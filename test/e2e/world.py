@@ -4,6 +4,7 @@ Python's standard library only. The provider's answers are chosen by the model's
 test says in its request what shall go wrong.
 """
 
+import atexit
 import json
 import os
 import signal
@@ -218,6 +219,7 @@ class Sluice:
             self.process = subprocess.Popen([SLUICE, "serve", "--config", self.file],
                                             stderr=log, stdout=log, env=self.environment,
                                             cwd=self.folder)
+        atexit.register(self.process.kill)  # of those that no test stops
         if wait:
             for _ in range(250):
                 try:
