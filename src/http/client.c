@@ -19,8 +19,8 @@
 
 #define PIECES_ON_STACK 24
 
-/* What a socket may not take at once is written by a task of its own. A server that has answered
- * (be it with a 1xx) and takes no piece for so many looks wants no more of it. */
+/* What a socket may not take at once is sent by a task of its own, in pieces. A server that has
+ * answered and takes none of them for so many looks wants no more. */
 #define WATCHED_BYTES  (128 * 1024)
 #define PIECE_BYTES    (64 * 1024)
 #define LOOK_MS        100
@@ -136,87 +136,14 @@ static int head_make(struct http_call *call, struct str method, struct str targe
     return 0;
 }
 
-/* A write that may have to wait, in a task of its own. */
-struct writing {
-    struct stream *stream;
-    struct iovec *iov;
-    int count, err;
-    int64_t until_ms;
-    size_t pieces; /* that are gone */
-    bool done;
-    struct waitq ended;
-};
-
-static int piece_write(struct writing *w, const char *from, size_t n)
-{
-    struct iovec piece = {(void *)(uintptr_t)from, n};
-    int err = stream_writev(w->stream, &piece, 1);
-
-    w->pieces += !err;
-    return err;
-}
-
-static void writing_run(void *arg)
-{
-    struct writing *w = arg;
-
-    (void)task_deadline(w->until_ms);
-    for (int i = 0; i < w->count && !w->err; i++)
-        for (size_t at = 0; at < w->iov[i].iov_len && !w->err; at += PIECE_BYTES) {
-            size_t left = w->iov[i].iov_len - at;
-            w->err = piece_write(w, (const char *)w->iov[i].iov_base + at,
-                                 left < PIECE_BYTES ? left : PIECE_BYTES);
-        }
-    w->done = true;
-    waitq_wake_all(&w->ended);
-}
-
-/* E_RESET where the server has answered, and takes no more. */
-static int writev_watched(struct stream *stream, struct iovec *iov, int count)
-{
-    struct writing w = {.stream = stream, .iov = iov, .count = count};
-    struct group group;
-    unsigned answered = 0;
-    size_t before = 0;
-
-    w.until_ms = task_deadline(TASK_NO_DEADLINE);
-    waitq_init(&w.ended);
-    group_init(&group);
-    if (group_spawn(&group, "request's body", writing_run, &w) != 0)
-        return stream_writev(stream, iov, count);
-    int err = 0;
-    while (err == 0 && !w.done && answered < LOOKS_ANSWERED) {
-        int64_t outer = task_deadline(clock_cached_ms() + LOOK_MS);
-        err = waitq_wait(&w.ended);
-        task_deadline_restore(outer);
-        if (err == E_TIMEOUT && clock_cached_ms() < w.until_ms)
-            err = 0;
-        answered = !w.done && w.pieces == before && !stream_is_quiet(stream) ? answered + 1 : 0;
-        before = w.pieces;
-    }
-    bool whole = w.done;
-    if (!whole)
-        group_cancel(&group, err != 0 ? err : E_CANCELED);
-    group_join(&group);
-    if (whole)
-        return w.err;
-    return err != 0 ? err : E_RESET;
-}
-
 /*
- * A server may refuse a request before it has read all of it, and close, or read no more. Then the
- * write fails, or never ends, but the answer may be there.
+ * A server may refuse a request before it has read all of it, and close. Then the write fails, but
+ * the answer may be there.
  */
 static int call_writev(struct http_call *call, struct iovec *iov, int count)
 {
     struct http_client_conn *s = call->state;
-    struct stream *stream = call->conn->stream;
-    size_t bytes = 0;
-
-    for (int i = 0; i < count; i++)
-        bytes += iov[i].iov_len;
-    int err = bytes > WATCHED_BYTES ? writev_watched(stream, iov, count)
-                                    : stream_writev(stream, iov, count);
+    int err = stream_writev(call->conn->stream, iov, count);
 
     if (err != E_CLOSED && err != E_RESET)
         return err;
@@ -242,6 +169,26 @@ static int call_start(struct http_call *call)
     return 0;
 }
 
+/* A body that is there, in pieces. */
+struct held_body {
+    struct http_source source;
+    const struct iovec *at;
+    int left;
+};
+
+static int held_next(struct http_source *from, struct str *ret_piece)
+{
+    struct held_body *b = CONTAINER_OF(from, struct held_body, source);
+
+    *ret_piece = STR_NONE;
+    while (ret_piece->n == 0 && b->left > 0) {
+        *ret_piece = str_of(b->at->iov_base, b->at->iov_len);
+        b->at++;
+        b->left--;
+    }
+    return 0;
+}
+
 int http_call_send(struct http_call *call, struct str method, struct str target,
                    const struct http_headers *headers, const struct iovec *body, int pieces)
 {
@@ -250,6 +197,13 @@ int http_call_send(struct http_call *call, struct str method, struct str target,
     struct str head;
     int64_t body_bytes = 0;
 
+    for (int i = 0; i < pieces; i++)
+        body_bytes += (int64_t)body[i].iov_len;
+    if (!call->conn->shared && body_bytes > WATCHED_BYTES) {
+        struct held_body from = {.source.next = held_next, .at = body, .left = pieces};
+        int held_err = http_call_send_head(call, method, target, headers, body_bytes);
+        return held_err != 0 ? held_err : http_call_send_body(call, &from.source);
+    }
     call->head_request = str_eq(method, STR("HEAD"));
     int err = call->conn->shared ? request_check(call, method, target, headers) : call_start(call);
     if (err != 0)
@@ -260,10 +214,8 @@ int http_call_send(struct http_call *call, struct str method, struct str target,
         iov = ARENA_ARRAY(call->arena, struct iovec, (size_t)pieces + 1);
     if (iov == NULL)
         return E_MEMORY;
-    for (int i = 0; i < pieces; i++) {
+    for (int i = 0; i < pieces; i++)
         iov[i + 1] = body[i];
-        body_bytes += (int64_t)body[i].iov_len;
-    }
     err = head_make(call, method, target, headers, body_bytes, &head);
     if (err != 0)
         return err;
@@ -320,6 +272,80 @@ int http_call_write(struct http_call *call, struct str piece)
     bool all = call->send_chunked ? piece.n == 0 : call->send_left == 0;
     call->sent = all && rbuf_held(&call->state->in) == 0;
     return 0;
+}
+
+/* A task of its own sends the body, so that an answer is seen while a write waits. */
+struct sending {
+    struct http_call *call;
+    struct http_source *from;
+    int64_t until_ms;
+    uint64_t pieces; /* that are gone */
+    bool writing, done;
+    int err;
+    struct waitq ended;
+};
+
+static void sending_run(void *arg)
+{
+    struct sending *w = arg;
+    struct str piece = STR_NONE;
+    bool more = true;
+
+    (void)task_deadline(w->until_ms);
+    while (w->err == 0 && more) {
+        w->err = w->from->next(w->from, &piece);
+        more = w->err == 0 && piece.n > 0 &&
+               (w->call->http2 != NULL || rbuf_held(&w->call->state->in) == 0);
+        w->writing = true;
+        do {
+            if (w->err == 0)
+                w->err = http_call_write(w->call, str_head(piece, PIECE_BYTES));
+            piece = str_tail(piece, PIECE_BYTES);
+            w->pieces++;
+        } while (w->err == 0 && piece.n > 0);
+        w->writing = false;
+    }
+    w->done = true;
+    waitq_wake_all(&w->ended);
+}
+
+/* Until it is sent, or the server has answered and takes no more. */
+static int sending_await(struct sending *w)
+{
+    uint64_t before = 0;
+    int err = 0;
+
+    for (unsigned still = 0; err == 0 && !w->done && still < LOOKS_ANSWERED;) {
+        int64_t outer = task_deadline(clock_cached_ms() + LOOK_MS);
+        err = waitq_wait(&w->ended);
+        task_deadline_restore(outer);
+        if (err == E_TIMEOUT && clock_cached_ms() < w->until_ms)
+            err = 0;
+        bool stalls = w->writing && w->pieces == before;
+        still = stalls && !stream_is_quiet(w->call->conn->stream) ? still + 1 : 0;
+        before = w->pieces;
+    }
+    return err;
+}
+
+int http_call_send_body(struct http_call *call, struct http_source *from)
+{
+    struct sending w = {.call = call, .from = from};
+    struct group group;
+
+    w.until_ms = task_deadline(TASK_NO_DEADLINE);
+    waitq_init(&w.ended);
+    group_init(&group);
+    if (call->http2 != NULL || group_spawn(&group, "request's body", sending_run, &w) != 0) {
+        sending_run(&w); /* HTTP/2 sees early answers itself */
+        return w.err;
+    }
+    int err = sending_await(&w);
+    bool whole = w.done;
+    if (!whole)
+        group_cancel(&group, err != 0 ? err : E_CANCELED);
+    group_join(&group);
+    return whole ? w.err : err;
 }
 
 /* ---- the answer */

@@ -82,6 +82,18 @@ YIELDS MUSTCHECK int http_call_send_head(struct http_call *call, struct str meth
                                          int64_t body_bytes);
 YIELDS MUSTCHECK int http_call_write(struct http_call *call, struct str piece);
 
+/* Where a body comes from: its next piece; n == 0 at the end. May yield. */
+struct http_source {
+    int (*next)(struct http_source *from, struct str *ret_piece);
+};
+
+/*
+ * All of it, in place of http_call_write. A server that has answered, be it with a 1xx, and for a
+ * second takes nothing more wants no more: then 0, as for one that closes, and the source is left
+ * where it is.
+ */
+YIELDS MUSTCHECK int http_call_send_body(struct http_call *call, struct http_source *from);
+
 YIELDS MUSTCHECK int http_call_head(struct http_call *call);
 
 /*

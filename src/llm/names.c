@@ -211,6 +211,11 @@ int names_read(struct str body, struct arena *arena, struct llm_request *r, stru
     return w.failed ? E_MEMORY : 0;
 }
 
+static bool ends_nocase(struct str s, struct str suffix)
+{
+    return s.n >= suffix.n && str_eq_nocase(str_tail(s, s.n - suffix.n), suffix);
+}
+
 /* A field's name may stand there in a way that few readers know (RFC 2231, RFC 5987): in pieces
  * (name*0, name*1) and with escapes (name*=utf-8''file%5Fid). Nobody needs it for a plain one, so
  * that it may be any. */
@@ -219,16 +224,17 @@ static bool names_in_code(struct str body)
     const char *at = body.p, *end = body.p + body.n;
     while ((at = memchr(at, '*', (size_t)(end - at))) != NULL) {
         struct str before = str_of(body.p, (size_t)(at - body.p));
+        struct str behind = str_of(at, (size_t)(end - at));
+        at++;
         while (before.n > 0 && memchr(" \t", before.p[before.n - 1], 2))
             before.n--;
-        struct str behind = str_of(at, (size_t)(end - at));
+        /* First, so that nobody's row of stars is gone through from each of them. */
+        if (!ends_nocase(before, STR("name")) || ends_nocase(before, STR("filename")))
+            continue;
         while (behind.n > 0 && memchr("*0123456789 \t", behind.p[0], 14))
             behind = str_tail(behind, 1);
-        bool file = before.n >= 8 && str_eq_nocase(str_tail(before, before.n - 8), STR("filename"));
-        if (!file && behind.n > 0 && behind.p[0] == '=' && before.n >= 4 &&
-            str_eq_nocase(str_tail(before, before.n - 4), STR("name")))
+        if (behind.n > 0 && behind.p[0] == '=')
             return true;
-        at++;
     }
     return false;
 }
@@ -284,11 +290,6 @@ static struct str host_of(struct str url)
     while (host.n > 0 && host.p[host.n - 1] == '.')
         host.n--;
     return scheme && memchr(host.p, '%', host.n) == NULL ? host : STR_NONE;
-}
-
-static bool ends_nocase(struct str s, struct str suffix)
-{
-    return s.n >= suffix.n && str_eq_nocase(str_tail(s, s.n - suffix.n), suffix);
 }
 
 /* Would a provider that fetches with rights of its own look into a store (s3://, gs://, Gemini's

@@ -6,94 +6,22 @@
 #include "net/upool.h"
 #include "rt/task.h"
 
-/* A provider that has answered, and takes nothing of the body for this long, wants no more of it.
- */
-#define LOOK_MS     100
-#define LOOKS_STILL 10
-#define PART_BYTES  65536
-
 static int relay_fault(const struct llm_relay *r, struct fault *f, int err)
 {
     return fault_set(f, err, "provider %.*s: %s", STR_ARGS(r->provider->name), err_text(err));
 }
 
-/* ---- the body ---- */
-
-/* A task of its own sends the body, so that an early answer is seen while a write waits. */
-struct sending {
-    struct llm_relay *r;
-    struct http_call *call;
-    struct waitq ended;
-    uint64_t parts; /* that were written */
-    bool writing, done;
-    int err;
+/* The client's body, as http/client.h wants it. */
+struct body_source {
+    struct http_source source;
+    struct llm_relay *relay;
 };
 
-static int piece_write(struct sending *s, struct str piece)
+static int body_next(struct http_source *from, struct str *ret_piece)
 {
-    int err = 0;
-    s->writing = true;
-    do {
-        err = http_call_write(s->call, str_head(piece, PART_BYTES));
-        piece = str_tail(piece, PART_BYTES);
-        s->parts++;
-    } while (!err && piece.n > 0);
-    s->writing = false;
-    return err;
+    struct llm_relay *r = CONTAINER_OF(from, struct body_source, source)->relay;
+    return r->read(r, ret_piece);
 }
-
-static void body_send(void *arg)
-{
-    struct sending *s = arg;
-    (void)task_deadline(s->r->until_ms);
-    for (bool more = true; !s->err && more;) {
-        struct str piece;
-        s->err = s->r->read(s->r, &piece);
-        more = !s->err && piece.n > 0;
-        if (!s->err)
-            s->err = piece_write(s, piece);
-    }
-    s->done = true;
-    waitq_wake_all(&s->ended);
-}
-
-/* Until the body was sent, or the provider has answered and reads no more; HTTP/2 sees to that
- * itself. */
-static int body_await(struct sending *s)
-{
-    const struct upool_conn *conn = s->call->conn;
-    uint64_t seen = 0;
-    int err = 0;
-    for (unsigned still = 0; !s->done && !err && still < LOOKS_STILL;) {
-        int64_t outer = task_deadline(clock_cached_ms() + LOOK_MS);
-        err = waitq_wait(&s->ended);
-        task_deadline_restore(outer);
-        if (err == E_TIMEOUT && clock_cached_ms() < s->r->until_ms)
-            err = 0;
-        bool stalls = s->writing && s->parts == seen && !conn->shared;
-        still = stalls && !stream_is_quiet(conn->stream) ? still + 1 : 0;
-        seen = s->parts;
-    }
-    return err;
-}
-
-static int body_pass(struct llm_relay *r, struct http_call *call)
-{
-    struct sending s = {.r = r, .call = call};
-    struct group group;
-    waitq_init(&s.ended);
-    group_init(&group);
-    int err = group_spawn(&group, "relay's body", body_send, &s);
-    if (!err)
-        err = body_await(&s);
-    bool whole = s.done;
-    if (!whole)
-        group_cancel(&group, err ? err : E_CANCELED);
-    group_join(&group);
-    return err || !whole ? err : s.err;
-}
-
-/* ---- the call ---- */
 
 static int request_send(struct llm_relay *r, struct http_call *call, struct str path)
 {
@@ -109,7 +37,8 @@ static int request_send(struct llm_relay *r, struct http_call *call, struct str 
     if (r->body_bytes == 0)
         return http_call_send(call, r->method, target, &headers, NULL, 0);
     err = http_call_send_head(call, r->method, target, &headers, r->body_bytes);
-    return err ? err : body_pass(r, call);
+    struct body_source body = {{body_next}, r};
+    return err ? err : http_call_send_body(call, &body.source);
 }
 
 static int answer_pass(struct llm_relay *r, struct http_call *call)
@@ -176,8 +105,7 @@ int llm_relay_run(struct llm_relay *r, struct fault *f)
     r->endpoint = replica->endpoint;
     r->endpoint->under_way++;
     r->endpoint->calls++;
-    r->until_ms = clock_cached_ms() + p->timeouts.total_ms;
-    int64_t outer = task_deadline(r->until_ms);
+    int64_t outer = task_deadline(clock_cached_ms() + p->timeouts.total_ms);
     int64_t retry_after_ms = -1;
     bool again = false;
     int err = try_once(r, replica, r->body_bytes != 0, &again, &retry_after_ms, f);

@@ -41,7 +41,6 @@ struct llm_relay {
     struct endpoint *endpoint;
     struct provider_key *key; /* that it went out with; NULL where there are not several */
     int64_t began_us, connected_us, first_us, ended_us;
-    int64_t until_ms; /* its own: when all tries have to be over */
 };
 
 /* 0 when the whole answer went to the client. */
