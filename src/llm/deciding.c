@@ -54,16 +54,54 @@ const struct deciding_row *deciding_row_of(const struct deciding_table *table, s
     return NULL;
 }
 
-static int find(const struct json_scan *scan, const struct deciding_table *table,
-                struct deciding_found *ret_found, struct fault *f)
+/* In every protocol, behind its own: by which another model may answer than the one named. */
+enum common_key {
+    KEY_MODELS = DECIDING_MAX, /* OpenRouter's: others that may answer */
+    KEY_FALLBACKS,             /* the same at others */
+    KEY_PLUGINS,               /* OpenRouter's: some choose models */
+    KEY_PRESET,                /* and what it keeps of a request, models among it */
+    KEYS_ALL,
+};
+static const struct deciding_table common_keys = {
+    .of = {
+        ['f' - 'a'] = {{{"fallbacks", 9}, KEY_FALLBACKS}},
+        ['m' - 'a'] = {{{"models", 6}, KEY_MODELS}},
+        ['p' - 'a'] = {{{"plugins", 7}, KEY_PLUGINS}, {{"preset", 6}, KEY_PRESET}},
+    }};
+
+/* Is there one of OpenRouter's plugins that may have another model answer, as its router does?
+ * Those that are known not to are passed by. */
+static bool plugins_choose(const struct json_member *m)
 {
-    bool seen[DECIDING_MAX] = {false};
+    static const char *const harmless[] = {"web", "file-parser", "response-healing",
+                                           "context-compression"};
+    yyjson_val *list = deciding_is_given(m) ? json_peek(m->value) : NULL, *plugin;
+    size_t i, n;
+    if (deciding_is_given(m) && !yyjson_is_arr(list))
+        return true;
+    yyjson_arr_foreach(list, i, n, plugin)
+    {
+        bool known = false;
+        for (size_t k = 0; k < ARRAY_LEN(harmless); k++)
+            known = known || str_eq(json_get_str(plugin, "id"), str_from(harmless[k]));
+        if (!known || yyjson_obj_get(plugin, "model") || yyjson_obj_get(plugin, "models"))
+            return true;
+    }
+    return false;
+}
+
+static int find(const struct json_scan *scan, const struct deciding_table *table,
+                struct deciding_found *ret_found, bool *ret_more_models, struct fault *f)
+{
+    bool seen[KEYS_ALL] = {false};
+    *ret_more_models = false;
     const struct deciding_row *odd = NULL; /* one that stands there in another spelling */
     *ret_found = (struct deciding_found){{NULL}};
     for (size_t i = 0; i < scan->count; i++) {
         const struct json_member *m = &scan->member[i];
         bool exact;
         const struct deciding_row *row = deciding_row_of(table, m->key, &exact);
+        row = row ? row : deciding_row_of(&common_keys, m->key, &exact);
         if (!row)
             continue;
         if (seen[row->key])
@@ -72,10 +110,12 @@ static int find(const struct json_scan *scan, const struct deciding_table *table
                              "once, since the provider might read the other one",
                              row->name.p);
         seen[row->key] = true;
-        if (exact)
-            ret_found->at[row->key] = m;
-        else
+        if (!exact)
             odd = row;
+        else if (row->key < DECIDING_MAX)
+            ret_found->at[row->key] = m;
+        else if (row->key == KEY_PLUGINS ? plugins_choose(m) : deciding_is_given(m))
+            *ret_more_models = true;
     }
     if (odd)
         return fault_set(f, E_BAD_REQUEST,
@@ -96,7 +136,7 @@ int deciding_begin(struct str body, const struct deciding_table *table,
     *ret_request = (struct llm_request){
         .body = body, .choices = 1, .members = scan->count, .may_name = scan->watched};
     ret_request->inside_at = (size_t)((const char *)memchr(body.p, '{', body.n) - body.p) + 1;
-    return find(scan, table, ret_found, f);
+    return find(scan, table, ret_found, &ret_request->more_models, f);
 }
 
 int deciding_model(const struct json_member *m, struct arena *arena, struct llm_request *r,
@@ -155,23 +195,4 @@ int deciding_limit(const struct json_member *m, unsigned which, struct llm_reque
     r->max_tokens = n > r->max_tokens ? n : r->max_tokens;
     r->limit_is_none = r->limit_is_none || n == 0;
     return err;
-}
-
-bool deciding_plugins_choose(const struct json_member *m)
-{
-    static const char *const harmless[] = {"web", "file-parser", "response-healing",
-                                           "context-compression"};
-    yyjson_val *list = deciding_is_given(m) ? json_peek(m->value) : NULL, *plugin;
-    size_t i, n;
-    if (deciding_is_given(m) && !yyjson_is_arr(list))
-        return true;
-    yyjson_arr_foreach(list, i, n, plugin)
-    {
-        bool known = false;
-        for (size_t k = 0; k < ARRAY_LEN(harmless); k++)
-            known = known || str_eq(json_get_str(plugin, "id"), str_from(harmless[k]));
-        if (!known || yyjson_obj_get(plugin, "model") || yyjson_obj_get(plugin, "models"))
-            return true;
-    }
-    return false;
 }

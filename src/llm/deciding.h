@@ -21,7 +21,9 @@ struct deciding_row {
     unsigned key; /* the protocol's number for it, below DECIDING_MAX */
 };
 
-/* By their first letter, small; rows that are not used have an empty name. */
+/* By their first letter, small; rows that are not used have an empty name. Members by which
+ * another model may answer than the one that is named are looked for in every protocol, and need
+ * none: they become llm_request.more_models. */
 struct deciding_table {
     struct deciding_row of[DECIDING_LETTERS][DECIDING_LETTER_KEYS];
 };
@@ -65,9 +67,6 @@ static inline struct str deciding_word(const struct json_member *m)
 {
     return m && json_is_string(m->value) ? json_string_raw(m->value) : STR_NONE;
 }
-/* Is there one of OpenRouter's plugins that may have another model answer, as its router does?
- * Those that are known not to are passed by. */
-bool deciding_plugins_choose(const struct json_member *m);
 /* Is it there, and not null? */
 static inline bool deciding_is_given(const struct json_member *m)
 {

@@ -22,10 +22,6 @@ enum deciding_key {
     KEY_N_PREDICT,    /* llama.cpp's, before max_tokens */
     KEY_N_CMPL,       /* and n */
     KEY_BEST_OF,
-    KEY_MODELS,    /* OpenRouter's: others that may answer */
-    KEY_FALLBACKS, /* the same at others, and in messages */
-    KEY_PLUGINS,   /* OpenRouter's: some choose models */
-    KEY_PRESET,    /* and what it keeps of a request, models among it */
     KEYS,
 };
 _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
@@ -34,19 +30,15 @@ static const struct deciding_table deciding_keys = {
     .of = {
         ['b' - 'a'] = {{{"best_of", 7}, KEY_BEST_OF}},
         ['d' - 'a'] = {{{"data_sources", 12}, KEY_DATA_SOURCES}},
-        ['f' - 'a'] = {{{"fallbacks", 9}, KEY_FALLBACKS}},
         ['i' - 'a'] = {{{"input", 5}, KEY_INPUT}},
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
-                       {{"models", 6}, KEY_MODELS},
                        {{"messages", 8}, KEY_MESSAGES},
                        {{"max_tokens", 10}, KEY_MAX_TOKENS},
                        {{"max_completion_tokens", 21}, KEY_MAX_COMPLETION_TOKENS}},
         ['n' - 'a'] = {{{"n", 1}, KEY_N},
                        {{"n_predict", 9}, KEY_N_PREDICT},
                        {{"n_cmpl", 6}, KEY_N_CMPL}},
-        ['p' - 'a'] = {{{"prompt", 6}, KEY_PROMPT},
-                       {{"plugins", 7}, KEY_PLUGINS},
-                       {{"preset", 6}, KEY_PRESET}},
+        ['p' - 'a'] = {{{"prompt", 6}, KEY_PROMPT}},
         ['s' - 'a'] = {{{"stream", 6}, KEY_STREAM},
                        {{"stream_options", 14}, KEY_STREAM_OPTIONS},
                        {{"service_tier", 12}, KEY_SERVICE_TIER}},
@@ -140,10 +132,6 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
         return err;
     r.may_name = r.may_name || found.at[KEY_DATA_SOURCES];
     r.tier = facts_tier(deciding_word(found.at[KEY_SERVICE_TIER]));
-    r.more_models = deciding_is_given(found.at[KEY_MODELS]) ||
-                    deciding_is_given(found.at[KEY_FALLBACKS]) ||
-                    deciding_is_given(found.at[KEY_PRESET]) ||
-                    deciding_plugins_choose(found.at[KEY_PLUGINS]);
     const struct json_member *options = found.at[KEY_STREAM_OPTIONS];
     if (llm_ops[op].streams && options) {
         r.stream_options_at = options->value_at;

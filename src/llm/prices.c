@@ -428,8 +428,7 @@ static const struct price *long_find(const struct price *p, int64_t prompt)
 int64_t price_cost(const struct price *p, const struct tokens *t)
 {
     struct price longer;
-    if (t->input == 0 && t->cached == 0 && t->cache_write == 0 && t->output == 0 &&
-        t->reasoning == 0)
+    if (!tokens_any(t))
         return p ? 0 : COST_UNKNOWN;
     if (!p || t->other_media)
         return COST_UNKNOWN;

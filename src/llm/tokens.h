@@ -51,7 +51,7 @@ static inline int64_t tokens_all(const struct tokens *t)
 static inline int64_t tokens_with_reasoning(int64_t prompt, int64_t completion, int64_t reasoning,
                                             int64_t total)
 {
-    bool count = reasoning > 0 && reasoning <= INT64_C(1000000000000); /* sums have to fit */
+    bool count = reasoning > 0 && reasoning <= CALL_TOKENS_MAX; /* sums have to fit */
     bool beside = count && total - prompt - completion == reasoning;
     return beside ? completion + reasoning : completion;
 }
@@ -64,7 +64,7 @@ static inline int64_t tokens_of_bytes(int64_t bytes)
 
 static inline bool tokens_any(const struct tokens *t)
 {
-    return tokens_prompt(t) + tokens_completion(t) != 0;
+    return tokens_all(t) != 0;
 }
 
 /* Adds `more` to `sum`; one estimate makes the sum an estimate, but for one of no tokens at all. */

@@ -18,23 +18,16 @@ enum deciding_key {
     KEY_TOOLS,
     KEY_THINKING,
     KEY_OUTPUT_CONFIG,
-    KEY_MODELS,    /* OpenRouter's: others that may answer */
-    KEY_FALLBACKS, /* the same at others, and in messages */
-    KEY_PLUGINS,   /* OpenRouter's: some choose models */
-    KEY_PRESET,    /* and what it keeps of a request, models among it */
     KEYS,
 };
 _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
 
 static const struct deciding_table deciding_keys = {
     .of = {
-        ['f' - 'a'] = {{{"fallbacks", 9}, KEY_FALLBACKS}},
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
-                       {{"models", 6}, KEY_MODELS},
                        {{"messages", 8}, KEY_MESSAGES},
                        {{"max_tokens", 10}, KEY_MAX_TOKENS}},
         ['o' - 'a'] = {{{"output_config", 13}, KEY_OUTPUT_CONFIG}},
-        ['p' - 'a'] = {{{"plugins", 7}, KEY_PLUGINS}, {{"preset", 6}, KEY_PRESET}},
         ['s' - 'a'] = {{{"stream", 6}, KEY_STREAM},
                        {{"system", 6}, KEY_SYSTEM},
                        {{"service_tier", 12}, KEY_SERVICE_TIER},
@@ -64,10 +57,6 @@ int anthropic_request_read(struct str body, struct arena *arena, struct llm_requ
     if (err)
         return err;
     r.tier = facts_speed(deciding_word(found.at[KEY_SPEED]));
-    r.more_models = deciding_is_given(found.at[KEY_MODELS]) ||
-                    deciding_is_given(found.at[KEY_FALLBACKS]) ||
-                    deciding_is_given(found.at[KEY_PRESET]) ||
-                    deciding_plugins_choose(found.at[KEY_PLUGINS]);
     *ret_request = r;
     return 0;
 }

@@ -19,10 +19,6 @@ enum deciding_key {
     KEY_CONVERSATION,
     KEY_BACKGROUND,
     KEY_PROMPT,
-    KEY_MODELS,    /* OpenRouter's: others that may answer */
-    KEY_FALLBACKS, /* the same at others, and in messages */
-    KEY_PLUGINS,   /* OpenRouter's: some choose models */
-    KEY_PRESET,    /* and what it keeps of a request, models among it */
     KEYS,
 };
 _Static_assert(KEYS <= DECIDING_MAX, "all of them have to be found");
@@ -31,15 +27,10 @@ static const struct deciding_table deciding_keys = {
     .of = {
         ['b' - 'a'] = {{{"background", 10}, KEY_BACKGROUND}},
         ['c' - 'a'] = {{{"conversation", 12}, KEY_CONVERSATION}},
-        ['f' - 'a'] = {{{"fallbacks", 9}, KEY_FALLBACKS}},
         ['i' - 'a'] = {{{"input", 5}, KEY_INPUT}},
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
-                       {{"models", 6}, KEY_MODELS},
                        {{"max_output_tokens", 17}, KEY_MAX_OUTPUT_TOKENS}},
-        ['p' - 'a'] = {{{"previous_response_id", 20}, KEY_PREVIOUS},
-                       {{"prompt", 6}, KEY_PROMPT},
-                       {{"plugins", 7}, KEY_PLUGINS},
-                       {{"preset", 6}, KEY_PRESET}},
+        ['p' - 'a'] = {{{"previous_response_id", 20}, KEY_PREVIOUS}, {{"prompt", 6}, KEY_PROMPT}},
         ['s' - 'a'] = {{{"stream", 6}, KEY_STREAM}, {{"service_tier", 12}, KEY_SERVICE_TIER}},
         ['t' - 'a'] = {{{"tools", 5}, KEY_TOOLS}},
     }};
@@ -68,10 +59,6 @@ int responses_ask_read(struct str body, struct arena *arena, struct llm_request 
     r.may_name = r.may_name || is_said(found.at[KEY_PROMPT]);
     r.in_conversation = is_said(found.at[KEY_CONVERSATION]);
     r.tier = facts_tier(deciding_word(found.at[KEY_SERVICE_TIER]));
-    r.more_models = deciding_is_given(found.at[KEY_MODELS]) ||
-                    deciding_is_given(found.at[KEY_FALLBACKS]) ||
-                    deciding_is_given(found.at[KEY_PRESET]) ||
-                    deciding_plugins_choose(found.at[KEY_PLUGINS]);
     const struct json_member *previous = found.at[KEY_PREVIOUS], *input = found.at[KEY_INPUT];
     err = responses_kept_read(is_said(previous) ? previous->value : STR_NONE,
                               input ? input->value : STR_NONE, arena, &r, f);
