@@ -8,6 +8,7 @@
 
 #include "api/visit.h"
 #include "conf/file.h"
+#include "llm/provider.h"
 #include "llm/upstream.h"
 #include "llm/wire.h"
 #include "net/handover.h"
@@ -242,12 +243,25 @@ static void base_url_check(const struct config *c, const char *listen,
     if (end.n > 0 && adds)
         conf_warn(doc, text, "sluice adds %.*s and the like by itself; did you mean '%.*s'?",
                   STR_ARGS(end), (int)(url.path.p + url.path.n - end.n - text->p), text->p);
-    static const char *const under_v1[] = {"api.openai.com", "api.anthropic.com"};
     bool bare = url.path.n == 0 || str_eq(url.path, STR("/"));
-    for (unsigned i = 0; i < ARRAY_LEN(under_v1) && bare && adds; i++)
-        if (str_eq_nocase(url.host, str_from(under_v1[i])))
-            conf_warn(doc, text, "what %s answers is under /v1; did you mean 'https://%s/v1'?",
-                      under_v1[i], under_v1[i]);
+    for (unsigned i = 0; provider_kinds[i] && bare && adds; i++) {
+        const char *usual = provider_kinds[i]->base_url;
+        struct url theirs;
+        if (usual && url_parse(str_from(usual), "", &theirs, &f) == 0 &&
+            str_eq_nocase(url.host, theirs.host))
+            conf_warn(doc, text, "what it answers is under %.*s; did you mean '%s'?",
+                      STR_ARGS(theirs.path), usual);
+    }
+}
+
+/* Does a kind of provider take its key in this header? */
+static bool is_key_header(struct str name)
+{
+    bool takes = str_eq_nocase(name, STR("Authorization"));
+    for (unsigned i = 0; provider_kinds[i] && !takes; i++)
+        takes = provider_kinds[i]->key_header &&
+                str_eq_nocase(name, str_from(provider_kinds[i]->key_header));
+    return takes;
 }
 
 /* What stands under `headers` is no secret to those who may look at the configuration. */
@@ -255,16 +269,14 @@ static void headers_check(const struct provider_settings *s, struct conf_doc *do
 {
     static const char *const ours[] = {"Host",       "Content-Length", "Transfer-Encoding",
                                        "Connection", "Content-Type",   "Accept-Encoding"};
-    static const char *const keys[] = {"Authorization", "x-api-key", "api-key", "x-goog-api-key"};
     for (unsigned i = 0; i < s->headers.n; i++) {
         for (unsigned k = 0; k < ARRAY_LEN(ours); k++)
             if (str_eq_nocase(s->headers.name[i], str_from(ours[k])))
                 conf_complain(doc, &s->headers.name[i], "sluice sends this header itself");
-        for (unsigned k = 0; k < ARRAY_LEN(keys); k++)
-            if (str_eq_nocase(s->headers.name[i], str_from(keys[k])))
-                conf_warn(doc, &s->headers.name[i],
-                          "is shown with the configuration; give a key under 'key', which is not "
-                          "(and 'key_header' says in which header it goes)");
+        if (is_key_header(s->headers.name[i]))
+            conf_warn(doc, &s->headers.name[i],
+                      "is shown with the configuration; give a key under 'key', which is not "
+                      "(and 'key_header' says in which header it goes)");
     }
 }
 

@@ -22,6 +22,7 @@
 #include <sys/uio.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/macros.h"
 #include "http/message.h"
@@ -53,9 +54,14 @@ struct http_call {
     struct http2_call *http2;       /* its stream, where it is one */
 };
 
-/* That a connection was closed while it was idle shows within a round trip; where it ends later,
- * the upstream had the request. */
 #define HTTP_STALE_US (1000 * 1000)
+/* Was a reused connection closed while it was idle? That shows within a round trip of when the
+ * request went out; where it ends later, the upstream had it. */
+static inline bool http_is_stale(bool reused, bool got_byte, int64_t began_us, int err)
+{
+    return reused && !got_byte && (err == E_CLOSED || err == E_RESET || err == E_EOF) &&
+           clock_mono_us() - began_us < HTTP_STALE_US;
+}
 
 /* Does a request say how long its body is? One without a body may be silent about it. */
 bool http_request_tells_length(struct str method, int64_t body_bytes);

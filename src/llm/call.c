@@ -455,13 +455,6 @@ static int stream_answer(struct llm_call *c, struct fault *f)
 
 /* ---- the whole ---- */
 
-/* Was the connection closed while it was idle? */
-static bool was_stale(const struct llm_call *c, int err)
-{
-    return c->reused && !c->got_byte && (err == E_CLOSED || err == E_RESET || err == E_EOF) &&
-           clock_mono_us() - c->connected_us < HTTP_STALE_US;
-}
-
 static int send_and_head(struct llm_call *c, struct fault *f)
 {
     const struct transport *t = transport_of(c);
@@ -472,7 +465,9 @@ static int send_and_head(struct llm_call *c, struct fault *f)
             err = t->head(c);
             task_deadline_restore(outer);
         }
-        bool again = c->unprocessed ? sent < SENT_AGAIN_MAX : sent == 0 && was_stale(c, err);
+        bool again = c->unprocessed
+                         ? sent < SENT_AGAIN_MAX
+                         : sent == 0 && http_is_stale(c->reused, c->got_byte, c->connected_us, err);
         if (!err || !again)
             return err;
         t->end(c);

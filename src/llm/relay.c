@@ -85,8 +85,7 @@ static int try_once(struct llm_relay *r, const struct replica *replica, bool fre
     err = request_send(r, &call, replica->path);
     if (!err)
         err = answer_pass(r, &call);
-    bool stale = reused && !call.got_byte && (err == E_CLOSED || err == E_RESET || err == E_EOF) &&
-                 clock_mono_us() - r->connected_us < HTTP_STALE_US;
+    bool stale = http_is_stale(reused, call.got_byte, r->connected_us, err);
     *ret_again = err && r->body_bytes == 0 && (stale || call.unprocessed);
     if (r->status == 429)
         *ret_retry_after_ms = http_retry_after_ms(&call.headers, clock_wall_us() / 1000000);

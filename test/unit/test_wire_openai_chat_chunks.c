@@ -6,6 +6,28 @@
 
 static const struct wire *const wire = &wire_openai_chat;
 
+/* So many whole calls, as a chunk has them. */
+static void calls_put(struct buf *b, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(b,
+                   "%s{\"index\":%u,\"id\":\"c%u\",\"function\":{\"name\":\"f\","
+                   "\"arguments\":\"{}\"}}",
+                   i ? "," : "", i, i);
+}
+
+/* Reads the event as often as it has more, and counts what comes of it. */
+static void read_whole(struct wire_state *s, const struct buf *b, unsigned n[EVENT_FAILED + 1])
+{
+    struct chat_events events;
+    do {
+        assert_int_equal(wire->event_read(s, STR_NONE, buf_view(b), &events), 0);
+        assert_true(events.n > 0 && events.n <= CHAT_EVENTS_MAX);
+        for (unsigned i = 0; i < events.n; i++)
+            n[events.at[i].kind]++;
+    } while (s->again);
+}
+
 /* More citations in a chunk than events have room for: the rest is told of, not forgotten. */
 static void many_citations_in_one_chunk(void **state)
 {
@@ -38,7 +60,6 @@ static void an_image_and_calls_behind_many_citations(void **state)
     struct arena *arena = *state;
     for (unsigned cited = 1; cited < 100; cited++) {
         struct buf b;
-        struct chat_events events;
         unsigned n[EVENT_FAILED + 1] = {0};
         struct wire_state s = {.arena = arena};
         buf_init(&b, 1u << 20);
@@ -48,18 +69,9 @@ static void an_image_and_calls_behind_many_citations(void **state)
                        i ? "," : "", i);
         buf_printf(&b, "],\"images\":[{\"image_url\":{\"url\":\"data:image/png;base64,AAAA\"}}],"
                        "\"tool_calls\":[");
-        for (unsigned i = 0; i < 3; i++)
-            buf_printf(&b,
-                       "%s{\"index\":%u,\"id\":\"c%u\",\"function\":{\"name\":\"f\","
-                       "\"arguments\":\"{}\"}}",
-                       i ? "," : "", i, i);
+        calls_put(&b, 3);
         buf_printf(&b, "]},\"finish_reason\":\"tool_calls\"}]}");
-        do {
-            assert_int_equal(wire->event_read(&s, STR_NONE, buf_view(&b), &events), 0);
-            assert_true(events.n > 0 && events.n <= CHAT_EVENTS_MAX);
-            for (unsigned i = 0; i < events.n; i++)
-                n[events.at[i].kind]++;
-        } while (s.again);
+        read_whole(&s, &b, n);
         assert_int_equal(n[EVENT_BLOCK_BEGIN], 5);
         assert_int_equal(n[EVENT_BLOCK_END], 5);
         assert_int_equal(n[EVENT_STOPPED], 1);
@@ -73,23 +85,13 @@ static void an_image_and_calls_behind_many_citations(void **state)
 static void calls_read(struct arena *arena, unsigned calls, unsigned n[EVENT_FAILED + 1])
 {
     struct buf b;
-    struct chat_events events;
     struct wire_state s = {.arena = arena};
     buf_init(&b, 8u << 20);
     buf_printf(&b, "{\"choices\":[{\"finish_reason\":\"tool_calls\",\"delta\":{\"content\":\"T\","
                    "\"tool_calls\":[");
-    for (unsigned i = 0; i < calls; i++)
-        buf_printf(&b,
-                   "%s{\"index\":%u,\"id\":\"c%u\",\"function\":{\"name\":\"f\","
-                   "\"arguments\":\"{}\"}}",
-                   i ? "," : "", i, i);
+    calls_put(&b, calls);
     buf_printf(&b, "]}}],\"usage\":{\"prompt_tokens\":1}}");
-    do {
-        assert_int_equal(wire->event_read(&s, STR_NONE, buf_view(&b), &events), 0);
-        assert_true(events.n > 0 && events.n <= CHAT_EVENTS_MAX);
-        for (unsigned i = 0; i < events.n; i++)
-            n[events.at[i].kind]++;
-    } while (s.again);
+    read_whole(&s, &b, n);
     assert_int_equal(n[EVENT_BEGIN], 1);
     assert_int_equal(n[EVENT_BLOCK_BEGIN], calls + 1);
     assert_int_equal(n[EVENT_DELTA], calls + 1);
