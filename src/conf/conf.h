@@ -159,6 +159,9 @@ unsigned conf_error_count(const struct conf_doc *doc); /* without warnings */
 void conf_complain(struct conf_doc *doc, const void *field, const char *fmt, ...) PRINTF(3, 4);
 void conf_warn(struct conf_doc *doc, const void *field, const char *fmt, ...) PRINTF(3, 4);
 
+/* Does the file give the setting whose value is at `field`? */
+bool conf_is_given(const struct conf_doc *doc, const void *field);
+
 /* "file.yaml:12:5: error: providers.x.kind: ..." for each problem, with the line and a caret. */
 MUSTCHECK int conf_problems_print(const struct conf_doc *doc, struct buf *out, bool colors);
 

@@ -226,6 +226,14 @@ static const struct place *place_find(const struct conf_doc *doc, const char *fi
     return best;
 }
 
+bool conf_is_given(const struct conf_doc *doc, const void *field)
+{
+    for (const struct place *p = doc->places; p; p = p->next)
+        if (p->at == field && !p->table)
+            return true;
+    return false;
+}
+
 /* The rows from `place`'s struct down to `field`, when it is not the struct itself. */
 static void rows_add(struct buf *out, const struct place *place, const char *field)
 {

@@ -1,0 +1,11 @@
+/*
+ * kinds.h: the kinds of graders, a line each; graders.c has them in order.
+ */
+#ifndef EVAL_GRADER_KINDS_H
+#define EVAL_GRADER_KINDS_H
+
+#include "eval/grader.h"
+
+extern const struct grader_kind grader_exact;
+
+#endif
