@@ -5,6 +5,9 @@
  * the man pages and what a shell completes. `run` gets the words behind the command's name (argv[0]
  * is the name). It returns the exit code: EXIT_DONE, EXIT_BAR (a bar or gate failed),
  * EXIT_WRONG_USE, EXIT_COULD_NOT.
+ *
+ * One whose first word chooses among things of their own (`sluice eval run`) has them as commands
+ * of a list of its own, with its name in theirs ("eval run"), and options_sub as its run.
  */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
@@ -47,6 +50,7 @@ struct command {
     /* Of each verb the options that it takes, with spaces between, for who completes words; NULL:
      * every one takes all. */
     const char *const *verb_options;
+    const struct command *const *subs; /* ends with NULL; NULL: it has none */
     int (*run)(int argc, char **argv);
 };
 

@@ -40,6 +40,25 @@ static void row_help(const struct command_option *o, int width, FILE *to)
     }
 }
 
+/* The last word of a sub's name. */
+static struct str sub_name(const struct command *sub)
+{
+    struct str rest = str_from(sub->name), word = STR_NONE;
+    while (rest.n)
+        word = str_cut(&rest, ' ');
+    return word;
+}
+
+static void subs_help(const struct command *command, FILE *to)
+{
+    int width = 0;
+    for (const struct command *const *sub = command->subs; *sub; sub++)
+        width = (int)sub_name(*sub).n > width ? (int)sub_name(*sub).n : width;
+    fputc('\n', to);
+    for (const struct command *const *sub = command->subs; *sub; sub++)
+        fprintf(to, "  %-*.*s  %s\n", width, STR_ARGS(sub_name(*sub)), (*sub)->summary);
+}
+
 void options_help(const struct command *command, FILE *to)
 {
     struct str rest = str_from(command->usage);
@@ -55,6 +74,8 @@ void options_help(const struct command *command, FILE *to)
         fputs(o == command->options ? "\n" : "", to);
         row_help(o, width, to);
     }
+    if (command->subs)
+        subs_help(command, to);
     if (command->notes)
         fprintf(to, "\n%s", command->notes);
 }
@@ -285,4 +306,47 @@ int options_read(const struct command *command, void *wish, int argc, char **arg
     }
     *ret_words = words;
     return choices_check(command, wish); /* behind the loop: --help wins */
+}
+
+/* ---- a command of its own behind the first word ---- */
+
+static int sub_unknown(const struct command *command, const char *word)
+{
+    struct str known[CHOICES_MAX];
+    struct buf list;
+    unsigned n = 0;
+    for (; command->subs[n] && n < CHOICES_MAX; n++)
+        known[n] = sub_name(command->subs[n]);
+    struct str near = str_nearest(str_from(word), known, n);
+    words_put(&list, known, n, " or ");
+    options_wrong(command, "'%s' is none; expected %.*s%s%.*s%s", word, STR_ARGS(buf_view(&list)),
+                  near.n ? "; did you mean '" : "", STR_ARGS(near), near.n ? "'?" : "");
+    buf_fini(&list);
+    return EXIT_WRONG_USE;
+}
+
+int options_sub(const struct command *command, int argc, char **argv)
+{
+    if (argc < 2) {
+        options_help(command, stderr);
+        return EXIT_WRONG_USE;
+    }
+    struct str word = str_from(argv[1]);
+    bool help = str_eq(word, STR("help")),
+         asks = str_eq(word, STR("--help")) || str_eq(word, STR("-h"));
+    if (asks || (help && argc == 2)) {
+        options_help(command, stdout);
+        return EXIT_DONE;
+    }
+    if (help)
+        word = str_from(argv[2]);
+    for (const struct command *const *sub = command->subs; *sub; sub++) {
+        if (!str_eq(word, sub_name(*sub)))
+            continue;
+        if (!help)
+            return (*sub)->run(argc - 1, argv + 1);
+        options_help(*sub, stdout);
+        return EXIT_DONE;
+    }
+    return sub_unknown(command, word.p);
 }

@@ -41,6 +41,9 @@ int options_too_much(const struct command *command, const char *word);
 /* "sluice NAME: ..." on standard error; returns EXIT_WRONG_USE. */
 int options_wrong(const struct command *command, const char *fmt, ...) PRINTF(2, 3);
 
+/* Runs the one of the command's subs that argv[1] names. The exit code. */
+int options_sub(const struct command *command, int argc, char **argv);
+
 /* What `sluice NAME --help` shows. */
 void options_help(const struct command *command, FILE *to);
 
