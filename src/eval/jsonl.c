@@ -17,6 +17,7 @@ struct jsonl {
     char *path;
     struct buf bytes; /* at .. n: read, and not taken yet */
     size_t at;
+    int64_t offset; /* of bytes.p */
     unsigned line;
     bool ended, torn;
 };
@@ -58,6 +59,7 @@ void jsonl_close(struct jsonl *lines)
 static int more_read(struct jsonl *lines, struct fault *f)
 {
     buf_drop(&lines->bytes, lines->at);
+    lines->offset += (int64_t)lines->at;
     lines->at = 0;
     if (lines->bytes.n >= JSONL_LINE_BYTES_MAX)
         return fault_set(f, E_TOO_LARGE, "%s:%u: the line is over %u bytes", lines->path,
@@ -143,6 +145,11 @@ unsigned jsonl_line(const struct jsonl *lines)
 bool jsonl_is_torn(const struct jsonl *lines)
 {
     return lines->torn;
+}
+
+int64_t jsonl_offset(const struct jsonl *lines)
+{
+    return lines->offset + (int64_t)lines->at;
 }
 
 const char *jsonl_path(const struct jsonl *lines)

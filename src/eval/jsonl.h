@@ -6,6 +6,8 @@
 #ifndef EVAL_JSONL_H
 #define EVAL_JSONL_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <yyjson.h>
 
 #include "base/arena.h"
@@ -31,6 +33,8 @@ MUSTCHECK int jsonl_next_object(struct jsonl *lines, struct arena *arena, yyjson
 
 unsigned jsonl_line(const struct jsonl *lines); /* of the one taken last, from 1 */
 bool jsonl_is_torn(const struct jsonl *lines);  /* the last one has no end */
+/* Behind the line taken last, in bytes of what is read (of a .gz: unpacked). */
+int64_t jsonl_offset(const struct jsonl *lines);
 const char *jsonl_path(const struct jsonl *lines);
 
 #endif
