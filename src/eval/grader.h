@@ -73,7 +73,11 @@ struct grading {
     yyjson_val *calls; /* its tool calls, as OpenAI's chat has them; NULL: none */
     yyjson_val
         *tools; /* the functions that were on offer, as OpenAI's chat has them; may be NULL */
+
+    /* for graders that ask a model */
     struct eval_asker *asker; /* NULL: nobody may be asked */
+    struct str key;           /* of the answer, in the run: what is asked about it has keys below */
+    int64_t *judge_cost_nanos; /* what that cost is added here (cost_add) */
 };
 
 /* What becomes of a request by a safety grader's reckoning. */

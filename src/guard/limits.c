@@ -67,6 +67,15 @@ static struct dearest dearest_of(const struct turn *t, const struct tokens *toke
     return d;
 }
 
+int64_t limits_cost_most(const struct limits_rules *rules, const struct turn *t,
+                         const struct target **ret_unpriced)
+{
+    const struct tokens tokens = tokens_of(rules, t->request);
+    const struct dearest dearest = dearest_of(t, &tokens);
+    *ret_unpriced = dearest.unpriced;
+    return dearest.known ? dearest.usd_nanos : COST_UNKNOWN;
+}
+
 /* ---- words ---- */
 
 static struct str who(enum account_of of, struct str name, char out[96])

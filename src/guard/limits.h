@@ -115,6 +115,11 @@ struct turn_stay {
     bool priced; /* every target has a price */
 };
 
+/* What a turn with a route and a request may cost, as it would be reserved for it. COST_UNKNOWN
+ * where *ret_unpriced, one of its targets, has no price. */
+int64_t limits_cost_most(const struct limits_rules *rules, const struct turn *t,
+                         const struct target **ret_unpriced);
+
 /* Says in `f` which limit, its value, what is used and when that ends. */
 int no_room_fault(const struct no_room *why, struct str name, int64_t now_wall_us, struct fault *f);
 

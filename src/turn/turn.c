@@ -66,7 +66,7 @@ static void call_bill(struct turn *t, struct ledger_call *row, const struct llm_
     int64_t since = c->began_us;
     *row = (struct ledger_call){
         .seq = t->calls_n - 1,
-        .purpose = STR("answer"),
+        .purpose = t->purpose ? str_from(t->purpose) : STR("answer"),
         .provider = t->target->provider->name,
         .model = t->target->model,
         .endpoint = c->endpoint ? c->endpoint->host_header : STR_NONE,

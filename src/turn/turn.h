@@ -109,7 +109,10 @@ struct turn {
 
     /* who asks; set by the API */
     struct str tenant, key, task, session, tags;
-    const char *api; /* "openai.chat" */
+    const char *api;     /* "openai.chat" */
+    const char *purpose; /* of its calls, in the ledger: "answer"; NULL: that */
+    bool can_wait;       /* nobody looks at it: a queue may serve others first */
+    bool past_caches;    /* it wants a fresh answer, which no cache of ours keeps */
 
     /* what is asked; set by the API. The levers may change target and chain position only. */
     struct llm_request *request;

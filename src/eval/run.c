@@ -1,0 +1,227 @@
+/* run.c: heap: results outlive the tasks that make them. */
+#include "eval/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/template.h"
+#include "rt/loop.h"
+#include "rt/task.h"
+
+#define CASE_BYTES_MAX    (512ull * 1024 * 1024) /* one case under way */
+#define RESULTS_BYTES_MAX (4096ull * 1024 * 1024)
+
+/* What the tasks of a run share. */
+struct work {
+    struct eval_run *run;
+    struct group group;
+    unsigned next; /* of results.at */
+    int err;
+    struct fault *fault;
+};
+
+/* ---- the results, before anything is asked ---- */
+
+static void result_begin(const struct suite_case *c, unsigned sample, struct result *r)
+{
+    *r = (struct result){.id = c->id,
+                         .tags_n = c->tags_n,
+                         .tags = c->tags,
+                         .weight = c->weight,
+                         .sample = sample,
+                         .state = RESULT_MISSING,
+                         .cost_usd_nanos = 0,
+                         .total_us = -1};
+    memcpy(r->hash, c->hash, sizeof(r->hash));
+}
+
+static int results_begin(struct eval_run *r)
+{
+    const struct suite *s = r->suite;
+    unsigned samples = (unsigned)s->settings->samples;
+    struct results *all = &r->results;
+    *all = (struct results){.n = s->cases_n * samples, .graders_n = s->graders_n};
+    arena_init_private(&all->arena, RESULTS_BYTES_MAX);
+    all->at = calloc(all->n + 1, sizeof(*all->at));
+    all->graders = ARENA_ARRAY(&all->arena, struct str, s->graders_n + 1);
+    if (!all->at || !all->graders)
+        return E_MEMORY;
+    for (unsigned i = 0; i < s->graders_n; i++)
+        all->graders[i] = s->graders[i].name;
+    for (unsigned i = 0; i < all->n; i++)
+        result_begin(&s->cases[i / samples], i % samples + 1, &all->at[i]);
+    r->state = (struct eval_progress){.of = all->n};
+    return 0;
+}
+
+/* ---- one case ---- */
+
+/* Copies what the graders said out of the case's memory. */
+static int result_keep(struct results *all, struct result *r)
+{
+    struct arena *a = &all->arena;
+    struct result_grade *grades = ARENA_ARRAY(a, struct result_grade, all->graders_n + 1);
+    if (!grades)
+        return E_MEMORY;
+    for (unsigned i = 0; r->grades && i < all->graders_n; i++) {
+        grades[i] = r->grades[i];
+        grades[i].verdict = arena_str(a, r->grades[i].verdict);
+        grades[i].got = arena_str(a, r->grades[i].got);
+        grades[i].why = arena_str(a, r->grades[i].why);
+        if (!grades[i].verdict.p || !grades[i].got.p || !grades[i].why.p)
+            return E_MEMORY;
+    }
+    r->grades = grades;
+    r->error = arena_str(a, r->error);
+    r->why = arena_str(a, r->why);
+    return r->error.p && r->why.p ? 0 : E_MEMORY;
+}
+
+static void facts_take(const struct answer *a, struct result *r)
+{
+    r->cost_usd_nanos = a->cost_usd_nanos;
+    r->total_us = a->done && a->live ? a->total_us : -1;
+    r->input_tokens = tokens_prompt(&a->tokens);
+    r->output_tokens = tokens_completion(&a->tokens);
+    if (a->done)
+        return;
+    r->state = RESULT_ERROR;
+    r->error = a->error;
+    r->why = a->why;
+}
+
+struct requesting {
+    const struct eval_run *run;
+    const struct suite_case *c;
+    struct arena *arena;
+    struct str body;
+    struct fault *fault;
+    int err;
+};
+
+static void request_make(void *arg)
+{
+    struct requesting *q = arg;
+    q->err = suite_request(q->run->suite, q->c, q->run->model, q->arena, &q->body, q->fault);
+}
+
+/* The answer, kept or fresh. E_NOT_FOUND: there is none, and none is to be asked for. */
+static int answer_get(struct eval_run *r, const struct suite_case *c, const struct result *result,
+                      struct arena *arena, struct answer *ret_answer, struct fault *f)
+{
+    struct str key = result_key(arena, c->id, result->sample);
+    if (!key.p)
+        return E_MEMORY;
+    if (r->only_kept)
+        return answers_find(r->asker->answers, key, arena, ret_answer, f);
+    struct requesting q = {.run = r, .c = c, .arena = arena, .fault = f};
+    loop_stack_call(request_make, &q); /* templates go deep */
+    const struct eval_question question = {.key = key, .purpose = "answer", .body = q.body};
+    return q.err ? q.err : eval_ask(r->asker, &question, arena, ret_answer, f);
+}
+
+static int case_run(struct eval_run *r, unsigned at, struct arena *arena, struct fault *f)
+{
+    struct result *result = &r->results.at[at];
+    const struct suite_case *c = &r->suite->cases[at / (unsigned)r->suite->settings->samples];
+    struct answer answer;
+    int err = answer_get(r, c, result, arena, &answer, f);
+    if (err == E_NOT_FOUND)
+        return 0;
+    if (err)
+        return err;
+    facts_take(&answer, result);
+    if (answer.done)
+        err = eval_grade(r->suite, c, r->asker, &answer, arena, result, f);
+    if (!err)
+        err = result_keep(&r->results, result);
+    if (err) {
+        result->state = RESULT_MISSING;
+        return err;
+    }
+    r->state.done++;
+    r->state.passed += result->pass;
+    r->state.errors += result->state == RESULT_ERROR;
+    r->state.spent_nanos = r->asker->spent_nanos;
+    if (r->progress)
+        r->progress(r->arg, &r->state);
+    return 0;
+}
+
+/* ---- all of them ---- */
+
+/* The first error ends the run. */
+static void work_fail(struct work *w, int err, const struct fault *f)
+{
+    if (w->err)
+        return;
+    w->err = err;
+    fault_set(w->fault, err, "%s", why_text(f, err));
+    group_cancel(&w->group, E_CANCELED);
+}
+
+static void worker(void *arg)
+{
+    struct work *w = arg;
+    struct eval_run *r = w->run;
+    while (!w->err && w->next < r->results.n) {
+        struct arena arena;
+        struct fault f = {0};
+        unsigned at = w->next++;
+        arena_init_private(&arena, CASE_BYTES_MAX);
+        int err = case_run(r, at, &arena, &f);
+        arena_fini(&arena);
+        if (err)
+            work_fail(w, err, &f);
+        else if (task_sleep(0) != 0) /* kept answers wait for nothing, and others want to run */
+            work_fail(w, task_canceled(task_self()), &f);
+    }
+}
+
+int eval_run(struct eval_run *r, struct fault *f)
+{
+    struct work w = {.run = r, .fault = f};
+    int err = results_begin(r);
+    group_init(&w.group);
+    for (int64_t i = 0; i < r->suite->settings->concurrency && !err; i++)
+        err = group_spawn(&w.group, "eval", worker, &w);
+    if (err)
+        work_fail(&w, err, f);
+    group_join(&w.group);
+    int canceled = task_canceled(task_self());
+    return w.err ? w.err : canceled;
+}
+
+/* ---- before it ---- */
+
+/* What a grader takes for a mistake it does so whatever the answer is. */
+static int case_check(const struct eval_run *r, const struct suite_case *c, struct arena *arena,
+                      struct fault *f)
+{
+    struct suite pure = *r->suite;
+    struct answer empty = {0};
+    struct result ignored = {0};
+    int err = suite_request(r->suite, c, r->model, arena, &empty.request, f);
+    if (err)
+        return err;
+    pure.graders = ARENA_ARRAY(arena, struct suite_grader, r->suite->graders_n + 1);
+    if (!pure.graders)
+        return E_MEMORY;
+    pure.graders_n = 0;
+    for (unsigned i = 0; i < r->suite->graders_n; i++)
+        if (!r->suite->graders[i].kind->waits)
+            pure.graders[pure.graders_n++] = r->suite->graders[i];
+    return eval_grade(&pure, c, NULL, &empty, arena, &ignored, f);
+}
+
+int eval_run_check(const struct eval_run *r, struct fault *f)
+{
+    int err = 0;
+    for (unsigned i = 0; i < r->suite->cases_n && !err; i++) {
+        struct arena arena;
+        arena_init_private(&arena, CASE_BYTES_MAX);
+        err = case_check(r, &r->suite->cases[i], &arena, f);
+        arena_fini(&arena);
+    }
+    return err;
+}
