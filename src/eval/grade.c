@@ -92,6 +92,8 @@ static int grade_one(const struct suite_grader *s, const struct grading *g, stru
                      struct fault *f)
 {
     *ret_grade = (struct grade){0};
+    if (s->kind->waits && !g->asker)
+        return grade_none(ret_grade, STR("nobody may be asked"));
     if (s->kind->waits)
         return s->kind->grade(s->self, g, ret_grade, f);
     struct pure p = {.grader = s, .grading = g, .grade = ret_grade, .fault = f};

@@ -198,20 +198,10 @@ int eval_run(struct eval_run *r, struct fault *f)
 static int case_check(const struct eval_run *r, const struct suite_case *c, struct arena *arena,
                       struct fault *f)
 {
-    struct suite pure = *r->suite;
     struct answer empty = {0};
     struct result ignored = {0};
     int err = suite_request(r->suite, c, r->model, arena, &empty.request, f);
-    if (err)
-        return err;
-    pure.graders = ARENA_ARRAY(arena, struct suite_grader, r->suite->graders_n + 1);
-    if (!pure.graders)
-        return E_MEMORY;
-    pure.graders_n = 0;
-    for (unsigned i = 0; i < r->suite->graders_n; i++)
-        if (!r->suite->graders[i].kind->waits)
-            pure.graders[pure.graders_n++] = r->suite->graders[i];
-    return eval_grade(&pure, c, NULL, &empty, arena, &ignored, f);
+    return err ? err : eval_grade(r->suite, c, NULL, &empty, arena, &ignored, f);
 }
 
 int eval_run_check(const struct eval_run *r, struct fault *f)
