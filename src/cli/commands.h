@@ -8,6 +8,7 @@ extern const struct command command_bench;
 extern const struct command command_check;
 extern const struct command command_completion;
 extern const struct command command_doctor;
+extern const struct command command_eval;
 extern const struct command command_explain;
 extern const struct command command_keys;
 extern const struct command command_man;

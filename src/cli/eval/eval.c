@@ -1,0 +1,28 @@
+/* eval.c: `sluice eval`: the commands behind it. */
+#include "cli/eval/eval.h"
+
+#include "cli/commands.h"
+#include "cli/options.h"
+
+/* In the order in which a newcomer meets them. */
+static const struct command *const subs[] = {
+    &eval_run_command, &eval_show, &eval_list, &eval_regrade, &eval_graders, NULL,
+};
+
+static int run(int argc, char **argv)
+{
+    return options_sub(&command_eval, argc, argv);
+}
+
+const struct command command_eval = {
+    .name = "eval",
+    .summary = "say with evals whether answers are good enough",
+    .usage = "eval COMMAND [OPTIONS]",
+    .about =
+        "Suites of cases, asked through a configuration and graded: whether it is good enough, "
+        "what a\nsuccess costs, and whether it is worse than another.\n",
+    .notes = "`sluice eval COMMAND --help` says more.\n\n"
+             "Exit codes: 0 done, or passed, 1 under the bar, 2 wrong use, 3 it could not run.\n",
+    .subs = subs,
+    .run = run,
+};

@@ -1,0 +1,100 @@
+/* junit.c: a verdict as continuous integration shows it: a test a case, and one a line of the bar.
+ */
+#include "cli/eval/eval.h"
+
+/* Text within XML; what XML 1.0 has no place for becomes a question mark. */
+static void xml_put(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '&')
+            buf_str(out, STR("&amp;"));
+        else if (c == '<')
+            buf_str(out, STR("&lt;"));
+        else if (c == '>')
+            buf_str(out, STR("&gt;"));
+        else if (c == '"')
+            buf_str(out, STR("&quot;"));
+        else if (c == '\n' || c == '\t' || c == '\r')
+            buf_printf(out, "&#%u;", c);
+        else
+            buf_char(out, c < 0x20 || c == 0x7f ? '?' : (char)c);
+    }
+}
+
+static void case_put(struct buf *out, const struct judged *j, const struct result *r)
+{
+    buf_str(out, STR("  <testcase classname=\""));
+    xml_put(out, j->run->facts.suite);
+    buf_str(out, STR("\" name=\""));
+    xml_put(out, r->id);
+    if (r->sample > 1)
+        buf_printf(out, " (%u)", r->sample);
+    buf_printf(out, "\" time=\"%.3f\"", r->total_us >= 0 ? (double)r->total_us / 1e6 : 0);
+    if (r->pass) {
+        buf_str(out, STR("/>\n"));
+        return;
+    }
+    const char *element = r->state == RESULT_ERROR     ? "error"
+                          : r->state == RESULT_MISSING ? "skipped"
+                                                       : "failure";
+    buf_printf(out, ">\n    <%s message=\"", element);
+    if (r->error.n) {
+        xml_put(out, r->error);
+        buf_str(out, STR(": "));
+    }
+    xml_put(out, r->why.n ? r->why : str_from(result_state_names[r->state]));
+    buf_str(out, STR("\"/>\n  </testcase>\n"));
+}
+
+static void bar_put(struct buf *out, const struct judged *j, const struct verdict_bar *b)
+{
+    buf_str(out, STR("  <testcase classname=\""));
+    xml_put(out, j->run->facts.suite);
+    buf_printf(out, "\" name=\"bar: %s\"", b->name);
+    if (b->state == BAR_MET) {
+        buf_str(out, STR("/>\n"));
+        return;
+    }
+    buf_printf(out, ">\n    <failure message=\"%s", bar_state_names[b->state]);
+    if (b->seen.has_value)
+        buf_printf(out, ", with %.6g where %s %.6g is asked for", b->seen.value,
+                   b->at_least ? "at least" : "at most", b->bound);
+    if (b->why.n)
+        buf_str(out, STR(": "));
+    xml_put(out, b->why);
+    buf_str(out, STR("\"/>\n  </testcase>\n"));
+}
+
+static void suite_put(struct buf *out, const struct judged *j)
+{
+    const struct results *r = j->results;
+    const struct verdict *v = &j->verdict;
+    unsigned failures = 0, errors = 0, missing = 0;
+    for (unsigned i = 0; i < r->n; i++) {
+        errors += r->at[i].state == RESULT_ERROR;
+        missing += r->at[i].state == RESULT_MISSING;
+        failures += !r->at[i].pass;
+    }
+    failures -= errors + missing;
+    for (unsigned i = 0; i < v->bars_n; i++)
+        failures += v->bars[i].state != BAR_MET;
+    buf_str(out, STR(" <testsuite name=\""));
+    xml_put(out, j->run->facts.suite);
+    buf_printf(
+        out, "\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" timestamp=\"%.*s\">\n",
+        r->n + v->bars_n, failures, errors, missing, STR_ARGS(str_head(j->run->facts.began, 19)));
+    for (unsigned i = 0; i < v->bars_n; i++)
+        bar_put(out, j, &v->bars[i]);
+    for (unsigned i = 0; i < r->n; i++)
+        case_put(out, j, &r->at[i]);
+    buf_str(out, STR(" </testsuite>\n"));
+}
+
+int judged_junit(struct judged *const *all, unsigned n, struct buf *out)
+{
+    buf_str(out, STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"));
+    for (unsigned i = 0; i < n; i++)
+        suite_put(out, all[i]);
+    return buf_str(out, STR("</testsuites>\n"));
+}

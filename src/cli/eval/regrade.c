@@ -1,0 +1,140 @@
+/* regrade.c: `sluice eval grade`: the graders of a suite as it is now, over answers that are kept.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/eval/eval.h"
+#include "cli/options.h"
+#include "eval/run.h"
+
+#define ARENA_BYTES_MAX (4096ull * 1024 * 1024)
+#define COMMAND         "eval grade"
+
+struct wish {
+    const char *config, *runs, *suite;
+    bool json;
+    struct judged_files files;
+};
+
+static const struct command_option options[] = {
+    {"RUN", NULL, 0, "a run's id, its folder, or `last`", VALUE_FILE, NULL},
+    {"--suite", "FILE", offsetof(struct wish, suite),
+     "the suite whose graders judge; without it: the one that was run", VALUE_FILE, NULL},
+    {"--config", "FILE", offsetof(struct wish, config),
+     "the configuration by which judges are asked (default: as for sluice serve)", VALUE_FILE,
+     NULL},
+    {"--runs", "FOLDER", offsetof(struct wish, runs), "where runs are kept; without it: runs",
+     VALUE_FILE, NULL},
+    {"--json", NULL, offsetof(struct wish, json), "the verdict as JSON", VALUE_ANY, NULL},
+    JUDGED_FILE_OPTIONS(struct wish, files),
+    {0},
+};
+
+struct regrading {
+    struct arena arena;
+    struct eval_home home;
+    struct run_folder folder;
+    struct suite *suite;
+    struct answers *answers;
+    struct eval_asker asker;
+    struct eval_run run;
+    struct fault fault;
+};
+
+static int work(struct eval_home *home UNUSED, void *arg)
+{
+    struct regrading *r = arg;
+    return eval_run(&r->run, &r->fault);
+}
+
+static int regrade(struct regrading *r)
+{
+    struct str answers = folder_file(&r->arena, &r->folder, "answers.jsonl");
+    struct str results = folder_file(&r->arena, &r->folder, "results.jsonl");
+    int err = answers.p && results.p ? answers_open(answers.p, true, &r->answers, &r->fault)
+                                     : E_MEMORY;
+    if (err)
+        return err;
+    home_asker(&r->home, &r->asker);
+    r->asker.answers = r->answers;
+    r->asker.tries = r->suite->settings->tries;
+    r->run = (struct eval_run){.suite = r->suite, .asker = &r->asker, .only_kept = true};
+    err = eval_run_check(&r->run, &r->fault);
+    if (!err)
+        err = home_run(&r->home, work, r);
+    if (!err)
+        err = results_write(&r->run.results, results.p, &r->fault);
+    return err;
+}
+
+static int open_all(struct regrading *r, const struct wish *w, const char *what)
+{
+    struct str runs = str_from(w->runs ? w->runs : "runs");
+    int code = home_open(&r->home, w->config, COMMAND);
+    if (code)
+        return code;
+    int err = folder_find(&r->arena, runs, str_from(what), &r->folder, &r->fault);
+    if (err) {
+        fprintf(stderr, "sluice eval grade: %s\n", why_text(&r->fault, err));
+        return EXIT_COULD_NOT;
+    }
+    struct str suite = w->suite ? str_from(w->suite)
+                                : arena_str(&r->arena, r->folder.facts.suite_file);
+    return suite_take(COMMAND, suite.p, &r->suite);
+}
+
+static int judge_and_show(struct regrading *r, const struct wish *w)
+{
+    struct judged judged = {
+        .arena = &r->arena, .run = &r->folder, .results = &r->run.results, .suite = r->suite};
+    struct judged *all[] = {&judged};
+    int err = judged_make(&judged, &r->fault);
+    if (!err)
+        return judged_show(COMMAND, all, 1, w->json, &w->files);
+    fprintf(stderr, "sluice eval grade: %s\n", why_text(&r->fault, err));
+    return EXIT_COULD_NOT;
+}
+
+static int run(int argc, char **argv)
+{
+    struct wish w = {0};
+    int words = 0;
+    int code = options_read(&eval_regrade, &w, argc, argv, &words);
+    if (code >= 0)
+        return code;
+    if (words != 1)
+        return options_wrong(&eval_regrade, "expected one run; `sluice eval list` shows them");
+    struct regrading *r = calloc(1, sizeof(*r));
+    if (!r)
+        return EXIT_COULD_NOT;
+    arena_init_private(&r->arena, ARENA_BYTES_MAX);
+    code = open_all(r, &w, argv[1]);
+    int err = code ? 0 : regrade(r);
+    if (err) {
+        fprintf(stderr, "sluice eval grade: %s\n", why_text(&r->fault, err));
+        code = err == E_BAD_REQUEST ? EXIT_WRONG_USE : EXIT_COULD_NOT;
+    }
+    if (!code)
+        code = judge_and_show(r, &w);
+    (void)!answers_close(r->answers);
+    results_fini(&r->run.results);
+    suite_free(r->suite);
+    home_close(&r->home);
+    arena_fini(&r->arena);
+    free(r);
+    return code;
+}
+
+const struct command eval_regrade = {
+    .name = COMMAND,
+    .summary = "grade the kept answers of a run again",
+    .usage = "eval grade [--suite FILE] [--config FILE] [--json] RUN",
+    .about =
+        "Gives the answers that a run has kept to the graders of the suite as it is now. Nothing\n"
+        "is asked again but judges, and those only what they were not asked before.\n",
+    .options = options,
+    .notes =
+        "Exit codes: 0 it passes the bar, 1 it does not, 2 wrong use, or a suite has a mistake,\n"
+        "3 it cannot be read.\n",
+    .run = run,
+};
