@@ -60,4 +60,7 @@ extern const char program_about[], program_notes[]; /* `sluice --help`, around t
 /* The command of that name, or NULL. */
 const struct command *command_find(const char *name);
 
+/* The i-th of all commands, the subs of one right behind it; NULL behind the last. */
+const struct command *command_nth(unsigned i);
+
 #endif

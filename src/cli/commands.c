@@ -33,3 +33,15 @@ const struct command *command_find(const char *name)
             return commands[i];
     return NULL;
 }
+
+const struct command *command_nth(unsigned i)
+{
+    for (unsigned k = 0; commands[k]; k++) {
+        if (i-- == 0)
+            return commands[k];
+        for (const struct command *const *sub = commands[k]->subs; sub && *sub; sub++)
+            if (i-- == 0)
+                return *sub;
+    }
+    return NULL;
+}

@@ -33,10 +33,16 @@ static void commands_print(void)
         printf("%s%s", i ? " " : "", commands[i]->name);
 }
 
-/* What a command's first word may be: its verbs; a man page, by its short name. */
+/* The last word of a sub's name. */
+static const char *sub_word(const struct command *sub)
+{
+    return strrchr(sub->name, ' ') + 1;
+}
+
+/* What a command's first word may be: its verbs, its subs; a man page, by its short name. */
 static bool has_first(const struct command *c)
 {
-    return c->verbs || c == &command_man;
+    return c->verbs || c->subs || c == &command_man;
 }
 
 static void first_print(const struct command *c)
@@ -45,8 +51,17 @@ static void first_print(const struct command *c)
         words_print(c->verbs);
         return;
     }
-    fputs("sluice sluice.yaml ", stdout);
-    commands_print();
+    if (c->subs) {
+        for (const struct command *const *sub = c->subs; *sub; sub++)
+            printf("%s%s", sub == c->subs ? "" : " ", sub_word(*sub));
+        return;
+    }
+    fputs("sluice sluice.yaml", stdout);
+    for (unsigned i = 0; command_nth(i); i++) {
+        putchar(' ');
+        for (const char *at = command_nth(i)->name; *at; at++)
+            putchar(*at == ' ' ? '-' : *at);
+    }
 }
 
 /* `text` up to its first line's end, with a backslash ahead of each of `escape`; a quote as within
@@ -91,7 +106,27 @@ static const char bash_head[] =
     "    # --config=FILE comes in three words.\n"
     "    [ \"$cur\" != = ] || cur=\n"
     "    [ \"$prev\" != = ] || prev=${COMP_WORDS[COMP_CWORD - 2]}\n"
-    "    [ \"${COMP_WORDS[COMP_CWORD]}\" != = ] || prev=${COMP_WORDS[COMP_CWORD - 1]}\n";
+    "    [ \"${COMP_WORDS[COMP_CWORD]}\" != = ] || prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
+    "    # The command, the place of the word within it, and its first word.\n"
+    "    local command=${COMP_WORDS[1]} place=$COMP_CWORD first=${COMP_WORDS[2]}\n";
+
+/* A command behind another's first word is one of two words. */
+static void bash_subs(void)
+{
+    bool any = false;
+    for (unsigned i = 0; commands[i]; i++) {
+        if (commands[i]->subs)
+            printf("%s%s", any ? "|" : "    case $command in\n    ", commands[i]->name);
+        any = any || commands[i]->subs;
+    }
+    if (any)
+        puts(")\n"
+             "        [ \"$COMP_CWORD\" -le 2 ] || {\n"
+             "            command=\"$command $first\" place=$((COMP_CWORD - 1))\n"
+             "            first=${COMP_WORDS[3]}\n"
+             "        } ;;\n"
+             "    esac");
+}
 
 /* What may follow an option that takes a value. */
 static void bash_values(const struct command *c)
@@ -99,7 +134,7 @@ static void bash_values(const struct command *c)
     for (const struct command_option *o = c->options; o && o->name; o++) {
         if (!o->value)
             continue;
-        printf("    %s:%s) ", c->name, o->name);
+        printf("    '%s:%s') ", c->name, o->name);
         if (o->choices) {
             printf("_sluice_%s '", o->kind == VALUE_LIST ? "list" : "words");
             words_print(o->choices);
@@ -114,9 +149,9 @@ static void bash_values(const struct command *c)
 static void bash_options(const struct command *c)
 {
     for (unsigned i = 0; c->verb_options && c->verbs[i]; i++)
-        printf("    %s:%s:) _sluice_words '--help %s' ;;\n", c->name, c->verbs[i],
+        printf("    '%s:%s:') _sluice_words '--help %s' ;;\n", c->name, c->verbs[i],
                c->verb_options[i]);
-    printf("    %s:*) _sluice_words '--help", c->name);
+    printf("    '%s:'*) _sluice_words '--help", c->name);
     for (const struct command_option *o = c->options; o && o->name; o++)
         if (is_flag(o))
             printf(" %s", o->name);
@@ -132,24 +167,26 @@ static void bash_print(void)
     fputs("    if [ \"$COMP_CWORD:${COMP_WORDS[1]}\" = 2:help ]; then\n        _sluice_words '",
           stdout);
     commands_print();
-    puts("'\n        return\n    fi\n    case ${COMP_WORDS[1]}:$prev in");
-    for (unsigned i = 0; commands[i]; i++)
-        bash_values(commands[i]);
-    puts("    esac\n    case ${COMP_WORDS[1]}:$COMP_CWORD:$cur in");
-    for (unsigned i = 0; commands[i]; i++) {
-        const struct command *c = commands[i];
-        printf("    %s:*:-*) ;;\n", c->name);
+    puts("'\n        return\n    fi");
+    bash_subs();
+    puts("    case $command:$prev in");
+    const struct command *c;
+    for (unsigned i = 0; (c = command_nth(i)) != NULL; i++)
+        bash_values(c);
+    puts("    esac\n    case $command:$place:$cur in");
+    for (unsigned i = 0; (c = command_nth(i)) != NULL; i++) {
+        printf("    '%s:'*:-*) ;;\n", c->name);
         if (has_first(c)) {
-            printf("    %s:2:*) _sluice_words '", c->name);
+            printf("    '%s:2:'*) _sluice_words '", c->name);
             first_print(c);
             puts("'; return ;;");
         }
         if (takes_files(c))
-            printf("    %s:*) _sluice_files; return ;;\n", c->name);
+            printf("    '%s:'*) _sluice_files; return ;;\n", c->name);
     }
-    puts("    esac\n    case ${COMP_WORDS[1]}:${COMP_WORDS[2]}: in");
-    for (unsigned i = 0; commands[i]; i++)
-        bash_options(commands[i]);
+    puts("    esac\n    case $command:$first: in");
+    for (unsigned i = 0; (c = command_nth(i)) != NULL; i++)
+        bash_options(c);
     puts("    esac\n}\ncomplete -F _sluice sluice");
 }
 
@@ -180,7 +217,7 @@ static void zsh_option(const struct command_option *o)
 
 static void zsh_command(const struct command *c)
 {
-    printf("    %s)\n        _arguments '--help[show what it takes]'", c->name);
+    printf("    '%s')\n        _arguments '--help[show what it takes]'", c->name);
     for (const struct command_option *o = c->options; o && o->name; o++)
         if (is_flag(o))
             zsh_option(o);
@@ -192,6 +229,19 @@ static void zsh_command(const struct command *c)
     if (takes_files(c))
         fputs(" \\\n            '*:file:_files'", stdout);
     puts("\n        ;;");
+}
+
+/* As bash_subs. */
+static void zsh_subs(void)
+{
+    for (unsigned i = 0; commands[i]; i++)
+        if (commands[i]->subs)
+            printf("    if [[ $command == %s ]] && (( CURRENT > 2 )); then\n"
+                   "        command=\"$command $words[2]\"\n"
+                   "        shift words\n"
+                   "        (( CURRENT-- ))\n"
+                   "    fi\n",
+                   commands[i]->name);
 }
 
 static void zsh_print(void)
@@ -215,9 +265,11 @@ static void zsh_print(void)
          "    fi\n"
          "    shift words\n"
          "    (( CURRENT-- ))\n"
-         "    case $words[1] in");
-    for (unsigned i = 0; commands[i]; i++)
-        zsh_command(commands[i]);
+         "    local command=$words[1]");
+    zsh_subs();
+    puts("    case $command in");
+    for (unsigned i = 0; command_nth(i); i++)
+        zsh_command(command_nth(i));
     fputs("    help)\n        _arguments '1:command:(", stdout);
     commands_print();
     puts(")'\n        ;;\n"
@@ -258,7 +310,8 @@ static void fish_print(void)
     puts("# Completion of sluice for fish, made by `sluice completion fish`.\n"
          "function __sluice_is\n"
          "    set -l words (commandline -opc)\n"
-         "    test (count $words) -ge 2; and test $words[2] = $argv[1]\n"
+         "    set -l n (math 1 + (count $argv))\n"
+         "    test (count $words) -ge $n; and test \"$words[2..$n]\" = \"$argv\"\n"
          "end\n"
          "function __sluice_first\n"
          "    test (count (commandline -opc)) -eq 2; and __sluice_is $argv[1]\n"
@@ -274,10 +327,12 @@ static void fish_print(void)
             first_print(c);
             puts("'");
         }
+    }
+    const struct command *c;
+    for (unsigned i = 0; (c = command_nth(i)) != NULL; i++)
         for (const struct command_option *o = c->options; o && o->name; o++)
             if (is_flag(o) || o->kind == VALUE_FILE)
                 fish_option(c, o);
-    }
     fputs("complete -c sluice -n '__sluice_first help' -a '", stdout);
     commands_print();
     puts("'\n"

@@ -120,23 +120,53 @@ static void option_write(struct buf *out, const struct command_option *o)
     buf_char(out, '\n');
 }
 
+/* Its page: "sluice-eval-run" */
+static void page_name(const struct command *c, char out[64])
+{
+    snprintf(out, 64, "sluice-%s", c->name);
+    for (char *at = out; *at; at++)
+        *at = *at == ' ' ? '-' : *at;
+}
+
+/* The same within roff, where a dash is something else. */
+static void page_put(struct buf *out, const struct command *c)
+{
+    char name[64];
+    page_name(c, name);
+    roff_plain(out, str_from(name));
+}
+
 static void see_also_write(struct buf *out, const char *but)
 {
     buf_str(out, STR(".SH SEE ALSO\n"));
     if (strcmp(but, "sluice") != 0)
         buf_str(out, STR(".BR sluice (1),\n"));
-    for (unsigned i = 0; commands[i]; i++)
-        if (strcmp(but, commands[i]->name) != 0)
-            buf_printf(out, ".BR sluice\\-%s (1)%s\n", commands[i]->name,
-                       commands[i + 1] || strcmp(but, "sluice.yaml") != 0 ? "," : "");
+    const struct command *c;
+    for (unsigned i = 0; (c = command_nth(i)) != NULL; i++) {
+        if (strcmp(but, c->name) == 0)
+            continue;
+        buf_str(out, STR(".BR "));
+        page_put(out, c);
+        buf_printf(out, " (1)%s\n",
+                   command_nth(i + 1) || strcmp(but, "sluice.yaml") != 0 ? "," : "");
+    }
     if (strcmp(but, "sluice.yaml") != 0)
         buf_str(out, STR(".BR sluice.yaml (5)\n"));
+}
+
+static void summary_write(struct buf *out, const struct command *c)
+{
+    buf_str(out, STR(".TP\n.BR "));
+    page_put(out, c);
+    buf_str(out, STR(" (1)\n"));
+    roff_plain(out, str_from(c->summary));
+    buf_char(out, '\n');
 }
 
 static void command_write(struct buf *out, const struct command *c)
 {
     char name[64];
-    snprintf(name, sizeof(name), "sluice-%s", c->name);
+    page_name(c, name);
     head_write(out, name, "1", c->summary);
     buf_str(out, STR(".SH SYNOPSIS\n.nf\n"));
     struct str usage = str_from(c->usage);
@@ -150,6 +180,10 @@ static void command_write(struct buf *out, const struct command *c)
     for (const struct command_option *o = c->options; o && o->name; o++) {
         buf_str(out, o == c->options ? STR(".SH OPTIONS\n") : STR(""));
         option_write(out, o);
+    }
+    for (const struct command *const *sub = c->subs; sub && *sub; sub++) {
+        buf_str(out, sub == c->subs ? STR(".SH COMMANDS\n") : STR(""));
+        summary_write(out, *sub);
     }
     notes_write(out, str_from(c->notes));
     see_also_write(out, c->name);
@@ -167,11 +201,8 @@ static void program_write(struct buf *out)
                      ".SH DESCRIPTION\n"));
     paragraphs_write(out, str_from(program_notes));
     buf_str(out, STR(".SH COMMANDS\n"));
-    for (unsigned i = 0; commands[i]; i++) {
-        buf_printf(out, ".TP\n.BR sluice\\-%s (1)\n", commands[i]->name);
-        roff_plain(out, str_from(commands[i]->summary));
-        buf_char(out, '\n');
-    }
+    for (unsigned i = 0; commands[i]; i++)
+        summary_write(out, commands[i]);
     see_also_write(out, "sluice");
 }
 
@@ -191,6 +222,14 @@ static struct str short_name(struct str page)
     return str_starts(page, STR("sluice-")) ? str_tail(page, 7) : page;
 }
 
+/* By its short name, with dashes or as it is typed. */
+static bool is_page(const struct command *c, struct str name)
+{
+    char page[64];
+    page_name(c, page);
+    return str_eq(name, short_name(str_from(page))) || str_eq(name, str_from(c->name));
+}
+
 static int page_write(struct buf *out, struct str page)
 {
     struct str name = short_name(page);
@@ -200,9 +239,10 @@ static int page_write(struct buf *out, struct str page)
         program_write(out);
         return out->failed;
     }
-    for (unsigned i = 0; commands[i]; i++)
-        if (str_eq(name, str_from(commands[i]->name))) {
-            command_write(out, commands[i]);
+    const struct command *c;
+    for (unsigned i = 0; (c = command_nth(i)) != NULL; i++)
+        if (is_page(c, name)) {
+            command_write(out, c);
             return out->failed;
         }
     return E_NOT_FOUND;
@@ -223,8 +263,12 @@ static int no_page(const char *page)
 static int list(void)
 {
     puts("sluice.1");
-    for (unsigned i = 0; commands[i]; i++)
-        printf("sluice-%s.1\n", commands[i]->name);
+    const struct command *c;
+    for (unsigned i = 0; (c = command_nth(i)) != NULL; i++) {
+        char name[64];
+        page_name(c, name);
+        printf("%s.1\n", name);
+    }
     puts("sluice.yaml.5");
     return EXIT_DONE;
 }

@@ -53,7 +53,8 @@ static const struct conf_row grader_rows[] = {
     {.name = "expected", .type = CONF_JSON, AT(expected),
      .help = "What the answer is held against; `{{field}}` stands for the case's field."},
     {.name = "harmful", .type = CONF_JSON, AT(harmful),
-     .help = "safety: `true` where the request ought to be refused, or a `{{field}}` that says it."},
+     .help = "safety: `true` where the request ought to be refused, or a `{{field}}` that says "
+             "it."},
     {.name = "instructions", .type = CONF_JSON, AT(instructions),
      .help = "instructions: a list of `{id, kwargs}`, or a `{{field}}` that holds it."},
     {.name = "normalise", .type = CONF_BOOL, AT(normalise), .fallback = "off",

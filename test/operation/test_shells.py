@@ -17,25 +17,36 @@ class Told(Folder):
         self.assertGreater(len(found), 7)
         return found
 
-    def flags(self, command):
+    def subs(self, command):
+        """Commands of its own behind its first word."""
+        if f"sluice {command} COMMAND" not in self.sluice(command, "--help").stdout:
+            return []
         text = self.sluice(command, "--help").stdout
+        return re.findall(r"^  ([\w-]+) +\S", text.split("\n\n", 1)[1], re.M)
+
+    def every(self):
+        """All commands, the subs of one right behind it: "eval", "eval run"."""
+        return [name for c in self.commands() for name in [c] + [f"{c} {sub}" for sub in self.subs(c)]]
+
+    def flags(self, command):
+        text = self.sluice(*command.split(), "--help").stdout
         return re.findall(r"^  (--[\w-]+)", text, re.M)
 
 
 class Help(Told):
     def test_what_is_listed_is_known(self):
         """Each flag of --help is read; one letter more is not."""
-        for command in self.commands():
+        for command in self.every():
             for flag in self.flags(command):
-                done = self.sluice(command, flag + "x", "--help")
+                done = self.sluice(*command.split(), flag + "x", "--help")
                 self.assertEqual(done.returncode, 2, (command, flag))
                 self.assertIn(f"unknown option '{flag}x'; did you mean '{flag[:3]}", done.stderr)
-                done = self.sluice(command, flag, "value", "--help")
+                done = self.sluice(*command.split(), flag, "value", "--help")
                 self.assertEqual(done.returncode, 0, (command, flag, done.stderr))
 
     def test_usage_names_every_flag_or_says_options(self):
-        for command in self.commands():
-            text = self.sluice(command, "--help").stdout
+        for command in self.every():
+            text = self.sluice(*command.split(), "--help").stdout
             usage = text.split("\n\n")[0]
             self.assertTrue(usage.startswith("Usage: sluice " + command), usage)
             self.assertNotIn("\t", text)
@@ -53,8 +64,8 @@ class Help(Told):
         self.assertEqual(self.sluice("version").stdout, self.sluice("--version").stdout)
 
     def test_what_the_exit_codes_mean_stands_there(self):
-        for command in self.commands():
-            self.assertRegex(self.sluice(command, "--help").stdout, r"\n\nExit codes: 0 \w", command)
+        for command in self.every():
+            self.assertRegex(self.sluice(*command.split(), "--help").stdout, r"\n\nExit codes: 0 \w", command)
 
 
 class Manual(Told):
@@ -90,9 +101,11 @@ class Bash(Told):
         self.assertEqual(self.complete("sluice", "ch"), ["check"])
 
     def test_flags(self):
-        for command in self.commands():
-            got = self.complete("sluice", command, "--")
+        for command in self.every():
+            got = self.complete("sluice", *command.split(), "--")
             self.assertEqual(got, ["--help"] + self.flags(command), command)
+            for sub in self.subs(command) if " " not in command else []:
+                self.assertIn(sub, self.complete("sluice", command, sub[:-1]))
         self.assertEqual(self.complete("sluice", "serve", "--li"), ["--listen"])
 
     def test_files_and_words(self):
@@ -129,7 +142,7 @@ class Bash(Told):
         self.assertEqual(self.complete("sluice", "recordings", "--api", "openai.c"),
                          ["openai.chat", "openai.completion"])
         self.assertEqual(self.complete("sluice", "explain", "--protocol", "a"), ["anthropic"])
-        self.assertEqual(self.complete("sluice", "man", ""), ["sluice", "sluice.yaml"] + self.commands())
+        self.assertEqual(self.complete("sluice", "man", ""), ["sluice", "sluice.yaml"] + [c.replace(" ", "-") for c in self.every()])
         self.assertEqual(self.complete("sluice", "help", ""), self.commands())
 
 
@@ -155,7 +168,10 @@ class Fish(Told):
         self.assertEqual(sorted(self.complete("sluice keys ")), ["list", "make", "revoke"])
         self.assertEqual(sorted(self.complete("sluice report --")), sorted(self.flags("report")))
         self.assertEqual(self.complete("sluice report --by day,p"), ["day,provider"])
-        self.assertEqual(sorted(self.complete("sluice man ")), sorted(self.commands() + ["sluice", "sluice.yaml"]))
+        self.assertEqual(sorted(self.complete("sluice man ")), sorted([c.replace(" ", "-") for c in self.every()] + ["sluice", "sluice.yaml"]))
+        self.assertEqual(self.complete("sluice eval ru"), ["run"])
+        self.assertEqual(sorted(self.complete("sluice eval run --")), sorted(self.flags("eval run")))
+        self.assertEqual(self.complete("sluice eval run on"), ["one.yaml"])
         self.assertEqual(sorted(self.complete("sluice help ")), sorted(self.commands()))
         self.assertEqual(self.complete("sluice help serve --li"), [])
 
@@ -203,6 +219,8 @@ zpty -d z
         self.assertEqual(self.complete("sluice report --by day,pro"), ["provider"])
         self.assertEqual(self.complete("sluice man sluice."), ["sluice.yaml"])
         self.assertEqual(self.complete("sluice help ke"), ["keys"])
+        self.assertEqual(self.complete("sluice eval ru"), ["run"])
+        self.assertIn("--fresh", " ".join(self.complete("sluice eval run --f")))
         self.assertIn("--listen", " ".join(self.complete("sluice serve --l")))
         self.assertEqual(self.complete("sluice check on"), ["one.yaml"])
 
@@ -210,7 +228,7 @@ zpty -d z
 class Pages(Told):
     def pages(self):
         names = self.sluice("man", "--list").stdout.split()
-        self.assertEqual(names, ["sluice.1"] + [f"sluice-{c}.1" for c in self.commands()] +
+        self.assertEqual(names, ["sluice.1"] + [f"sluice-{c.replace(' ', '-')}.1" for c in self.every()] +
                          ["sluice.yaml.5"])
         for name in names:
             self.write(name, self.sluice("man", name).stdout)
@@ -231,7 +249,7 @@ class Pages(Told):
             self.assertIn("SEE ALSO", text)
             if name in ("sluice.1", "sluice.yaml.5"):
                 continue
-            command = name[len("sluice-"):-len(".1")]
+            command = name[len("sluice-"):-len(".1")].replace("-", " ")
             for flag in self.flags(command):
                 self.assertIn(flag, text)
         self.assertIn("0 fine, 1 mistakes", self.shown("sluice-check.1").split("EXIT STATUS")[1])

@@ -128,7 +128,7 @@ static int run(int argc, char **argv)
 const struct command eval_regrade = {
     .name = COMMAND,
     .summary = "grade the kept answers of a run again",
-    .usage = "eval grade [--suite FILE] [--config FILE] [--json] RUN",
+    .usage = "eval grade [OPTIONS] RUN",
     .about =
         "Gives the answers that a run has kept to the graders of the suite as it is now. Nothing\n"
         "is asked again but judges, and those only what they were not asked before.\n",

@@ -95,7 +95,7 @@ static int show_run(int argc, char **argv)
 const struct command eval_show = {
     .name = "eval show",
     .summary = "show a run again, also beside another one",
-    .usage = "eval show [--baseline RUN] [--runs FOLDER] [--json] [--junit FILE] [--html FILE] RUN",
+    .usage = "eval show [--baseline RUN] [OPTIONS] RUN",
     .about =
         "Shows the verdict of a run that was, from what it kept. With --baseline the cases that\n"
         "both have, with the same content, are compared in pairs.\n",
