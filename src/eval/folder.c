@@ -168,7 +168,8 @@ int folder_make(struct arena *a, struct str runs, const struct run_facts *facts,
     snprintf(day, sizeof(day), "%.4s%.2s%.2s", iso, iso + 5, iso + 8);
     snprintf(time, sizeof(time), "%.2s%.2s%.2s", iso + 11, iso + 14, iso + 17);
     *ret_folder = (struct run_folder){.facts = *facts};
-    ret_folder->facts.id = arena_printf(a, "%s-%s-%.4s", day, time, id.text + ID_CHARS - 4);
+    ret_folder->facts.id = arena_printf(a, "%s-%s-%.3s%c", day, time, iso + 20,
+                                        id.text[ID_CHARS - 1]);
     ret_folder->facts.began = arena_str(a, str_from(iso));
     struct str suite = folder_name(a, facts->suite);
     ret_folder->path = arena_printf(a, "%.*s/%.*s/%.*s", STR_ARGS(runs), STR_ARGS(suite),

@@ -22,7 +22,7 @@
 
 /* Texts live in the arena that they were read into. */
 struct run_facts {
-    struct str id;           /* "20261128-024512-7k3q" */
+    struct str id;           /* "20261128-024512-678Q", in order of time */
     struct str suite;        /* its name, */
     struct str suite_file;   /* its file, as it was given, */
     struct str suite_hash;   /* and what it consisted of */
