@@ -31,7 +31,7 @@ struct grader_settings {
     struct str name; /* in tables; without it the kind's */
     int kind;        /* of graders[] */
     int64_t weight;  /* in the case's score; millionths */
-    int64_t pass;    /* the least score that passes; millionths */
+    int64_t pass;    /* the least score that passes, in millionths; CONF_NOT_GIVEN: the kind's */
 
     /* JSON in which "{{field}}" stands for the case's field; filled by the time a grader runs. */
     struct str expected;
@@ -49,6 +49,7 @@ struct grader_settings {
     struct str about;          /* rubric: what the task was, for the judge */
     struct conf_list criteria; /* rubric: struct criterion_settings */
     int64_t votes;
+    bool pairwise;            /* rubric: against `expected`, another answer to the same */
     struct conf_strs command; /* the program and its words */
     int64_t timeout_ms;       /* of a command */
 };
@@ -104,6 +105,7 @@ struct grader_kind {
     const char *summary;      /* a line, for `sluice eval graders` and the manual */
     const char *const *uses;  /* settings, by name, beside kind, name, weight and pass; ends NULL */
     const char *const *needs; /* those of them without which it cannot grade; NULL: none */
+    double pass;              /* the least score that passes, where nobody says; 0: only 1 does */
     bool waits;               /* it asks a model or runs a command */
     /* Once for a suite: compiles a pattern or a schema. What is wrong is complained of in `doc`
      * (E_CONFIG). NULL: `self` is the settings. */

@@ -10,19 +10,20 @@
 /* Adding a kind: its file, a line in kinds.h, a row here. */
 const struct grader_kind *const graders[] = {
     &grader_exact,
+    &grader_rubric,
     NULL,
 };
 
 /* What `kind:` may say: the names above, in their order. */
-static const char *const kind_names[] = {"exact", NULL};
+static const char *const kind_names[] = {"exact", "rubric", NULL};
 _Static_assert(ARRAY_LEN(kind_names) == ARRAY_LEN(graders), "a name for each kind");
 
 /* clang-format off */
 #define THIS struct criterion_settings
 #define AT(field) .offset = offsetof(THIS, field)
 static const struct conf_row criterion_rows[] = {
-    {.name = "name", .type = CONF_STR, AT(name), .flags = CONF_REQUIRED,
-     .help = "A word for it in tables."},
+    {.name = "name", .type = CONF_STR, AT(name),
+     .help = "A word for it. Without it: its number."},
     {.name = "text", .type = CONF_STR, AT(text), .flags = CONF_REQUIRED,
      .help = "What the judge is asked to look at."},
     {.name = "weight", .type = CONF_SHARE, AT(weight), .fallback = "1", .min = 0,
@@ -48,8 +49,9 @@ static const struct conf_row grader_rows[] = {
      .max = 1000000000,
      .help = "How much its score counts in the case's beside the other graders'. With 0 it is "
              "shown and decides nothing."},
-    {.name = "pass", .type = CONF_SHARE, AT(pass), .fallback = "1", .min = 0, .max = 1000000,
-     .help = "The least score that counts as passed."},
+    {.name = "pass", .type = CONF_SHARE, AT(pass), .flags = CONF_OPTIONAL, .min = 0,
+     .max = 1000000,
+     .help = "The least score that counts as passed. Without it: 1, or what the kind says."},
     {.name = "expected", .type = CONF_JSON, AT(expected),
      .help = "What the answer is held against; `{{field}}` stands for the case's field."},
     {.name = "harmful", .type = CONF_JSON, AT(harmful),
@@ -77,6 +79,9 @@ static const struct conf_row grader_rows[] = {
      .help = "rubric: what the judge looks at."},
     {.name = "votes", .type = CONF_INT, AT(votes), .fallback = "1", .min = 1, .max = 25,
      .help = "rubric: how many times the judge is asked."},
+    {.name = "pairwise", .type = CONF_BOOL, AT(pairwise), .fallback = "off",
+     .help = "rubric: the judge says which is better, the answer or `expected`, another answer; it "
+             "is asked in both orders."},
     {.name = "command", .type = CONF_STRS, AT(command),
      .help = "command: the program and its words. It reads a JSON object on standard input and "
              "writes one."},

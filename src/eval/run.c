@@ -4,21 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/template.h"
+#include "eval/each.h"
 #include "rt/loop.h"
-#include "rt/task.h"
 
 #define CASE_BYTES_MAX    (512ull * 1024 * 1024) /* one case under way */
 #define RESULTS_BYTES_MAX (4096ull * 1024 * 1024)
-
-/* What the tasks of a run share. */
-struct work {
-    struct eval_run *run;
-    struct group group;
-    unsigned next; /* of results.at */
-    int err;
-    struct fault *fault;
-};
 
 /* ---- the results, before anything is asked ---- */
 
@@ -120,8 +110,9 @@ static int answer_get(struct eval_run *r, const struct suite_case *c, const stru
     return q.err ? q.err : eval_ask(r->asker, &question, arena, ret_answer, f);
 }
 
-static int case_run(struct eval_run *r, unsigned at, struct arena *arena, struct fault *f)
+static int case_run(void *arg, unsigned at, struct arena *arena, struct fault *f)
 {
+    struct eval_run *r = arg;
     struct result *result = &r->results.at[at];
     const struct suite_case *c = &r->suite->cases[at / (unsigned)r->suite->settings->samples];
     struct answer answer;
@@ -148,48 +139,15 @@ static int case_run(struct eval_run *r, unsigned at, struct arena *arena, struct
     return 0;
 }
 
-/* ---- all of them ---- */
-
-/* The first error ends the run. */
-static void work_fail(struct work *w, int err, const struct fault *f)
-{
-    if (w->err)
-        return;
-    w->err = err;
-    fault_set(w->fault, err, "%s", why_text(f, err));
-    group_cancel(&w->group, E_CANCELED);
-}
-
-static void worker(void *arg)
-{
-    struct work *w = arg;
-    struct eval_run *r = w->run;
-    while (!w->err && w->next < r->results.n) {
-        struct arena arena;
-        struct fault f = {0};
-        unsigned at = w->next++;
-        arena_init_private(&arena, CASE_BYTES_MAX);
-        int err = case_run(r, at, &arena, &f);
-        arena_fini(&arena);
-        if (err)
-            work_fail(w, err, &f);
-        else if (task_sleep(0) != 0) /* kept answers wait for nothing, and others want to run */
-            work_fail(w, task_canceled(task_self()), &f);
-    }
-}
-
 int eval_run(struct eval_run *r, struct fault *f)
 {
-    struct work w = {.run = r, .fault = f};
+    const struct each each = {.n = r->suite->cases_n * (unsigned)r->suite->settings->samples,
+                              .at_once = (unsigned)r->suite->settings->concurrency,
+                              .bytes_max = CASE_BYTES_MAX,
+                              .fn = case_run,
+                              .arg = r};
     int err = results_begin(r);
-    group_init(&w.group);
-    for (int64_t i = 0; i < r->suite->settings->concurrency && !err; i++)
-        err = group_spawn(&w.group, "eval", worker, &w);
-    if (err)
-        work_fail(&w, err, f);
-    group_join(&w.group);
-    int canceled = task_canceled(task_self());
-    return w.err ? w.err : canceled;
+    return err ? err : each_run(&each, f);
 }
 
 /* ---- before it ---- */

@@ -7,5 +7,6 @@
 #include "eval/grader.h"
 
 extern const struct grader_kind grader_exact;
+extern const struct grader_kind grader_rubric;
 
 #endif
