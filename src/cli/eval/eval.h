@@ -14,6 +14,7 @@
 
 /* A line each; eval.c lists them. */
 extern const struct command eval_graders;
+extern const struct command eval_judge_check;
 extern const struct command eval_list;
 extern const struct command eval_regrade;
 extern const struct command eval_run_command;
