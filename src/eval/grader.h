@@ -28,10 +28,11 @@ struct eval_asker; /* who asks a model: ask.h */
 
 /* What a suite's file says of one grader. */
 struct grader_settings {
-    struct str name; /* in tables; without it the kind's */
-    int kind;        /* of graders[] */
-    int64_t weight;  /* in the case's score; millionths */
-    int64_t pass;    /* the least score that passes, in millionths; CONF_NOT_GIVEN: the kind's */
+    struct str name;  /* in tables; without it the kind's */
+    struct str where; /* only cases that have this field; n == 0: all */
+    int kind;         /* of graders[] */
+    int64_t weight;   /* in the case's score; millionths */
+    int64_t pass;     /* the least score that passes, in millionths; CONF_NOT_GIVEN: the kind's */
 
     /* JSON in which "{{field}}" stands for the case's field; filled by the time a grader runs. */
     struct str expected;

@@ -45,6 +45,8 @@ static const struct conf_row grader_rows[] = {
      .flags = CONF_REQUIRED, .help = "What it does; `sluice eval graders` tells of each."},
     {.name = "name", .type = CONF_STR, AT(name),
      .help = "What it is called in tables. Without it: its kind."},
+    {.name = "where", .type = CONF_STR, AT(where),
+     .help = "It grades only the cases that have this field."},
     {.name = "weight", .type = CONF_SHARE, AT(weight), .fallback = "1", .min = 0,
      .max = 1000000000,
      .help = "How much its score counts in the case's beside the other graders'. With 0 it is "
@@ -125,7 +127,7 @@ static bool names(const char *const *list, const char *name)
 }
 
 /* Those that every kind has. */
-static const char *const common[] = {"kind", "name", "weight", "pass", NULL};
+static const char *const common[] = {"kind", "name", "where", "weight", "pass", NULL};
 
 int grader_check(const struct grader_settings *s, struct conf_doc *doc)
 {

@@ -31,6 +31,7 @@ extern const char *const grade_safety_names[];
 
 /* What one grader said. */
 struct result_grade {
+    bool skipped; /* it is not for this case (grader_settings.where): nothing else is said */
     bool graded, pass;
     double score;
     struct str verdict, got, why;
