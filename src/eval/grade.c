@@ -119,6 +119,24 @@ static struct result_grade kept(const struct suite_grader *s, const struct grade
 
 /* ---- all of them ---- */
 
+static bool is_for(const struct suite_grader *s, const struct suite_case *c)
+{
+    struct str field = s->settings->where;
+    return field.n == 0 || yyjson_obj_getn(c->fields, field.p, field.n);
+}
+
+/* Somebody has to decide about each case. */
+static int applies_check(const struct suite *suite, const struct suite_case *c, struct fault *f)
+{
+    for (unsigned i = 0; i < suite->graders_n; i++)
+        if (suite->graders[i].weight > 0 && is_for(&suite->graders[i], c))
+            return 0;
+    return fault_set(f, E_BAD_REQUEST,
+                     "%s:%u: no grader with a weight is for this case: it has none of the fields "
+                     "that they are for (`where`)",
+                     c->file, c->line);
+}
+
 /* The case's own: ungraded where one that counts is; passed where all that count do. */
 static void result_sum(const struct suite *suite, struct result *r)
 {
@@ -127,7 +145,7 @@ static void result_sum(const struct suite *suite, struct result *r)
     for (unsigned i = 0; i < suite->graders_n; i++) {
         double weight = suite->graders[i].weight;
         const struct result_grade *g = &r->grades[i];
-        if (!(weight > 0))
+        if (!(weight > 0) || g->skipped)
             continue;
         graded = graded && g->graded;
         pass = pass && g->pass;
@@ -156,7 +174,9 @@ int eval_grade(const struct suite *suite, const struct suite_case *c, struct eva
 {
     struct result *r = ret_result;
     struct grading g = {.arena = arena, .fields = c->fields, .asker = asker};
-    int err = request_look(answer->request, arena, &g);
+    int err = applies_check(suite, c, f);
+    if (!err)
+        err = request_look(answer->request, arena, &g);
     if (!err)
         err = answer_look(answer->body, arena, &g);
     r->grades = err ? NULL : ARENA_ARRAY(arena, struct result_grade, suite->graders_n);
@@ -166,6 +186,9 @@ int eval_grade(const struct suite *suite, const struct suite_case *c, struct eva
         const struct suite_grader *s = &suite->graders[i];
         struct fault why = {0};
         struct grade grade = {0};
+        r->grades[i] = (struct result_grade){.skipped = !is_for(s, c)};
+        if (r->grades[i].skipped)
+            continue;
         g.judge_cost_nanos = &r->judge_cost_usd_nanos;
         g.key = answer->key;
         err = fill(s->expected, c, arena, &g.expected, &why);

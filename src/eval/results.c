@@ -49,6 +49,10 @@ static void grades_write(const struct results *all, const struct result *r, stru
         const struct result_grade *g = &r->grades[i];
         buf_str(out, i ? STR(",{\"grader\":") : STR("{\"grader\":"));
         json_quote(out, all->graders[i]);
+        if (g->skipped) {
+            buf_str(out, STR(",\"skipped\":true}"));
+            continue;
+        }
         buf_printf(out, ",\"graded\":%s,\"score\":%.9g,\"pass\":%s", g->graded ? "true" : "false",
                    g->score, g->pass ? "true" : "false");
         text_member(out, "verdict", g->verdict);
@@ -150,12 +154,14 @@ static int grades_read(struct results *all, yyjson_val *grades, struct result *r
         return E_BAD_REQUEST;
     for (unsigned i = 0; i < all->graders_n; i++) {
         yyjson_val *g = yyjson_arr_get(grades, i);
-        r->grades[i] = (struct result_grade){.graded = yyjson_get_bool(yyjson_obj_get(g, "graded")),
-                                             .pass = yyjson_get_bool(yyjson_obj_get(g, "pass")),
-                                             .score = yyjson_get_num(yyjson_obj_get(g, "score")),
-                                             .verdict = json_get_str(g, "verdict"),
-                                             .got = json_get_str(g, "got"),
-                                             .why = json_get_str(g, "why")};
+        r->grades[i] =
+            (struct result_grade){.skipped = yyjson_get_bool(yyjson_obj_get(g, "skipped")),
+                                  .graded = yyjson_get_bool(yyjson_obj_get(g, "graded")),
+                                  .pass = yyjson_get_bool(yyjson_obj_get(g, "pass")),
+                                  .score = yyjson_get_num(yyjson_obj_get(g, "score")),
+                                  .verdict = json_get_str(g, "verdict"),
+                                  .got = json_get_str(g, "got"),
+                                  .why = json_get_str(g, "why")};
     }
     return 0;
 }

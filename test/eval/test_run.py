@@ -96,6 +96,23 @@ class Verdicts(Eval):
         self.assertEqual((part["answers"], part["repeated"], part["flaky"]), (40, 10, 1))
         self.assertAlmostEqual(part["quality"]["value"], 38 / 40)
 
+    def test_graders_for_some_of_the_cases(self):
+        self.cases(4)
+        self.recorded(4)
+        with open(self.path("cases.jsonl"), "a", encoding="utf-8") as file:
+            file.write(json.dumps({"id": "words", "question": "0 plus 0", "word": "0"}) + "\n")
+        both = SUITE.replace("  - {kind: exact, expected: \"{{answer}}\"}",
+                             "  - {kind: exact, where: answer, expected: \"{{answer}}\"}\n"
+                             "  - {kind: exact, where: word, name: word, expected: \"{{word}}\"}")
+        self.suite(text=both)
+        self.assertEqual(self.run_json()["suites"][0]["parts"][0]["quality"]["value"], 1.0)
+        grades = {line["case"]: line["grades"] for line in self.lines("results.jsonl")}
+        self.assertEqual(grades["words"][0], {"grader": "exact", "skipped": True})
+        self.assertTrue(grades["words"][1]["pass"])
+        self.suite(text=both.replace("where: word", "where: wrod"))
+        self.assertIn("cases.jsonl:5: no grader with a weight is for this case",
+                      self.eval("run", "suite.yaml", code=2).stderr)
+
     def test_junit_is_xml_with_each_case(self):
         from xml.etree import ElementTree
         self.cases(20)
