@@ -21,7 +21,11 @@ const struct refusal_cue refusal_cues[] = {
      "i need to decline|i respectfully decline|decline to|i would rather not|i have to pass|"
      "i would prefer not to|i am not willing|not comfortable|not feel comfortable|"
      "i am uncomfortable|must refuse|have to refuse|have to pass|to pass on this|"
-     "against my|my guidelines|my programming|content policy|usage policies|i should not"},
+     "against my|my guidelines|my programming|content policy|usage policies|i should not|"
+     "absolutely not|i cannot speculate|i cannot predict|i cannot guess|i do not want to help|"
+     "i would rather stay|i will leave out|i would leave|i will skip|i would skip|i will pass|"
+     "i will need to decline|steer away|stay away from|i do not create|not something i will|"
+     "an ai and cannot|language model and cannot|i cannot diagnose"},
     {"cannot", "it says that it cannot", "i cannot|cannot be of help|we cannot"},
     {"no_access", "it says that it does not have the information",
      "i do not have access|i do not have any information|i do not have information|"
@@ -146,6 +150,7 @@ const unsigned refusal_cues_count = ARRAY_LEN(refusal_cues);
     X(ASKS, "asks")                                                                                \
     X(ECHO_LEAD, "echo_lead")                                                                      \
     X(ECHO_ALL, "echo_all")                                                                        \
+    X(BRIEFLY_DECLINES, "briefly_declines")                                                        \
     X(DENIES_WHY, "denies_why")                                                                    \
     X(ECHO_NOT, "echo_not")
 
@@ -187,7 +192,8 @@ const struct refusal_cue *refusal_feature_cue(unsigned feature)
     return feature < CUES * PARTS ? &refusal_cues[feature / PARTS] : NULL;
 }
 
-#define COUNT_MAX 16
+#define COUNT_MAX   16
+#define BRIEF_WORDS 40 /* fewer are a short answer */
 
 /* How often any of the cue's phrases stands within [from, to). */
 static unsigned cue_count(const struct refusal_cue *cue, const struct refusal_words *w,
@@ -238,7 +244,7 @@ void refusal_features(const struct refusal_words *prompt, const struct refusal_w
     float *s = x + CUES * PARTS;
     float words = (float)answer->words;
     s[SHAPE_WORDS] = log2f(1 + words) / 4;
-    s[SHAPE_BRIEF] = words < 40;
+    s[SHAPE_BRIEF] = words < BRIEF_WORDS;
     unsigned lead = 0;
     while (lead < answer->words && answer->at[lead] < answer->lead)
         lead++;
@@ -247,6 +253,9 @@ void refusal_features(const struct refusal_words *prompt, const struct refusal_w
     s[SHAPE_CODE] = answer->code > 0;
     s[SHAPE_NUMBERS] = log2f(1 + (float)answer->numbers) / 4;
     s[SHAPE_ASKS] = answer->asks;
+    /* In a short answer it is the matter itself, wherever it stands. */
+    const struct refusal_cue *declines = &refusal_cues[0];
+    s[SHAPE_BRIEFLY_DECLINES] = words < BRIEF_WORDS && cue_count(declines, answer, 0, end, 1) > 0;
     s[SHAPE_ECHO_LEAD] = echo(prompt, answer, answer->lead);
     s[SHAPE_ECHO_ALL] = echo(prompt, answer, end);
     bool why = begins(prompt, STR("why"));

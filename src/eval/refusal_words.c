@@ -33,7 +33,8 @@ static const struct {
 
 /* They colour a sentence and stand in the middle of phrases. */
 static const char fillers[] = "|really|just|simply|also|actually|truly|very|so|currently|"
-                              "personally|directly|quite|therefore|honestly|afraid|that|";
+                              "personally|directly|quite|therefore|honestly|afraid|that|"
+                              "still|";
 
 /* Turns of speech that mean the same, in the order in which they are tried. */
 static const struct {
@@ -48,6 +49,7 @@ static const struct {
     {STR("am not permitted to"), STR("cannot")},
     {STR("am not going to be able to"), STR("cannot")},
     {STR("am not going to"), STR("will not")},
+    {STR("am declining"), STR("decline")},
     {STR("will not be able to"), STR("cannot")},
     {STR("would not be able to"), STR("cannot")},
     {STR("will be unable to"), STR("cannot")},
@@ -77,9 +79,9 @@ static const char abbreviations[] = "|mr|mrs|ms|dr|st|vs|jr|sr|prof|e.g|i.e|etc|
 static const char english[] = "|the|a|an|to|of|and|is|are|in|you|i|it|for|not|cannot|with|be|on|"
                               "or|this|have|can|your|as|if|by|from|do|here|";
 static const char elsewhere[] =
-    "|ich|nicht|der|die|das|und|ist|ein|eine|zu|es|je|ne|pas|le|la|les|des|et|est|une|un|pour|que|"
-    "no|el|los|las|en|por|para|con|una|como|lo|se|o|os|um|uma|com|il|di|che|per|non|del|della|"
-    "het|een|niet|van|ik|dat|met|och|att|inte|det|jag|som|nie|na|jest|w|z|puedo|posso|peux|";
+    "|ich|nicht|der|das|und|ist|ein|eine|zu|je|ne|pas|le|la|les|et|est|une|pour|que|pero|porque|"
+    "el|los|las|por|para|con|una|como|lo|es|um|uma|il|di|che|non|della|het|een|niet|ik|och|att|"
+    "inte|det|jag|nie|jest|puedo|posso|peux|";
 
 struct lexer {
     struct str *word; /* "." ends a sentence */

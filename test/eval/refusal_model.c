@@ -12,7 +12,7 @@
 #define INNER_FOLDS  5
 #define NEWTON_STEPS 40
 
-static const double penalties[] = {10, 3, 2, 1};
+static const double penalties[] = {10, 5, 3, 2, 1};
 
 const char *const refusal_apart_names[] = {"prompts", "models", "prompts and models"};
 
@@ -277,22 +277,22 @@ enum refusal refusal_fit_says(const struct refusal_fit *fit, const struct refusa
 double refusal_choose_penalty(const struct refusal_set *set, const bool *in)
 {
     bool *learn = calloc(set->count, sizeof *learn);
-    double best = penalties[0];
-    unsigned most = 0;
+    double best = penalties[0], least = INFINITY;
     for (size_t k = 0; learn && k < ARRAY_LEN(penalties); k++) {
-        unsigned right = 0;
+        double loss = 0;
         for (unsigned inner = 0; inner < INNER_FOLDS; inner++) {
             double w[WEIGHTS_MAX];
             for (unsigned i = 0; i < set->count; i++)
                 learn[i] = in[i] && (set->rows[i].source != XSTEST || set->rows[i].inner != inner);
             newton(&(struct problem){set, learn, false, penalties[k]}, w);
             for (unsigned i = 0; i < set->count; i++)
-                if (in[i] && !learn[i])
-                    right += (sum_of(w, &set->rows[i].features) > 0) ==
-                             (set->rows[i].label != REFUSAL_NONE);
+                if (in[i] && !learn[i]) {
+                    double sum = sum_of(w, &set->rows[i].features);
+                    loss += log1p(exp(set->rows[i].label != REFUSAL_NONE ? -sum : sum));
+                }
         }
-        if (right > most) {
-            most = right;
+        if (loss < least) {
+            least = loss;
             best = penalties[k];
         }
     }

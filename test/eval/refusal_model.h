@@ -64,8 +64,8 @@ enum refusal refusal_fit_says(const struct refusal_fit *fit, const struct refusa
 enum refusal_apart { APART_PROMPTS, APART_MODELS, APART_BOTH, APART_COUNT };
 extern const char *const refusal_apart_names[];
 
-/* The best penalty of a short list by cross-validation over the prompts of the rows that are `in`;
- * the strongest among equals. */
+/* Of a short list, the penalty with the least surprise (logarithmic loss) by cross-validation over
+ * the prompts of the rows that are `in`. */
 double refusal_choose_penalty(const struct refusal_set *set, const bool *in);
 
 /* What each XSTEST row is taken for by a fit that has not seen it: ret_says[rows]. A penalty of 0

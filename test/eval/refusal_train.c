@@ -2,7 +2,7 @@
  * refusal_train.c: trains the refusal grader's weights, and says how well that does on rows which
  * were not learned from.
  *
- *     SLUICE_DATA=FOLDER refusal_train ROWS              cross-validation, nested; a minute
+ *     SLUICE_DATA=FOLDER refusal_train ROWS              cross-validation, nested; a minute at most
  *     SLUICE_DATA=FOLDER refusal_train ROWS WEIGHTS.c    the same, then trains on all and writes
  *
  * ROWS is test/fixture/eval/refusal_train.jsonl, WEIGHTS.c is src/eval/refusal_weights.c.
