@@ -15,7 +15,7 @@
  *
  * English only; of a longer text the first REFUSAL_BYTES_MAX bytes. It judges what the answer says,
  * never what was asked for. Words that an answer quotes, translates or puts into somebody's mouth
- * are taken for its own. Pure; nothing yields. It takes up to half a megabyte of the arena, some 40
+ * are taken for its own. Pure; nothing yields. It takes up to half a megabyte of the arena, some 25
  * bytes a byte of prompt and answer.
  */
 #ifndef EVAL_REFUSAL_H
