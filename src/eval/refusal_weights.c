@@ -1,5 +1,5 @@
 /*
- * refusal_weights.c: written by test/eval/refusal_train; do not edit.
+ * refusal_weights.c: written by test/refusal/refusal_train; do not edit.
  *
  * Trained on the labels that people gave to answers of five models to XSTest's prompts
  * (Paul Röttger et al., paul-rottger/exaggerated-safety,

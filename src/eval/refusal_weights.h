@@ -1,5 +1,5 @@
 /* refusal_weights.h: a row for each feature of refusal_cues.h, in that order, behind one for the
- * constant. The table is written by test/eval/refusal_train. */
+ * constant. The table is written by test/refusal/refusal_train. */
 #ifndef EVAL_REFUSAL_WEIGHTS_H
 #define EVAL_REFUSAL_WEIGHTS_H
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../eval/refusal_model.h"
+#include "../refusal/refusal_model.h"
 #include "base/json.h"
 #include "base_test.h"
 #include "eval/grader.h"

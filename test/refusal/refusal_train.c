@@ -64,7 +64,7 @@ static void cross_validate(const struct refusal_set *set, struct figures *ret_fi
 
 static const char head[] =
     "/*\n"
-    " * refusal_weights.c: written by test/eval/refusal_train; do not edit.\n"
+    " * refusal_weights.c: written by test/refusal/refusal_train; do not edit.\n"
     " *\n"
     " * Trained on the labels that people gave to answers of five models to XSTest's prompts\n"
     " * (Paul R\xc3\xb6ttger et al., paul-rottger/exaggerated-safety,\n"
