@@ -9,11 +9,7 @@
 
 /* Adding a kind: its file, a line in kinds.h, a row here. */
 const struct grader_kind *const graders[] = {
-    &grader_exact,
-    &grader_refusal,
-    &grader_rubric,
-    &grader_safety,
-    NULL,
+    &grader_exact, &grader_refusal, &grader_rubric, &grader_safety, NULL,
 };
 
 /* What `kind:` may say: the names above, in their order. */
