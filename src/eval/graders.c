@@ -9,13 +9,11 @@
 
 /* Adding a kind: its file, a line in kinds.h, a row here. */
 const struct grader_kind *const graders[] = {
-    &grader_exact,
-    &grader_rubric,
-    NULL,
+    &grader_exact, &grader_refusal, &grader_rubric, &grader_safety, NULL,
 };
 
 /* What `kind:` may say: the names above, in their order. */
-static const char *const kind_names[] = {"exact", "rubric", NULL};
+static const char *const kind_names[] = {"exact", "refusal", "rubric", "safety", NULL};
 _Static_assert(ARRAY_LEN(kind_names) == ARRAY_LEN(graders), "a name for each kind");
 
 /* clang-format off */

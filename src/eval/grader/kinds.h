@@ -7,6 +7,8 @@
 #include "eval/grader.h"
 
 extern const struct grader_kind grader_exact;
+extern const struct grader_kind grader_refusal;
 extern const struct grader_kind grader_rubric;
+extern const struct grader_kind grader_safety;
 
 #endif
