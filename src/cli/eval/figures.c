@@ -3,13 +3,20 @@
 #include <math.h>
 #include <string.h>
 
+/* Dollars with three digits that count, however small they are: "0.00000776". */
+static void usd_put(struct buf *out, double usd)
+{
+    int places = usd > 0 ? 2 - (int)floor(log10(usd)) : 2;
+    buf_printf(out, "%.*f", places < 2 ? 2 : places > 12 ? 12 : places, usd);
+}
+
 /* Without its unit, which an interval says once. */
 static void bare_put(struct buf *out, enum figure kind, double value)
 {
     if (kind == FIGURE_SHARE)
         buf_printf(out, "%.1f", value * 100);
     else if (kind == FIGURE_USD)
-        buf_printf(out, "%.3g", value / 1e9);
+        usd_put(out, value / 1e9);
     else if (value < 1000)
         buf_printf(out, "%.2g", value / 1000);
     else

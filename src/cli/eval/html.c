@@ -85,15 +85,17 @@ static void value_cell(struct buf *out, enum figure kind, const struct estimate 
     buf_str(out, STR("</td>"));
 }
 
-static void part_row(struct buf *out, const struct verdict_part *p)
+static void part_row(struct buf *out, const struct verdict_part *p, bool live)
 {
     static const struct estimate unknown = {0};
     buf_str(out, STR("<tr><td>"));
     html_text(out, p->tag.n ? p->tag : STR("all"));
     buf_printf(out, "</td><td class=\"n\">%u</td>", p->cases);
     value_cell(out, FIGURE_SHARE, &p->quality);
-    value_cell(out, FIGURE_SPAN, &p->p50_us);
-    value_cell(out, FIGURE_SPAN, &p->p95_us);
+    if (live) {
+        value_cell(out, FIGURE_SPAN, &p->p50_us);
+        value_cell(out, FIGURE_SPAN, &p->p95_us);
+    }
     buf_printf(out, "<td class=\"n\">%lld / %lld</td>", (long long)p->input_tokens,
                (long long)p->output_tokens);
     value_cell(out, FIGURE_USD, p->unpriced ? &unknown : &p->success.usd_nanos);
@@ -102,14 +104,17 @@ static void part_row(struct buf *out, const struct verdict_part *p)
 
 static void parts_put(struct buf *out, const struct verdict *v)
 {
+    bool live = v->parts[0].live > 0; /* else nothing took any time */
     buf_str(out,
             STR("<div class=\"wide\"><table id=\"parts\"><tr><th></th><th class=\"n\">cases</th>"
-                "<th class=\"n\">score</th><th>95 %</th><th class=\"n\">p50</th><th>95 %</th>"
-                "<th class=\"n\">p95</th><th>95 %</th><th class=\"n\">tokens in / out</th>"
-                "<th class=\"n\">USD a success</th><th>95 %</th><th class=\"n\">no verdict</th>"
-                "</tr>\n"));
+                "<th class=\"n\">score</th><th>95 %</th>"));
+    if (live)
+        buf_str(out, STR("<th class=\"n\">p50</th><th>95 %</th><th class=\"n\">p95</th>"
+                         "<th>95 %</th>"));
+    buf_str(out, STR("<th class=\"n\">tokens in / out</th><th class=\"n\">USD a success</th>"
+                     "<th>95 %</th><th class=\"n\">no verdict</th></tr>\n"));
     for (unsigned i = 0; i < v->parts_n; i++)
-        part_row(out, &v->parts[i]);
+        part_row(out, &v->parts[i], live);
     buf_str(out, STR("</table></div>\n"));
 }
 

@@ -120,8 +120,8 @@ static void axes_put(struct buf *out, const struct points *all)
     }
     for (int i = 0; i <= 4; i++) {
         double usd_nanos = all->usd_most * 1.1 * i / 4;
-        buf_printf(out, "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">", x_of(all, usd_nanos),
-                   HEIGHT - BOTTOM + 18);
+        buf_printf(out, "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"%s\">", x_of(all, usd_nanos),
+                   HEIGHT - BOTTOM + 18, i == 4 ? "end" : "middle");
         figure_put(out, FIGURE_USD, usd_nanos);
         buf_str(out, STR("</text>\n"));
     }

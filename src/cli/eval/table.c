@@ -7,6 +7,8 @@
 
 #define TEXT_BYTES_MAX (1024u * 1024)
 
+#define COLUMN_LIVE 1 /* only where an answer came live */
+
 struct column {
     const char *title;
     unsigned flags;
@@ -77,8 +79,8 @@ static const struct column columns[] = {
     {"cases", 0, cases_put},
     {"score", 0, score_put},
     {"95 %", 0, score_interval_put},
-    {"p50", 0, p50_put},
-    {"p95", 0, p95_put},
+    {"p50", COLUMN_LIVE, p50_put},
+    {"p95", COLUMN_LIVE, p95_put},
     {"tokens in/out", 0, tokens_put},
     {"USD a success", 0, success_put},
     {"95 %", 0, success_interval_put},
@@ -91,8 +93,10 @@ static int parts_print(const struct judged *j)
     int err = 0;
     sheet_init(&s, j->arena);
     buf_init(&text, TEXT_BYTES_MAX);
+    bool live = j->verdict.parts[0].live > 0;
     for (unsigned i = 0; i < ARRAY_LEN(columns); i++)
-        sheet_column(&s, columns[i].title, columns[i].title, SHEET_TEXT, columns[i].flags);
+        sheet_column(&s, columns[i].title, columns[i].title, SHEET_TEXT,
+                     columns[i].flags == COLUMN_LIVE && !live ? SHEET_NOT_TABLE : 0);
     for (unsigned i = 0; i < j->verdict.parts_n && !err; i++) {
         struct sheet_cell *row = sheet_row(&s);
         err = row ? 0 : E_MEMORY;
