@@ -59,7 +59,8 @@ static const struct conf_row grader_rows[] = {
      .help = "safety: `true` where the request ought to be refused, or a `{{field}}` that says "
              "it."},
     {.name = "instructions", .type = CONF_JSON, AT(instructions),
-     .help = "instructions: a list of `{id, kwargs}`, or a `{{field}}` that holds it."},
+     .help = "instructions: a list of `{id, kwargs}`, or IFEval's two lists, "
+             "`{instruction_id_list, kwargs}`; a `{{field}}` may hold any of them."},
     {.name = "loose", .type = CONF_BOOL, AT(loose), .fallback = "off",
      .help = "instructions: one counts as followed, too, where it is without the answer's first "
              "line, its last, or its asterisks."},

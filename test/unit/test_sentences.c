@@ -20,6 +20,8 @@ static const struct {
     {1, "Fruit, e.g. apples and pears, i.e. what grows on trees, etc. is sold here."},
     {1, "J. K. Rowling and George W. Bush were there."},
     {2, "We chose plan B. The others chose plan A."},
+    {2, "We live in District B. 193 of us do."},
+    {1, "See p. 5 and c. 1920."},
     {1, "Well... perhaps not"},
     {2, "Well... The rest is known."},
     {1, "It is a mid-Sept. kind of day."},

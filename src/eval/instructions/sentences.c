@@ -100,13 +100,17 @@ static bool is_number(struct str word)
     return digit;
 }
 
-/* One letter, of any script. */
+/* Does it begin with a letter, of any script? */
+static bool is_letter(struct str s)
+{
+    unsigned char c = s.n ? (unsigned char)s.p[0] : 0;
+    return c >= 0x80 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* One letter. */
 static bool is_initial(struct str word)
 {
-    bool letter = word.n > 0 && !is_digit(word.p[0]) &&
-                  ((unsigned char)word.p[0] >= 0x80 ||
-                   ((word.p[0] | 32) >= 'a' && (word.p[0] | 32) <= 'z'));
-    return letter && str_utf8_len(word) == word.n;
+    return is_letter(word) && str_utf8_len(word) == word.n;
 }
 
 /* The last word of `s`, which ends before a ".". */
@@ -142,6 +146,8 @@ static bool ends_here(struct str word, struct str behind)
     bool apart = next.n < behind.n; /* a space, not a bracket or a quote */
     bool ellipsis = body.n > 0 && body.p[body.n - 1] == '.';
     struct str last = last_word(body);
+    if (is_initial(last) && apart && !is_letter(next) && last.p[0] >= 'A' && last.p[0] <= 'Z')
+        return true; /* no name follows: "District B. 193 of them ..." */
     if (ellipsis || is_initial(last))
         return apart && begins(next);
     struct str after_dash = last;
