@@ -2,6 +2,9 @@
  */
 #include "base_test.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "base/json.h"
 #include "eval/grader.h"
 #include "eval/grader/kinds.h"
@@ -481,6 +484,34 @@ static void slips(void **state)
     assert_int_equal(grader_instructions.grade(&settings, &g, &w->grade, &f), E_BAD_REQUEST);
 }
 
+/* What the original's checks say of the same answers; see the fixtures' README. */
+static void as_the_original(void **state)
+{
+    struct world *w = *state;
+    FILE *file = fopen("test/fixture/instructions/original.jsonl", "re");
+    assert_non_null(file);
+    char *line = NULL;
+    size_t room = 0, rows = 0;
+    for (ssize_t n; (n = getline(&line, &room, file)) > 0; rows++) {
+        yyjson_doc *doc = NULL;
+        assert_int_equal(json_parse(&w->arena, str_of(line, (size_t)n), &doc, &w->fault), 0);
+        yyjson_val *row = yyjson_doc_get_root(doc);
+        struct buf kwargs;
+        buf_init(&kwargs, 1 << 16);
+        assert_int_equal(json_value(&kwargs, yyjson_obj_get(row, "kwargs")), 0);
+        assert_int_equal(buf_char(&kwargs, 0), 0);
+        w->loose = yyjson_get_bool(yyjson_obj_get(row, "loose"));
+        bool followed = follows_bytes(w, yyjson_get_str(yyjson_obj_get(row, "id")), kwargs.p,
+                                      json_get_str(row, "answer"));
+        if (followed != yyjson_get_bool(yyjson_obj_get(row, "followed")))
+            fail_msg("line %zu: %s", rows + 1, line);
+        buf_fini(&kwargs);
+    }
+    free(line);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(rows, 220);
+}
+
 /* What is written to take long takes no longer than its length. */
 static void hostile_answers(void **state)
 {
@@ -515,6 +546,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(loose, setup, teardown),
         cmocka_unit_test_setup_teardown(several, setup, teardown),
         cmocka_unit_test_setup_teardown(slips, setup, teardown),
+        cmocka_unit_test_setup_teardown(as_the_original, setup, teardown),
         cmocka_unit_test_setup_teardown(hostile_answers, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
