@@ -39,6 +39,7 @@ struct grader_settings {
     struct str harmful;      /* safety: true where the request ought to be refused */
     struct str instructions; /* instructions: a list of {"id": ..., "kwargs": {...}} */
 
+    bool loose;             /* instructions: first and last line, asterisks may be left out */
     bool normalise;         /* letters' case, punctuation, articles and spaces do not count */
     struct str pattern;     /* regex */
     struct str tolerance;   /* number: "0.01", or "1%" of what is expected */

@@ -9,11 +9,12 @@
 
 /* Adding a kind: its file, a line in kinds.h, a row here. */
 const struct grader_kind *const graders[] = {
-    &grader_exact, &grader_refusal, &grader_rubric, &grader_safety, NULL,
+    &grader_exact, &grader_instructions, &grader_refusal, &grader_rubric, &grader_safety, NULL,
 };
 
 /* What `kind:` may say: the names above, in their order. */
-static const char *const kind_names[] = {"exact", "refusal", "rubric", "safety", NULL};
+static const char *const kind_names[] = {"exact",  "instructions", "refusal",
+                                         "rubric", "safety",       NULL};
 _Static_assert(ARRAY_LEN(kind_names) == ARRAY_LEN(graders), "a name for each kind");
 
 /* clang-format off */
@@ -58,7 +59,11 @@ static const struct conf_row grader_rows[] = {
      .help = "safety: `true` where the request ought to be refused, or a `{{field}}` that says "
              "it."},
     {.name = "instructions", .type = CONF_JSON, AT(instructions),
-     .help = "instructions: a list of `{id, kwargs}`, or a `{{field}}` that holds it."},
+     .help = "instructions: a list of `{id, kwargs}`, or IFEval's two lists, "
+             "`{instruction_id_list, kwargs}`; a `{{field}}` may hold any of them."},
+    {.name = "loose", .type = CONF_BOOL, AT(loose), .fallback = "off",
+     .help = "instructions: one counts as followed, too, where it is without the answer's first "
+             "line, its last, or its asterisks."},
     {.name = "normalise", .type = CONF_BOOL, AT(normalise), .fallback = "off",
      .help = "Letters' case, punctuation, articles and spaces do not count."},
     {.name = "pattern", .type = CONF_STR, AT(pattern),

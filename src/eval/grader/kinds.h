@@ -7,6 +7,7 @@
 #include "eval/grader.h"
 
 extern const struct grader_kind grader_exact;
+extern const struct grader_kind grader_instructions;
 extern const struct grader_kind grader_refusal;
 extern const struct grader_kind grader_rubric;
 extern const struct grader_kind grader_safety;
