@@ -176,6 +176,9 @@ MUSTCHECK int conf_print(const struct conf_table *root, const struct conf_doc *d
                          struct buf *out);
 MUSTCHECK int conf_schema(const struct conf_table *root, struct buf *out);    /* JSON Schema */
 MUSTCHECK int conf_reference(const struct conf_table *root, struct buf *out); /* Markdown */
-MUSTCHECK int conf_manual(const struct conf_table *root, struct buf *out);    /* a page's roff */
+/* The same of another file than the configuration, under a title and a text of its own. */
+MUSTCHECK int conf_reference_of(const struct conf_table *root, const char *title, const char *intro,
+                                struct buf *out);
+MUSTCHECK int conf_manual(const struct conf_table *root, struct buf *out); /* a page's roff */
 
 #endif

@@ -150,12 +150,18 @@ static void table_write(struct buf *out, const struct tables *all, unsigned i)
 
 int conf_reference(const struct conf_table *root, struct buf *out)
 {
+    return conf_reference_of(root, "Configuration", reference_intro, out);
+}
+
+int conf_reference_of(const struct conf_table *root, const char *title, const char *intro,
+                      struct buf *out)
+{
     struct tables all;
     if (!tables_collect(root, &all))
         return E_TOO_LARGE;
-    buf_str(out, STR("# Configuration\n\n"));
+    buf_printf(out, "# %s\n\n", title);
     buf_str(out, STR("<!-- Made from the parser's tables; change those. -->\n\n"));
-    buf_str(out, str_from(reference_intro));
+    buf_str(out, str_from(intro));
     for (unsigned i = 0; i < all.n; i++)
         table_write(out, &all, i);
     return out->failed;

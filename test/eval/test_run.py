@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 
+from program import ROOT
 from place import LIVE, RECORDED, SUITE, Eval, chat, question_of
 from world import reset, status, whole
 
@@ -142,6 +143,30 @@ class Verdicts(Eval):
         part = self.run_json("--baseline", run["id"])["suites"][0]["parts"][0]
         self.assertEqual((part["against"]["common"], part["against"]["gained"], part["against"]["lost"]),
                          (10, 0, 0))
+
+
+class Tables(Eval):
+    def test_the_reference_is_current(self):
+        with open(os.path.join(ROOT, "docs", "suites.md"), encoding="utf-8") as file:
+            self.assertEqual(self.eval("check", "--reference").stdout, file.read(),
+                             "run: build/sluice eval check --reference > docs/suites.md")
+
+    def test_a_suite_is_checked_without_asking(self):
+        self.cases(20)
+        self.suite()
+        self.assertIn("suite: 20 cases, 1 graders, 2 tags: no mistakes found", self.eval("check", "suite.yaml").stdout)
+        told = json.loads(self.eval("check", "--json", "suite.yaml").stdout)
+        self.assertEqual((told["cases"], told["graders"], told["tags"]), (20, ["exact"], ["even", "odd"]))
+        self.assertEqual(json.loads(self.eval("check", "--schema").stdout)["properties"]["cases"]["type"], ["array", "string"])
+        self.suite(text=SUITE.replace("{{answer}}", "{{anser}}"))
+        self.assertIn('did you mean "answer"?', self.eval("check", "suite.yaml", code=2).stderr)
+
+    def test_graders_are_listed(self):
+        kinds = json.loads(self.eval("graders", "--json").stdout)["graders"]
+        listed = self.eval("graders").stdout
+        for kind in kinds:
+            self.assertRegex(listed, rf"(?m)^{kind['kind']} +\S")
+            self.assertNotIn("kind", kind["settings"])
 
 
 class Mistakes(Eval):

@@ -13,6 +13,7 @@
 #include "eval/verdict.h"
 
 /* A line each; eval.c lists them. */
+extern const struct command eval_check;
 extern const struct command eval_graders;
 extern const struct command eval_judge_check;
 extern const struct command eval_list;
