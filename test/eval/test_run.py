@@ -157,7 +157,7 @@ class Tables(Eval):
         self.assertIn("suite: 20 cases, 1 graders, 2 tags: no mistakes found", self.eval("check", "suite.yaml").stdout)
         told = json.loads(self.eval("check", "--json", "suite.yaml").stdout)
         self.assertEqual((told["cases"], told["graders"], told["tags"]), (20, ["exact"], ["even", "odd"]))
-        self.assertEqual(json.loads(self.eval("check", "--schema").stdout)["properties"]["cases"]["type"], ["array", "string"])
+        self.assertEqual(json.loads(self.eval("check", "--schema").stdout)["required"], ["cases", "request", "graders"])
         self.suite(text=SUITE.replace("{{answer}}", "{{anser}}"))
         self.assertIn('did you mean "answer"?', self.eval("check", "suite.yaml", code=2).stderr)
 
