@@ -197,8 +197,14 @@ static double sample_worth(const struct sample *s)
     return fmin((double)s->n, s->weight * s->weight / s->weight2);
 }
 
-static void not_wider_than(struct estimate *e, struct estimate widest)
+/* Below so many, resamples are made of the same few cases over and over. */
+#define WORTH_LEAST 10
+
+/* The bootstrap's interval, kept within the widest that such scores can have. */
+static void settle(struct estimate *e, struct estimate widest, double worth)
 {
+    if (worth < WORTH_LEAST)
+        e->has_low = e->has_high = false;
     *e = estimate_of(e->value, e->has_low ? fmax(e->low, widest.low) : widest.low,
                      e->has_high ? fmin(e->high, widest.high) : widest.high);
 }
@@ -213,7 +219,7 @@ static int sample_share(struct sample *s, struct arena *arena,
         return err;
     double n = sample_worth(s), value = fmin(1, ret->value);
     ret->value = value;
-    not_wider_than(ret, share_wilson_of(value * n, n, settings->level));
+    settle(ret, share_wilson_of(value * n, n, settings->level), n);
     return 0;
 }
 
@@ -267,8 +273,9 @@ int mean_difference(struct arena *arena, const struct case_row *run,
     if (err)
         return err;
     double worth = sample_worth(&s);
-    not_wider_than(ret, pairs_tango_of(worth * s.up / s.weight, worth * s.down / s.weight, worth,
-                                       settings->level));
+    struct estimate widest = pairs_tango_of(worth * s.up / s.weight, worth * s.down / s.weight,
+                                            worth, settings->level);
+    settle(ret, widest, worth);
     return 0;
 }
 

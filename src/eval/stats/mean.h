@@ -18,7 +18,8 @@
  * Where few cases differ from the rest, a bootstrap has not seen what else there may be. Scores
  * from 0 to 1 spread at most as a yes/no score of the same mean does, so an interval is never wider
  * than that one's (Wilson's of a mean, Tango's of a difference), and is that one where all scores
- * are the same. Other numbers have no such bound: there the end goes missing.
+ * are the same and where all cases together weigh no more than ten equal ones would. Other numbers
+ * have no such bound: there the end goes missing.
  *
  * The same seed gives the same interval. 10,000 cases take about 0.03 s. xoshiro256**, Blackman and
  * Vigna, "Scrambled linear pseudorandom number generators", ACM TOMS 47 (2021).
@@ -39,7 +40,7 @@ struct bootstrap_settings {
 #define BOOTSTRAP_SETTINGS  ((struct bootstrap_settings){.level = STATS_LEVEL, .seed = 1})
 
 /* Each: 0; E_BAD_REQUEST where no case with an answer and a weight is left, or one is no number; or
- * E_MEMORY (the arena needs about 40 bytes a case and 8 a resample). */
+ * E_MEMORY (the arena needs 16 bytes a case and 8 a resample). */
 
 /* The mean score, from 0 to 1. */
 MUSTCHECK int mean_score(struct arena *arena, const struct case_row *rows, size_t n,
