@@ -178,6 +178,7 @@ static void means_of_nothing(void **state)
     refused(w, mean_score(&w->arena, w->rows, 9, s, &e, &w->f), "at least one case");
     refused(w, mean_pass(&w->arena, w->rows, 9, s, &e, &w->f), "at least one case");
     refused(w, mean_difference(&w->arena, w->rows, w->baseline, 9, s, &e, &w->f), "one case");
+    refused(w, mean_pass_difference(&w->arena, w->rows, w->baseline, 9, s, &e, &w->f), "one case");
     refused(w, mean_of(&w->arena, NULL, NULL, 0, s, &e, &w->f), "at least one case");
     answers(w, &w->rows[0], 1, true, 0);
     w->rows[0].weight = 0;
@@ -249,6 +250,12 @@ static void means(void **state)
     sound(e);
     assert_true(e.low > 0.08 && e.high < 0.11);
 
+    /* All passes of a baseline without any: as many as the run's own. */
+    good(w, mean_pass_difference(&w->arena, w->rows, w->baseline, CASES, &s, &e, &w->f));
+    sound(e);
+    near(e.value, passes.value, 1e-12);
+    near(e.low, passes.low, 0.02);
+
     /* The same answer thrice is no more evidence than once. */
     for (size_t i = 0; i < CASES; i++)
         for (int k = 0; k < 2; k++)
@@ -257,11 +264,12 @@ static void means(void **state)
     near(e.value, passes.value, 1e-12);
     near(e.high - e.low, passes.high - passes.low, 0.01);
 
-    /* A weight of 5 pulls the mean to its case; of 0 it is as if the case were not there. */
+    /* One case that outweighs all others: it is worth a sample of one, and no resampling hides it.
+     */
     w->rows[0] = (struct case_row){.weight = 1e6, .answers = 1, .passes = 1, .score_sum = 1};
     good(w, mean_score(&w->arena, w->rows, CASES, &s, &e, &w->f));
     sound(e);
-    assert_true(e.value > 0.999 && e.low < 0.3); /* one case is all there is to it */
+    assert_true(e.value > 0.999 && e.low < 0.3);
 }
 
 static struct pairs pairs(int64_t both, int64_t neither, int64_t gained, int64_t lost)

@@ -257,17 +257,17 @@ int mean_pass(struct arena *arena, const struct case_row *rows, size_t n,
     return share_wilson(passes, (double)s.n, settings->level, ret, f);
 }
 
-int mean_difference(struct arena *arena, const struct case_row *run,
-                    const struct case_row *baseline, size_t n,
-                    const struct bootstrap_settings *settings, struct estimate *ret,
-                    struct fault *f)
+/* What a row says, the run's minus the baseline's. */
+static int difference_of(double (*value)(const struct case_row *row), struct arena *arena,
+                         const struct case_row *run, const struct case_row *baseline, size_t n,
+                         const struct bootstrap_settings *settings, struct estimate *ret,
+                         struct fault *f)
 {
     struct sample s;
     int err = sample_init(&s, arena, n, settings, f);
     for (size_t i = 0; !err && i < n; i++)
         if (run[i].answers > 0 && baseline[i].answers > 0)
-            err = sample_add(&s, i, case_score(&run[i]) - case_score(&baseline[i]), run[i].weight,
-                             f);
+            err = sample_add(&s, i, value(&run[i]) - value(&baseline[i]), run[i].weight, f);
     if (!err)
         err = sample_mean(&s, arena, SYMMETRIC, settings, ret, f);
     if (err)
@@ -277,6 +277,22 @@ int mean_difference(struct arena *arena, const struct case_row *run,
                                             worth, settings->level);
     settle(ret, widest, worth);
     return 0;
+}
+
+int mean_difference(struct arena *arena, const struct case_row *run,
+                    const struct case_row *baseline, size_t n,
+                    const struct bootstrap_settings *settings, struct estimate *ret,
+                    struct fault *f)
+{
+    return difference_of(case_score, arena, run, baseline, n, settings, ret, f);
+}
+
+int mean_pass_difference(struct arena *arena, const struct case_row *run,
+                         const struct case_row *baseline, size_t n,
+                         const struct bootstrap_settings *settings, struct estimate *ret,
+                         struct fault *f)
+{
+    return difference_of(case_share, arena, run, baseline, n, settings, ret, f);
 }
 
 int mean_of(struct arena *arena, const double *values, const double *weights, size_t n,

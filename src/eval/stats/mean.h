@@ -58,6 +58,13 @@ MUSTCHECK int mean_difference(struct arena *arena, const struct case_row *run,
                               const struct bootstrap_settings *s, struct estimate *ret,
                               struct fault *f);
 
+/* The same of the shares of passes, for weighted cases and those with several answers; where each
+ * has one and all the same weight, pairs_tango() is the one to ask. */
+MUSTCHECK int mean_pass_difference(struct arena *arena, const struct case_row *run,
+                                   const struct case_row *baseline, size_t n,
+                                   const struct bootstrap_settings *s, struct estimate *ret,
+                                   struct fault *f);
+
 /* The mean of any numbers; `weights` may be NULL, else all are >= 0. */
 MUSTCHECK int mean_of(struct arena *arena, const double *values, const double *weights, size_t n,
                       const struct bootstrap_settings *s, struct estimate *ret, struct fault *f);
