@@ -223,6 +223,27 @@ static void means_without_spread(void **state)
     value_only(e, 0.1);
 }
 
+/* 0.1 + 0.2 is not 0.3, and that is not what cases differ by. */
+static void means_with_rounding(void **state)
+{
+    struct world *w = *state;
+    struct estimate e;
+    const struct bootstrap_settings *s = &BOOTSTRAP_SETTINGS;
+    double values[40];
+    for (size_t i = 0; i < 40; i++) {
+        values[i] = i % 2 ? 0.3 : 0.1 + 0.2;
+        w->rows[i] = (struct case_row){.weight = 1, .answers = 1, .score_sum = values[i]};
+        w->baseline[i] = (struct case_row){.weight = 1, .answers = 1, .score_sum = 0.3};
+    }
+    struct estimate wilson = share_wilson_of(12, 40, 0.95), tango = pairs_tango_of(0, 0, 40, 0.95);
+    good(w, mean_score(&w->arena, w->rows, 40, s, &e, &w->f));
+    whole(e, 0.3, wilson.low, wilson.high);
+    good(w, mean_difference(&w->arena, w->rows, w->baseline, 40, s, &e, &w->f));
+    whole(e, 0, tango.low, tango.high);
+    good(w, mean_of(&w->arena, values, NULL, 40, s, &e, &w->f));
+    value_only(e, 0.3);
+}
+
 static void means(void **state)
 {
     struct world *w = *state;
@@ -553,6 +574,7 @@ int main(void)
         TEST(flakiness),
         TEST(means_of_nothing),
         TEST(means_without_spread),
+        TEST(means_with_rounding),
         TEST(means),
         TEST(paired_edges),
         TEST(paired_mirrored),
