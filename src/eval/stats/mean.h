@@ -8,12 +8,12 @@
  * linearisation. Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 12;
  * Cochran, "Sampling Techniques" (1977), chapter 6 for the ratio's standard error.
  *
- * It was chosen by its coverage (docs/evals.md has the figures). Scores near the top are skewed,
- * and there percentile and BCa intervals at 95 % held the truth in as few as 90 % and 92 %; with as
- * many resamples beyond each end this one held it in 95 % to 98 %. Differences are 0 for most cases
- * and much for a few; there equal tails held it in 91 %, and ends as far from the mean at both
- * sides (Hall, "On symmetric bootstrap confidence intervals", J. R. Statist. Soc. B 50, 1988) in
- * 96 %. So means have equal tails and differences are symmetric.
+ * It was chosen by its coverage (test/stats/kinds.py). Scores near the top are skewed, and there
+ * percentile and BCa intervals at 95 % held the truth in as few as 90 % and 92 % of samples; with
+ * as many resamples beyond each end this one held it in 95 % to 98 %. Differences are 0 for most
+ * cases and much for a few; there equal tails held it in 87 % to 92 %, and ends as far from the
+ * mean at both sides (Hall, "On symmetric bootstrap confidence intervals", J. R. Statist. Soc. B
+ * 50, 1988) in 95 % or more. So means have equal tails and differences are symmetric.
  *
  * Where few cases differ from the rest, a bootstrap has not seen what else there may be. Scores
  * from 0 to 1 spread at most as a yes/no score of the same mean does, so an interval is never wider
