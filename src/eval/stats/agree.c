@@ -20,14 +20,18 @@ static struct estimate kappa_of(const int64_t *counts, size_t labels, double n, 
                                 double level)
 {
     double chance = 0;
-    for (size_t i = 0; i < labels; i++)
-        chance += share_of_label(counts, labels, i, true, n) *
-                  share_of_label(counts, labels, i, false, n);
+    bool one_only = false; /* one of them gave the same label throughout */
+    for (size_t i = 0; i < labels; i++) {
+        double row = share_of_label(counts, labels, i, true, n);
+        double column = share_of_label(counts, labels, i, false, n);
+        chance += row * column;
+        one_only = one_only || row == 1 || column == 1;
+    }
     double rest = 1 - chance;
     if (!(rest > 1e-12))
         return (struct estimate){0};
     double kappa = (observed - chance) / rest;
-    if (n < 2 || observed >= 1)
+    if (n < 2 || one_only || observed >= 1)
         return estimate_value(kappa);
 
     double same = 0, different = 0;

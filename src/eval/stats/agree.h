@@ -14,8 +14,8 @@
  * with the large-sample interval of Fleiss, Cohen and Everitt, "Large sample standard errors of
  * kappa and weighted kappa", Psychological Bulletin 72 (1969), kept within -1 to 1. Kappa goes
  * missing where both gave one and the same label throughout: chance alone explains that. Its
- * interval goes missing where all labels agree or fewer than two items are there: its standard
- * error would be 0, and the sample is not that sure.
+ * interval goes missing where all labels agree, where one of them gave the same label throughout
+ * and below two items: its standard error would be 0, and the sample is not that sure.
  *
  * E_BAD_REQUEST where there are fewer than two labels, no item, or a count below 0.
  */

@@ -12,8 +12,7 @@
 #include <stdint.h>
 
 #include "eval/stats/estimate.h"
-
-#define COST_UNKNOWN INT64_MIN
+#include "llm/prices.h" /* COST_UNKNOWN */
 
 /* Begins as CASE_ROW; weight 0 leaves a case out of means and shares. */
 struct case_row {

@@ -40,7 +40,7 @@ MUSTCHECK int cost_of_success(const struct case_row *rows, size_t n, double leve
  * least a share q does not exceed, so one that was measured. The interval's ends are measured ones
  * too, whatever the distribution: those whose ranks a binomial of n and q leaves outside with at
  * most (1 - level) / 2 each. Where n is too small for that the end is missing: a p95 has a high end
- * from 73 answers on at 95 %. Conover, "Practical Nonparametric Statistics" (1999), section 3.2.
+ * from 72 answers on at 95 %. Conover, "Practical Nonparametric Statistics" (1999), section 3.2.
  *
  * E_BAD_REQUEST where n is 0 or q not between 0 and 1; E_MEMORY.
  */

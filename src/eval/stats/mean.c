@@ -60,21 +60,22 @@ static ALWAYS_INLINE void sums_add(struct sums *s, struct part p)
     s->weight2 += p.weight * p.weight;
 }
 
-/* What rounding leaves of squares that should have come to nothing, as a share of them. */
+/* What rounding leaves of values and of squares that should have come to nothing, as a share. */
 #define NOTHING 1e-12
 
-/* The standard error of sums' mean, 0 where nothing spreads. */
-static double sums_error(const struct sums *s, double n)
+/* The standard error of sums' mean; 0 where nothing spreads, or no more than `least`. */
+static double sums_error(const struct sums *s, double n, double least)
 {
     double shift = s->off / s->weight;
     double squares = s->off2 - 2 * shift * s->off_weight + shift * shift * s->weight2;
     if (!(squares > NOTHING * s->off2))
         return 0;
-    return sqrt(squares * n / (n - 1)) / s->weight;
+    double error = sqrt(squares * n / (n - 1)) / s->weight;
+    return error > least ? error : 0;
 }
 
 /* How far a resample's mean is from the sample's, in its own standard errors. */
-static double resample_t(const struct part *parts, uint32_t n, struct generator *g)
+static double resample_t(const struct part *parts, uint32_t n, double least, struct generator *g)
 {
     struct sums s = {0};
     for (uint32_t i = 0; i + 1 < n; i += 2) {
@@ -85,7 +86,7 @@ static double resample_t(const struct part *parts, uint32_t n, struct generator 
     }
     if (n % 2)
         sums_add(&s, parts[(generator_next(g) >> 32) * n >> 32]);
-    double error = sums_error(&s, n), off = s.off / s.weight;
+    double error = sums_error(&s, n, least), off = s.off / s.weight;
     if (error > 0)
         return off / error;
     return off > 0 ? INFINITY : off < 0 ? -INFINITY : 0;
@@ -97,16 +98,19 @@ enum kind {
     SYMMETRIC,   /* as far from the mean at both ends */
 };
 
-/* The interval around `mean`; an end that the resamples cannot tell is missing. */
+/*
+ * The interval around `mean`; an end that the resamples cannot tell is missing. `size` is how large
+ * values are: what spreads less than rounding does (0.1 + 0.2 and 0.3) does not spread.
+ */
 static int studentise(struct arena *arena, const struct part *parts, uint32_t n, double mean,
-                      enum kind kind, const struct bootstrap_settings *settings,
+                      double size, enum kind kind, const struct bootstrap_settings *settings,
                       struct estimate *ret)
 {
     struct sums all = {0};
     for (uint32_t i = 0; i < n; i++)
         sums_add(&all, parts[i]);
     *ret = estimate_value(mean);
-    double error = n > 1 ? sums_error(&all, n) : 0;
+    double least = NOTHING * size, error = n > 1 ? sums_error(&all, n, least) : 0;
     if (!(error > 0))
         return 0;
     uint32_t count = settings->resamples ? settings->resamples : BOOTSTRAP_RESAMPLES;
@@ -116,7 +120,7 @@ static int studentise(struct arena *arena, const struct part *parts, uint32_t n,
     struct generator g;
     generator_seed(&g, settings->seed);
     for (uint32_t i = 0; i < count; i++) {
-        double distance = resample_t(parts, n, &g);
+        double distance = resample_t(parts, n, least, &g);
         t[i] = kind == SYMMETRIC ? fabs(distance) : distance;
     }
     sort_doubles(t, count);
@@ -124,15 +128,15 @@ static int studentise(struct arena *arena, const struct part *parts, uint32_t n,
     double beyond = floor((count + 1.0) * (1 - settings->level) / tails + 1e-9);
     if (beyond < 1 || beyond > count / tails)
         return 0; /* so far out there is no resample */
-    double farthest = t[count - (size_t)beyond];
-    double least = kind == SYMMETRIC ? -farthest : t[(size_t)beyond - 1];
+    double above = t[count - (size_t)beyond];
+    double below = kind == SYMMETRIC ? -above : t[(size_t)beyond - 1];
     *ret = estimate_known((struct estimate){
         .has_value = true,
         .has_low = true,
         .has_high = true,
         .value = mean,
-        .low = mean - fmax(0, farthest) * error,
-        .high = mean - fmin(0, least) * error,
+        .low = mean - fmax(0, above) * error,
+        .high = mean - fmin(0, below) * error,
     });
     return 0;
 }
@@ -177,7 +181,8 @@ static int sample_add(struct sample *s, size_t case_at, double value, double wei
     return 0;
 }
 
-static int sample_mean(struct sample *s, struct arena *arena, enum kind kind,
+/* `size` as above; 0: as large as the values are in the mean. */
+static int sample_mean(struct sample *s, struct arena *arena, double size, enum kind kind,
                        const struct bootstrap_settings *settings, struct estimate *ret,
                        struct fault *f)
 {
@@ -188,7 +193,9 @@ static int sample_mean(struct sample *s, struct arena *arena, enum kind kind,
         return fault_set(f, E_BAD_REQUEST, "values or weights are too large to be summed up");
     for (size_t i = 0; i < s->n; i++)
         s->parts[i].off = s->parts[i].weight * (s->parts[i].off - mean);
-    return studentise(arena, s->parts, (uint32_t)s->n, mean, kind, settings, ret);
+    if (size == 0)
+        size = (s->up + s->down) / s->weight;
+    return studentise(arena, s->parts, (uint32_t)s->n, mean, size, kind, settings, ret);
 }
 
 /* Equal cases that would be worth as much (Kish, "Survey Sampling", 1965). */
@@ -197,8 +204,14 @@ static double sample_worth(const struct sample *s)
     return fmin((double)s->n, s->weight * s->weight / s->weight2);
 }
 
-static void not_wider_than(struct estimate *e, struct estimate widest)
+/* Below so many, resamples are made of the same few cases over and over. */
+#define WORTH_LEAST 10
+
+/* The bootstrap's interval, kept within the widest that such scores can have. */
+static void settle(struct estimate *e, struct estimate widest, double worth)
 {
+    if (worth < WORTH_LEAST)
+        e->has_low = e->has_high = false;
     *e = estimate_of(e->value, e->has_low ? fmax(e->low, widest.low) : widest.low,
                      e->has_high ? fmin(e->high, widest.high) : widest.high);
 }
@@ -208,12 +221,12 @@ static int sample_share(struct sample *s, struct arena *arena,
                         const struct bootstrap_settings *settings, struct estimate *ret,
                         struct fault *f)
 {
-    int err = sample_mean(s, arena, EQUAL_TAILS, settings, ret, f);
+    int err = sample_mean(s, arena, 1, EQUAL_TAILS, settings, ret, f);
     if (err)
         return err;
     double n = sample_worth(s), value = fmin(1, ret->value);
     ret->value = value;
-    not_wider_than(ret, share_wilson_of(value * n, n, settings->level));
+    settle(ret, share_wilson_of(value * n, n, settings->level), n);
     return 0;
 }
 
@@ -251,25 +264,42 @@ int mean_pass(struct arena *arena, const struct case_row *rows, size_t n,
     return share_wilson(passes, (double)s.n, settings->level, ret, f);
 }
 
-int mean_difference(struct arena *arena, const struct case_row *run,
-                    const struct case_row *baseline, size_t n,
-                    const struct bootstrap_settings *settings, struct estimate *ret,
-                    struct fault *f)
+/* What a row says, the run's minus the baseline's. */
+static int difference_of(double (*value)(const struct case_row *row), struct arena *arena,
+                         const struct case_row *run, const struct case_row *baseline, size_t n,
+                         const struct bootstrap_settings *settings, struct estimate *ret,
+                         struct fault *f)
 {
     struct sample s;
     int err = sample_init(&s, arena, n, settings, f);
     for (size_t i = 0; !err && i < n; i++)
         if (run[i].answers > 0 && baseline[i].answers > 0)
-            err = sample_add(&s, i, case_score(&run[i]) - case_score(&baseline[i]), run[i].weight,
-                             f);
+            err = sample_add(&s, i, value(&run[i]) - value(&baseline[i]), run[i].weight, f);
     if (!err)
-        err = sample_mean(&s, arena, SYMMETRIC, settings, ret, f);
+        err = sample_mean(&s, arena, 1, SYMMETRIC, settings, ret, f);
     if (err)
         return err;
     double worth = sample_worth(&s);
-    not_wider_than(ret, pairs_tango_of(worth * s.up / s.weight, worth * s.down / s.weight, worth,
-                                       settings->level));
+    struct estimate widest = pairs_tango_of(worth * s.up / s.weight, worth * s.down / s.weight,
+                                            worth, settings->level);
+    settle(ret, widest, worth);
     return 0;
+}
+
+int mean_difference(struct arena *arena, const struct case_row *run,
+                    const struct case_row *baseline, size_t n,
+                    const struct bootstrap_settings *settings, struct estimate *ret,
+                    struct fault *f)
+{
+    return difference_of(case_score, arena, run, baseline, n, settings, ret, f);
+}
+
+int mean_pass_difference(struct arena *arena, const struct case_row *run,
+                         const struct case_row *baseline, size_t n,
+                         const struct bootstrap_settings *settings, struct estimate *ret,
+                         struct fault *f)
+{
+    return difference_of(case_share, arena, run, baseline, n, settings, ret, f);
 }
 
 int mean_of(struct arena *arena, const double *values, const double *weights, size_t n,
@@ -279,5 +309,5 @@ int mean_of(struct arena *arena, const double *values, const double *weights, si
     int err = sample_init(&s, arena, n, settings, f);
     for (size_t i = 0; !err && i < n; i++)
         err = sample_add(&s, i, values[i], weights ? weights[i] : 1, f);
-    return err ? err : sample_mean(&s, arena, EQUAL_TAILS, settings, ret, f);
+    return err ? err : sample_mean(&s, arena, 0, EQUAL_TAILS, settings, ret, f);
 }
