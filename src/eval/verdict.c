@@ -392,7 +392,7 @@ static int sentences_make(struct arena *a, struct verdict *v)
     int64_t n = paired ? all->paired.common : all->cases;
     int err = n > 0 ? power_sentence(&out, n, discordant, 2 * v->margin, STATS_LEVEL, &ignored) : 0;
     if (!err &&
-        power_cases_for_margin(discordant, v->margin, STATS_LEVEL, POWER_WANTED,
+        power_cases_for_margin(discordant, v->margin, STATS_LEVEL, POWER_PLANNED,
                                &v->recommended_cases, &ignored) == 0 &&
         v->recommended_cases > 0) {
         line_begin(&out);

@@ -4,10 +4,11 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import threading
 import time
 
-from program import ROOT
+from program import ROOT, SLUICE
 from place import LIVE, RECORDED, SUITE, Eval, chat, question_of
 from world import reset, status, whole
 
@@ -143,6 +144,29 @@ class Verdicts(Eval):
         part = self.run_json("--baseline", run["id"])["suites"][0]["parts"][0]
         self.assertEqual((part["against"]["common"], part["against"]["gained"], part["against"]["lost"]),
                          (10, 0, 0))
+
+
+class Size(Eval):
+    def test_ten_thousand_recorded_cases(self):
+        """On one core, in under ten seconds and 200 MB."""
+        self.write("sluice.yaml", RECORDED)
+        self.cases(10_000)
+        self.recorded(10_000, wrong=lambda i: i % 10 == 0)
+        self.suite()
+        began = time.monotonic()
+        run = subprocess.Popen([SLUICE, "eval", "run", "--json", "suite.yaml"], cwd=self.folder,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8",
+                               preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}))
+        out = run.stdout.read()
+        _, code, usage = os.wait4(run.pid, 0)
+        run.returncode = code
+        seconds = time.monotonic() - began
+        self.assertEqual(json.loads(out)["suites"][0]["parts"][0]["quality"]["value"], 0.9)
+        slower = float(os.environ.get("SLUICE_SLOWDOWN", "1"))
+        self.assertLess(seconds, 10 * slower)
+        if slower == 1:
+            self.assertLess(usage.ru_maxrss, 200 * 1024)
+        print(f"10,000 cases: {seconds:.1f} s, {usage.ru_maxrss // 1024} MB")
 
 
 class Tables(Eval):

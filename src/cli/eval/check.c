@@ -59,7 +59,7 @@ static int64_t cases_needed(const struct suite *s)
     int64_t n = 0;
     double margin = (double)s->settings->margin / 1e6;
     int err = power_cases_for_margin(power_discordant_most(SHARE_ASSUMED), margin, STATS_LEVEL,
-                                     POWER_WANTED, &n, &ignored);
+                                     POWER_PLANNED, &n, &ignored);
     return err ? 0 : n;
 }
 
