@@ -132,6 +132,7 @@ static int look_up(struct outcomes *o, struct str key, size_t tenant_n, bool *re
         return E_MEMORY;
     const size_t at = sizeof(uint16_t); /* behind the length */
     l->job = (struct pool_job){.run = look_run, .drop = look_drop};
+    l->score = SCORE_NONE;
     l->where = strdup(o->where);
     memcpy(l->key, key.p, key.n);
     l->tenant = str_of(l->key + at, tenant_n);
