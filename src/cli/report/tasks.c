@@ -167,7 +167,7 @@ static void columns_make(struct sheet *s, const struct report_by *by)
         sheet_column(s, by->word[i], by->word[i], SHEET_TEXT, 0);
     sheet_column(s, "tasks", "tasks", SHEET_COUNT, 0);
     sheet_column(s, "outcomes", "outcomes", SHEET_COUNT, 0);
-    sheet_column(s, "no_outcome_share", "without", SHEET_SHARE, 0);
+    sheet_column(s, "no_outcome_share", "no outcome", SHEET_SHARE, 0);
     sheet_column(s, "successes", "successes", SHEET_COUNT, 0);
     sheet_column(s, "", "success (95%)", SHEET_TEXT, SHEET_NOT_DATA);
     sheet_column(s, "success_share", "", SHEET_SHARE, SHEET_NOT_TABLE);
@@ -183,7 +183,7 @@ static void columns_make(struct sheet *s, const struct report_by *by)
     sheet_column(s, "cost_usd", "cost USD", SHEET_USD, 0);
     sheet_column(s, "priced_cost_usd", "", SHEET_USD, SHEET_NOT_TABLE);
     sheet_column(s, "unknown_cost_tasks", "unknown", SHEET_COUNT, SHEET_RARE);
-    sheet_column(s, "no_outcome_cost_usd", "without, USD", SHEET_USD, 0);
+    sheet_column(s, "no_outcome_cost_usd", "of no outcome", SHEET_USD, 0);
 }
 
 /* For programs null as soon as a part is not known; for people the known part, with a mark. */

@@ -7,29 +7,34 @@
 #define TURN_VALUES_N 15
 
 /*
- * Index: by time, so it grows at its end; for retention and for reports. What turns of before said
- * of tasks is added up.
+ * Rows stand in the order in which tasks came, not in that of their names, so that those under way
+ * stand together: with names that are chance, a batch would else touch a page for each of its
+ * turns. `made_us` is when the row was made; it never changes, nor do the names, so no index is
+ * written but for a new task. What turns of before said of tasks is added up; `place` is the last
+ * of a task's turns, answered ones first.
  */
 const char ledger_tasks_sql[] =
-    "CREATE TABLE tasks (tenant TEXT NOT NULL, task TEXT NOT NULL, began_us BIGINT NOT NULL,"
-    " last_us BIGINT NOT NULL, turns BIGINT NOT NULL, failed BIGINT NOT NULL,"
-    " unknown BIGINT NOT NULL, cost_usd_nanos BIGINT NOT NULL, answered BIGINT NOT NULL, key TEXT,"
-    " provider TEXT, model TEXT, lane TEXT, tags TEXT, api TEXT, score BIGINT, outcome_us BIGINT,"
-    " outcome_key TEXT, comment TEXT, PRIMARY KEY (tenant, task))~;"
-    "CREATE INDEX tasks_began ON tasks (began_us);"
-    "INSERT INTO tasks (tenant, task, began_us, last_us, turns, failed, unknown, cost_usd_nanos,"
-    " answered, key, provider, model, lane, tags, api) SELECT tenant, task, min(began_us),"
-    " max(began_us + coalesce(total_us, 0)), count(*),"
-    " sum(CASE WHEN state = 'done' THEN 0 ELSE 1 END),"
-    " sum(CASE WHEN cost_usd_nanos IS NULL THEN 1 ELSE 0 END), sum(coalesce(cost_usd_nanos, 0)),"
-    " max(CASE WHEN state = 'done' THEN 1 ELSE 0 END), max(CASE WHEN place = 1 THEN key END),"
-    " max(CASE WHEN place = 1 THEN provider END), max(CASE WHEN place = 1 THEN model END),"
-    " max(CASE WHEN place = 1 THEN lane END), max(CASE WHEN place = 1 THEN tags END),"
-    " max(CASE WHEN place = 1 THEN api END) FROM (SELECT coalesce(tenant, '') AS tenant, task,"
-    " began_us, total_us, state, cost_usd_nanos, key, provider, model, lane, tags, api,"
-    " row_number() OVER (PARTITION BY coalesce(tenant, ''), task ORDER BY"
-    " CASE WHEN state = 'done' THEN 0 ELSE 1 END, id DESC) AS place FROM turns"
-    " WHERE task IS NOT NULL AND state <> 'running') AS old GROUP BY tenant, task;";
+    "CREATE TABLE tasks (tenant TEXT NOT NULL, task TEXT NOT NULL, made_us BIGINT NOT NULL,"
+    " began_us BIGINT NOT NULL, last_us BIGINT NOT NULL, turns BIGINT NOT NULL,"
+    " failed BIGINT NOT NULL, unknown BIGINT NOT NULL, cost_usd_nanos BIGINT NOT NULL,"
+    " answered BIGINT NOT NULL, key TEXT, provider TEXT, model TEXT, lane TEXT, tags TEXT,"
+    " api TEXT, score BIGINT, outcome_us BIGINT, outcome_key TEXT, comment TEXT,"
+    " PRIMARY KEY (tenant, task));"
+    "INSERT INTO tasks (tenant, task, made_us, began_us, last_us, turns, failed, unknown,"
+    " cost_usd_nanos, answered, key, provider, model, lane, tags, api) SELECT old.tenant, old.task,"
+    " old.began_us, old.began_us, old.last_us, old.turns, old.failed, old.unknown,"
+    " old.cost_usd_nanos, old.answered, l.key, l.provider, l.model, l.lane, l.tags, l.api FROM"
+    " (SELECT coalesce(l.tenant, '') AS tenant, t.task, min(t.began_us) AS began_us,"
+    " max(t.began_us + coalesce(t.total_us, 0)) AS last_us, count(*) AS turns,"
+    " sum(CASE WHEN t.state = 'done' THEN 0 ELSE 1 END) AS failed,"
+    " sum(CASE WHEN t.cost_usd_nanos IS NULL THEN 1 ELSE 0 END) AS unknown,"
+    " sum(coalesce(t.cost_usd_nanos, 0)) AS cost_usd_nanos,"
+    " max(CASE WHEN t.state = 'done' THEN 1 ELSE 0 END) AS answered,"
+    " max(CASE WHEN t.state = 'done' THEN '1' ELSE '0' END || t.id) AS place"
+    " FROM turn_rows t LEFT JOIN labels l ON l.n = t.label"
+    " WHERE t.task IS NOT NULL AND t.state <> 'running' GROUP BY 1, 2) AS old"
+    " JOIN turn_rows t ON t.id = substr(old.place, 2) LEFT JOIN labels l ON l.n = t.label;"
+    "CREATE INDEX tasks_made ON tasks (made_us);";
 
 /* Columns that turns add to, and those of the turn at which the task stands. */
 static const char *const sums[] = {"turns", "failed", "unknown", "cost_usd_nanos"};
@@ -37,12 +42,12 @@ static const char *const places[] = {"key", "provider", "model", "lane", "tags",
 
 static void turn_sql(struct buf *sql)
 {
-    buf_str(sql, STR("INSERT INTO tasks (tenant, task, began_us, last_us, answered"));
+    buf_str(sql, STR("INSERT INTO tasks (tenant, task, made_us, began_us, last_us, answered"));
     for (unsigned i = 0; i < ARRAY_LEN(sums); i++)
         buf_printf(sql, ", %s", sums[i]);
     for (unsigned i = 0; i < ARRAY_LEN(places); i++)
         buf_printf(sql, ", %s", places[i]);
-    buf_str(sql, STR(") VALUES ($1, $2, $3, $4, $5"));
+    buf_str(sql, STR(") VALUES ($1, $2, $4, $3, $4, $5"));
     for (unsigned i = 6; i <= TURN_VALUES_N; i++)
         buf_printf(sql, ", $%u", i);
     buf_str(sql, STR(") ON CONFLICT (tenant, task) DO UPDATE SET"
@@ -64,14 +69,15 @@ static void turn_sql(struct buf *sql)
 
 /* Of a task none of whose turns is written yet, the first of them will say when it began. */
 static const char outcome_sql[] =
-    "INSERT INTO tasks (tenant, task, began_us, last_us, turns, failed, unknown, cost_usd_nanos,"
-    " answered, score, outcome_us, outcome_key, comment) VALUES ($1, $2, $3, $3, 0, 0, 0, 0, 0, $4,"
+    "INSERT INTO tasks (tenant, task, made_us, began_us, last_us, turns, failed, unknown,"
+    " cost_usd_nanos, answered, score, outcome_us, outcome_key, comment) VALUES ($1, $2, $3, $3,"
+    " $3, 0, 0, 0, 0, 0, $4,"
     " $3, $5, $6) ON CONFLICT (tenant, task) DO UPDATE SET score = excluded.score,"
     " outcome_us = excluded.outcome_us, outcome_key = excluded.outcome_key,"
     " comment = excluded.comment WHERE tasks.score IS NULL";
 
 static const char oldest_sql[] = "SELECT began_us FROM turn_rows ORDER BY id LIMIT 1";
-static const char trim_sql[] = "DELETE FROM tasks WHERE began_us < $1 AND last_us < $1";
+static const char trim_sql[] = "DELETE FROM tasks WHERE made_us < $1 AND last_us < $1";
 
 int ledger_tasks_init(struct ledger_tasks *t, struct rows_store *store, struct fault *f)
 {
