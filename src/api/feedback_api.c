@@ -22,9 +22,7 @@
 
 static const struct metric_desc feedback_desc = {
     .name = "sluice_feedback_total",
-    .help =
-        "What clients told of tasks: success (a score of 0.5 or more), failure, repeated (known "
-        "already), or the error's code.",
+    .help = "Outcomes told: success (0.5 or more), failure, repeated, or the error's code.",
     .kind = METRIC_COUNTER,
     .labels = {"result"}};
 
