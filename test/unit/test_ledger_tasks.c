@@ -48,6 +48,14 @@ static int outcome_write(const char *tenant, const char *task, int64_t score, co
     return err;
 }
 
+/* As a ledger is that no sluice with tasks has opened yet. */
+static void without_tasks(void)
+{
+    assert_int_equal(rows_exec(tables->store,
+                               "DROP TABLE tasks; DELETE FROM meta WHERE name = 'has_tasks'", NULL),
+                     0);
+}
+
 #define TASK                                                                                       \
     "SELECT turns || ' ' || failed || ' ' || unknown || ' ' || cost_usd_nanos || ' ' || "          \
     "coalesce(model, '-') || ' ' || coalesce(score, '-') FROM tasks WHERE tenant = 'shop' AND "    \
@@ -94,6 +102,21 @@ static void a_task_stands_somewhere(void **state UNUSED)
         world_ask_text("SELECT key || ' ' || provider || ' ' || model || ' ' || lane "
                        "|| ' ' || tags || ' ' || api FROM tasks"),
         "k openai gpt-5-mini mid a,b anthropic");
+}
+
+/* A look at the answer by a path that has no model does not move it. */
+static void a_models_answer_goes_before_others(void **state UNUSED)
+{
+    struct ledger_call c = world_call(), other = world_call();
+    other.model = STR_NONE;
+    struct ledger_turn t[3] = {turn_of(&other, "17"), turn_of(&c, "17"), turn_of(&other, "17")};
+    assert_int_equal(world_write(tables, t, 1), 0);
+    assert_string_equal(world_ask_text(TASK), "1 0 0 1234567 - -");
+    assert_int_equal(world_write(tables, t + 1, 2), 0);
+    assert_string_equal(world_ask_text(TASK), "3 0 0 3703701 gpt-5-mini -");
+    without_tasks();
+    ledger_tables_close(world_tables(rows_open, NULL)); /* and so it is where turns are added up */
+    assert_string_equal(world_ask_text(TASK), "3 0 0 3703701 gpt-5-mini -");
 }
 
 static void a_turn_counts_once(void **state UNUSED)
@@ -257,14 +280,6 @@ static void a_ledger_of_version_1_gets_them(void **state UNUSED)
     tasks_are_as_the_turns();
 }
 
-/* As a ledger is that no sluice with tasks has opened yet. */
-static void without_tasks(void)
-{
-    assert_int_equal(rows_exec(tables->store,
-                               "DROP TABLE tasks; DELETE FROM meta WHERE name = 'has_tasks'", NULL),
-                     0);
-}
-
 static void what_turns_said_before_is_added_up(void **state UNUSED)
 {
     struct ledger_call weak = world_call(), strong = world_call();
@@ -361,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(turns_add_up),
         CASE(a_task_stands_somewhere),
+        CASE(a_models_answer_goes_before_others),
         CASE(a_turn_counts_once),
         CASE(tenants_have_their_own),
         CASE(a_lost_turn_makes_it_unknown_until_it_is_found),

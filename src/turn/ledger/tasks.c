@@ -11,7 +11,7 @@
  * stand together: with names that are chance, a batch would else touch a page for each of its
  * turns. `made_us` is when the row was made; it never changes, nor do the names, so no index is
  * written but for a new task. What turns of before said of tasks is added up; `place` is the last
- * of a task's turns, answered ones first.
+ * of a task's turns, those with a model's answer before others.
  */
 const char ledger_tasks_sql[] =
     "CREATE TABLE tasks (tenant TEXT NOT NULL, task TEXT NOT NULL, made_us BIGINT NOT NULL,"
@@ -29,8 +29,9 @@ const char ledger_tasks_sql[] =
     " sum(CASE WHEN t.state = 'done' THEN 0 ELSE 1 END) AS failed,"
     " sum(CASE WHEN t.cost_usd_nanos IS NULL THEN 1 ELSE 0 END) AS unknown,"
     " sum(coalesce(t.cost_usd_nanos, 0)) AS cost_usd_nanos,"
-    " max(CASE WHEN t.state = 'done' THEN 1 ELSE 0 END) AS answered,"
-    " max(CASE WHEN t.state = 'done' THEN '1' ELSE '0' END || t.id) AS place"
+    " max(CASE WHEN t.state <> 'done' THEN 0 WHEN l.model IS NULL THEN 1 ELSE 2 END) AS answered,"
+    " max(CASE WHEN t.state <> 'done' THEN '0' WHEN l.model IS NULL THEN '1' ELSE '2' END || t.id)"
+    " AS place"
     " FROM turn_rows t LEFT JOIN labels l ON l.n = t.label"
     " WHERE t.task IS NOT NULL AND t.state <> 'running' GROUP BY 1, 2) AS old"
     " JOIN turn_rows t ON t.id = substr(old.place, 2) LEFT JOIN labels l ON l.n = t.label;"
@@ -110,10 +111,13 @@ static struct str or_empty(struct str s)
     return s.p ? s : STR("");
 }
 
+/* By what a turn was answered, in `answered`; a task stands at the last one of the best. */
+enum answered { BY_NOBODY, BY_OTHERS, BY_A_MODEL };
+
 /* What a turn adds to its task. */
 struct added {
     int64_t turns, failed, unknown, cost_usd_nanos;
-    bool answered;
+    enum answered answered;
 };
 
 static int add(struct ledger_tasks *t, const struct ledger_turn *turn, const struct added *a,
@@ -145,12 +149,13 @@ int ledger_tasks_turn(struct ledger_tasks *t, const struct ledger_turn *turn, st
     if (turn->state == TURN_RUNNING)
         return add(t, turn, &(struct added){.turns = 0}, f);
     bool known = turn->cost_usd_nanos != COST_UNKNOWN, done = turn->state == TURN_DONE;
+    enum answered answered = !done ? BY_NOBODY : turn->model.n == 0 ? BY_OTHERS : BY_A_MODEL;
     return add(t, turn,
                &(struct added){.turns = 1,
                                .failed = !done,
                                .unknown = !known,
                                .cost_usd_nanos = known ? turn->cost_usd_nanos : 0,
-                               .answered = done},
+                               .answered = answered},
                f);
 }
 

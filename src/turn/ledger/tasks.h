@@ -6,9 +6,10 @@
  * sums are those of the rows, and outlive none of them by much: a task goes when its last turn
  * does.
  *
- * A task stands where the last of its turns stands that was answered: its key, provider, model,
- * lane, tags and API are that turn's, or those of its last turn where none was answered. So what an
- * attempt cost that came to nothing is charged to the one that did not.
+ * A task stands where the last of its turns stands that a model answered: its key, provider, model,
+ * lane, tags and API are that turn's. So what an attempt cost that came to nothing is charged to
+ * the one that did not. Where no model did, it is the last that was answered by what has none (a
+ * path that is passed on unread), else the last of all.
  *
  * An outcome is written once: the first stays. It may come before any turn is written.
  *
