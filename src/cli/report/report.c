@@ -248,8 +248,7 @@ const struct command command_report = {
     .name = "report",
     .summary = "show where tokens and money went, by day, key, model, tag ...",
     .usage = "report [--by WORDS] [--since WHEN] [--until DAY] [--csv | --json] [OPTIONS]\n"
-             "report --tasks [--success SCORE] [--by WORDS] [--since WHEN] [--until DAY] "
-             "[--csv | --json]\n"
+             "report --tasks [--success SCORE] [--by WORDS] [--csv | --json] [OPTIONS]\n"
              "report --turns N [--csv | --json] [OPTIONS]\n"
              "report --turn ID [--json] [OPTIONS]\n"
              "report --reconcile FILE [--provider NAME] [--tolerance PERCENT] [OPTIONS]",
