@@ -15,6 +15,7 @@
 #include "net/tls.h"
 #include "rt/pool.h"
 #include "rt/task.h"
+#include "turn/outcomes.h"
 #include "turn/stored.h"
 
 #define DAY_MS 86400000
@@ -202,6 +203,11 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
                                                     .bytes_max = STORED_BYTES_MAX},
                           &g->stored, f);
     if (!err)
+        err = outcomes_new(&(struct outcomes_settings){.where = where,
+                                                       .ledger = g->ledger,
+                                                       .bytes_max = OUTCOMES_BYTES_MAX},
+                           &g->outcomes);
+    if (!err)
         err = keys_open(where, &g->keys, f);
     if (!err)
         err = keys_configure(g->keys, &c->keys, snapshot->doc);
@@ -222,6 +228,7 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
 
 void gateway_close(struct gateway *g)
 {
+    outcomes_free(g->outcomes);
     stored_free(g->stored);
     if (g->ledger)
         ledger_close(g->ledger);

@@ -28,6 +28,7 @@
 #include "turn/turn.h"
 
 struct listener;
+struct outcomes;
 struct stored;
 struct tls_context;
 struct watch;
@@ -55,8 +56,9 @@ struct gateway {
     struct snapshot *now;
     char *file; /* of the configuration; NULL: it came from nowhere that could be read again */
     struct upstreams *upstreams;
-    struct ledger *ledger; /* NULL: none */
-    struct stored *stored; /* whose the responses are that providers keep */
+    struct ledger *ledger;     /* NULL: none */
+    struct stored *stored;     /* whose the responses are that providers keep */
+    struct outcomes *outcomes; /* of tasks */
     struct keys *keys;
     struct limits *limits;
     struct watch *watch; /* of the files that the configuration refers to; NULL: none */

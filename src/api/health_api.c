@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "net/listener.h"
 #include "net/upool.h"
+#include "turn/outcomes.h"
 #include "turn/stored.h"
 
 #define METRICS_BYTES_MAX (32u * 1024 * 1024)
@@ -84,6 +85,9 @@ enum number {
     N_STORED_KNOWN,
     N_STORED_BYTES,
     N_STORED_LOOK_UPS,
+    N_OUTCOMES_KNOWN,
+    N_OUTCOMES_BYTES,
+    N_OUTCOMES_LOOK_UPS,
     N_RECORDED_BYTES,
     N_RECORDED_REDACTED,
     N_RECORDING_HELD,
@@ -133,6 +137,10 @@ static const struct metric_desc numbers[NUMBERS] = {
     [N_STORED_BYTES] = GAUGE("sluice_stored_bytes", "Memory of those ids."),
     [N_STORED_LOOK_UPS] =
         COUNTER("sluice_stored_look_ups_total", "Ids that had to be looked up in the ledger."),
+    [N_OUTCOMES_KNOWN] = GAUGE("sluice_outcomes_known", "Tasks of clients in memory."),
+    [N_OUTCOMES_BYTES] = GAUGE("sluice_outcomes_bytes", "Memory of those tasks."),
+    [N_OUTCOMES_LOOK_UPS] = COUNTER("sluice_outcomes_look_ups_total",
+                                    "Tasks that had to be looked up in the ledger."),
     [N_RECORDED_BYTES] = COUNTER("sluice_recording_bytes_total", "Bytes written to recordings."),
     [N_RECORDED_REDACTED] =
         COUNTER("sluice_recording_redactions_total", "Pieces that were taken out of recordings."),
@@ -270,6 +278,7 @@ void gateway_gauges(void *gateway)
     const struct counters_totals limits = counters->ops->totals(counters);
     refusals_put(g, &limits);
     const struct stored_stats stored = stored_stats(g->stored);
+    const struct outcomes_stats outcomes = outcomes_stats(g->outcomes);
     const struct recording_stats recordings = recorder_stats(g->recorder);
     recordings_put(g, &recordings);
     const int64_t values[NUMBERS] = {
@@ -298,6 +307,9 @@ void gateway_gauges(void *gateway)
         [N_STORED_KNOWN] = (int64_t)stored.known,
         [N_STORED_BYTES] = (int64_t)stored.bytes,
         [N_STORED_LOOK_UPS] = (int64_t)stored.look_ups,
+        [N_OUTCOMES_KNOWN] = (int64_t)outcomes.known,
+        [N_OUTCOMES_BYTES] = (int64_t)outcomes.bytes,
+        [N_OUTCOMES_LOOK_UPS] = (int64_t)outcomes.look_ups,
         [N_RECORDED_BYTES] = (int64_t)recordings.bytes,
         [N_RECORDED_REDACTED] = (int64_t)recordings.redacted,
         [N_RECORDING_HELD] = recordings.held_bytes,

@@ -15,8 +15,6 @@
 #include "rt/task.h"
 #include "turn/telemetry/telemetry.h"
 
-#define TAG_BYTES_MAX 256
-
 /* A request of these APIs under way. Lives in the exchange's arena. */
 struct ask {
     struct llm_sink sink; /* first: the call knows only this */
@@ -247,29 +245,10 @@ static void client_left(void *arg)
     task_cancel(a->task, E_CLIENT_GONE);
 }
 
-/* x-sluice-task and its like; of two that have the same name the first counts. */
-static void tags_read(const struct http_headers *h, struct turn *t)
-{
-    for (unsigned i = 0; i < h->n; i++) {
-        const struct http_header *f = &h->at[i];
-        if (f->field != FIELD_X_SLUICE)
-            continue;
-        struct str *tag = str_eq_nocase(f->name, STR("x-sluice-task"))      ? &t->task
-                          : str_eq_nocase(f->name, STR("x-sluice-session")) ? &t->session
-                          : str_eq_nocase(f->name, STR("x-sluice-tags"))    ? &t->tags
-                                                                            : NULL;
-        if (tag && !tag->p)
-            *tag = str_head(f->value, TAG_BYTES_MAX);
-    }
-}
-
 static void who_asks(struct ask *a)
 {
-    const struct exchange *x = a->v->x;
     struct turn *t = &a->turn;
-    t->tenant = visit_tenant(a->v);
-    t->key = a->v->key ? a->v->key->public_part : STR_NONE;
-    tags_read(&x->headers, t);
+    visit_turn(a->v, t);
     /* What is no key of ours is the provider's own, where the configuration lets it pass. */
     if (!a->v->key)
         t->pass_key = a->v->key_text;

@@ -229,9 +229,7 @@ static int relay(struct visit *v, const struct provider *provider, struct str pa
     struct turn *t = &p->turn;
     turn_begin(t, &v->gateway->house, v->x->arena, v->x->began_us);
     t->api = "openai.relay";
-    t->tenant = visit_tenant(v);
-    t->key = v->key ? v->key->public_part : STR_NONE;
-    t->tags = str_head(http_headers_get(&v->x->headers, STR("x-sluice-tags")), 256);
+    visit_turn(v, t);
 
     int err = 0;
     if (UNLIKELY(t->house->telemetry != NULL))

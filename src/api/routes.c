@@ -24,6 +24,8 @@ const struct route_row routes[] = {
     {HTTP_GET, PATH("/v1/models"), NEEDS_KEY, api_models, "the models there are", NULL},
     {HTTP_GET, PATH("/v1/models/*"), NEEDS_KEY, api_model, "one of them", NULL},
 
+    {HTTP_POST, PATH("/v1/feedback"), NEEDS_KEY, api_feedback, "what became of a task", NULL},
+
     {HTTP_POST, PATH("/v1/audio/speech"), NEEDS_KEY, api_relay_looked, "passed on", NULL},
     {HTTP_POST, PATH("/v1/audio/transcriptions"), NEEDS_KEY, api_relay, "passed on", NULL},
     {HTTP_POST, PATH("/v1/audio/translations"), NEEDS_KEY, api_relay, "passed on", NULL},

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "guard/doors.h"
+#include "turn/outcomes.h"
 
 #define ERROR_BYTES_MAX 4096
 
@@ -85,6 +86,25 @@ struct str visit_tenant(const struct visit *v)
 bool visit_is_alone(const struct visit *v)
 {
     return !v->snapshot->config->keys.require;
+}
+
+void visit_turn(const struct visit *v, struct turn *t)
+{
+    const struct http_headers *h = &v->x->headers;
+    t->tenant = visit_tenant(v);
+    t->key = v->key ? v->key->public_part : STR_NONE;
+    for (unsigned i = 0; i < h->n; i++) {
+        const struct http_header *f = &h->at[i];
+        if (f->field != FIELD_X_SLUICE)
+            continue;
+        struct str *mark = str_eq_nocase(f->name, STR("x-sluice-task"))      ? &t->task
+                           : str_eq_nocase(f->name, STR("x-sluice-session")) ? &t->session
+                           : str_eq_nocase(f->name, STR("x-sluice-tags"))    ? &t->tags
+                                                                             : NULL;
+        if (mark && !mark->p)
+            *mark = str_head_utf8(f->value, TASK_BYTES_MAX);
+    }
+    outcomes_learn(v->gateway->outcomes, t->tenant, t->task);
 }
 
 /* The first of these headers that is there, and once: of two keys, who is to say which one counts?

@@ -57,6 +57,10 @@ struct str visit_tenant(const struct visit *v);
 /* Does sluice ask for no keys, so that all who come are one user? */
 bool visit_is_alone(const struct visit *v);
 
+/* Puts into the turn whose it is, and what the client says that it belongs to: x-sluice-task,
+ * -session, -tags; of two that have the same name the first counts. */
+void visit_turn(const struct visit *v, struct turn *t);
+
 enum route_needs {
     NEEDS_NOTHING, /* health */
     NEEDS_KEY,     /* a key where keys are required, else the local door */
@@ -83,6 +87,7 @@ void api_relay(struct visit *v); /* relay_api.c */
 void api_relay_looked(struct visit *v);
 void api_stateful(struct visit *v);
 void api_responses(struct visit *v); /* responses_api.c */
+void api_feedback(struct visit *v);  /* feedback_api.c */
 void api_health(struct visit *v);    /* health_api.c */
 void api_ready(struct visit *v);
 void api_metrics(struct visit *v);

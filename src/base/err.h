@@ -51,6 +51,8 @@
     X(E_BAD_ORIGIN, "origin_refused", 403, false, "this Host or Origin is not accepted")           \
     X(E_STATEFUL_PATH, "stateful_path", 403, false, "this path is not shared between tenants")     \
     X(E_UNKNOWN_RESPONSE, "response_not_found", 404, false, "no such stored response is known")    \
+    X(E_UNKNOWN_TASK, "task_not_found", 404, false, "no such task is known")                       \
+    X(E_OTHER_OUTCOME, "outcome_conflict", 409, false, "the task has another outcome already")     \
     X(E_NOT_FOUND, "not_found", 404, false, "there is nothing here")                               \
     X(E_BAD_METHOD, "method_not_allowed", 405, false, "this path takes another method")            \
     X(E_UNKNOWN_MODEL, "model_not_found", 404, false, "no such model")                             \

@@ -1,39 +1,33 @@
 #include "turn/stored.h"
 
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <xxhash.h>
 
 #include "base/clock.h"
-#include "base/list.h"
+#include "base/recent.h"
 #include "rt/pool.h"
 #include "store/rows.h"
 #include "turn/ledger/ledger.h"
 
-#define SLOTS_MIN       1024
 #define TEXTS_BYTES_MAX 1024
 #define FULL            1 /* ends the reading of the table */
 
-/* One id. Its texts stand behind it: id, tenant, provider. */
+/* What is remembered of an id. */
 struct known {
-    struct list used;   /* in stored.used */
-    struct known *next; /* in its slot */
-    uint64_t hash;
     int64_t made_wall_us;
-    uint16_t id_n, tenant_n, provider_n;
-    bool gone; /* it was deleted: the table may have it until its next batch */
-    char texts[];
+    uint16_t tenant_n, provider_n;
+    bool gone;    /* it was deleted: the table may have it until its next batch */
+    char texts[]; /* tenant, provider */
 };
 
 struct stored {
     struct ledger *ledger;
     char *where; /* NULL: no table */
     int64_t keep_us;
-    size_t bytes_max;
-    struct known **slots;
-    unsigned slots_n; /* a power of two */
-    struct list used; /* the last used in front */
+    struct recent known;
     unsigned looking;
-    struct stored_stats stats;
+    uint64_t look_ups;
 };
 
 static bool is_id(struct str s)
@@ -50,64 +44,10 @@ static bool is_id(struct str s)
 
 /* ---- the memory ---- */
 
-static size_t bytes_of(const struct known *k)
-{
-    return sizeof(*k) + k->id_n + k->tenant_n + k->provider_n;
-}
-
-static struct str id_of(const struct known *k)
-{
-    return str_of(k->texts, k->id_n);
-}
-
 static struct stored_owner owner_of(const struct known *k)
 {
-    return (struct stored_owner){
-        .tenant = str_of(k->texts + k->id_n, k->tenant_n),
-        .provider = str_of(k->texts + k->id_n + k->tenant_n, k->provider_n)};
-}
-
-/* Where the id's place in its slot is: it, or the NULL at the end. */
-static struct known **place_of(const struct stored *s, struct str id, uint64_t hash)
-{
-    struct known **at = &s->slots[hash & (s->slots_n - 1)];
-    while (*at && ((*at)->hash != hash || !str_eq(id_of(*at), id)))
-        at = &(*at)->next;
-    return at;
-}
-
-static void drop(struct stored *s, struct known **at)
-{
-    struct known *k = *at;
-    *at = k->next;
-    list_remove(&k->used);
-    s->stats.known--;
-    s->stats.bytes -= bytes_of(k);
-    free(k);
-}
-
-static void drop_last(struct stored *s)
-{
-    struct known *k = LIST_ENTRY(s->used.prev, struct known, used);
-    drop(s, place_of(s, id_of(k), k->hash));
-}
-
-/* Twice as many slots; without the memory for them it goes on as it is. */
-static void grow(struct stored *s)
-{
-    unsigned n = s->slots_n * 2;
-    struct known **slots = calloc(n, sizeof(struct known *));
-    if (!slots)
-        return;
-    LIST_EACH(&s->used, node)
-    {
-        struct known *k = LIST_ENTRY(node, struct known, used);
-        k->next = slots[k->hash & (n - 1)];
-        slots[k->hash & (n - 1)] = k;
-    }
-    free(s->slots);
-    s->slots = slots;
-    s->slots_n = n;
+    return (struct stored_owner){.tenant = str_of(k->texts, k->tenant_n),
+                                 .provider = str_of(k->texts + k->tenant_n, k->provider_n)};
 }
 
 static bool is_old(const struct stored *s, int64_t made_wall_us)
@@ -117,36 +57,22 @@ static bool is_old(const struct stored *s, int64_t made_wall_us)
 
 /* Where it is already, it stays as it is. NULL: it was there, or there is no memory. */
 static struct known *add(struct stored *s, struct str id, const struct stored_owner *owner,
-                         int64_t made_wall_us)
+                         int64_t made_wall_us, enum recent_place place)
 {
-    uint64_t hash = XXH3_64bits(id.p, id.n);
+    alignas(struct known) char value[sizeof(struct known) + TEXTS_BYTES_MAX];
     struct str tenant = owner->tenant, provider = owner->provider;
-    if (*place_of(s, id, hash) || tenant.n + provider.n > TEXTS_BYTES_MAX)
+    if (tenant.n + provider.n > TEXTS_BYTES_MAX)
         return NULL;
-    struct known *k = malloc(sizeof(*k) + id.n + tenant.n + provider.n);
-    if (!k)
-        return NULL;
-    *k = (struct known){.hash = hash,
-                        .made_wall_us = made_wall_us,
-                        .id_n = (uint16_t)id.n,
+    struct known *k = (struct known *)(void *)value;
+    *k = (struct known){.made_wall_us = made_wall_us,
                         .tenant_n = (uint16_t)tenant.n,
                         .provider_n = (uint16_t)provider.n};
-    memcpy(k->texts, id.p, id.n);
     if (tenant.n)
-        memcpy(k->texts + id.n, tenant.p, tenant.n);
+        memcpy(k->texts, tenant.p, tenant.n);
     if (provider.n)
-        memcpy(k->texts + id.n + tenant.n, provider.p, provider.n);
-    if (s->stats.known >= s->slots_n)
-        grow(s);
-    struct known **slot = &s->slots[hash & (s->slots_n - 1)];
-    k->next = *slot;
-    *slot = k;
-    list_push_front(&s->used, &k->used);
-    s->stats.known++;
-    s->stats.bytes += bytes_of(k);
-    while (s->stats.bytes > s->bytes_max && s->stats.known > 1)
-        drop_last(s);
-    return k;
+        memcpy(k->texts + tenant.n, provider.p, provider.n);
+    size_t n = offsetof(struct known, texts) + tenant.n + provider.n;
+    return recent_add(&s->known, id, value, n < sizeof(*k) ? sizeof(*k) : n, place);
 }
 
 /* ---- the table ---- */
@@ -212,7 +138,7 @@ static int look_up(struct stored *s, struct str id)
     l->id_n = (unsigned)id.n;
     memcpy(l->id, id.p, id.n);
     s->looking++;
-    s->stats.look_ups++;
+    s->look_ups++;
     int err = l->where ? pool_call(&l->job) : E_MEMORY;
     s->looking--;
     if (err && err != E_MEMORY)
@@ -222,7 +148,7 @@ static int look_up(struct stored *s, struct str id)
         const struct stored_owner owner = {
             .tenant = str_of(l->texts, l->tenant_n),
             .provider = str_of(l->texts + l->tenant_n, l->provider_n)};
-        (void)add(s, id, &owner, l->made_wall_us);
+        (void)add(s, id, &owner, l->made_wall_us, RECENT_NEWEST);
     }
     look_drop(&l->job);
     return err;
@@ -234,14 +160,11 @@ static int fill_take(void *arg, struct rows_query *row)
     struct stored *s = arg;
     struct str id = rows_column(row, 0).s;
     const struct stored_owner owner = {rows_column(row, 1).s, rows_column(row, 2).s};
-    if (s->stats.bytes + sizeof(struct known) + STORED_ID_BYTES_MAX + TEXTS_BYTES_MAX >
-        s->bytes_max)
+    size_t most = recent_bytes_of(STORED_ID_BYTES_MAX, sizeof(struct known) + TEXTS_BYTES_MAX);
+    if (s->known.bytes + most > s->known.bytes_max)
         return FULL;
-    struct known *k = is_id(id) ? add(s, id, &owner, rows_column(row, 3).i) : NULL;
-    if (k) {
-        list_remove(&k->used);
-        list_push_back(&s->used, &k->used);
-    }
+    if (is_id(id))
+        (void)add(s, id, &owner, rows_column(row, 3).i, RECENT_OLDEST);
     return 0;
 }
 
@@ -270,15 +193,13 @@ int stored_open(const struct stored_settings *settings, struct stored **ret_stor
     struct stored *s = calloc(1, sizeof(*s));
     if (!s)
         return E_MEMORY;
-    list_init(&s->used);
     s->ledger = settings->ledger;
     s->keep_us = settings->keep_ms * 1000;
-    s->bytes_max = settings->bytes_max;
-    s->slots_n = SLOTS_MIN;
-    s->slots = calloc(SLOTS_MIN, sizeof(struct known *));
     if (settings->where.n)
         s->where = strndup(settings->where.p, settings->where.n);
-    int err = s->slots && (s->where || !settings->where.n) ? 0 : E_MEMORY;
+    int err = recent_init(&s->known, settings->bytes_max);
+    if (!err && settings->where.n && !s->where)
+        err = E_MEMORY;
     if (!err && s->where)
         err = fill(s, f);
     if (err)
@@ -292,9 +213,7 @@ void stored_free(struct stored *s)
 {
     if (!s)
         return;
-    while (!list_empty(&s->used))
-        drop_last(s);
-    free(s->slots);
+    recent_fini(&s->known);
     free(s->where);
     free(s);
 }
@@ -302,7 +221,7 @@ void stored_free(struct stored *s)
 void stored_learn(struct stored *s, struct str id, const struct stored_owner *owner)
 {
     int64_t now = clock_wall_us();
-    if (!s || !is_id(id) || !add(s, id, owner, now))
+    if (!s || !is_id(id) || !add(s, id, owner, now, RECENT_NEWEST))
         return;
     if (s->ledger)
         ledger_stored(s->ledger, &(struct ledger_stored){.id = id,
@@ -311,20 +230,20 @@ void stored_learn(struct stored *s, struct str id, const struct stored_owner *ow
                                                          .made_wall_us = now});
 }
 
+static struct known *known_find(const struct stored *s, struct str id)
+{
+    return s && is_id(id) ? recent_find(&s->known, id) : NULL;
+}
+
 void stored_forget(struct stored *s, struct str id)
 {
     if (!s || !is_id(id))
         return;
-    struct known *k = *place_of(s, id, XXH3_64bits(id.p, id.n));
+    struct known *k = known_find(s, id);
     if (k)
         k->gone = true;
     if (s->ledger)
         ledger_stored(s->ledger, &(struct ledger_stored){.id = id, .gone = true});
-}
-
-static struct known *known_find(const struct stored *s, struct str id)
-{
-    return s && is_id(id) ? *place_of(s, id, XXH3_64bits(id.p, id.n)) : NULL;
 }
 
 bool stored_known(struct stored *s, struct str id, struct arena *arena,
@@ -333,8 +252,7 @@ bool stored_known(struct stored *s, struct str id, struct arena *arena,
     struct known *k = known_find(s, id);
     if (!k || k->gone || is_old(s, k->made_wall_us))
         return false;
-    list_remove(&k->used);
-    list_push_front(&s->used, &k->used);
+    recent_use(&s->known, k);
     struct stored_owner owner = owner_of(k);
     ret_owner->tenant = arena_str(arena, owner.tenant);
     ret_owner->provider = arena_str(arena, owner.provider);
@@ -360,5 +278,8 @@ int stored_find(struct stored *s, struct str id, struct arena *arena,
 
 struct stored_stats stored_stats(const struct stored *s)
 {
-    return s ? s->stats : (struct stored_stats){0};
+    if (!s)
+        return (struct stored_stats){0};
+    return (struct stored_stats){
+        .known = s->known.n, .bytes = s->known.bytes, .look_ups = s->look_ups};
 }

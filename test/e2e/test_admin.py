@@ -727,11 +727,11 @@ def test_check_and_explain_see_slips(w):
 
 
 def test_every_column_is_in_the_manual(w):
-    """Of what people read: the views of turns and calls, and the sums."""
+    """Of what people read: the views of turns and calls, the sums, and the tasks."""
     w.sluice.turn(w.sluice.chat("one"))
     with open(os.path.join(ROOT, "docs", "manual.md"), encoding="utf-8") as file:
         ledger = re.search(r"(?s)^## The ledger$(.*?)^### ", file.read(), re.M)[1]
     told = set(re.findall(r"`(\w+)`", ledger))
-    for table in ("turns", "calls", "rollups"):
+    for table in ("turns", "calls", "rollups", "tasks"):
         for name, in w.sluice.rows(f"SELECT name FROM pragma_table_info('{table}')"):
             assert name in told or re.fullmatch(r"l\d+", name), (table, name)

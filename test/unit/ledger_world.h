@@ -162,6 +162,25 @@ static inline const char *world_ask_text(const char *sql)
     return text;
 }
 
+/* A fresh database as version 1 of the ledger left one. */
+static inline struct rows_store *world_version_1(void)
+{
+    static const char path[] = "test/fixture/ledger/version1.sql";
+    static char sql[65536];
+    struct rows_store *s = NULL;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        fail_msg("%s cannot be read", path);
+    size_t n = fread(sql, 1, sizeof(sql) - 1, file);
+    assert_int_equal(fclose(file), 0);
+    assert_true(n < sizeof(sql) - 1);
+    sql[n] = '\0';
+    world_fresh();
+    assert_int_equal(rows_open(str_from(world_url), false, &s, NULL), 0);
+    assert_int_equal(rows_exec(s, sql, NULL), 0);
+    return s;
+}
+
 /* ---- the tables without a thread ---- */
 
 static inline struct ledger_tables *world_tables(ledger_opener *opener, uint64_t *ret_lost)

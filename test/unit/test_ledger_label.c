@@ -4,8 +4,7 @@
 #include "ledger_world.h"
 #include "test/store/faulty.h"
 
-#define VERSION_1 "test/fixture/ledger/version1.sql"
-#define HOUR_US   INT64_C(3600000000)
+#define HOUR_US INT64_C(3600000000)
 
 static struct ledger_tables *tables;
 
@@ -280,17 +279,7 @@ static void labels_go_with_the_last_of_their_turns(void **state UNUSED)
 
 static void version_1_make(void)
 {
-    static char sql[65536];
-    struct rows_store *s = NULL;
-    FILE *file = fopen(VERSION_1, "re");
-    if (!file)
-        fail_msg("%s cannot be read", VERSION_1);
-    size_t n = fread(sql, 1, sizeof(sql) - 1, file);
-    assert_int_equal(fclose(file), 0);
-    assert_true(n < sizeof(sql) - 1);
-    world_fresh();
-    assert_int_equal(rows_open(str_from(world_url), false, &s, NULL), 0);
-    assert_int_equal(rows_exec(s, sql, NULL), 0);
+    struct rows_store *s = world_version_1();
     assert_int_equal(rows_exec(s,
                                "CREATE TABLE old_turns AS SELECT * FROM turns;"
                                "CREATE TABLE old_calls AS SELECT * FROM calls;"

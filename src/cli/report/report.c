@@ -15,10 +15,12 @@
 #define TURNS_MAX       1000000
 #define USUAL_DB        "sqlite:sluice.db"
 #define USUAL_DAYS      30
+#define SUCCESS_USUAL   500000 /* of a score, in millionths */
 
 struct words {
-    const char *by, *since, *until, *turns, *turn, *reconcile, *provider, *tolerance, *db, *config;
-    bool csv, json;
+    const char *by, *since, *until, *turns, *turn, *reconcile, *provider, *tolerance, *db, *config,
+        *success;
+    bool csv, json, tasks;
 };
 
 static const struct command_option options[] = {
@@ -36,6 +38,14 @@ static const struct command_option options[] = {
      NULL},
     {"--turn", "ID", offsetof(struct words, turn),
      "all about one turn (the id is in the answer's header x-sluice-id)", VALUE_ANY, NULL},
+    {"--tasks", NULL, offsetof(struct words, tasks),
+     "tasks (x-sluice-task) instead of turns: how many succeeded, and what a\n"
+     "successful one cost",
+     VALUE_ANY, NULL},
+    {"--success", "SCORE", offsetof(struct words, success),
+     "with --tasks: the least score, from 0 to 1, that is a success; without\n"
+     "it: 0.5",
+     VALUE_ANY, NULL},
     {"--reconcile", "FILE", offsetof(struct words, reconcile),
      "compare with a provider's usage export: the JSON of OpenAI's\n"
      "/v1/organization/usage/completions or Anthropic's\n"
@@ -112,9 +122,21 @@ static int opened(struct report *r)
 
 /* ---- the command ---- */
 
+/* A share, "0.5" or "50%"; `is_percent`: also without its sign. In millionths. */
+static bool share_read(const char *word, bool is_percent, struct arena *a, int64_t *ret_share)
+{
+    static const struct conf_row row = {.name = "share", .type = CONF_SHARE, .max = 1000000};
+    struct scalar_why why;
+    bool add_sign = is_percent && !str_ends(str_from(word), STR("%"));
+    struct str text = arena_printf(a, "%s%s", word, add_sign ? "%" : "");
+    return text.p && scalar_parse(&row, text, ret_share, &why);
+}
+
+/* Of turns, or of tasks. */
 static int sums_run(struct report *r, const struct words *w)
 {
     struct report_by by;
+    int64_t success = SUCCESS_USUAL;
     struct str from = STR_NONE;
     struct str to = w->until ? str_from(w->until) : when_day_back(&r->arena, 0);
     if (!report_by_read(w->by ? w->by : "model", &by))
@@ -133,10 +155,14 @@ static int sums_run(struct report *r, const struct words *w)
         return options_wrong(&command_report, "--since %.*s is after %s%.*s%s", STR_ARGS(from),
                              w->until ? "--until " : "today (", STR_ARGS(to),
                              w->until ? "" : ", UTC)");
+    if (w->success && !(share_read(w->success, false, &r->arena, &success) && success > 0))
+        return options_wrong(&command_report,
+                             "--success '%s' is no score above 0 and up to 1 (0.5, 80%%)",
+                             w->success);
     int code = opened(r);
     if (code)
         return code;
-    int err = report_sums(r, &by, from, to);
+    int err = w->tasks ? report_tasks(r, &by, from, to, success) : report_sums(r, &by, from, to);
     return err ? failed(r, err) : EXIT_DONE;
 }
 
@@ -163,22 +189,12 @@ static int turns_run(struct report *r, const struct words *w)
     return err ? failed(r, err) : EXIT_DONE;
 }
 
-/* "5", "5%" or "0.5", all of them per cent, in millionths. */
-static bool tolerance_read(const struct words *w, struct arena *a, int64_t *ret_tolerance)
-{
-    static const struct conf_row row = {.name = "tolerance", .type = CONF_SHARE, .max = 1000000};
-    struct scalar_why why;
-    bool has_sign = str_ends(str_from(w->tolerance), STR("%"));
-    struct str text = arena_printf(a, "%s%s", w->tolerance, has_sign ? "" : "%");
-    return text.p && scalar_parse(&row, text, ret_tolerance, &why);
-}
-
 static int reconcile_run(struct report *r, const struct words *w)
 {
     struct report_reconciled what = {
         .file = w->reconcile, .provider = w->provider, .tolerance = 10000};
     bool within = true;
-    if (w->tolerance && !tolerance_read(w, &r->arena, &what.tolerance))
+    if (w->tolerance && !share_read(w->tolerance, true, &r->arena, &what.tolerance))
         return options_wrong(&command_report,
                              "--tolerance '%s' is no per cent from 0 to 100 (5, 5%%, 0.5)",
                              w->tolerance);
@@ -203,6 +219,12 @@ static int report_run(int argc, char **argv)
     if ((w.turns || w.turn) && (w.by || w.since || w.until || (w.turns && w.turn)))
         return options_wrong(&command_report,
                              "--turns and --turn stand alone, without --by, --since and --until");
+    if (w.tasks && (w.turns || w.turn || w.reconcile))
+        return options_wrong(&command_report,
+                             "--tasks goes with --by, --since and --until, not with --turns, "
+                             "--turn or --reconcile");
+    if (w.success && !w.tasks)
+        return options_wrong(&command_report, "--success goes with --tasks");
     if (w.reconcile && (w.turns || w.turn || w.by || w.since || w.until))
         return options_wrong(&command_report,
                              "--reconcile goes by the export's days and models alone");
@@ -226,6 +248,7 @@ const struct command command_report = {
     .name = "report",
     .summary = "show where tokens and money went, by day, key, model, tag ...",
     .usage = "report [--by WORDS] [--since WHEN] [--until DAY] [--csv | --json] [OPTIONS]\n"
+             "report --tasks [--success SCORE] [--by WORDS] [--csv | --json] [OPTIONS]\n"
              "report --turns N [--csv | --json] [OPTIONS]\n"
              "report --turn ID [--json] [OPTIONS]\n"
              "report --reconcile FILE [--provider NAME] [--tolerance PERCENT] [OPTIONS]",
@@ -241,6 +264,13 @@ const struct command command_report = {
         "completion with its reasoning. CSV and JSON have classes that add up: input, cached and\n"
         "cache_write are the prompt, output and reasoning the completion. Of cache_write,\n"
         "cache_write_1h was written to be kept for an hour.\n\n"
+        "With --tasks, a task's cost is that of all its turns, failed ones and retries too, and it "
+        "stands\n"
+        "where the last of them stands that a model answered (day: where the first began). Days "
+        "choose the\n"
+        "tasks that began on them. The outcome is what POST /v1/feedback told. In brackets stand "
+        "95 %\n"
+        "intervals. A cost that is not known is in no sum, and in no cost of a success.\n\n"
         "With --reconcile, names of models count without the date at their end, since they are "
         "asked\n"
         "for with and without.\n\n"
@@ -250,6 +280,7 @@ const struct command command_report = {
         "read.\n\n"
         "Examples:\n"
         "  sluice report --by day,model --since 7d\n"
+        "  sluice report --tasks --by lane --since 7d\n"
         "  sluice report --by key --since 2026-11-01 --until 2026-11-30 --csv > november.csv\n",
     .run = report_run,
 };

@@ -3,29 +3,7 @@
  */
 #include <stdlib.h>
 
-#include "cli/commands.h"
-#include "cli/options.h"
 #include "cli/report/report.h"
-
-#define JSON_BYTES_MAX (512u * 1024 * 1024)
-
-const char *const report_by_words[] = {"day", "key", "model",  "provider", "lane",
-                                       "tag", "api", "tenant", NULL};
-static const enum ledger_dim dims[] = {DIM_DAY,  DIM_KEY,  DIM_MODEL, DIM_PROVIDER,
-                                       DIM_LANE, DIM_TAGS, DIM_API,   DIM_TENANT};
-_Static_assert(ARRAY_LEN(report_by_words) == ARRAY_LEN(dims) + 1, "a dimension for each word");
-
-bool report_by_read(const char *text, struct report_by *ret_by)
-{
-    unsigned at[ARRAY_LEN(dims)];
-    int n = options_list(&command_report, "--by", text, at);
-    *ret_by = (struct report_by){.n = n > 0 ? (unsigned)n : 0};
-    for (unsigned i = 0; i < ret_by->n; i++) {
-        ret_by->dim[i] = dims[at[i]];
-        ret_by->word[i] = report_by_words[at[i]];
-    }
-    return n >= 0;
-}
 
 /* ---- adding up ---- */
 
@@ -34,66 +12,27 @@ struct adding {
     const struct report_by *by;
     struct ledger_groups groups;
     int64_t total[SUMS];
-    bool by_tag;
+    const int64_t *adds; /* what is added to the groups just now */
 };
 
-static int group_add(struct adding *a, const struct str dim[DIMS], const int64_t sum[SUMS])
+static int group_add(void *arg, const struct str dim[DIMS])
 {
-    unsigned before = a->groups.n;
-    struct ledger_group *g = ledger_groups_get(&a->groups, dim);
+    struct adding *a = arg;
+    struct ledger_group *g = report_group(a->report, &a->groups, dim);
     if (!g)
         return E_MEMORY;
-    if (a->groups.n > before) /* its texts go with the row that they came from */
-        for (unsigned i = 0; i < DIMS; i++) {
-            g->dim[i] = arena_str(&a->report->arena, dim[i]);
-            if (!g->dim[i].p)
-                return E_MEMORY;
-        }
     for (unsigned i = 0; i < SUMS; i++)
-        g->sum[i] += sum[i];
+        g->sum[i] += a->adds[i];
     return 0;
-}
-
-/* Has `tags` before `end` this tag already? A turn counts once, however often it says it. */
-static bool said_before(struct str tags, const char *end, struct str tag)
-{
-    struct str rest = str_of(tags.p, (size_t)(end - tags.p));
-    while (rest.n > 0)
-        if (str_eq(str_trim(str_cut(&rest, ',')), tag))
-            return true;
-    return false;
-}
-
-static int tags_add(struct adding *a, struct str dim[DIMS], struct str tags,
-                    const int64_t sum[SUMS])
-{
-    int err = 0;
-    bool any = false;
-    struct str rest = tags;
-    while (rest.n > 0 && !err) {
-        const char *at = rest.p;
-        struct str tag = str_trim(str_cut(&rest, ','));
-        if (tag.n == 0 || said_before(tags, at, tag))
-            continue;
-        any = true;
-        dim[DIM_TAGS] = tag;
-        err = group_add(a, dim, sum);
-    }
-    dim[DIM_TAGS] = STR("");
-    return any || err ? err : group_add(a, dim, sum);
 }
 
 static int rollup_take(void *arg, const struct str dim[DIMS], const int64_t sum[SUMS])
 {
     struct adding *a = arg;
-    struct str kept[DIMS];
     for (unsigned i = 0; i < SUMS; i++)
         a->total[i] += sum[i];
-    for (unsigned i = 0; i < DIMS; i++)
-        kept[i] = STR("");
-    for (unsigned i = 0; i < a->by->n; i++)
-        kept[a->by->dim[i]] = dim[a->by->dim[i]];
-    return a->by_tag ? tags_add(a, kept, dim[DIM_TAGS], sum) : group_add(a, kept, sum);
+    a->adds = sum;
+    return report_by_each(a->by, dim, group_add, a);
 }
 
 /* ---- order ---- */
@@ -248,38 +187,14 @@ static void notes_print(const struct adding *a)
     if (a->total[SUM_ESTIMATED] > 0)
         printf("\nThe estimated share of tokens was counted by sluice, since the provider did not "
                "say.\n");
-    if (a->by_tag)
+    if (report_by_has(a->by, DIM_TAGS))
         printf("\nA turn with several tags stands under each; in the sum it stands once.\n");
-}
-
-static int json_print(const struct adding *a, const struct sheet *s, struct str from, struct str to)
-{
-    struct buf out;
-    buf_init(&out, JSON_BYTES_MAX);
-    buf_printf(&out, "{\"from\":\"%.*s\",\"to\":\"%.*s\",\"by\":[", STR_ARGS(from), STR_ARGS(to));
-    for (unsigned i = 0; i < a->by->n; i++)
-        buf_printf(&out, "%s\"%s\"", i ? "," : "", a->by->word[i]);
-    buf_str(&out, STR("],\"rows\":["));
-    int err = 0;
-    for (unsigned row = 0; row + 1 < s->rows_n && !err; row++) {
-        buf_str(&out, row ? STR(",\n") : STR("\n"));
-        err = sheet_json_row(s, row, &out);
-    }
-    buf_str(&out, STR("],\n\"total\":"));
-    if (!err)
-        err = sheet_json_row(s, s->rows_n - 1, &out);
-    buf_str(&out, STR("}\n"));
-    err = err ? err : out.failed;
-    if (!err && fwrite(out.p, 1, out.n, stdout) != out.n)
-        err = E_IO;
-    buf_fini(&out);
-    return err;
 }
 
 static int sums_print(const struct adding *a, const struct sheet *s, struct str from, struct str to)
 {
     if (a->report->form == REPORT_JSON)
-        return json_print(a, s, from, to);
+        return report_groups_json(a->by, s, from, to, STR(""));
     if (a->report->form == REPORT_CSV)
         return sheet_print_csv(s, stdout);
     if (a->groups.n == 0) {
@@ -297,8 +212,6 @@ static int sums_print(const struct adding *a, const struct sheet *s, struct str 
 int report_sums(struct report *r, const struct report_by *by, struct str from, struct str to)
 {
     struct adding a = {.report = r, .by = by};
-    for (unsigned i = 0; i < by->n; i++)
-        a.by_tag = a.by_tag || by->dim[i] == DIM_TAGS;
     struct sheet s;
     sheet_init(&s, &r->arena);
     int err = ledger_read_rollups(r->reader, from, to, rollup_take, &a, &r->fault);

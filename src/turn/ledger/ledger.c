@@ -137,18 +137,32 @@ static void append(struct ledger *l, const struct ledger_turn *turn)
     appended(l, before, 1 + turn->calls_n);
 }
 
+/* Is there room for something short? What has none is lost, and the log says so. */
+static bool room_short(struct ledger *l, size_t bytes, const char *what, struct str id)
+{
+    size_t room = l->open ? ledger_slab_room(l->open) : 0;
+    bool have = room >= bytes || room_make(l, bytes);
+    if (!have)
+        LOG(LOG_ERROR, "ledger_lost_row", log_z("why", "out of memory"), log_z("of", what),
+            log_s("id", id));
+    return have;
+}
+
 void ledger_stored(struct ledger *l, const struct ledger_stored *stored)
 {
-    if (l->off)
+    if (l->off || !room_short(l, LEDGER_STORED_BYTES_MAX, "stored", stored->id))
         return;
-    size_t room = l->open ? ledger_slab_room(l->open) : 0;
-    if (room < LEDGER_STORED_BYTES_MAX && !room_make(l, LEDGER_STORED_BYTES_MAX)) {
-        LOG(LOG_ERROR, "ledger_lost_row", log_z("why", "out of memory"),
-            log_s("stored", stored->id));
-        return;
-    }
     size_t before = l->open->used;
     ledger_slab_put_stored(l->open, stored);
+    appended(l, before, 1);
+}
+
+void ledger_outcome(struct ledger *l, const struct ledger_outcome *outcome)
+{
+    if (l->off || !room_short(l, LEDGER_OUTCOME_BYTES_MAX, "outcome", outcome->task))
+        return;
+    size_t before = l->open->used;
+    ledger_slab_put_outcome(l->open, outcome);
     appended(l, before, 1);
 }
 

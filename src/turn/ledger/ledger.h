@@ -80,6 +80,15 @@ struct ledger_stored {
     bool gone; /* it was deleted: the row goes, too */
 };
 
+/* What became of a task. */
+struct ledger_outcome {
+    struct str tenant, task;
+    struct str key;     /* who said it */
+    struct str comment; /* STR_NONE: none */
+    int64_t score;      /* millionths; 0 is no success at all, a million is one */
+    int64_t made_wall_us;
+};
+
 struct ledger;
 
 struct ledger_settings {
@@ -105,6 +114,9 @@ void ledger_turn_ended(struct ledger *l, const struct ledger_turn *turn);
 
 /* The row of an object that a provider keeps. Loop thread; never waits. */
 void ledger_stored(struct ledger *l, const struct ledger_stored *stored);
+
+/* The outcome of a task; of several the first stays. Loop thread; never waits. */
+void ledger_outcome(struct ledger *l, const struct ledger_outcome *outcome);
 
 /* All that was appended until now is on the disk. 0 or E_TIMEOUT, E_STORE. */
 YIELDS MUSTCHECK int ledger_sync(struct ledger *l);

@@ -2,11 +2,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "turn/ledger/tables.h"
 
 #define SQL_BYTES_MAX 8192
+#define DAY_US        INT64_C(86400000000)
 
 #define ONE_HOUR "cache_write_1h"
 
@@ -73,7 +76,7 @@ const struct ledger_column ledger_call_columns[] = {
 
 struct ledger_reader {
     struct rows_store *store;
-    bool has_1h; /* else nobody has extended it yet */
+    bool has_1h, has_tasks; /* else nobody has extended it yet */
 };
 
 /* What is not there is nothing. */
@@ -93,14 +96,17 @@ void ledger_reader_close(struct ledger_reader *r)
 static int version_check(struct ledger_reader *r, struct fault *f)
 {
     struct fault no_table = {0};
-    int64_t version = 0, has_1h = 0;
+    int64_t version = 0, has_1h = 0, has_tasks = 0;
     int err = ledger_meta_read(r->store, "ledger_version", &version, &no_table);
     if (err || version == 0)
         return fault_set(f, E_NOT_FOUND, "the database has no ledger");
     err = ledger_meta_read(r->store, LEDGER_HAS_1H, &has_1h, f);
+    if (!err)
+        err = ledger_meta_read(r->store, LEDGER_HAS_TASKS, &has_tasks, f);
     if (err)
         return err;
     r->has_1h = has_1h != 0;
+    r->has_tasks = has_tasks != 0;
     if (version != LEDGER_VERSION)
         return fault_set(f, E_STORE, "the database's ledger has version %lld, this sluice reads %d",
                          (long long)version, LEDGER_VERSION);
@@ -171,6 +177,61 @@ int ledger_read_rollups(struct ledger_reader *r, struct str from_day, struct str
     }
     buf_str(&sql, STR(" FROM rollups WHERE day >= $1 AND day <= $2"));
     return sql_run(r, &sql, v, ARRAY_LEN(v), rollup_take, &read, f);
+}
+
+/* ---- tasks ---- */
+
+/* Of "2026-11-24", in microseconds since 1970. */
+static int64_t day_us(struct str day)
+{
+    int number[3] = {0};
+    for (unsigned i = 0, part = 0; i < day.n && part < ARRAY_LEN(number); i++) {
+        if (day.p[i] == '-')
+            part++;
+        else
+            number[part] = number[part] * 10 + (day.p[i] - '0');
+    }
+    struct tm tm = {.tm_year = number[0] - 1900, .tm_mon = number[1] - 1, .tm_mday = number[2]};
+    return (int64_t)timegm(&tm) * 1000000;
+}
+
+struct task_read {
+    ledger_task_fn *fn;
+    void *arg;
+};
+
+static int task_take(void *arg, struct rows_query *row)
+{
+    struct task_read *read = arg;
+    struct ledger_task t = {.turns = rows_column(row, 0).i, .failed = rows_column(row, 1).i};
+    struct rows_value score = rows_column(row, 4);
+    char iso[25];
+    clock_iso(rows_column(row, 5).i, iso);
+    t.known_usd_nanos = rows_column(row, 3).i;
+    /* What an outcome alone is known of had turns, whose rows are under way or were lost. */
+    bool whole = rows_column(row, 2).i == 0 && t.turns > 0;
+    t.cost_usd_nanos = whole ? t.known_usd_nanos : COST_UNKNOWN;
+    t.score = score.type == ROWS_NULL ? LEDGER_NO_OUTCOME : score.i;
+    for (unsigned i = 0; i < DIMS; i++)
+        t.dim[i] = i == DIM_DAY ? str_of(iso, 10) : rows_column(row, 5 + i).s;
+    return read->fn(read->arg, &t);
+}
+
+int ledger_read_tasks(struct ledger_reader *r, struct str from_day, struct str to_day,
+                      ledger_task_fn *fn, void *arg, struct fault *f)
+{
+    const struct rows_value v[] = {rows_int(day_us(from_day)), rows_int(day_us(to_day) + DAY_US)};
+    struct task_read read = {.fn = fn, .arg = arg};
+    struct buf sql;
+    if (!r->has_tasks)
+        return 0;
+    _Static_assert(DIM_DAY == 0, "began_us stands in its place");
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_str(&sql, STR("SELECT turns, failed, unknown, cost_usd_nanos, score, began_us"));
+    for (unsigned i = 1; i < DIMS; i++)
+        buf_printf(&sql, ", coalesce(%s, '')", ledger_dim_name(i));
+    buf_str(&sql, STR(" FROM tasks WHERE made_us >= $1 AND began_us >= $1 AND began_us < $2"));
+    return sql_run(r, &sql, v, ARRAY_LEN(v), task_take, &read, f);
 }
 
 /* ---- what keys used ---- */

@@ -41,6 +41,23 @@ typedef int ledger_rollup_fn(void *arg, const struct str dim[DIMS], const int64_
 MUSTCHECK int ledger_read_rollups(struct ledger_reader *r, struct str from_day, struct str to_day,
                                   ledger_rollup_fn *fn, void *arg, struct fault *f);
 
+/*
+ * The tasks that began on the days from .. to. The texts are valid during the call of `fn`; what it
+ * returns other than 0 ends the reading and is returned.
+ */
+struct ledger_task {
+    struct str dim[DIMS];   /* where it stands (tasks.h), and the day on which it began */
+    int64_t turns;          /* that have ended, or were lost; 0: none is written yet, or ever */
+    int64_t failed;         /* of them: not answered, or not to the end */
+    int64_t cost_usd_nanos; /* of all its turns, or COST_UNKNOWN */
+    int64_t known_usd_nanos;
+    int64_t score; /* millionths; LEDGER_NO_OUTCOME */
+};
+#define LEDGER_NO_OUTCOME (-1)
+typedef int ledger_task_fn(void *arg, const struct ledger_task *task);
+MUSTCHECK int ledger_read_tasks(struct ledger_reader *r, struct str from_day, struct str to_day,
+                                ledger_task_fn *fn, void *arg, struct fault *f);
+
 /* What a key's turns cost: the priced calls of the days day[0] and day[1], of the time from the day
  * month[0] on, and of that from month[1] to before month[0]; nano-dollars. "" is no tenant or key.
  */

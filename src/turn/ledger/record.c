@@ -112,19 +112,35 @@ void ledger_slab_put(struct ledger_slab *slab, const struct ledger_turn *turn)
     slab->rows += 1 + n;
 }
 
-void ledger_slab_put_stored(struct ledger_slab *slab, const struct ledger_stored *stored)
+/* Puts a record's texts behind it, which is all that is left to do. */
+static void texts_put(struct ledger_slab *slab, struct ledger_record *r, struct str *const texts[],
+                      unsigned n)
 {
-    struct ledger_record *r = (struct ledger_record *)(void *)(slab->data + slab->used);
-    r->kind = RECORD_STORED;
-    r->stored = *stored;
     char *at = (char *)r->calls;
-    at = text_move(&r->stored.id, LEDGER_TEXT_BYTES_MAX, at);
-    at = text_move(&r->stored.tenant, LEDGER_TEXT_BYTES_MAX, at);
-    at = text_move(&r->stored.provider, LEDGER_TEXT_BYTES_MAX, at);
+    for (unsigned i = 0; i < n; i++)
+        at = text_move(texts[i], LEDGER_TEXT_BYTES_MAX, at);
     r->bytes = aligned((size_t)(at - (char *)r));
     slab->used += r->bytes;
     slab->records++;
     slab->rows++;
+}
+
+void ledger_slab_put_stored(struct ledger_slab *slab, const struct ledger_stored *stored)
+{
+    struct ledger_record *r = (struct ledger_record *)(void *)(slab->data + slab->used);
+    struct ledger_stored *s = &r->stored;
+    r->kind = RECORD_STORED;
+    *s = *stored;
+    texts_put(slab, r, (struct str *[]){&s->id, &s->tenant, &s->provider}, 3);
+}
+
+void ledger_slab_put_outcome(struct ledger_slab *slab, const struct ledger_outcome *outcome)
+{
+    struct ledger_record *r = (struct ledger_record *)(void *)(slab->data + slab->used);
+    struct ledger_outcome *o = &r->outcome;
+    r->kind = RECORD_OUTCOME;
+    *o = *outcome;
+    texts_put(slab, r, (struct str *[]){&o->tenant, &o->task, &o->key, &o->comment}, 4);
 }
 
 struct ledger_record *ledger_slab_first(struct ledger_slab *slab)
@@ -186,6 +202,11 @@ static void text_clean(struct str s)
 
 void ledger_record_clean(struct ledger_record *r)
 {
+    if (UNLIKELY(r->kind == RECORD_OUTCOME)) {
+        text_clean(r->outcome.task); /* as its turns have it */
+        text_clean(r->outcome.comment);
+        return;
+    }
     unsigned n = r->turn.calls_n;
     const char *texts = (const char *)(r->calls + n);
     if (LIKELY(is_plain(texts, (size_t)((const char *)r + r->bytes - texts))))

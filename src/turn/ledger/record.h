@@ -31,16 +31,17 @@ struct ledger_slab {
     alignas(8) char data[];
 };
 
-enum ledger_record_kind { RECORD_TURN, RECORD_STORED };
+enum ledger_record_kind { RECORD_TURN, RECORD_STORED, RECORD_OUTCOME };
 
 /* A record. Of a turn: itself, its calls behind it, then all their texts, those of a label first.
- * Of a stored object: itself, and its texts. */
+ * Of a stored object or an outcome: itself, and its texts. */
 struct ledger_record {
     size_t bytes; /* to the next one */
     enum ledger_record_kind kind;
     union {
         struct ledger_turn turn;
         struct ledger_stored stored;
+        struct ledger_outcome outcome;
     };
     struct ledger_call calls[];
 };
@@ -70,6 +71,10 @@ void ledger_slab_put(struct ledger_slab *slab, const struct ledger_turn *turn);
 void ledger_slab_put_stored(struct ledger_slab *slab, const struct ledger_stored *stored);
 #define LEDGER_STORED_BYTES_MAX (sizeof(struct ledger_record) + 3 * LEDGER_TEXT_BYTES_MAX + 7)
 
+/* The same of an outcome, which needs LEDGER_OUTCOME_BYTES_MAX at most. */
+void ledger_slab_put_outcome(struct ledger_slab *slab, const struct ledger_outcome *outcome);
+#define LEDGER_OUTCOME_BYTES_MAX (sizeof(struct ledger_record) + 4 * LEDGER_TEXT_BYTES_MAX + 7)
+
 /* The first record, and the one behind `r`; NULL at the end. */
 struct ledger_record *ledger_slab_first(struct ledger_slab *slab);
 struct ledger_record *ledger_slab_next(struct ledger_slab *slab, struct ledger_record *r);
@@ -81,7 +86,8 @@ struct ledger_record *ledger_slab_next(struct ledger_slab *slab, struct ledger_r
 struct str ledger_record_label(const struct ledger_record *r, bool with_call,
                                uint16_t ret_text_n[LEDGER_LABEL_TEXTS]);
 
-/* Makes all texts of the record valid UTF-8 without control characters, in place. */
+/* Makes all texts of a turn's or an outcome's record valid UTF-8 without control characters, in
+ * place. */
 void ledger_record_clean(struct ledger_record *r);
 
 #endif

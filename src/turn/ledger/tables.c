@@ -142,7 +142,9 @@ _Static_assert(ARRAY_LEN(versions) == LEDGER_VERSION, "a step for each version")
 static const struct {
     const char *done; /* in `meta` */
     const char *sql;
-} extensions[] = {{"has_stored", stored_sql}, {LEDGER_HAS_1H, cache_write_1h_sql}};
+} extensions[] = {{"has_stored", stored_sql},
+                  {LEDGER_HAS_1H, cache_write_1h_sql},
+                  {LEDGER_HAS_TASKS, ledger_tasks_sql}};
 
 static int number_take(void *arg, struct rows_query *row)
 {
@@ -297,7 +299,7 @@ static int running_take(void *arg, struct rows_query *row)
     int err = process == s->process ? 0 : process_look(s, process);
     if (err || s->held)
         return err;
-    struct str text[7];
+    struct str text[8];
     for (unsigned i = 0; i < ARRAY_LEN(text); i++) {
         text[i] = arena_str(&s->arena, rows_column(row, 2 + i).s);
         if (!text[i].p)
@@ -310,9 +312,11 @@ static int running_take(void *arg, struct rows_query *row)
                                   .model = text[3],
                                   .lane = text[4],
                                   .tags = text[5],
-                                  .api = text[6]};
+                                  .api = text[6],
+                                  .task = text[7]};
     s->found++;
-    return ledger_rollup_lost(&s->tables->rollup, &t, 1);
+    err = ledger_rollup_lost(&s->tables->rollup, &t, 1);
+    return err || !t.task.n ? err : ledger_tasks_lost(&s->tables->tasks, &t, 1, s->fault);
 }
 
 /* What a lost turn took nobody knows: its provider may have answered, and will bill that. */
@@ -342,7 +346,7 @@ static int lost_find(struct ledger_tables *t, uint64_t *ret_lost, struct fault *
     ledger_rollup_begin(&t->rollup);
     int err = rows_prepare(t->store,
                            "SELECT process, began_us, tenant, key, provider, model, lane, tags, "
-                           "api FROM turns WHERE state = 'running' ORDER BY process",
+                           "api, task FROM turns WHERE state = 'running' ORDER BY process",
                            &q, f);
     if (!err)
         err = rows_each(q, NULL, 0, running_take, &s, f);
@@ -392,6 +396,7 @@ void ledger_tables_close(struct ledger_tables *t)
         rows_free(t->statement[i]);
     ledger_labels_fini(&t->labels);
     ledger_rollup_fini(&t->rollup);
+    ledger_tasks_fini(&t->tasks);
     rows_close(t->store);
     free(t);
 }
@@ -464,6 +469,8 @@ int ledger_tables_trim(struct ledger_tables *t, int64_t keep_days, int64_t keep_
         err = rows_run(t->statement[S_TRIM_TURNS], v, ARRAY_LEN(v), f);
     if (!err)
         err = rows_run(t->statement[S_TRIM_LABELS], NULL, 0, f);
+    if (!err)
+        err = ledger_tasks_trim(&t->tasks, f);
     ledger_labels_forget(&t->labels);
     err = rows_end(t->store, err, f);
     *ret_more = !err;

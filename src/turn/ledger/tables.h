@@ -9,6 +9,7 @@
  *     turns      a view: turn_rows with their labels
  *     calls      a view: one row an upstream call, wherever it stands
  *     stored     whose the objects are that providers keep (stored.h)
+ *     tasks      one row a task: the sums of its turns, and its outcome (tasks.h)
  *     rollups    sums by day and group (rollup.h); they outlive the rows
  *     meta       the schema's version, and the number that the last process got
  *
@@ -23,6 +24,7 @@
 #include "turn/ledger/label.h"
 #include "turn/ledger/record.h"
 #include "turn/ledger/rollup.h"
+#include "turn/ledger/tasks.h"
 
 #define LEDGER_VERSION 2                    /* of the tables */
 #define LEDGER_HAS_1H  "has_cache_write_1h" /* in `meta`: the tables have that column */
@@ -59,6 +61,7 @@ struct ledger_tables {
     struct rows_query *statement[STATEMENTS];
     struct ledger_rollup rollup;
     struct ledger_labels labels;
+    struct ledger_tasks tasks;
     struct rows_value turns[TURNS_AT_ONCE][TURN_VALUES]; /* that wait for one statement */
     unsigned turns_n;
     bool turns_ended; /* they have; else they are running */

@@ -135,6 +135,8 @@ int ledger_statements_make(struct ledger_tables *t, struct fault *f)
     int err = ledger_rollup_init(&t->rollup, t->store, f);
     if (!err)
         err = ledger_labels_init(&t->labels, t->store, f);
+    if (!err)
+        err = ledger_tasks_init(&t->tasks, t->store, f);
     /* Those for many turns are long, and made when they are needed: a start is short. */
     for (unsigned i = 0; i < STATEMENTS && !err; i++)
         if (i <= S_TURNS_ADD || i > S_TURNS_ADD + TURNS_POWER)
@@ -222,6 +224,8 @@ static int turn_write(struct ledger_tables *l, const struct ledger_turn *t,
         wrote = !err && rows_changed(l->statement[S_TURN_FIND]) > 0;
         if (wrote)
             err = ledger_rollup_lost(&l->rollup, t, -1);
+        if (wrote && !err && t->task.n)
+            err = ledger_tasks_lost(&l->tasks, t, -1, f);
     }
     *ret_ended = wrote && ends;
     return err;
@@ -247,8 +251,8 @@ static int turns_write(struct ledger_tables *l, struct fault *f)
     return err;
 }
 
-static int record_write(struct ledger_tables *l, struct ledger_record *r, bool one_by_one,
-                        struct fault *f)
+static int turn_record_write(struct ledger_tables *l, struct ledger_record *r, bool one_by_one,
+                             struct fault *f)
 {
     const struct ledger_turn *t = &r->turn;
     struct ledger_label *label = NULL;
@@ -271,6 +275,8 @@ static int record_write(struct ledger_tables *l, struct ledger_record *r, bool o
         err = call_write(l, t, &r->calls[i], f);
     if (!err && ended)
         err = ledger_rollup_turn(&l->rollup, t, &label->place);
+    if (!err && t->task.n && (ended || t->state == TURN_RUNNING))
+        err = ledger_tasks_turn(&l->tasks, t, f);
     return err;
 }
 
@@ -280,6 +286,21 @@ static int stored_write(struct ledger_tables *l, const struct ledger_stored *s, 
                                    rows_int(s->made_wall_us)};
     return s->gone ? rows_run(l->statement[S_STORED_FORGET], v, 1, f)
                    : rows_run(l->statement[S_STORED_ADD], v, ARRAY_LEN(v), f);
+}
+
+static int record_write(struct ledger_tables *l, struct ledger_record *r, bool one_by_one,
+                        struct fault *f)
+{
+    switch (r->kind) {
+    case RECORD_TURN:
+        return turn_record_write(l, r, one_by_one, f);
+    case RECORD_STORED:
+        return stored_write(l, &r->stored, f);
+    case RECORD_OUTCOME:
+        ledger_record_clean(r);
+        return ledger_tasks_outcome(&l->tasks, &r->outcome, f);
+    }
+    return E_INTERNAL;
 }
 
 static int batch_write(struct ledger_tables *l, struct ledger_slab *slabs, bool one_by_one,
@@ -293,8 +314,7 @@ static int batch_write(struct ledger_tables *l, struct ledger_slab *slabs, bool 
         return err;
     for (struct ledger_slab *s = slabs; s && !err; s = s->next)
         for (struct ledger_record *r = ledger_slab_first(s); r && !err; r = ledger_slab_next(s, r))
-            err = r->kind == RECORD_TURN ? record_write(l, r, one_by_one, f)
-                                         : stored_write(l, &r->stored, f);
+            err = record_write(l, r, one_by_one, f);
     if (!err)
         err = turns_write(l, f);
     if (!err)
