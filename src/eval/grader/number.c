@@ -168,7 +168,7 @@ static int pick_number(struct arena *arena, struct str plain, struct pick *p)
     int err = 0;
     if (mark >= 0) {
         p->text = line_of(str_tail(plain, (size_t)mark + strlen("####")));
-        err = pick_stated(arena, p->text, &p->is, &p->found);
+        err = pick(arena, p->text, false, &p->is, &p->found, &count);
     }
     if (!err && !p->is && box >= 0) {
         p->text = braces_of(str_tail(plain, (size_t)box + strlen("\\boxed{")));
