@@ -257,9 +257,11 @@ static size_t sign_at(const struct scan *s, size_t from, bool *ret_negative)
         if (c == '$') {
             i--;
         } else if (c == '-') {
-            /* Behind something that can be subtracted from, it says minus; or it joins words. */
+            /* Behind something that can be subtracted from it says minus; or it joins words. */
             char before = i > 1 ? at(s, i - 2) : 0;
-            if (is_digit(before) || is_letter(before) || (before && strchr(")]}%$\"'-", before)))
+            if (before == '$') /* "$-5", or a formula's end */
+                before = i > 2 ? at(s, i - 3) : 0;
+            if (is_digit(before) || is_letter(before) || (before && strchr(")]}%\"'-", before)))
                 return i;
             *ret_negative = true;
             return i - 1;

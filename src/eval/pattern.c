@@ -5,11 +5,13 @@
 #include <pcre2.h>
 #include <stdlib.h>
 
-/* PCRE2 counts steps anew at each place where a match might begin, so the text's length divides
- * what one place may cost. */
-#define STEPS_MAX       50000000u
-#define PLACE_STEPS_MIN 1000u
-#define PLACE_STEPS_MAX 2000000u
+#include "base/clock.h"
+
+/* PCRE2 counts steps anew at each place where a match might begin, so places are tried in windows,
+ * and between two of them the time is looked at. */
+#define PLACE_STEPS_MAX 5000000u
+#define WINDOW_BYTES    64
+#define SEARCH_US_MAX   1000000
 #define HEAP_LIMIT_KIB  8192
 #define JIT_STACK_LEAST ((size_t)32 * 1024)
 #define JIT_STACK_MOST  ((size_t)1024 * 1024)
@@ -28,7 +30,8 @@ static int code_compile(struct str text, bool nocase, pcre2_code **ret_code, str
     PCRE2_UCHAR why[120];
     *ret_code = pcre2_compile((PCRE2_SPTR)(text.n ? text.p : ""), text.n,
                               PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF |
-                                  PCRE2_NEVER_BACKSLASH_C | (nocase ? PCRE2_CASELESS : 0),
+                                  PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT |
+                                  (nocase ? PCRE2_CASELESS : 0),
                               &number, &at, NULL);
     if (*ret_code) {
         /* Where no code may be made at run time, it is interpreted. */
@@ -56,6 +59,7 @@ int pattern_new(struct str text, bool nocase, struct pattern **ret_pattern, stru
         pattern_free(p);
         return err;
     }
+    (void)pcre2_set_match_limit(p->context, PLACE_STEPS_MAX);
     (void)pcre2_set_heap_limit(p->context, HEAP_LIMIT_KIB);
     if (p->stack)
         pcre2_jit_stack_assign(p->context, NULL, p->stack);
@@ -74,17 +78,6 @@ void pattern_free(struct pattern *p)
     free(p);
 }
 
-/* 0 or E_TOO_LARGE. */
-static int price_limit(const struct pattern *p, struct str text)
-{
-    if (text.n > PATTERN_TEXT_BYTES_MAX)
-        return E_TOO_LARGE;
-    unsigned steps = STEPS_MAX / ((unsigned)text.n + 1);
-    steps = steps < PLACE_STEPS_MIN ? PLACE_STEPS_MIN : steps;
-    (void)pcre2_set_match_limit(p->context, steps > PLACE_STEPS_MAX ? PLACE_STEPS_MAX : steps);
-    return 0;
-}
-
 static int match_err(int n)
 {
     return n == PCRE2_ERROR_NOMATCH || n == PCRE2_ERROR_PARTIAL ? 0
@@ -92,14 +85,34 @@ static int match_err(int n)
                                                                 : E_TIMEOUT;
 }
 
+/* Where a window that begins at `at` ends; not within a character. */
+static size_t window_end(struct str text, size_t at)
+{
+    size_t end = at + WINDOW_BYTES;
+    while (end < text.n && (text.p[end] & 0xC0) == 0x80)
+        end++;
+    return end < text.n ? end : text.n;
+}
+
 int pattern_find(const struct pattern *p, struct str text, size_t at, bool *ret_is,
                  struct pattern_found *ret_found)
 {
-    int err = price_limit(p, text);
-    if (err)
-        return err;
-    int n = pcre2_match(p->code, (PCRE2_SPTR)(text.n ? text.p : ""), text.n, at, 0, p->data,
+    int n = PCRE2_ERROR_NOMATCH;
+    if (text.n > PATTERN_TEXT_BYTES_MAX)
+        return E_TOO_LARGE;
+    int64_t deadline_us = 0;
+    for (size_t end; n == PCRE2_ERROR_NOMATCH && at <= text.n; at = end) {
+        end = window_end(text, at);
+        (void)pcre2_set_offset_limit(p->context, end);
+        n = pcre2_match(p->code, (PCRE2_SPTR)(text.n ? text.p : ""), text.n, at, 0, p->data,
                         p->context);
+        if (end == text.n || n != PCRE2_ERROR_NOMATCH)
+            break;
+        int64_t now = clock_mono_us();
+        deadline_us = deadline_us ? deadline_us : now + SEARCH_US_MAX;
+        if (now >= deadline_us)
+            return E_TIMEOUT;
+    }
     *ret_is = n > 0;
     if (n <= 0)
         return match_err(n);
@@ -114,30 +127,11 @@ int pattern_find(const struct pattern *p, struct str text, size_t at, bool *ret_
     return 0;
 }
 
-int pattern_find_last(const struct pattern *p, struct str text, bool *ret_is,
-                      struct pattern_found *ret_found)
-{
-    *ret_is = false;
-    bool more = true;
-    size_t at = 0;
-    while (more && at <= text.n) {
-        struct pattern_found found;
-        int err = pattern_find(p, text, at, &more, &found);
-        if (err)
-            return err;
-        if (!more)
-            break;
-        *ret_is = true;
-        *ret_found = found;
-        at = found.to > at ? found.to : at + 1;
-    }
-    return 0;
-}
-
 int pattern_replace(const struct pattern *p, struct arena *arena, struct str text, struct str with,
                     struct str *ret_text)
 {
-    int err = price_limit(p, text);
+    int err = text.n > PATTERN_TEXT_BYTES_MAX ? E_TOO_LARGE : 0;
+    (void)pcre2_set_offset_limit(p->context, PCRE2_UNSET);
     size_t room = text.n + text.n / 2 + 64;
     for (unsigned tries = 0; !err && tries < 2; tries++) {
         char *out = arena_alloc(arena, room + 1);

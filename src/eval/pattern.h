@@ -1,9 +1,10 @@
 /*
  * pattern.h: Perl-compatible regular expressions over answers, at a bounded price.
  *
- * An answer and a suite's pattern come from elsewhere, so what one search may cost has a ceiling
- * that depends on the text's length alone; past it the search ends with E_TIMEOUT. Text is UTF-8;
- * bytes that are none match nothing. A pattern is heap memory, and is used by one thread at a time.
+ * An answer and a suite's pattern come from elsewhere, so what one search may cost has a ceiling,
+ * in steps at one place and in time (a second or two); past it the search ends with E_TIMEOUT. Text
+ * is UTF-8; bytes that are none match nothing. A pattern is heap memory, and is used by one thread
+ * at a time.
  */
 #ifndef EVAL_PATTERN_H
 #define EVAL_PATTERN_H
@@ -35,10 +36,6 @@ struct pattern_found {
 /* Looks from byte `at` on. 0 with *ret_is; E_TIMEOUT: it is too dear, E_TOO_LARGE: the text is. */
 MUSTCHECK int pattern_find(const struct pattern *p, struct str text, size_t at, bool *ret_is,
                            struct pattern_found *ret_found);
-/* The last place instead; those before it end where the next may begin. */
-MUSTCHECK int pattern_find_last(const struct pattern *p, struct str text, bool *ret_is,
-                                struct pattern_found *ret_found);
-
 /* The text with each place replaced, in the arena. `with` is PCRE2's extended form, so that "\L$0"
  * stands for small letters. Errors as above, and E_MEMORY. */
 MUSTCHECK int pattern_replace(const struct pattern *p, struct arena *arena, struct str text,

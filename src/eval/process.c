@@ -79,9 +79,26 @@ static int child_spawn(char *const argv[], const int theirs[PIPES], pid_t *ret_p
     return wrong;
 }
 
+/* Who no longer reads is no reason to die: SIGPIPE is held, and taken where it came. */
+static ssize_t write_quietly(int fd, struct str s)
+{
+    sigset_t pipe_only, before;
+    const struct timespec now = {0};
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+    ssize_t n = write(fd, s.p, s.n);
+    int wrong = errno;
+    if (n < 0 && wrong == EPIPE)
+        (void)sigtimedwait(&pipe_only, NULL, &now);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = wrong;
+    return n;
+}
+
 static void input_write(struct run *r)
 {
-    ssize_t n = r->in.n ? write(r->fd[TO_CHILD], r->in.p, r->in.n) : 0;
+    ssize_t n = r->in.n ? write_quietly(r->fd[TO_CHILD], r->in) : 0;
     if (n > 0)
         r->in = str_tail(r->in, (size_t)n);
     if (r->in.n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))

@@ -16,7 +16,7 @@
 
 #define WORDS_MAX         200
 #define PATTERN_BYTES_MAX (256u * 1024)
-#define WAYS              5
+#define WAYS              6
 #define GOT_BYTES         80
 
 struct self {
@@ -45,13 +45,16 @@ static const struct {
     {"(?i:\\b(?:answer|choice|option|select|choose|pick)\\b)[^.\\n:=]{0,40}?"
      "(?:\\b(?:is|be|was)\\b:?|:|=|(?<=select|choose|pick|Select|Choose|Pick)(?:\\s+option)?)"
      "(?:\\s*\\n)?" OPENING "(?i:(?:option|choice)\\s+)?" OPENING NO_WORD "(?|" CAPITAL "|" SMALL
-     ")",
+     ")|\\b([%s])[)*\"']*+ is (?:the )?(?:most |best )?(?:correct|right|best|answer)\\b",
      true},
-    {"\\A[\\s*_\"'(\\[{$]*+(?i:([%s]))(?:[\\s*_\"')\\]}.$]*+\\z|[)\\].:*]|\\s*\\n)", false},
+    {"\\A[\\s*_\"'(\\[{$]*+(?i:([%s]))[\\s*_\"')\\]}.$]*+(?:\\z|(?<=\\n))", false},
+    {"(?m:^)[ *_\"'(\\[{$]*+(?i:([%s]))[*_\"'\\]}$]*[)\\].:]", false},
     {"[(\\[]([%s])[)\\]]|\\*\\*\\(?([%s])(?:[).:]|\\*\\*)|(?m:^[\\s*_(]*([%s])[)*_]*[.:]?[\\s*_]*$)"
      "|\\b(?i:option|choice)\\s+([%s])\\b",
      false},
-    {"(?<![\\w'\u2019.])(?![AI]\\b)([%s])(?![\\w'\u2019]|\\.\\w)", false},
+    {"(?<![\\w'\u2019.])(?<!\\bnot )(?![AI]\\b(?! (?:and|or) "
+     "[%s]\\b))([%s])(?![\\w'\u2019]|\\.\\w)",
+     false},
 };
 
 /* The pattern with the letters in, as a class holds them. */
@@ -223,14 +226,17 @@ static void named_add(struct named *named, unsigned word)
         named->at[named->n++] = word;
 }
 
-/* "(A) or (B)" behind a statement: more of them. */
-static bool goes_on(struct str text, size_t from)
+/* "(A) or (B)", "A, B" behind a statement: more of them. */
+static bool goes_on(const struct self *self, struct str text, size_t from)
 {
     struct str rest = str_tail(text, from);
-    while (rest.n > 0 && strchr(" )]*,\"'", rest.p[0]))
-        rest = str_tail(rest, 1);
+    bool comma = false;
+    for (; rest.n > 0 && rest.p[0] && strchr(" )]*,\"'", rest.p[0]); rest = str_tail(rest, 1))
+        comma = comma || rest.p[0] == ',';
+    bool letter = comma && rest.n > 0 && rest.p[0] >= 'A' && rest.p[0] <= 'Z' &&
+                  word_find(self, str_head(rest, 1)) < self->n;
     return str_starts(rest, STR("or ")) || str_starts(rest, STR("and ")) ||
-           str_starts(rest, STR("& "));
+           str_starts(rest, STR("& ")) || (letter && (rest.n == 1 || strchr(" ).,\n", rest.p[1])));
 }
 
 static unsigned word_of(const struct self *self, struct str text, const struct pattern_found *found)
@@ -253,7 +259,7 @@ static int way_look(const struct self *self, unsigned way, struct str text, stru
         if (self->last[way])
             named->n = 0;
         named_add(named, word);
-        if (self->letters && self->last[way] && goes_on(text, found.group_to)) {
+        if (self->letters && self->last[way] && goes_on(self, text, found.group_to)) {
             struct pattern_found other;
             struct str rest = str_head(str_tail(text, found.group_to), 24);
             err = pattern_find(self->way[WAYS - 1], rest, 0, &more, &other);
