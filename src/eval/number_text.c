@@ -103,12 +103,30 @@ static size_t decimals_end(const struct scan *s, size_t from)
     return n ? from + 1 + n : from;
 }
 
-/* A power of ten behind a number: "e3", "E+3", " * 10^3", "*10^{-3}"; its end, or `from`. */
+/* The exponent in "10^3", "10^{-3}", "1e+3"; its end, or `from`. */
+static size_t exponent_end(const struct scan *s, size_t from, int64_t *ret_power)
+{
+    bool braces = at(s, from) == '{';
+    size_t i = from + braces;
+    bool negative = at(s, i) == '-';
+    i += negative || at(s, i) == '+';
+    size_t n = digits_at(s, i);
+    uint64_t power;
+    if (n == 0 || is_letter(at(s, i + n)) || (braces && at(s, i + n) != '}') ||
+        !str_to_u64(str_of(s->text.p + i, n), NUMBER_EXPONENT_MAX, &power))
+        return from;
+    *ret_power = negative ? -(int64_t)power : (int64_t)power;
+    return i + n + braces;
+}
+
+/* A power of ten behind a number: "e3", " * 10^3", or "^3" where the number is ten itself; its end,
+ * or `from`. */
 static size_t power_end(const struct scan *s, size_t from, int64_t *ret_power)
 {
     size_t i = from;
-    bool braces = false;
-    if (at(s, i) == 'e' || at(s, i) == 'E') {
+    bool itself = at(s, i) == '^' && i >= 2 && at(s, i - 1) == '0' && at(s, i - 2) == '1' &&
+                  (i == 2 || !is_digit(at(s, i - 3)));
+    if (at(s, i) == 'e' || at(s, i) == 'E' || itself) {
         i++;
     } else {
         i += spaces_at(s, i);
@@ -119,21 +137,11 @@ static size_t power_end(const struct scan *s, size_t from, int64_t *ret_power)
         if (!str_starts(str_tail(s->text, i), STR("10^")))
             return from;
         i += 3;
-        braces = at(s, i) == '{';
-        i += braces;
     }
-    bool negative = at(s, i) == '-';
-    i += negative || at(s, i) == '+';
-    size_t n = digits_at(s, i);
-    uint64_t power;
-    if (n == 0 || is_letter(at(s, i + n)) ||
-        !str_to_u64(str_of(s->text.p + i, n), NUMBER_EXPONENT_MAX, &power))
-        return from;
-    i += n;
-    if (braces && at(s, i) != '}')
-        return from;
-    *ret_power = negative ? -(int64_t)power : (int64_t)power;
-    return i + braces;
+    size_t end = exponent_end(s, i, ret_power);
+    if (end > i && itself)
+        (*ret_power)--; /* the ten counts already */
+    return end > i ? end : from;
 }
 
 static const struct {

@@ -136,6 +136,7 @@ static int kind_find(struct lab *lab, struct wish *w)
                              "not; a suite can have it",
                              w->grader);
     lab->calls = str_eq(name, STR("tool-call"));
+    lab->threes = str_eq(name, STR("refusal"));
     if (lab->calls && !w->expected)
         w->expected = "ground_truth";
     if (!w->tools)
@@ -239,7 +240,6 @@ static int row_count(struct lab *lab, yyjson_val *row, const struct grade *grade
     bool is, yes = false;
     enum three labelled, three = three_of(grade);
     bool passed = grade->graded && grade->score >= (double)lab->settings->pass / 1e6 - 1e-9;
-    lab->threes = lab->threes || three != THREES;
     lab->graded += grade->graded;
     lab->ungraded += !grade->graded;
     lab->passed += passed;

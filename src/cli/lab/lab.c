@@ -2,18 +2,16 @@
 #include "cli/lab/lab.h"
 
 #include <errno.h>
-#include <math.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "eval/stats/share.h"
 
 #define ROW_BYTES_MAX    ((size_t)512 * 1024 * 1024)
 #define SHOW_PROGRESS_US 500000
 #define SHORT_US         1000000 /* what ends within it shows no progress */
-#define Z_95             1.959963984540054
 
 /* In the order in which they were made possible. */
 static const struct command *const subs[] = {&command_lab_grade, NULL};
@@ -95,38 +93,25 @@ int lab_out_end(const char *path, FILE *file, struct fault *f)
     return wrong ? fault_set(f, E_IO, "%s could not be written to its end", path) : 0;
 }
 
-/* Wilson's score interval at 95 % (Wilson 1927). */
-static void interval(double yes, double n, double ret_ends[2])
-{
-    double z2 = Z_95 * Z_95, p = yes / n;
-    double middle = (p + z2 / (2 * n)) / (1 + z2 / n);
-    double half = Z_95 / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-    ret_ends[0] = fmax(middle - half, 0);
-    ret_ends[1] = fmin(middle + half, 1);
-}
-
 void lab_put_share(struct buf *out, const char *name, unsigned long long yes, unsigned long long n)
 {
-    double ends[2];
     if (n == 0) {
         buf_printf(out, ",\"%s\":null", name);
         return;
     }
-    interval((double)yes, (double)n, ends);
-    buf_printf(out, ",\"%s\":%.6g,\"%s_interval\":[%.6g,%.6g]", name, (double)yes / (double)n, name,
-               ends[0], ends[1]);
+    struct estimate e = share_wilson_of((double)yes, (double)n, STATS_LEVEL);
+    buf_printf(out, ",\"%s\":%.6g,\"%s_interval\":[%.6g,%.6g]", name, e.value, name, e.low, e.high);
 }
 
 void lab_say_share(const char *name, unsigned long long yes, unsigned long long n)
 {
-    double ends[2];
     if (n == 0) {
         printf("%-16s -\n", name);
         return;
     }
-    interval((double)yes, (double)n, ends);
-    printf("%-16s %.1f %%  (95 %%: %.1f to %.1f; %llu of %llu)\n", name,
-           100 * (double)yes / (double)n, 100 * ends[0], 100 * ends[1], yes, n);
+    struct estimate e = share_wilson_of((double)yes, (double)n, STATS_LEVEL);
+    printf("%-16s %.1f %%  (95 %%: %.1f to %.1f; %llu of %llu)\n", name, 100 * e.value, 100 * e.low,
+           100 * e.high, yes, n);
 }
 
 int lab_fail(const struct command *command, const struct fault *f, int err)
@@ -144,14 +129,15 @@ static int run(int argc, char **argv)
 
 const struct command command_lab = {
     .name = "lab",
-    .summary = "Try graders and levers on data of yours, without a server.",
-    .usage = "lab grade --grader KIND --output FIELD [OPTIONS] FILE",
+    .summary = "try graders and levers on files of data, without a server",
+    .usage = "lab COMMAND [OPTIONS] FILE",
     .about =
         "Runs one grader or lever over a file and says how well it does, without a server and "
         "without\n"
         "money. Files are JSON Lines, compressed by gzip or not; - is standard input. Rows with\n"
         "`\"contaminated\": true` are left out.\n",
-    .notes = "Exit codes: 0 done, 2 wrong use, or a bad row (file, line and field are named), 3 it "
+    .notes = "`sluice lab COMMAND --help` says more.\n\n"
+             "Exit codes: 0 done, 2 wrong use, or a bad row (file, line and field are named), 3 it "
              "could not\n"
              "run.\n",
     .subs = subs,

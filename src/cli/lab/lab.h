@@ -42,7 +42,8 @@ MUSTCHECK int lab_out_open(const char *path, FILE **ret_file, struct fault *f);
 /* Also closes it. */
 MUSTCHECK int lab_out_end(const char *path, FILE *file, struct fault *f);
 
-/* A share of n, or null: in the object ,"name":0.5 and, with an interval, ,"name_interval":[a,b].
+/* A share of n with Wilson's interval, or null: in the object ,"name":0.5 and, with an interval,
+ * ,"name_interval":[a,b].
  */
 void lab_put_share(struct buf *out, const char *name, unsigned long long yes, unsigned long long n);
 /* For people: "name   50.0 %  (95 %: 40.4 to 59.6; 50 of 100)". */

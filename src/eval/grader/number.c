@@ -159,20 +159,34 @@ struct pick {
     struct str text;
 };
 
+/* "#### 57"; a heading of Markdown, "#### Step 2: add 5", is no mark. */
+static int pick_marked(struct arena *arena, struct str line, bool *ret_is,
+                       struct number_found *ret_found)
+{
+    unsigned count;
+    int err = pick(arena, line, true, ret_is, ret_found, &count);
+    if (err || !*ret_is)
+        return err;
+    struct str rest = str_tail(line, ret_found->to);
+    bool listed = ret_found->aside && rest.n > 0 && (rest.p[0] == '.' || rest.p[0] == ')');
+    *ret_is = !listed && !has_letter(str_head(line, ret_found->from));
+    return *ret_is ? pick(arena, line, false, ret_is, ret_found, &count) : 0;
+}
+
 static int pick_number(struct arena *arena, struct str plain, struct pick *p)
 {
-    ptrdiff_t mark = find_last(plain, STR("####")), box = find_last(plain, STR("\\boxed{"));
+    static const char hash[] = "####", boxed[] = "\\boxed{";
+    ptrdiff_t mark = find_last(plain, STR(hash)), box = find_last(plain, STR(boxed));
     unsigned count;
     p->is = false;
-    p->text = plain;
     int err = 0;
     if (mark >= 0) {
-        p->text = line_of(str_tail(plain, (size_t)mark + strlen("####")));
-        err = pick(arena, p->text, false, &p->is, &p->found, &count);
+        p->text = line_of(str_tail(plain, (size_t)mark + strlen(hash)));
+        err = pick_marked(arena, p->text, &p->is, &p->found);
     }
     if (!err && !p->is && box >= 0) {
-        p->text = braces_of(str_tail(plain, (size_t)box + strlen("\\boxed{")));
-        err = pick(arena, p->text, false, &p->is, &p->found, &count);
+        p->text = braces_of(str_tail(plain, (size_t)box + strlen(boxed)));
+        err = pick_stated(arena, p->text, &p->is, &p->found);
     }
     if (err || p->is)
         return err;
