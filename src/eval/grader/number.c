@@ -11,7 +11,8 @@
 #include "eval/grader/kinds.h"
 
 #define GOT_BYTES      80
-#define MARK_WORDS_MAX 48 /* bytes between "answer" and "is" */
+#define MARK_WORDS_MAX 48  /* bytes between "answer" and "is" */
+#define SAID_BYTES_MAX 400 /* of what is looked at behind "the answer is" */
 
 struct self {
     struct tolerance tolerance;
@@ -108,10 +109,10 @@ static struct str braces_of(struct str text)
     return str_head(text, depth == 0 ? i - 1 : i);
 }
 
-/* A sentence's end: a full stop that no digit follows, or a line's end. */
+/* Up to a full stop that no digit follows, or the line's end. */
 static struct str sentence_of(struct str text)
 {
-    struct str line = line_of(text);
+    struct str line = line_of(str_head(text, SAID_BYTES_MAX));
     for (size_t i = 0; i < line.n; i++)
         if (strchr(".!?;", line.p[i]) && (i + 1 == line.n || line.p[i + 1] == ' '))
             return str_head(line, i);
@@ -135,11 +136,11 @@ static int pick_answer(struct arena *arena, struct str plain, bool *ret_is,
                        struct number_found *ret_found)
 {
     static const char mark[] = "nswer";
-    struct str head = plain;
     *ret_is = false;
-    for (ptrdiff_t at; !*ret_is && (at = find_last(head, STR(mark))) >= 0;
-         head = str_head(plain, (size_t)at)) {
-        struct str said = stated_behind(str_tail(plain, (size_t)at + sizeof(mark) - 1));
+    for (size_t at = plain.n; at-- > 0 && !*ret_is;) {
+        if (plain.p[at] != mark[0] || !str_starts(str_tail(plain, at), STR(mark)))
+            continue;
+        struct str said = stated_behind(str_tail(plain, at + sizeof(mark) - 1));
         int err = said.n ? pick_stated(arena, said, ret_is, ret_found) : 0;
         if (err)
             return err;
