@@ -149,6 +149,12 @@ int grader_check(const struct grader_settings *s, struct conf_doc *doc)
     return 0;
 }
 
+double grader_pass(const struct grader_settings *s)
+{
+    double usual = graders[s->kind]->pass;
+    return s->pass != CONF_NOT_GIVEN ? (double)s->pass / 1e6 : usual > 0 ? usual : 1;
+}
+
 int grade_yes_no(struct grade *ret_grade, bool yes, struct str got, struct str why)
 {
     *ret_grade = (struct grade){.graded = true,
