@@ -15,7 +15,9 @@ static const char *const suites[] = {"kind: exact\nnormalise: on",
                                      "kind: choice",
                                      "kind: choice\nwords: [yes, no, not at all]"};
 
+/* Lives as long as the program. */
 struct opened {
+    struct conf_doc *doc;
     const struct grader_kind *kind;
     void *self;
 };
@@ -23,11 +25,10 @@ struct opened {
 static void open_all(struct opened opened[ARRAY_LEN(suites)])
 {
     for (unsigned i = 0; i < ARRAY_LEN(suites); i++) {
-        struct conf_doc *doc; /* lives as long as the program */
-        MUST(conf_load_text(&grader_table, "fuzz", str_from(suites[i]), &doc) == 0);
-        const struct grader_settings *s = conf_root(doc);
+        MUST(conf_load_text(&grader_table, "fuzz", str_from(suites[i]), &opened[i].doc) == 0);
+        const struct grader_settings *s = conf_root(opened[i].doc);
         opened[i].kind = graders[s->kind];
-        MUST(opened[i].kind->open(s, doc, conf_arena(doc), &opened[i].self) == 0);
+        MUST(opened[i].kind->open(s, doc, conf_arena(opened[i].doc), &opened[i].self) == 0);
     }
 }
 

@@ -121,6 +121,9 @@ static void standing_in(void **state UNUSED)
         {"a party", "\"art\"", false},
         {"art, he said", "\"art\"", true},
         {"partly art", "\"art\"", true},
+        {"partly art", "\"the\"", true}, /* nothing is left of it */
+        {"", "\"the\"", true},
+        {"", "\"art\"", false},
     };
     grader_cases("kind: contains\nnormalise: on", alike, ARRAY_LEN(alike));
     grader_refuses("kind: contains", "{\"every\": \"x\"}", "member 'every'");

@@ -46,6 +46,8 @@ static int wishes_read(const struct grading *g, struct wishes *ret_wishes, struc
 static bool stands_in(struct str text, struct str wanted, bool words)
 {
     size_t at = 0;
+    if (wanted.n == 0)
+        return true;
     for (ptrdiff_t found; (found = str_find(str_tail(text, at), wanted)) >= 0;) {
         size_t from = at + (size_t)found, to = from + wanted.n;
         if (!words ||
