@@ -28,7 +28,8 @@ static void open_all(struct opened opened[ARRAY_LEN(suites)])
         MUST(conf_load_text(&grader_table, "fuzz", str_from(suites[i]), &opened[i].doc) == 0);
         const struct grader_settings *s = conf_root(opened[i].doc);
         opened[i].kind = graders[s->kind];
-        MUST(opened[i].kind->open(s, doc, conf_arena(opened[i].doc), &opened[i].self) == 0);
+        MUST(opened[i].kind->open(s, opened[i].doc, conf_arena(opened[i].doc), &opened[i].self) ==
+             0);
     }
 }
 
