@@ -11,6 +11,7 @@ extern const struct command command_doctor;
 extern const struct command command_eval;
 extern const struct command command_explain;
 extern const struct command command_keys;
+extern const struct command command_lab;
 extern const struct command command_man;
 extern const struct command command_protocols;
 extern const struct command command_recordings;

@@ -130,6 +130,9 @@ struct str grader_nearest(struct str wrong);
 /* Complains in `doc` of settings that the item's kind does not use, or lacks. 0 or E_MEMORY. */
 MUSTCHECK int grader_check(const struct grader_settings *s, struct conf_doc *doc);
 
+/* The least score that passes by these settings. */
+double grader_pass(const struct grader_settings *s);
+
 /* A verdict of yes or no; returns 0, for `return grade_yes_no(...)`. */
 int grade_yes_no(struct grade *ret_grade, bool yes, struct str got, struct str why);
 /* No verdict. */

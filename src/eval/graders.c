@@ -9,12 +9,15 @@
 
 /* Adding a kind: its file, a line in kinds.h, a row here. */
 const struct grader_kind *const graders[] = {
-    &grader_exact, &grader_instructions, &grader_refusal, &grader_rubric, &grader_safety, NULL,
+    &grader_exact,        &grader_contains, &grader_f1,      &grader_regex,
+    &grader_number,       &grader_choice,   &grader_refusal, &grader_safety,
+    &grader_instructions, &grader_rubric,   &grader_command, NULL,
 };
 
 /* What `kind:` may say: the names above, in their order. */
-static const char *const kind_names[] = {"exact",  "instructions", "refusal",
-                                         "rubric", "safety",       NULL};
+static const char *const kind_names[] = {"exact",        "contains", "f1",      "regex",
+                                         "number",       "choice",   "refusal", "safety",
+                                         "instructions", "rubric",   "command", NULL};
 _Static_assert(ARRAY_LEN(kind_names) == ARRAY_LEN(graders), "a name for each kind");
 
 /* clang-format off */
@@ -144,6 +147,12 @@ int grader_check(const struct grader_settings *s, struct conf_doc *doc)
             conf_complain(doc, s, "the grader %s needs the setting %s", kind->name, row->name);
     }
     return 0;
+}
+
+double grader_pass(const struct grader_settings *s)
+{
+    double usual = graders[s->kind]->pass;
+    return s->pass != CONF_NOT_GIVEN ? (double)s->pass / 1e6 : usual > 0 ? usual : 1;
 }
 
 int grade_yes_no(struct grade *ret_grade, bool yes, struct str got, struct str why)

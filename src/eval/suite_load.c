@@ -328,9 +328,7 @@ static int grader_open(struct suite *s, const struct grader_settings *settings)
                                .kind = graders[settings->kind],
                                .weight = (double)settings->weight / 1e6,
                                .self = (void *)(uintptr_t)settings};
-    g->pass = settings->pass != CONF_NOT_GIVEN ? (double)settings->pass / 1e6
-              : g->kind->pass > 0              ? g->kind->pass
-                                               : 1;
+    g->pass = grader_pass(settings);
     int err = grader_check(settings, s->doc);
     if (!err)
         err = name_make(s, g);

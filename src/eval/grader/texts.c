@@ -1,0 +1,48 @@
+#include "eval/grader/texts.h"
+
+#include "eval/pattern.h"
+
+#define GOT_BYTES 200
+
+int texts_open_normalised(const struct grader_settings *s UNUSED, struct conf_doc *doc UNUSED,
+                          struct arena *arena, void **ret_self)
+{
+    struct texts *t = ARENA_NEW(arena, struct texts);
+    if (!t)
+        return E_MEMORY;
+    *ret_self = t;
+    return normaliser_new(&t->normaliser, NULL);
+}
+
+int texts_open(const struct grader_settings *s, struct conf_doc *doc, struct arena *arena,
+               void **ret_self)
+{
+    if (s->normalise)
+        return texts_open_normalised(s, doc, arena, ret_self);
+    *ret_self = ARENA_NEW(arena, struct texts);
+    return *ret_self ? 0 : E_MEMORY;
+}
+
+void texts_close(void *self)
+{
+    struct texts *t = self;
+    normaliser_free(t->normaliser);
+}
+
+int texts_take(const struct texts *t, struct arena *arena, struct str text, struct str *ret_text)
+{
+    if (t->normaliser)
+        return words_normalise(t->normaliser, arena, text, ret_text);
+    *ret_text = str_trim(text);
+    return 0;
+}
+
+int texts_end(int err, struct grade *ret_grade)
+{
+    return err == E_TOO_LARGE ? grade_none(ret_grade, STR("the answer is longer than 4 MiB")) : err;
+}
+
+struct str texts_got(struct str text)
+{
+    return str_head_utf8(str_trim(text), GOT_BYTES);
+}
