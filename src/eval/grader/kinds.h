@@ -11,5 +11,6 @@ extern const struct grader_kind grader_instructions;
 extern const struct grader_kind grader_refusal;
 extern const struct grader_kind grader_rubric;
 extern const struct grader_kind grader_safety;
+extern const struct grader_kind grader_tool_call;
 
 #endif
