@@ -25,7 +25,7 @@ static int arguments_read(struct arena *a, yyjson_val *arguments, struct tool_ca
         return 0;
     }
     call->wrong = arguments
-                      ? arena_printf(a, "the arguments are %s, no object", value_kind(arguments))
+                      ? arena_printf(a, "the arguments are %s, no object", values_kind(arguments))
                       : STR("the call has no arguments");
     return call->wrong.p ? 0 : E_MEMORY;
 }
@@ -54,7 +54,7 @@ int calls_read(struct arena *a, yyjson_val *calls, struct tool_calls *ret_calls)
     if (!calls || yyjson_is_null(calls))
         return 0;
     if (!yyjson_is_arr(calls)) {
-        ret_calls->wrong = arena_printf(a, "the calls are %s, no list", value_kind(calls));
+        ret_calls->wrong = arena_printf(a, "the calls are %s, no list", values_kind(calls));
         return ret_calls->wrong.p ? 0 : E_MEMORY;
     }
     ret_calls->at = ARENA_ARRAY(a, struct tool_call, yyjson_arr_size(calls) + 1);
@@ -92,7 +92,7 @@ static int allowed_read(yyjson_val *item, unsigned number, struct expected_call 
                              "of the values that are allowed",
                              number, STR_ARGS(str_head(call->name, 40)),
                              STR_ARGS(str_head(json_str(key), 40)),
-                             value_kind(yyjson_obj_iter_get_val(key)));
+                             values_kind(yyjson_obj_iter_get_val(key)));
     return 0;
 }
 
@@ -108,7 +108,7 @@ static int expected_read(yyjson_val *item, unsigned number, yyjson_val *no_argum
     if (!yyjson_is_obj(call->arguments))
         return fault_set(f, E_BAD_REQUEST,
                          "call %u of `expected`: the arguments are %s; expected an object", number,
-                         value_kind(arguments));
+                         values_kind(arguments));
     return 0;
 }
 
@@ -120,7 +120,7 @@ int calls_expected(struct arena *a, yyjson_val *expected, struct expected_calls 
     if (!yyjson_is_arr(expected))
         return fault_set(f, E_BAD_REQUEST,
                          "`expected` is %s; expected a list of calls ([]: none is to be made)",
-                         value_kind(expected));
+                         values_kind(expected));
     if (yyjson_arr_size(expected) > CALLS_MAX)
         return fault_set(f, E_BAD_REQUEST, "`expected` has %zu calls; at most %d",
                          yyjson_arr_size(expected), CALLS_MAX);

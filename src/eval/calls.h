@@ -74,7 +74,7 @@ struct calls_match {
     struct arena *arena;
     yyjson_val *tools; /* as OpenAI's chat has them, or {"name", "parameters"}; may be NULL */
     bool lenient;      /* texts of exact calls too are compared as BFCL does */
-    struct value_steps steps;
+    struct values_steps steps;
 };
 
 /*

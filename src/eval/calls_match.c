@@ -154,14 +154,14 @@ static bool object_matches(struct calls_match *m, yyjson_val *v, yyjson_val *wan
     yyjson_obj_iter given = yyjson_obj_iter_with(v), wanted = yyjson_obj_iter_with(want);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&given));) {
         struct str name = json_str(key);
-        yyjson_val *member = value_member(want, name, &m->steps);
+        yyjson_val *member = values_member(want, name, &m->steps);
         if (!member || !member_matches(m, yyjson_obj_iter_get_val(key), member,
                                        schema_member(schema, name), rule))
             return false;
     }
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&wanted));) {
         bool optional = !rule.exact && may_be_left_out(yyjson_obj_iter_get_val(key));
-        if (!optional && !value_member(v, json_str(key), &m->steps))
+        if (!optional && !values_member(v, json_str(key), &m->steps))
             return false;
     }
     return true;
@@ -181,16 +181,16 @@ static bool array_matches(struct calls_match *m, yyjson_val *v, yyjson_val *want
 static bool number_matches(struct calls_match *m, yyjson_val *v, yyjson_val *want,
                            yyjson_val *schema)
 {
-    bool type = value_is_integer(v) || !value_is_integer(want) || takes_fractions(schema);
-    return type && value_equal(v, want, &m->steps);
+    bool type = values_is_integer(v) || !values_is_integer(want) || takes_fractions(schema);
+    return type && values_equal(v, want, &m->steps);
 }
 
 static bool value_matches(struct calls_match *m, yyjson_val *v, yyjson_val *want,
                           yyjson_val *schema, struct rule rule)
 {
-    if (!value_step(&m->steps, 1))
+    if (!values_step(&m->steps, 1))
         return false;
-    if (value_is_number(v) && value_is_number(want))
+    if (values_is_number(v) && values_is_number(want))
         return number_matches(m, v, want, schema);
     if (yyjson_get_type(v) != yyjson_get_type(want))
         return false;
@@ -199,7 +199,7 @@ static bool value_matches(struct calls_match *m, yyjson_val *v, yyjson_val *want
     if (yyjson_is_arr(v))
         return array_matches(m, v, want, schema, rule);
     if (!yyjson_is_str(v))
-        return value_equal(v, want, &m->steps);
+        return values_equal(v, want, &m->steps);
     /* Where nothing is allowed as a text, only nothing is it: "-" is none. */
     if (rule.loose && yyjson_get_len(want) > 0)
         return same_text(json_str(v), json_str(want));
@@ -219,7 +219,7 @@ static struct str allowed_show(struct arena *a, yyjson_val *allowed)
             continue;
         if (n++ == SHOWN_MOST)
             return arena_printf(a, "%.*s ...", STR_ARGS(shown));
-        struct str text = value_show(a, one, SHOWN_BYTES);
+        struct str text = values_show(a, one, SHOWN_BYTES);
         shown = text.p ? arena_printf(a, "%.*s%s%.*s", STR_ARGS(shown), n > 1 ? ", " : "",
                                       STR_ARGS(text))
                        : STR_NONE;
@@ -229,8 +229,8 @@ static struct str allowed_show(struct arena *a, yyjson_val *allowed)
 
 static bool same_kind(yyjson_val *v, yyjson_val *want)
 {
-    if (value_is_number(v) && value_is_number(want))
-        return value_is_integer(v) || !value_is_integer(want);
+    if (values_is_number(v) && values_is_number(want))
+        return values_is_integer(v) || !values_is_integer(want);
     return yyjson_get_type(v) == yyjson_get_type(want);
 }
 
@@ -238,7 +238,7 @@ static bool same_kind(yyjson_val *v, yyjson_val *want)
 static bool is_of_wrong_type(yyjson_val *v, yyjson_val *allowed, yyjson_val *schema)
 {
     yyjson_arr_iter each = yyjson_arr_iter_with(allowed);
-    if (value_is_number(v) && takes_fractions(schema))
+    if (values_is_number(v) && takes_fractions(schema))
         return false;
     for (yyjson_val *one; (one = yyjson_arr_iter_next(&each));)
         if (!is_empty_text(one) && same_kind(v, one))
@@ -250,14 +250,14 @@ static bool is_of_wrong_type(yyjson_val *v, yyjson_val *allowed, yyjson_val *sch
 static struct str argument_why(struct arena *a, yyjson_val *v, yyjson_val *allowed,
                                yyjson_val *schema, bool exact)
 {
-    struct str got = value_show(a, v, SHOWN_BYTES);
-    struct str want = exact ? value_show(a, allowed, SHOWN_BYTES) : allowed_show(a, allowed);
+    struct str got = values_show(a, v, SHOWN_BYTES);
+    struct str want = exact ? values_show(a, allowed, SHOWN_BYTES) : allowed_show(a, allowed);
     if (!got.p || !want.p)
         return STR_NONE;
     bool wrong_type = exact ? !same_kind(v, allowed) : is_of_wrong_type(v, allowed, schema);
     if (wrong_type)
         return arena_printf(a, ": %.*s is %s, of the wrong type; expected: %.*s", STR_ARGS(got),
-                            value_kind(v), STR_ARGS(want));
+                            values_kind(v), STR_ARGS(want));
     return arena_printf(a, ": %.*s is %s: %.*s", STR_ARGS(got), exact ? "not" : "none of",
                         STR_ARGS(want));
 }
@@ -274,7 +274,7 @@ static int given_check(struct calls_match *m, const struct tool_call *call,
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&given));) {
         struct str name = json_str(key);
         yyjson_val *v = yyjson_obj_iter_get_val(key);
-        yyjson_val *want = value_member(expected->arguments, name, &m->steps);
+        yyjson_val *want = values_member(expected->arguments, name, &m->steps);
         yyjson_val *schema = schema_member(parameters, name);
         bool good = want && (expected->exact ? value_matches(m, v, want, schema, rule)
                                              : is_allowed(m, v, want, schema, rule));
@@ -305,7 +305,7 @@ static struct str missing(struct calls_match *m, const struct tool_call *call,
         struct str name = json_str(key);
         bool optional = !expected->exact && may_be_left_out(yyjson_obj_iter_get_val(key)) &&
                         !is_required(parameters, name);
-        if (!optional && !value_member(call->arguments, name, &m->steps))
+        if (!optional && !values_member(call->arguments, name, &m->steps))
             return name;
     }
     return STR_NONE;

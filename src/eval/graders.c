@@ -9,14 +9,13 @@
 
 /* Adding a kind: its file, a line in kinds.h, a row here. */
 const struct grader_kind *const graders[] = {
-    &grader_exact,  &grader_instructions, &grader_refusal,
-    &grader_rubric, &grader_safety,       &grader_tool_call,
-    NULL,
+    &grader_exact,  &grader_instructions, &grader_json,      &grader_refusal,
+    &grader_rubric, &grader_safety,       &grader_tool_call, NULL,
 };
 
 /* What `kind:` may say: the names above, in their order. */
-static const char *const kind_names[] = {"exact",  "instructions", "refusal", "rubric",
-                                         "safety", "tool-call",    NULL};
+static const char *const kind_names[] = {"exact",  "instructions", "json",      "refusal",
+                                         "rubric", "safety",       "tool-call", NULL};
 _Static_assert(ARRAY_LEN(kind_names) == ARRAY_LEN(graders), "a name for each kind");
 
 /* clang-format off */

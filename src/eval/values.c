@@ -10,7 +10,7 @@
 #define EXPONENT_MOST    100000 /* of a number's text; beyond, it is as good as endless */
 #define UINT64_TEXT_MOST 20     /* digits */
 
-bool value_step(struct value_steps *steps, uint64_t n)
+bool values_step(struct values_steps *steps, uint64_t n)
 {
     if (steps->left <= n) {
         steps->left = 0;
@@ -20,16 +20,16 @@ bool value_step(struct value_steps *steps, uint64_t n)
     return true;
 }
 
-yyjson_val *value_member(yyjson_val *object, struct str name, struct value_steps *steps)
+yyjson_val *values_member(yyjson_val *object, struct str name, struct values_steps *steps)
 {
-    if (!value_step(steps, 1 + yyjson_obj_size(object) / MEMBERS_A_STEP))
+    if (!values_step(steps, 1 + yyjson_obj_size(object) / MEMBERS_A_STEP))
         return NULL;
     return yyjson_obj_getn(object, name.p, name.n);
 }
 
 /* ---- numbers ---- */
 
-bool value_is_number(yyjson_val *v)
+bool values_is_number(yyjson_val *v)
 {
     return yyjson_is_num(v) || yyjson_is_raw(v);
 }
@@ -126,7 +126,7 @@ static bool decimal_equal(const struct decimal *a, const struct decimal *b)
            str_eq(str_of(a->digits, a->n), str_of(b->digits, b->n));
 }
 
-int value_order(yyjson_val *a, yyjson_val *b)
+int values_order(yyjson_val *a, yyjson_val *b)
 {
     if (yyjson_is_uint(a) && yyjson_is_uint(b)) {
         uint64_t x = yyjson_get_uint(a), y = yyjson_get_uint(b);
@@ -150,7 +150,7 @@ static bool numbers_equal(yyjson_val *a, yyjson_val *b)
     return decimal_of(a, &x) && decimal_of(b, &y) && decimal_equal(&x, &y);
 }
 
-bool value_is_integer(yyjson_val *v)
+bool values_is_integer(yyjson_val *v)
 {
     if (!yyjson_is_raw(v))
         return yyjson_is_int(v);
@@ -161,14 +161,14 @@ bool value_is_integer(yyjson_val *v)
     return true;
 }
 
-bool value_is_whole(yyjson_val *v)
+bool values_is_whole(yyjson_val *v)
 {
     struct decimal d;
-    if (yyjson_is_int(v) || value_is_integer(v))
+    if (yyjson_is_int(v) || values_is_integer(v))
         return true;
     if (yyjson_is_real(v))
         return yyjson_get_real(v) == trunc(yyjson_get_real(v));
-    return value_is_number(v) && decimal_of(v, &d) && (d.exponent >= 0 || d.n == 0);
+    return values_is_number(v) && decimal_of(v, &d) && (d.exponent >= 0 || d.n == 0);
 }
 
 static unsigned __int128 digits_number(const struct decimal *d)
@@ -179,7 +179,7 @@ static unsigned __int128 digits_number(const struct decimal *d)
     return n;
 }
 
-bool value_is_multiple(yyjson_val *v, yyjson_val *of)
+bool values_is_multiple(yyjson_val *v, yyjson_val *of)
 {
     struct decimal a, m;
     if (!decimal_of(v, &a) || !decimal_of(of, &m))
@@ -203,35 +203,35 @@ bool value_is_multiple(yyjson_val *v, yyjson_val *of)
 
 /* ---- values ---- */
 
-static bool arrays_equal(yyjson_val *a, yyjson_val *b, struct value_steps *steps)
+static bool arrays_equal(yyjson_val *a, yyjson_val *b, struct values_steps *steps)
 {
     yyjson_arr_iter left = yyjson_arr_iter_with(a), right = yyjson_arr_iter_with(b);
     bool same = yyjson_arr_size(a) == yyjson_arr_size(b);
     for (yyjson_val *v; same && (v = yyjson_arr_iter_next(&left));)
-        same = value_equal(v, yyjson_arr_iter_next(&right), steps);
+        same = values_equal(v, yyjson_arr_iter_next(&right), steps);
     return same;
 }
 
 /* Each of `a` stands in `b`, and there are as many; a name that stands twice in one of them has to
  * stand twice in the other. */
-static bool objects_equal(yyjson_val *a, yyjson_val *b, struct value_steps *steps)
+static bool objects_equal(yyjson_val *a, yyjson_val *b, struct values_steps *steps)
 {
     yyjson_obj_iter left = yyjson_obj_iter_with(a), right = yyjson_obj_iter_with(b);
     bool same = yyjson_obj_size(a) == yyjson_obj_size(b);
     for (yyjson_val *key; same && (key = yyjson_obj_iter_next(&left));)
-        same = value_equal(yyjson_obj_iter_get_val(key), value_member(b, json_str(key), steps),
-                           steps);
+        same = values_equal(yyjson_obj_iter_get_val(key), values_member(b, json_str(key), steps),
+                            steps);
     for (yyjson_val *key; same && (key = yyjson_obj_iter_next(&right));)
-        same = value_member(a, json_str(key), steps) != NULL;
+        same = values_member(a, json_str(key), steps) != NULL;
     return same;
 }
 
-bool value_equal(yyjson_val *a, yyjson_val *b, struct value_steps *steps)
+bool values_equal(yyjson_val *a, yyjson_val *b, struct values_steps *steps)
 {
-    if (!a || !b || !value_step(steps, 1))
+    if (!a || !b || !values_step(steps, 1))
         return false;
-    if (value_is_number(a))
-        return value_is_number(b) && numbers_equal(a, b);
+    if (values_is_number(a))
+        return values_is_number(b) && numbers_equal(a, b);
     if (yyjson_get_type(a) != yyjson_get_type(b))
         return false;
     switch (yyjson_get_type(a)) {
@@ -250,10 +250,10 @@ bool value_equal(yyjson_val *a, yyjson_val *b, struct value_steps *steps)
 
 /* ---- for people ---- */
 
-const char *value_kind(yyjson_val *v)
+const char *values_kind(yyjson_val *v)
 {
-    if (value_is_number(v))
-        return value_is_integer(v) ? "an integer" : "a number with a point";
+    if (values_is_number(v))
+        return values_is_integer(v) ? "an integer" : "a number with a point";
     switch (yyjson_get_type(v)) {
     case YYJSON_TYPE_STR:
         return "a string";
@@ -270,7 +270,7 @@ const char *value_kind(yyjson_val *v)
     }
 }
 
-struct str value_show(struct arena *a, yyjson_val *v, size_t bytes_max)
+struct str values_show(struct arena *a, yyjson_val *v, size_t bytes_max)
 {
     struct buf out;
     struct str text = json_str(v);

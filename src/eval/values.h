@@ -20,31 +20,31 @@
 #include "base/macros.h"
 #include "base/str.h"
 
-struct value_steps {
+struct values_steps {
     uint64_t left; /* 0: used up, nothing said since is worth anything */
 };
 /* Uses up `n`; false when there are no more. */
-bool value_step(struct value_steps *steps, uint64_t n);
+bool values_step(struct values_steps *steps, uint64_t n);
 
-bool value_equal(yyjson_val *a, yyjson_val *b, struct value_steps *steps);
+bool values_equal(yyjson_val *a, yyjson_val *b, struct values_steps *steps);
 /* A member by its name, NULL where there is none. */
-yyjson_val *value_member(yyjson_val *object, struct str name, struct value_steps *steps);
+yyjson_val *values_member(yyjson_val *object, struct str name, struct values_steps *steps);
 
 /* Also those that stand there as a text. */
-bool value_is_number(yyjson_val *v);
+bool values_is_number(yyjson_val *v);
 /* A number without a part behind the point: 3, 3.0, 1e3. */
-bool value_is_whole(yyjson_val *v);
+bool values_is_whole(yyjson_val *v);
 /* Whole, and written without a point or an exponent: what programs take for an integer. */
-bool value_is_integer(yyjson_val *v);
+bool values_is_integer(yyjson_val *v);
 /* Of two numbers: < 0, 0, > 0. */
-int value_order(yyjson_val *a, yyjson_val *b);
+int values_order(yyjson_val *a, yyjson_val *b);
 /* Is the number `v` a multiple of `of` (> 0)? As decimal fractions: 0.3 is one of 0.1. */
-bool value_is_multiple(yyjson_val *v, yyjson_val *of);
+bool values_is_multiple(yyjson_val *v, yyjson_val *of);
 
 /* "an object", "a string" ... */
-const char *value_kind(yyjson_val *v);
+const char *values_kind(yyjson_val *v);
 /* For people: compact JSON, a string in single quotes; cut to about `bytes_max`. In the arena;
  * STR_NONE when that is full. */
-MUSTCHECK struct str value_show(struct arena *a, yyjson_val *v, size_t bytes_max);
+MUSTCHECK struct str values_show(struct arena *a, yyjson_val *v, size_t bytes_max);
 
 #endif

@@ -89,7 +89,8 @@ static void check(struct stage *t, const struct example *e)
     "{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"" name                           \
     "\",\"arguments\":" arguments "}}"
 #define WEATHER(arguments) "[" CALL("get_weather", arguments) "]"
-#define PARIS              "[{\"get_weather\":{\"city\":[\"Paris\",\"Paris, France\"],\"days\":[3,\"\"]}}]"
+#define CITIES             "[\"Paris\",\"Paris, France\"]"
+#define PARIS              "[{\"get_weather\":{\"city\":" CITIES ",\"days\":[3,\"\"]}}]"
 #define ONE(argument, allowed)                                                                     \
     "[{\"get_weather\":{\"city\":[\"Paris\"],\"" argument "\":" allowed "}}]"
 #define PARIS_AND(more) WEATHER("{\"city\":\"Paris\"," more "}")

@@ -8,6 +8,7 @@
 
 extern const struct grader_kind grader_exact;
 extern const struct grader_kind grader_instructions;
+extern const struct grader_kind grader_json;
 extern const struct grader_kind grader_refusal;
 extern const struct grader_kind grader_rubric;
 extern const struct grader_kind grader_safety;
