@@ -75,18 +75,48 @@ static bool takes_fractions(yyjson_val *schema)
 
 /* ---- values ---- */
 
-/* The next byte that counts, made small; -1 at the end. */
+static bool is_within(unsigned c, unsigned from, unsigned to)
+{
+    return c >= from && c <= to;
+}
+
+/* A letter's small form, of the alphabets that have both: Latin, Greek, Cyrillic. */
+static unsigned small_letter(unsigned c)
+{
+    if (is_within(c, 'A', 'Z') || (is_within(c, 0xc0, 0xde) && c != 0xd7) ||
+        is_within(c, 0x391, 0x3a9) || is_within(c, 0x410, 0x42f))
+        return c + 0x20;
+    if (is_within(c, 0x400, 0x40f))
+        return c + 0x50;
+    if (is_within(c, 0x100, 0x137) || is_within(c, 0x14a, 0x177) || is_within(c, 0x1e00, 0x1e95) ||
+        is_within(c, 0x1ea0, 0x1eff) || is_within(c, 0x460, 0x481) || is_within(c, 0x48a, 0x4bf))
+        return c | 1;
+    if (is_within(c, 0x139, 0x148) || is_within(c, 0x179, 0x17e))
+        return c + (c & 1);
+    return c;
+}
+
+/* Takes the character in front; of what is no UTF-8, a byte. */
+static unsigned take_character(struct str *s)
+{
+    static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    size_t n = str_utf8_len(*s);
+    unsigned c = (unsigned char)s->p[0] & (n ? lead[n] : 0xffu);
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | ((unsigned char)s->p[i] & 0x3fu);
+    *s = str_tail(*s, n ? n : 1);
+    return c;
+}
+
+/* The next character that counts, made small; -1 at the end. */
 static int folded_next(struct str *s)
 {
     while (s->n > 0) {
-        char c = s->p[0];
-        *s = str_tail(*s, 1);
-        if (c >= 'A' && c <= 'Z')
-            return c | 32;
+        unsigned c = take_character(s);
         if (c == '\'')
             return '"';
-        if (!strchr(" ,./-_*^", c) || c == 0)
-            return (unsigned char)c;
+        if (c == 0 || c >= 0x80 || !strchr(" ,./-_*^", (int)c))
+            return (int)small_letter(c);
     }
     return -1;
 }
