@@ -36,10 +36,13 @@ static int call_read(struct arena *a, yyjson_val *item, struct tool_call *call)
     yyjson_val *named = yyjson_is_obj(function) ? function : item;
     call->name = json_get_str(named, "name");
     if (call->name.n == 0) {
-        call->name = STR("(a call)");
+        call->shown = STR("(a call)");
         call->wrong = STR("it names no function");
         return 0;
     }
+    call->shown = values_name(a, yyjson_obj_get(named, "name"), CALLS_NAME_BYTES);
+    if (!call->shown.p)
+        return E_MEMORY;
     return arguments_read(a, yyjson_obj_get(named, "arguments"), call);
 }
 

@@ -33,10 +33,12 @@
 #include "base/str.h"
 #include "eval/values.h"
 
-#define CALLS_MAX 256 /* expected at most */
+#define CALLS_MAX        256 /* expected at most */
+#define CALLS_NAME_BYTES 80  /* of a name that is shown */
 
 struct tool_call {
     struct str name;
+    struct str shown;      /* the name, for people: it may be anything */
     yyjson_val *arguments; /* an object; NULL: see `wrong` */
     struct str wrong;      /* what is wrong with the call itself */
 };

@@ -310,10 +310,10 @@ static int given_check(struct calls_match *m, const struct tool_call *call,
                                              : is_allowed(m, v, want, schema, rule));
         if (good)
             continue;
-        *ret_argument = name;
+        *ret_argument = values_name(m->arena, key, CALLS_NAME_BYTES);
         *ret_why = want ? argument_why(m->arena, v, want, schema, expected->exact)
                         : STR(" was not expected");
-        return ret_why->p ? 0 : E_MEMORY;
+        return ret_argument->p && ret_why->p ? 0 : E_MEMORY;
     }
     return 0;
 }
@@ -347,12 +347,12 @@ int call_matches(struct calls_match *m, const struct tool_call *call,
     struct str argument = STR_NONE, why = STR_NONE;
     *ret_matches = false;
     if (!call_is_of(m, call, expected)) {
-        *ret_why = arena_printf(m->arena, "%.*s: expected a call of %.*s", STR_ARGS(call->name),
+        *ret_why = arena_printf(m->arena, "%.*s: expected a call of %.*s", STR_ARGS(call->shown),
                                 STR_ARGS(expected->name));
         return ret_why->p ? 0 : E_MEMORY;
     }
     if (!call->arguments) {
-        *ret_why = arena_printf(m->arena, "%.*s: %.*s", STR_ARGS(call->name),
+        *ret_why = arena_printf(m->arena, "%.*s: %.*s", STR_ARGS(call->shown),
                                 STR_ARGS(call->wrong));
         return ret_why->p ? 0 : E_MEMORY;
     }

@@ -272,20 +272,34 @@ const char *values_kind(yyjson_val *v)
 
 struct str values_show(struct arena *a, yyjson_val *v, size_t bytes_max)
 {
-    struct buf out;
+    struct buf out, safe;
     struct str text = json_str(v);
     bool quotes = yyjson_is_str(v) && str_is_text(text);
     buf_init(&out, SIZE_MAX);
-    if (!quotes) { /* a string with control characters too, as JSON escapes them */
+    buf_init(&safe, SIZE_MAX);
+    if (!quotes) {
         (void)(yyjson_is_str(v) ? json_quote(&out, text) : json_value(&out, v));
         text = buf_view(&out);
     }
+    /* yyjson leaves some of what a terminal would obey. */
+    if (!str_is_text(text)) {
+        (void)json_escape(&safe, text);
+        text = buf_view(&safe);
+    }
     bool cut = text.n > bytes_max;
     const char *quote = quotes ? "'" : "";
-    text = out.failed
+    text = out.failed || safe.failed
                ? STR_NONE
                : arena_printf(a, "%s%.*s%s%s", quote, STR_ARGS(str_head_utf8(text, bytes_max)),
                               cut ? "..." : "", quote);
     buf_fini(&out);
+    buf_fini(&safe);
     return text;
+}
+
+struct str values_name(struct arena *a, yyjson_val *name, size_t bytes_max)
+{
+    struct str text = json_str(name);
+    return text.n > 0 && text.n <= bytes_max && str_is_text(text) ? text
+                                                                  : values_show(a, name, bytes_max);
 }

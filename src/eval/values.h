@@ -46,5 +46,7 @@ const char *values_kind(yyjson_val *v);
 /* For people: compact JSON, a string in single quotes; cut to about `bytes_max`. In the arena;
  * STR_NONE when that is full. */
 MUSTCHECK struct str values_show(struct arena *a, yyjson_val *v, size_t bytes_max);
+/* The same of a name, without quotes where it can stand as it is. */
+MUSTCHECK struct str values_name(struct arena *a, yyjson_val *name, size_t bytes_max);
 
 #endif

@@ -189,6 +189,7 @@ static void show_test(void **state)
     (void)state;
     assert_str(values_show(&arena, json("\"a \\\"b\\\"\""), 80), STR("'a \"b\"'"));
     assert_str(values_show(&arena, json("\"a\\nb\""), 80), STR("\"a\\nb\""));
+    assert_str(values_show(&arena, json("[\"\\u009b1m\"]"), 80), STR("[\\\"\\u009b1m\\\"]"));
     assert_str(values_show(&arena, json("{ \"a\": [1, 2.0] }"), 80), STR("{\"a\":[1,2.0]}"));
     assert_str(values_show(&arena, json("\"\xc3\xa4\xc3\xa4\xc3\xa4\""), 3), STR("'\xc3\xa4...'"));
     assert_str(values_show(&arena, json("123456789012345678901234567890"), 80),

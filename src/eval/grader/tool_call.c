@@ -44,7 +44,7 @@ static struct str names_show(struct arena *a, const struct tool_calls *calls)
     struct str names = STR("");
     for (unsigned i = 0; names.p && i < calls->n && i < NAMES_SHOWN; i++)
         names = arena_printf(a, "%.*s%s%.*s", STR_ARGS(names), i ? ", " : "",
-                             STR_ARGS(calls->at[i].name));
+                             STR_ARGS(calls->at[i].shown));
     if (names.p && calls->n > NAMES_SHOWN)
         names = arena_printf(a, "%.*s ...", STR_ARGS(names));
     return names;
