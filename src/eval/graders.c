@@ -9,15 +9,19 @@
 
 /* Adding a kind: its file, a line in kinds.h, a row here. */
 const struct grader_kind *const graders[] = {
-    &grader_exact,        &grader_contains, &grader_f1,      &grader_regex,
-    &grader_number,       &grader_choice,   &grader_refusal, &grader_safety,
-    &grader_instructions, &grader_rubric,   &grader_command, NULL,
+    &grader_exact,        &grader_contains,
+    &grader_f1,           &grader_regex,
+    &grader_number,       &grader_choice,
+    &grader_json,         &grader_tool_call,
+    &grader_refusal,      &grader_safety,
+    &grader_instructions, &grader_rubric,
+    &grader_command,      NULL,
 };
 
 /* What `kind:` may say: the names above, in their order. */
-static const char *const kind_names[] = {"exact",        "contains", "f1",      "regex",
-                                         "number",       "choice",   "refusal", "safety",
-                                         "instructions", "rubric",   "command", NULL};
+static const char *const kind_names[] = {
+    "exact",     "contains", "f1",     "regex",        "number", "choice",  "json",
+    "tool-call", "refusal",  "safety", "instructions", "rubric", "command", NULL};
 _Static_assert(ARRAY_LEN(kind_names) == ARRAY_LEN(graders), "a name for each kind");
 
 /* clang-format off */

@@ -338,8 +338,11 @@ static int grader_open(struct suite *s, const struct grader_settings *settings)
         err = template_read(s, settings->harmful, &g->harmful);
     if (!err)
         err = template_read(s, settings->instructions, &g->instructions);
-    if (!err && conf_error_count(s->doc) == 0 && g->kind->open)
-        err = g->kind->open(settings, s->doc, &s->arena, &g->self);
+    if (!err && g->kind->open) {
+        g->self = NULL; /* of a file with mistakes nothing more is opened */
+        if (conf_error_count(s->doc) == 0)
+            err = g->kind->open(settings, s->doc, &s->arena, &g->self);
+    }
     s->graders_n += !err;
     return err;
 }
@@ -476,7 +479,7 @@ void suite_free(struct suite *suite)
     if (!suite)
         return;
     for (unsigned i = 0; i < suite->graders_n; i++)
-        if (suite->graders[i].kind->close)
+        if (suite->graders[i].kind->close && suite->graders[i].self)
             suite->graders[i].kind->close(suite->graders[i].self);
     conf_unref(suite->doc);
     free(suite->cases);

@@ -12,6 +12,8 @@ extern const struct grader_kind grader_f1;
 extern const struct grader_kind grader_regex;
 extern const struct grader_kind grader_number;
 extern const struct grader_kind grader_choice;
+extern const struct grader_kind grader_json;
+extern const struct grader_kind grader_tool_call;
 extern const struct grader_kind grader_refusal;
 extern const struct grader_kind grader_safety;
 extern const struct grader_kind grader_instructions;
