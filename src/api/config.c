@@ -159,6 +159,8 @@ static const struct conf_row config_rows[] = {
      .help = "Prices of your own, before those that ship with sluice."},
     {.name = "price_file", .type = CONF_STR, AT(price_file),
      .help = "A file of prices in the form of prices/prices.json, before the shipped one."},
+    {.name = "evals", .type = CONF_TABLE, AT(evals), .child = &evals_table,
+     .help = "What a configuration has to show before its answers may change."},
     {.name = "keys", .type = CONF_TABLE, AT(keys), .child = &keys_table,
      .help = "Who may ask."},
     {.name = "limits", .type = CONF_TABLE, AT(limits), .child = &limits_table,

@@ -7,6 +7,7 @@
 #define API_CONFIG_H
 
 #include "conf/conf.h"
+#include "eval/settings.h"
 #include "guard/keys.h"
 #include "guard/limits.h"
 #include "levers/order.h"
@@ -52,6 +53,7 @@ struct config {
     struct models_settings models;
     struct conf_map prices;
     struct str price_file;
+    struct evals_settings evals;
     struct keys_settings keys;
     struct limits_settings limits;
     struct levers_settings levers;

@@ -170,6 +170,23 @@ MUSTCHECK int conf_diff(const struct conf_table *root, const struct conf_doc *be
                         const struct conf_doc *after, struct buf *out, unsigned *ret_changes,
                         bool *ret_needs_restart);
 
+/*
+ * What shapes answers: the rows with CONF_SHAPES_ANSWERS and all below them, as lines in order of
+ * their bytes. "models.fast.is<TAB>openai/gpt-5" is a setting that is not what it would be by
+ * itself, "models.fast" is something that has a name or a place in a list. So neither comments nor
+ * the order of names count, nor whether a default is written out, nor rows that a later version
+ * brings; what stands in the environment counts by its value. No secret is in it.
+ */
+MUSTCHECK int conf_answers(struct arena *a, const struct conf_table *root,
+                           const struct conf_doc *doc, struct str *ret_lines);
+#define CONF_ANSWERS_HEX_BYTES 65 /* with the NUL */
+/* Their SHA-256 in hexadecimal digits. */
+MUSTCHECK int conf_answers_hash(struct str lines, char ret_hash[CONF_ANSWERS_HEX_BYTES]);
+/* The difference between two of them for people, "models.fast.is: openai/a -> openai/b", at most
+ * `lines_max` lines of it. */
+MUSTCHECK int conf_answers_diff(struct str before, struct str after, unsigned lines_max,
+                                struct buf *out);
+
 /* The effective configuration, defaults included, as YAML; a secret as the reference `${NAME}` that
  * it came from, else as CONF_HIDDEN. */
 MUSTCHECK int conf_print(const struct conf_table *root, const struct conf_doc *doc,

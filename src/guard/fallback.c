@@ -9,8 +9,10 @@
 #define AT(field) .offset = offsetof(THIS, field)
 static const struct conf_row fallback_rows[] = {
     {.name = "on", .type = CONF_BOOL, AT(lever.on), .fallback = "on",
+     .flags = CONF_SHAPES_ANSWERS,
      .help = "Ask the next model of an alias or lane when one cannot answer."},
     {.name = "holdout", .type = CONF_SHARE, AT(lever.holdout), .fallback = "0", .max = 1000000,
+     .flags = CONF_SHAPES_ANSWERS,
      .help = "The share of traffic that this lever passes by, to compare with."},
     {0},
 };

@@ -180,7 +180,6 @@ static const struct conf_row provider_rows[] = {
              "`anthropic`, `gemini`, `bedrock` or `recorded` (plays a file). Clients of OpenAI's "
              "and Anthropic's protocols can ask all of them."},
     {.name = "base_url", ROW(CONF_LIST, base_url), .child = &base_url_table,
-     .flags = CONF_SHAPES_ANSWERS,
      .help = "Where it answers; several are replicas. Kinds `openai`, `anthropic`, `gemini` and "
              "`bedrock` have their makers' as default."},
     {.name = "key", ROW(CONF_SECRET, key),
@@ -196,12 +195,12 @@ static const struct conf_row provider_rows[] = {
     {.name = "key_prefix", ROW(CONF_STR, key_prefix),
      .help = "What stands before the key in that header. Without it: `Bearer ` for "
              "Authorization, nothing for another header."},
-    {.name = "path", ROW(CONF_STR, path),
+    {.name = "path", ROW(CONF_STR, path), .flags = CONF_SHAPES_ANSWERS,
      .help = "What follows base_url; `{operation}` is chat/completions and the like, `{model}` "
              "the model's name. Without it: `/{operation}`; kind `azure` has "
              "`/openai/deployments/{model}/{operation}`, and `/openai/v1/responses` for Responses; "
              "`gemini` and `bedrock` have paths of their own."},
-    {.name = "api_version", ROW(CONF_STR, api_version),
+    {.name = "api_version", ROW(CONF_STR, api_version), .flags = CONF_SHAPES_ANSWERS,
      .help = "Sent as `?api-version=` where given. Kind `azure` has one."},
     {.name = "responses", ROW(CONF_CHOICE, responses), .fallback = "auto",
      .choices = responses_words, .flags = CONF_SHAPES_ANSWERS,
@@ -216,7 +215,7 @@ static const struct conf_row provider_rows[] = {
              "take `max_completion_tokens` only; older servers know `max_tokens` only. `auto`: the "
              "former for OpenAI's own host, else the latter."},
     {.name = "aws", ROW(CONF_TABLE, aws), .child = &aws_table, .help = "Kind `bedrock`."},
-    {.name = "headers", ROW(CONF_STR_MAP, headers),
+    {.name = "headers", ROW(CONF_STR_MAP, headers), .flags = CONF_SHAPES_ANSWERS,
      .help = "Further headers for every call, in place of the client's; not the key's, Host, "
              "Content-Type or Accept-Encoding. They are shown in listings: no secrets here."},
     {.name = "stream_usage", ROW(CONF_CHOICE, stream_usage), .fallback = "ask",
