@@ -4,8 +4,8 @@
 #include <string.h>
 
 #define DAY_MS         (24 * 60 * 60 * 1000LL)
-#define USUAL_RECORDS  "sluice.evals.json" /* of a configuration that is no file */
-#define RECORDS_ENDING ".evals.json"
+#define USUAL_RECORDS  "sluice.evals.jsonl" /* of a configuration that is no file */
+#define RECORDS_ENDING ".evals.jsonl"
 
 /* clang-format off */
 #define THIS struct evals_settings
@@ -19,7 +19,7 @@ static const struct conf_row evals_rows[] = {
     {.name = "records", .type = CONF_STR, AT(records),
      .help = "The file in which runs of the suites write down what they found; it belongs beside "
              "the configuration, in version control and on every machine. Without it: the "
-             "configuration's file with the ending `.evals.json`."},
+             "configuration's file with the ending `.evals.jsonl`."},
     {.name = "old_after", .type = CONF_DURATION, AT(old_after_ms), .fallback = "30d",
      .max = 3650 * DAY_MS,
      .help = "The age from which on a record is old, which is a warning (`off`: it never is). "

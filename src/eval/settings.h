@@ -26,7 +26,7 @@ extern const struct conf_table evals_table;
  */
 MUSTCHECK struct str evals_path(struct arena *a, const char *file, struct str path);
 
-/* Where the records are: as the settings say, else FILE without its extension and `.evals.json`.
+/* Where the records are: as the settings say, else FILE without its extension and `.evals.jsonl`.
  */
 MUSTCHECK struct str evals_records_path(struct arena *a, const struct evals_settings *s,
                                         const char *file);
