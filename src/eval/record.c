@@ -211,57 +211,75 @@ static int line_fault(int err, struct fault *f)
     return fault_set(f, E_CONFIG, "%.200s; %s", text, "expected a record of evals in each line");
 }
 
-static int lines_read(struct arena *a, const char *path, struct jsonl *lines, struct record *at,
-                      unsigned *ret_n, struct fault *f)
+struct record_list {
+    struct record *at;
+    unsigned n, room;
+};
+
+static int room_make(struct arena *a, struct record_list *l)
+{
+    unsigned room = l->room ? l->room * 2 : 16;
+    struct record *more = l->n < l->room ? l->at : ARENA_ARRAY(a, struct record, room);
+    if (!more)
+        return E_MEMORY;
+    if (more == l->at)
+        return 0;
+    if (l->n > 0)
+        memcpy(more, l->at, l->n * sizeof(*more));
+    l->at = more;
+    l->room = room;
+    return 0;
+}
+
+static int lines_read(struct arena *a, const char *path, struct jsonl *lines, struct record_list *l,
+                      struct fault *f)
 {
     for (;;) {
         yyjson_val *object = NULL;
         int err = jsonl_next_object(lines, a, &object, f);
         if (err)
             return err == E_EOF ? 0 : line_fault(err, f);
-        if (*ret_n == RECORDS_MAX)
+        if (l->n == RECORDS_MAX)
             return fault_set(f, E_CONFIG, "%.120s:%u: more than %d records", path,
                              jsonl_line(lines), RECORDS_MAX);
-        err = record_parse(a, path, jsonl_line(lines), object, &at[*ret_n], f);
+        err = room_make(a, l);
+        if (!err)
+            err = record_parse(a, path, jsonl_line(lines), object, &l->at[l->n], f);
         if (err)
             return err;
-        ++*ret_n;
+        l->n++;
     }
 }
 
-static int age_compare(const void *x, const void *y)
+/* Merged branches may have mixed them; of the same age the later line counts. */
+static void sort_by_age(struct record_list *l)
 {
-    const struct record *a = x, *b = y;
-    return (a->at_wall_us > b->at_wall_us) - (a->at_wall_us < b->at_wall_us);
+    for (unsigned i = 1; i < l->n; i++)
+        for (unsigned k = i; k > 0 && l->at[k - 1].at_wall_us > l->at[k].at_wall_us; k--) {
+            struct record later = l->at[k - 1];
+            l->at[k - 1] = l->at[k];
+            l->at[k] = later;
+        }
 }
 
 int record_read(struct arena *a, const char *path, struct records *ret_records, struct fault *f)
 {
     struct jsonl *lines = NULL;
-    unsigned n = 0;
-    struct record *at = ARENA_ARRAY(a, struct record, RECORDS_MAX);
+    struct record_list l = {.n = 0};
     struct fault own = {0};
     if (!f)
         f = &own;
     *ret_records = (struct records){.n = 0};
-    if (!at)
-        return E_MEMORY;
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return 0;
     int err = jsonl_open(path, &lines, f);
     if (!err)
-        err = lines_read(a, path, lines, at, &n, f);
+        err = lines_read(a, path, lines, &l, f);
     jsonl_close(lines);
     if (err)
         return err;
-    /* Merged branches may have mixed them; of the same age the later line counts. */
-    for (unsigned i = 1; i < n; i++)
-        for (unsigned k = i; k > 0 && age_compare(&at[k - 1], &at[k]) > 0; k--) {
-            struct record later = at[k - 1];
-            at[k - 1] = at[k];
-            at[k] = later;
-        }
-    *ret_records = (struct records){.n = n, .at = at};
+    sort_by_age(&l);
+    *ret_records = (struct records){.n = l.n, .at = l.at};
     return 0;
 }
 
