@@ -1,6 +1,7 @@
 /*
  * admin_api.c: keys, configuration and upstreams, for people with an admin key.
  */
+#include "api/braking.h"
 #include "api/visit.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -197,6 +198,7 @@ void api_config_show(struct visit *v)
 {
     struct buf yaml;
     buf_init(&yaml, ANSWER_BYTES_MAX);
+    braking_write(v->gateway->brake, &yaml);
     int err = conf_print(&config_table, v->snapshot->doc, &yaml);
     struct http_headers headers;
     http_headers_init(&headers, v->x->arena);

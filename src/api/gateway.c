@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "api/braking.h"
 #include "api/watch.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -113,7 +114,7 @@ int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char 
     if (!err)
         config_prices_check(s->config, s->models, doc);
     if (!err)
-        err = levers_chain(arena, &s->config->levers, &s->chain);
+        err = levers_chain(arena, &s->config->levers, s->config->evals.suites.n > 0, &s->chain);
     if (!err)
         err = limits_rules_make(arena, &s->config->limits, &s->config->keys, &s->rules);
     if (!err)
@@ -239,6 +240,7 @@ void gateway_close(struct gateway *g)
     turn_house_fini(&g->house);
     limits_free(g->limits);
     snapshot_unref(g->now);
+    brake_unref(g->brake);
     watch_free(g->watch);
     upstreams_free(g->upstreams);
     metric_set_free(g->metrics);
@@ -253,6 +255,11 @@ struct load_job {
     struct buf text;           /* n == 0: read the file */
     struct conf_doc *in_force; /* what hidden secrets in the text stand for */
     struct conf_doc *doc;
+    bool sent;         /* the text is not the file's */
+    struct str ledger; /* STR_NONE: none */
+    char *file;        /* of the configuration, by which suites and records are found */
+    struct brake *brake_in_force, *brake;
+    struct fault fault;    /* of the brake */
     struct str past_where; /* the ledger's, where it is to be read if the file has limits */
     struct limits_past *past;
     struct watch *watch;
@@ -268,6 +275,13 @@ static void past_read(struct load_job *l)
         l->past = NULL;
 }
 
+static int brake_ask(struct load_job *l)
+{
+    struct brake_ask ask = braking_ask(l->doc, l->file, l->ledger, l->brake_in_force);
+    ask.sent = l->sent;
+    return brake_look(&ask, &l->brake, &l->fault);
+}
+
 static void load_run(struct pool_job *job)
 {
     struct load_job *l = CONTAINER_OF(job, struct load_job, job);
@@ -276,6 +290,8 @@ static void load_run(struct pool_job *job)
                  : conf_load(&config_table, l->path, &l->doc);
     if (!l->err && conf_error_count(l->doc) == 0) {
         l->err = watch_new(l->doc, &l->watch);
+        if (!l->err)
+            l->err = brake_ask(l);
         past_read(l);
     }
 }
@@ -285,9 +301,12 @@ static void load_drop(struct pool_job *job)
     struct load_job *l = CONTAINER_OF(job, struct load_job, job);
     limits_past_free(l->past);
     watch_free(l->watch);
+    brake_unref(l->brake);
+    brake_unref(l->brake_in_force);
     conf_unref(l->doc);
     conf_unref(l->in_force);
     buf_fini(&l->text);
+    free(l->file);
     free(l->path);
     free(l);
 }
@@ -308,10 +327,20 @@ static int difference(struct gateway *g, struct conf_doc *doc, struct buf *out)
     return E_CONFIG;
 }
 
-static int swap(struct gateway *g, struct conf_doc *doc, const struct limits_past *past,
-                bool dry_run, struct buf *out)
+/* What the brake says stands behind the difference. */
+static int let_through(struct gateway *g, const struct brake *brake, bool dry_run, struct buf *out)
+{
+    buf_str(out, brake->told);
+    if (!brake_holds(brake))
+        return out->failed;
+    g->held += !dry_run;
+    return E_CONFIG;
+}
+
+static int swap(struct gateway *g, const struct load_job *l, bool dry_run, struct buf *out)
 {
     struct snapshot *fresh = NULL;
+    struct conf_doc *doc = l->doc;
     const char *listen = g->listener ? listener_address(g->listener) : NULL;
     int err = snapshot_make(g->upstreams, doc, listen, &fresh);
     if (err) {
@@ -325,6 +354,8 @@ static int swap(struct gateway *g, struct conf_doc *doc, const struct limits_pas
         err = E_CONFIG;
     }
     struct fault f = {0};
+    if (!err)
+        err = let_through(g, l->brake, dry_run, out);
     if (!err && !dry_run)
         err = keys_configure(g->keys, &fresh->config->keys, doc);
     if (!err && !dry_run)
@@ -337,7 +368,7 @@ static int swap(struct gateway *g, struct conf_doc *doc, const struct limits_pas
         buf_str(out, STR("warning: the log file cannot be written; the old one stays\n"));
     struct snapshot *old = g->now;
     g->now = fresh;
-    if (limits_begin(g, past) != 0)
+    if (limits_begin(g, l->past) != 0)
         buf_str(out, STR("warning: what was used before could not all be counted\n"));
     telemetry_begin(g);
     g->streams.max = (unsigned)config_streams_max(&fresh->config->http);
@@ -367,7 +398,8 @@ static int order(struct load_job *l, const struct gateway *g, const struct reloa
                                                : g->file);
     buf_init(&l->text, text.n + 1);
     buf_str(&l->text, text);
-    return l->path && !l->text.failed ? 0 : E_MEMORY;
+    l->file = g->file ? strdup(g->file) : NULL;
+    return l->path && (l->file || !g->file) && !l->text.failed ? 0 : E_MEMORY;
 }
 
 static int reload(struct gateway *g, const struct reload *r, struct buf *out)
@@ -383,6 +415,9 @@ static int reload(struct gateway *g, const struct reload *r, struct buf *out)
     l->past_where = where; /* in_force keeps it */
     l->job = (struct pool_job){.run = load_run, .drop = load_drop};
     l->in_force = conf_ref(g->now->doc);
+    l->ledger = g->ledger ? g->now->config->state.ledger : STR_NONE; /* and that */
+    l->brake_in_force = brake_ref(g->brake);
+    l->sent = r->from == RELOAD_TEXT || (r->from == RELOAD_NAMED && g->was_sent);
     int err = order(l, g, r);
     if (!err)
         err = pool_call(&l->job);
@@ -398,12 +433,15 @@ static int reload(struct gateway *g, const struct reload *r, struct buf *out)
         /* A file that is being written just now, or a slip: nobody means that. */
         buf_str(out, STR("refused: there is no setting in it; all that is in force would go\n"));
         err = E_CONFIG;
+    } else if (err == E_STORE) { /* the brake cannot tell what was in force */
+        buf_printf(out, "refused: %s\n", why_text(&l->fault, err));
     } else if (!err) {
-        err = swap(g, l->doc, l->past, r->dry_run, out);
+        err = swap(g, l, r->dry_run, out);
         if (!err && !r->dry_run) {
             struct watch *old = g->watch;
             g->watch = l->watch;
             l->watch = old; /* which goes with the job */
+            braking_reloaded(g, l->brake, r->from);
         }
     }
     load_drop(&l->job);
@@ -434,12 +472,13 @@ static const char *reload_file(const struct gateway *g, const struct reload *r)
 
 static void reload_log(const char *file, const struct reload *r, int err, struct str lines)
 {
-    int level = err ? LOG_ERROR : LOG_INFO;
+    enum log_level level = err ? LOG_ERROR : LOG_INFO;
     LOG(level, err ? "reload refused" : "reloaded", log_z("file", file), log_s("by", r->by));
     while (lines.n > 0) {
         struct str line = str_cut(&lines, '\n');
+        bool warns = !err && str_starts(line, STR("warning: "));
         if (line.n)
-            LOG(level, "reload", log_s("line", line));
+            LOG(warns ? LOG_WARN : level, "reload", log_s("line", line));
     }
 }
 

@@ -27,6 +27,7 @@
 #include "turn/recording/recording.h"
 #include "turn/turn.h"
 
+struct brake;
 struct listener;
 struct outcomes;
 struct stored;
@@ -62,6 +63,8 @@ struct gateway {
     struct keys *keys;
     struct limits *limits;
     struct watch *watch; /* of the files that the configuration refers to; NULL: none */
+    struct brake *brake; /* what it says of the configuration in force */
+    bool was_sent;       /* that one came to /admin/config, and is not the file's */
     bool reloading;
     struct waitq reload_ended;
     struct metric_set *metrics;
@@ -75,6 +78,7 @@ struct gateway {
     bool handed_over; /* another process accepts in our place, so that who asks here is served */
     int64_t began_wall_us;
     uint64_t reloads, reloads_refused;
+    uint64_t held;           /* of those refused: by the brake */
     uint64_t refused;        /* requests that did not come past the door */
     uint64_t tls_failures;   /* connections that came to no TLS */
     uint64_t proxy_failures; /* of proxies, without a header that says for whom */
@@ -87,7 +91,8 @@ struct gateway {
 MUSTCHECK int snapshot_make(struct upstreams *upstreams, struct conf_doc *doc, const char *listen,
                             struct snapshot **ret_snapshot);
 
-/* Opens everything that `snapshot` names (ledger, keys, log) and takes it over. */
+/* Opens everything that `snapshot` names (ledger, keys, log) and takes it over. The brake has let
+ * it through (braking_start). */
 MUSTCHECK int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f);
 void gateway_close(struct gateway *g); /* also of one that did not open wholly */
 
@@ -107,6 +112,8 @@ struct reload {
 /*
  * Loads a configuration on the pool of threads, compiles it and puts it in place of the one in use.
  * `out` gets the difference, or the problems (E_CONFIG: the old one stays), and so does the log.
+ * The brake (eval/brake.h) holds back what answers otherwise without evidence, and what it says is
+ * part of `out`.
  * What api_config_show gives is a text that changes nothing: hidden secrets in it stand for those
  * in use. Another one that is under way is waited for.
  */

@@ -1,7 +1,9 @@
 /*
  * health_api.c: is it alive, can it work, and all its numbers.
  */
+#include "api/braking.h"
 #include "api/visit.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "net/upool.h"
@@ -74,6 +76,8 @@ enum number {
     N_LEDGER_WRITE_US,
     N_RELOADS,
     N_RELOADS_REFUSED,
+    N_HELD,
+    N_FORCED,
     N_REFUSED,
     N_TLS_FAILURES,
     N_PROXY_FAILURES,
@@ -119,6 +123,10 @@ static const struct metric_desc numbers[NUMBERS] = {
                                 "The time that the last batch of rows took."),
     [N_RELOADS] = COUNTER("sluice_reloads_total", "Configurations put into force."),
     [N_RELOADS_REFUSED] = COUNTER("sluice_reloads_refused_total", "Configurations refused."),
+    [N_HELD] = COUNTER("sluice_brake_refusals_total",
+                       "Configurations that the brake held back: without evals that passed."),
+    [N_FORCED] = GAUGE("sluice_brake_forced",
+                       "1 while a configuration is in force that was forced."),
     [N_REFUSED] = COUNTER("sluice_refused_total", "Requests that did not come past the door."),
     [N_TLS_FAILURES] =
         COUNTER("sluice_tls_failures_total", "Connections that came to no TLS."),
@@ -185,6 +193,10 @@ static const struct metric_desc limited_desc = {
     .help = "Requests that a limit refused, by whose it was and which.",
     .kind = METRIC_COUNTER,
     .labels = {"of", "limit"}};
+static const struct metric_desc record_age_desc = {
+    .name = "sluice_brake_record_age_seconds",
+    .help = "How long ago the evals of the configuration in force passed.",
+    .kind = METRIC_GAUGE};
 static const struct metric_desc recordings_desc = {
     .name = "sluice_recordings_total",
     .help = "Turns that were to be recorded, by what became of it.",
@@ -266,6 +278,15 @@ static void recordings_put(struct gateway *g, const struct recording_stats *s)
         put(g, &recordings_desc, str_from(recording_fate_names[i]), STR_NONE, (int64_t)s->fates[i]);
 }
 
+/* Where none is known to have passed there is no age. */
+static void record_age_put(struct gateway *g)
+{
+    int64_t passed_wall_us = g->brake ? g->brake->decision.passed_wall_us : 0;
+    metric_hide(g->metrics, &record_age_desc);
+    if (passed_wall_us > 0)
+        put(g, &record_age_desc, STR_NONE, STR_NONE, (clock_wall_us() - passed_wall_us) / 1000000);
+}
+
 void gateway_gauges(void *gateway)
 {
     struct gateway *g = gateway;
@@ -281,6 +302,7 @@ void gateway_gauges(void *gateway)
     const struct outcomes_stats outcomes = outcomes_stats(g->outcomes);
     const struct recording_stats recordings = recorder_stats(g->recorder);
     recordings_put(g, &recordings);
+    record_age_put(g);
     const int64_t values[NUMBERS] = {
         [N_CONNECTIONS] = g->listener ? listener_connections(g->listener) : 0,
         [N_STREAMS] = g->streams.open,
@@ -296,6 +318,8 @@ void gateway_gauges(void *gateway)
         [N_LEDGER_WRITE_US] = l.last_write_us,
         [N_RELOADS] = (int64_t)g->reloads,
         [N_RELOADS_REFUSED] = (int64_t)g->reloads_refused,
+        [N_HELD] = (int64_t)g->held,
+        [N_FORCED] = g->brake && g->brake->decision.forced,
         [N_REFUSED] = (int64_t)g->refused,
         [N_TLS_FAILURES] = (int64_t)g->tls_failures,
         [N_PROXY_FAILURES] = (int64_t)g->proxy_failures,

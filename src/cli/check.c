@@ -4,13 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/braking.h"
 #include "api/gateway.h"
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/options.h"
-#include "llm/upstream.h"
-#include "rt/loop.h"
 
 struct wish {
     const char *config;
@@ -64,19 +63,40 @@ static void problems_json(const struct conf_doc *doc, bool fine)
     (void)shown;
 }
 
-/* Everything that `serve` would compile. */
-static int compile(struct conf_doc *doc)
+/* The lines that belong together as one, from `*rest`, without the word in front. */
+static struct str told_take(struct arena *a, struct str *rest, bool all)
 {
-    struct upstreams *upstreams = NULL;
-    struct snapshot *s = NULL;
-    int err = loop_init();
-    if (!err)
-        err = upstreams_new(&upstreams);
-    if (!err)
-        err = snapshot_make(upstreams, doc, NULL, &s);
-    snapshot_unref(s);
-    upstreams_free(upstreams);
-    return err;
+    struct str line = str_cut(rest, '\n');
+    ptrdiff_t word = str_find(line, STR(": "));
+    struct str text = str_tail(line, (size_t)(word < 0 ? 0 : word + 2));
+    while (rest->n > 0 && text.p && (all || str_starts(*rest, STR("  ")))) {
+        line = str_trim(str_cut(rest, '\n'));
+        text = arena_printf(a, "%.*s; %.*s", STR_ARGS(text), STR_ARGS(line));
+    }
+    return text;
+}
+
+/*
+ * What the brake would say where the file came into force on this machine. A warning in any case:
+ * the file is right, and evals are run after it was written.
+ */
+static void brake_warn(struct conf_doc *doc)
+{
+    const struct config *c = conf_root(doc);
+    struct brake *b = NULL;
+    struct fault f = {0};
+    const struct brake_ask ask = braking_ask(doc, conf_file(doc), load_database(c), NULL);
+    int err = brake_look(&ask, &b, &f);
+    if (err)
+        conf_warn(doc, &c->evals.suites, "the evals' brake cannot tell: %s", why_text(&f, err));
+    struct str rest = b ? b->told : STR_NONE;
+    while (rest.n > 0) {
+        bool held = brake_holds(b);
+        struct str text = told_take(conf_arena(doc), &rest, held);
+        conf_warn(doc, &c->evals.suites, "%s%.*s", held ? "it would not come into force yet: " : "",
+                  STR_ARGS(text));
+    }
+    brake_unref(b);
 }
 
 static void summary(const struct conf_doc *doc)
@@ -94,7 +114,9 @@ static int check(const char *file, bool json, bool print)
     struct conf_doc *doc = NULL;
     int err = conf_load(&config_table, file, &doc);
     if (!err)
-        err = compile(doc);
+        err = load_compile(doc);
+    if (!err)
+        brake_warn(doc);
     int code = err == 0 ? EXIT_DONE : err == E_CONFIG ? EXIT_BAR : EXIT_COULD_NOT;
     if (!doc)
         return EXIT_COULD_NOT;

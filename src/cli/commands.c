@@ -4,9 +4,9 @@
 
 /* In the order in which a newcomer meets them. */
 const struct command *const commands[] = {
-    &command_serve,     &command_check,      &command_explain,    &command_keys,  &command_report,
-    &command_eval,      &command_lab,        &command_recordings, &command_bench, &command_doctor,
-    &command_protocols, &command_completion, &command_man,        NULL,
+    &command_serve,  &command_check,     &command_apply,      &command_explain,    &command_keys,
+    &command_report, &command_eval,      &command_lab,        &command_recordings, &command_bench,
+    &command_doctor, &command_protocols, &command_completion, &command_man,        NULL,
 };
 
 const char program_about[] = "sluice: a gateway between applications and language models.\n";

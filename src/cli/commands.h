@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 
+extern const struct command command_apply;
 extern const struct command command_bench;
 extern const struct command command_check;
 extern const struct command command_completion;

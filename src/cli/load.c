@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "api/gateway.h"
 #include "cli/command.h"
+#include "llm/upstream.h"
+#include "rt/loop.h"
 #include "store/rows.h"
 
 #define USUAL_FILE "sluice.yaml"
@@ -62,6 +65,20 @@ int load_config(const char *path, struct conf_doc **ret_doc)
     if (err == E_CONFIG)
         return EXIT_BAR;
     return err ? EXIT_COULD_NOT : 0;
+}
+
+int load_compile(struct conf_doc *doc)
+{
+    struct upstreams *upstreams = NULL;
+    struct snapshot *s = NULL;
+    int err = loop_init();
+    if (!err)
+        err = upstreams_new(&upstreams);
+    if (!err)
+        err = snapshot_make(upstreams, doc, NULL, &s);
+    snapshot_unref(s);
+    upstreams_free(upstreams);
+    return err;
 }
 
 struct str load_database(const struct config *c)

@@ -31,6 +31,10 @@ MUSTCHECK int load_config(const char *path, struct conf_doc **ret_doc);
 /* The same without a word: an enum err; what is wrong stands in *ret_doc. */
 MUSTCHECK int load_quietly(const char *path, struct conf_doc **ret_doc);
 
+/* Compiles all that `serve` would, the loop included, and opens nothing. What is wrong stands in
+ * the document, E_CONFIG. */
+MUSTCHECK int load_compile(struct conf_doc *doc);
+
 /* All problems of the document on standard error, in colours where it is a terminal. */
 void load_problems_show(const struct conf_doc *doc);
 

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "api/braking.h"
 #include "api/gateway.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -297,6 +298,17 @@ static int listen_all(struct server *s, const char *address, struct fault *f)
     return err ? listen_fault("admin_listen", err, f) : 0;
 }
 
+/* The log is not open yet: a refusal is for who starts it. */
+static int brake_ask(struct server *s, const struct snapshot *first, struct fault *f)
+{
+    struct gateway *g = &s->gateway;
+    int err = braking_start(g, first, f);
+    if (!g->brake || !brake_holds(g->brake))
+        return err;
+    fprintf(stderr, "%.*s", STR_ARGS(g->brake->told));
+    return fault_set(f, err, "the evals' brake holds %.120s back", conf_path(s->doc));
+}
+
 static int open_all(struct server *s, const char *listen, struct fault *f)
 {
     struct gateway *g = &s->gateway;
@@ -316,11 +328,15 @@ static int open_all(struct server *s, const char *listen, struct fault *f)
                         "%s is open to others, but no keys are required; set "
                         "keys: {require: true} or listen on 127.0.0.1",
                         address);
+    if (!err)
+        err = brake_ask(s, first, f);
     if (err) {
         snapshot_unref(first);
         return err;
     }
     err = gateway_open(g, first, f);
+    if (!err)
+        braking_log(g->brake);
     if (!err) /* before the doors open: who sees them open may send one */
         err = signals_take(s);
     if (!err)
@@ -394,6 +410,7 @@ static int serve(struct server *s, const char *listen)
         undo(s);
         return err == E_CONFIG ? EXIT_BAR : EXIT_COULD_NOT;
     }
+    braking_started(&s->gateway);
     s->flush.fn = log_flush_hook;
     loop_hook_add(&s->flush);
     greet(s);

@@ -90,24 +90,32 @@ static int good_look(struct arena *a, const struct brake_ask *ask, struct gate_a
     return 0;
 }
 
+static int keep_text(struct arena *a, struct buf *from, struct str *ret_text)
+{
+    int err = from->failed;
+    if (!err && from->n > 0) {
+        *ret_text = arena_str(a, buf_view(from));
+        err = ret_text->p ? 0 : E_MEMORY;
+    }
+    buf_fini(from);
+    return err;
+}
+
 static int tell(struct brake *b, const struct brake_ask *ask, const struct gate_ask *gate,
                 const char *records, struct str before)
 {
-    struct buf changes, out;
-    buf_init(&changes, TOLD_BYTES_MAX);
+    struct buf out;
     buf_init(&out, TOLD_BYTES_MAX);
-    int err = b->decision.changed ? conf_answers_diff(before, b->lines, CHANGES_MAX, &changes) : 0;
+    int err = b->decision.changed ? conf_answers_diff(before, b->lines, CHANGES_MAX, &out) : 0;
+    int kept = keep_text(&b->arena, &out, &b->changes);
+    if (err || kept)
+        return err ? err : kept;
     const struct gate_words words = {
-        .file = ask->file, .records = records, .changes = buf_view(&changes)};
-    if (!err)
-        err = gate_tell(gate, &b->decision, &words, &out);
-    if (!err && out.n > 0) {
-        b->told = arena_str(&b->arena, buf_view(&out));
-        err = b->told.p ? 0 : E_MEMORY;
-    }
-    buf_fini(&changes);
-    buf_fini(&out);
-    return err;
+        .file = ask->sent ? NULL : ask->file, .records = records, .changes = b->changes};
+    buf_init(&out, TOLD_BYTES_MAX);
+    err = gate_tell(gate, &b->decision, &words, &out);
+    kept = keep_text(&b->arena, &out, &b->told);
+    return err ? err : kept;
 }
 
 static int look(struct brake *b, const struct brake_ask *ask, struct fault *f)

@@ -31,7 +31,8 @@ struct brake {
     struct str lines;                     /* conf_answers */
     unsigned suites_n;
     struct gate_decision decision;
-    struct str told; /* gate_tell; n == 0: all is well */
+    struct str changes; /* lines of what changed of what shapes answers; n == 0: nothing */
+    struct str told;    /* gate_tell; n == 0: all is well */
 };
 
 struct brake_ask {
@@ -39,6 +40,7 @@ struct brake_ask {
     const struct conf_doc *doc;         /* without errors */
     const struct evals_settings *evals; /* of it */
     const char *file;                   /* of the configuration; NULL: none */
+    bool sent;                          /* it is not what stands there, but came in its place */
     struct str ledger;                  /* the database; n == 0: none */
     const struct brake *running;        /* what is in force in this process; NULL: nothing is */
 };

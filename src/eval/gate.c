@@ -168,6 +168,9 @@ static void held_tell(const struct gate_ask *ask, const struct gate_decision *d,
                "or without evidence, and for a reason that is kept: "
                "sluice apply %s --force \"why\"\n",
                file);
+    if (!w->file)
+        buf_printf(out, "where FILE is another than the one that is served, it says "
+                        "evals: {records: PATH} with the path above\n");
 }
 
 static void forced_tell(const struct record *r, struct buf *out)

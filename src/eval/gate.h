@@ -76,7 +76,7 @@ MUSTCHECK int gate_decide(struct arena *a, const struct gate_ask *ask,
 
 /* For what is said to people. */
 struct gate_words {
-    const char *file;    /* of the configuration; NULL: it is none */
+    const char *file;    /* of the configuration; NULL: it is not known */
     const char *records; /* the file of records */
     struct str changes;  /* lines of what changed; may be none */
 };

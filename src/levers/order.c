@@ -13,7 +13,14 @@ static const struct {
      "innermost: a second try repeats nothing but the call"},
 };
 
-int levers_chain(struct arena *arena, const struct levers_settings *settings,
+const struct lever_switch *lever_switch_of(const struct lever *lever,
+                                           const struct lever_switch *own, bool has_suites)
+{
+    static const struct lever_switch off = {.on = false};
+    return lever->loses && !has_suites ? &off : own;
+}
+
+int levers_chain(struct arena *arena, const struct levers_settings *settings, bool has_suites,
                  struct lever_chain *ret_chain)
 {
     *ret_chain = (struct lever_chain){.n = ARRAY_LEN(order)};
@@ -21,7 +28,8 @@ int levers_chain(struct arena *arena, const struct levers_settings *settings,
         const struct lever *lever = order[i].lever;
         const char *own = (const char *)settings + order[i].settings;
         ret_chain->at[i].lever = lever;
-        ret_chain->at[i].on = (const struct lever_switch *)(const void *)own;
+        ret_chain->at[i].on = lever_switch_of(lever, (const struct lever_switch *)(const void *)own,
+                                              has_suites);
         ret_chain->at[i].self = (void *)(uintptr_t)own;
         int err = lever->make ? lever->make(arena, own, &ret_chain->at[i].self) : 0;
         if (err)

@@ -18,7 +18,12 @@ struct levers_settings {
     struct retry_settings retry;
 };
 
+/* `has_suites`: evals would notice what a lever loses. */
 MUSTCHECK int levers_chain(struct arena *arena, const struct levers_settings *settings,
-                           struct lever_chain *ret_chain);
+                           bool has_suites, struct lever_chain *ret_chain);
+
+/* The switch that holds for a lever: its own, or one that is off. */
+const struct lever_switch *lever_switch_of(const struct lever *lever,
+                                           const struct lever_switch *own, bool has_suites);
 
 #endif

@@ -45,6 +45,9 @@ struct lever_switch {
 struct lever {
     const char *name;
     const char *summary;
+    /* It may lose something of an answer: it stays off where no suite of evals is named, whatever
+     * its settings say (design, rule 11). */
+    bool loses;
     /* Once a process and configuration; `settings` begins with a struct lever_switch. May be NULL:
      * then `self` is the settings. */
     int (*make)(struct arena *arena, const void *settings, void **ret_self);

@@ -7,7 +7,7 @@ static void chain_of(struct conf_doc **doc, const char *text, struct lever_chain
 {
     assert_int_equal(conf_load_text(&config_table, "test.yaml", str_from(text), doc), 0);
     const struct config *c = conf_root(*doc);
-    assert_int_equal(levers_chain(conf_arena(*doc), &c->levers, ret_chain), 0);
+    assert_int_equal(levers_chain(conf_arena(*doc), &c->levers, false, ret_chain), 0);
 }
 
 static unsigned place(const struct lever_chain *chain, const struct lever *lever)
@@ -36,6 +36,16 @@ static void every_lever_is_once_in_its_place(void **state)
     assert_true(place(&chain, &lever_fallback) < place(&chain, &lever_retry));
     assert_ptr_equal(chain.at[chain.n - 1].lever, &lever_retry); /* nothing is inside of it */
     conf_unref(doc);
+}
+
+static void what_may_lose_something_is_off_without_suites(void **state)
+{
+    (void)state;
+    const struct lever lossy = {.name = "lossy", .loses = true}, safe = {.name = "safe"};
+    const struct lever_switch own = {.on = true};
+    assert_ptr_equal(lever_switch_of(&lossy, &own, true), &own);
+    assert_ptr_equal(lever_switch_of(&safe, &own, false), &own);
+    assert_false(lever_switch_of(&lossy, &own, false)->on);
 }
 
 static void each_has_its_own_settings(void **state)
@@ -75,6 +85,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_lever_is_once_in_its_place),
+        cmocka_unit_test(what_may_lose_something_is_off_without_suites),
         cmocka_unit_test(each_has_its_own_settings),
         cmocka_unit_test(both_are_on_by_default),
     };
