@@ -183,6 +183,21 @@ int brake_keep(const struct brake *b, struct str ledger, const char *file, enum 
     return err;
 }
 
+/* How the configuration writes the path of this suite; `path` itself where it does not name it. */
+static struct str suite_named(struct arena *a, const struct brake_ask *ask, struct str path)
+{
+    const struct conf_strs *named = &ask->evals->suites;
+    struct str from_here = arena_printf(a, "%.*s", STR_ARGS(path));
+    struct str wanted = from_here.p ? file_name(a, from_here.p) : STR_NONE;
+    for (unsigned i = 0; i < named->n && wanted.p; i++) {
+        struct str one = evals_path(a, ask->file, named->at[i]);
+        struct str real = one.p ? file_name(a, one.p) : STR_NONE;
+        if (real.p && str_eq(real, wanted))
+            return named->at[i];
+    }
+    return path;
+}
+
 int brake_record_add(const struct brake_ask *ask, const struct record *r, struct fault *f)
 {
     struct arena a;
@@ -201,6 +216,7 @@ int brake_record_add(const struct brake_ask *ask, const struct record *r, struct
     if (!err) {
         if (whole.answers.n == 0)
             whole.answers = str_from(answers);
+        whole.suite_file = suite_named(&a, ask, whole.suite_file);
         if (whole.sluice.n == 0)
             whole.sluice = STR(SLUICE_VERSION);
         if (whole.at_wall_us == 0)

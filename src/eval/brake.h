@@ -62,7 +62,8 @@ MUSTCHECK int brake_keep(const struct brake *b, struct str ledger, const char *f
 
 /*
  * Adds a record to the configuration's file of them, and lets old ones go. Where `r` lacks them,
- * answers, date and version are filled in. Errors as record_add.
+ * answers, date and version are filled in. Its suite_file is the path from the working directory,
+ * and is written down as the configuration has it. Errors as record_add, and E_STORE.
  */
 MUSTCHECK int brake_record_add(const struct brake_ask *ask, const struct record *r,
                                struct fault *f);

@@ -106,7 +106,7 @@ static void record(struct place *p, bool passed)
     if (suite_digest(path, hash, &f) != 0)
         fail_msg("%s", fault_text(&f));
     const struct record r = {.suite = STR("s"),
-                             .suite_file = STR("s.yaml"),
+                             .suite_file = str_from(path), /* it is written as the file has it */
                              .suite_hash = str_from(hash),
                              .passed = passed,
                              .p95_us = -1,
