@@ -29,7 +29,8 @@ static const struct command_option options[] = {
      "let it through without evals that passed, for this reason, which is kept and shown",
      VALUE_ANY, NULL},
     {"--to", "URL", offsetof(struct wish, to),
-     "the running sluice that shall take it, by its admin_listen (http://127.0.0.1:8081) or listen",
+     "the running sluice that shall take it, by its admin_listen or listen:\n"
+     "http://127.0.0.1:8081",
      VALUE_ANY, NULL},
     {"--dry-run", NULL, offsetof(struct wish, dry_run), "only tell; nothing is written or changed",
      VALUE_ANY, NULL},
