@@ -13,9 +13,9 @@
 static const struct conf_row evals_rows[] = {
     {.name = "suites", .type = CONF_STRS, AT(suites),
      .help = "Suites, by the paths of their files. A configuration that would answer otherwise "
-             "than the one before comes into force once all of them have passed for it. Without any, "
-             "such a change is let through with a warning. Paths of this section are relative to "
-             "the folder of the configuration's file."},
+             "than the one before comes into force once all of them have passed for it. Without "
+             "any, such a change is let through with a warning. Paths of this section are "
+             "relative to the folder of the configuration's file."},
     {.name = "records", .type = CONF_STR, AT(records),
      .help = "The file in which runs of the suites write down what they found; it belongs beside "
              "the configuration, in version control and on every machine. Without it: the "
