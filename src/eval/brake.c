@@ -183,8 +183,7 @@ int brake_keep(const struct brake *b, struct str ledger, const char *file, enum 
     return err;
 }
 
-/* How the configuration writes the path of this suite; `path` itself where it does not name it. */
-static struct str suite_named(struct arena *a, const struct brake_ask *ask, struct str path)
+struct str brake_suite_named(struct arena *a, const struct brake_ask *ask, struct str path)
 {
     const struct conf_strs *named = &ask->evals->suites;
     struct str from_here = arena_printf(a, "%.*s", STR_ARGS(path));
@@ -195,7 +194,7 @@ static struct str suite_named(struct arena *a, const struct brake_ask *ask, stru
         if (real.p && str_eq(real, wanted))
             return named->at[i];
     }
-    return path;
+    return STR_NONE;
 }
 
 int brake_record_add(const struct brake_ask *ask, const struct record *r, struct fault *f)
@@ -216,7 +215,9 @@ int brake_record_add(const struct brake_ask *ask, const struct record *r, struct
     if (!err) {
         if (whole.answers.n == 0)
             whole.answers = str_from(answers);
-        whole.suite_file = suite_named(&a, ask, whole.suite_file);
+        struct str named = brake_suite_named(&a, ask, whole.suite_file);
+        if (named.p)
+            whole.suite_file = named;
         if (whole.sluice.n == 0)
             whole.sluice = STR(SLUICE_VERSION);
         if (whole.at_wall_us == 0)

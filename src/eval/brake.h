@@ -60,6 +60,10 @@ static inline bool brake_holds(const struct brake *b)
 MUSTCHECK int brake_keep(const struct brake *b, struct str ledger, const char *file,
                          enum last_good_of of, struct fault *f);
 
+/* How the configuration writes the path of the suite that is at `path` from the working directory;
+ * STR_NONE where it does not name it, or memory is out. */
+struct str brake_suite_named(struct arena *a, const struct brake_ask *ask, struct str path);
+
 /*
  * Adds a record to the configuration's file of them, and lets old ones go. Where `r` lacks them,
  * answers, date and version are filled in. Its suite_file is the path from the working directory,

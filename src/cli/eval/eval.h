@@ -93,6 +93,13 @@ struct judged_files {
 
 /* Fills in the verdict, by the suite's bar, margin and seed. */
 MUSTCHECK int judged_make(struct judged *j, struct fault *f);
+/*
+ * Writes the verdict into the configuration's file of records, which is said on standard error. Not
+ * where a case lacks its result, another model was asked than the suite's, or the configuration
+ * does not name the suite: that is no evidence for the brake.
+ */
+MUSTCHECK int judged_remember(const char *command, const struct judged *j,
+                              const struct conf_doc *doc, struct fault *f);
 /* Shows all of them and writes the files; the exit code: EXIT_BAR where one has not passed. */
 MUSTCHECK int judged_show(const char *command, struct judged *const *all, unsigned n, bool json,
                           const struct judged_files *files);

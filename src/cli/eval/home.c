@@ -119,5 +119,10 @@ void home_asker(struct eval_home *home, struct eval_asker *ret_asker)
 
 struct str home_answers_hash(const struct eval_home *home, struct arena *arena)
 {
-    return arena_str(arena, conf_text_hash(home->doc));
+    struct str lines;
+    char hash[CONF_ANSWERS_HEX_BYTES];
+    if (conf_answers(arena, &config_table, home->doc, &lines) != 0 ||
+        conf_answers_hash(lines, hash) != 0)
+        return STR_NONE;
+    return arena_str(arena, str_from(hash));
 }

@@ -90,6 +90,8 @@ static int judge_and_show(struct regrading *r, const struct wish *w)
     struct judged *all[] = {&judged};
     int err = judged_make(&judged, &r->fault);
     if (!err)
+        err = judged_remember(COMMAND, &judged, r->home.doc, &r->fault);
+    if (!err)
         return judged_show(COMMAND, all, 1, w->json, &w->files);
     fprintf(stderr, "sluice eval grade: %s\n", why_text(&r->fault, err));
     return EXIT_COULD_NOT;

@@ -300,6 +300,8 @@ static int sit(struct sitting *s)
         return code_of(err);
     }
     err = judge(s);
+    for (unsigned i = 0; i < s->n && !err; i++)
+        err = judged_remember(COMMAND, &s->jobs[i].judged, s->home.doc, &s->fault);
     if (err) {
         error_tell(s, err);
         return code_of(err);
@@ -309,14 +311,21 @@ static int sit(struct sitting *s)
 
 static int suites_load(struct sitting *s, int words, char **argv)
 {
-    if (words == 0)
-        return options_wrong(&eval_run_command, "expected a suite");
-    if (words > SUITES_MAX)
+    const struct conf_strs *named = &s->home.snapshot->config->evals.suites;
+    unsigned n = words > 0 ? (unsigned)words : named->n;
+    if (n == 0)
+        return options_wrong(&eval_run_command,
+                             "expected a suite, or a configuration that names some (evals: "
+                             "{suites: [...]})");
+    if (n > SUITES_MAX)
         return options_wrong(&eval_run_command, "at most %d suites at once", SUITES_MAX);
     int code = 0;
-    for (int i = 0; i < words && !code; i++) {
+    for (unsigned i = 0; i < n && !code; i++) {
         struct job *j = &s->jobs[s->n++];
-        j->path = argv[1 + i];
+        j->path = words > 0 ? argv[1 + i]
+                            : evals_path(&s->arena, conf_file(s->home.doc), named->at[i]).p;
+        if (!j->path)
+            return EXIT_COULD_NOT;
         code = suite_take(COMMAND, j->path, &j->suite);
         if (!code)
             code = suite_override(s->wish, j->suite);
@@ -364,13 +373,15 @@ static int run(int argc, char **argv)
 const struct command eval_run_command = {
     .name = COMMAND,
     .summary = "run suites through the configuration, and judge the answers",
-    .usage = "eval run [--config FILE] [--baseline RUN] [OPTIONS] SUITE.yaml ...",
+    .usage = "eval run [--config FILE] [--baseline RUN] [OPTIONS] [SUITE.yaml ...]",
     .about =
         "Asks each case of a suite through the configuration's own names, levers and providers,\n"
         "in this process, keeps every answer, and has the suite's graders judge them.\n\n"
         "A run that was broken off, by Ctrl-C, a crash or its limit of dollars, is gone on with "
         "by\n"
-        "the same command: what was answered is not asked again.\n",
+        "the same command: what was answered is not asked again.\n\n"
+        "What a suite that the configuration names comes to is written into its file of records\n"
+        "(evals.records), by which the brake lets a changed configuration come into force.\n",
     .options = options,
     .notes =
         "Exit codes: 0 every suite passed its bar, 1 one is under it, has no answer at all, or\n"
