@@ -88,11 +88,13 @@ static int judge_and_show(struct regrading *r, const struct wish *w)
     struct judged judged = {
         .arena = &r->arena, .run = &r->folder, .results = &r->run.results, .suite = r->suite};
     struct judged *all[] = {&judged};
-    int err = judged_make(&judged, &r->fault);
-    if (!err)
+    int code = EXIT_COULD_NOT, err = judged_make(&judged, &r->fault);
+    if (!err) {
+        code = judged_show(COMMAND, all, 1, w->json, &w->files);
         err = judged_remember(COMMAND, &judged, r->home.doc, &r->fault);
+    }
     if (!err)
-        return judged_show(COMMAND, all, 1, w->json, &w->files);
+        return code;
     fprintf(stderr, "sluice eval grade: %s\n", why_text(&r->fault, err));
     return EXIT_COULD_NOT;
 }

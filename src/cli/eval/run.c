@@ -300,13 +300,17 @@ static int sit(struct sitting *s)
         return code_of(err);
     }
     err = judge(s);
-    for (unsigned i = 0; i < s->n && !err; i++)
-        err = judged_remember(COMMAND, &s->jobs[i].judged, s->home.doc, &s->fault);
     if (err) {
         error_tell(s, err);
         return code_of(err);
     }
-    return show(s);
+    int code = show(s);
+    for (unsigned i = 0; i < s->n && !err; i++)
+        err = judged_remember(COMMAND, &s->jobs[i].judged, s->home.doc, &s->fault);
+    if (!err)
+        return code;
+    error_tell(s, err);
+    return EXIT_COULD_NOT;
 }
 
 static int suites_load(struct sitting *s, int words, char **argv)
