@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "rt/pool.h"
 
@@ -124,7 +125,13 @@ void braking_write(const struct brake *b, struct buf *out)
     buf_printf(out, "# answers: %s\n", b->answers);
     while (lines.n > 0) {
         struct str line = str_cut(&lines, '\n');
-        if (line.n > 0)
-            buf_printf(out, "# %.*s\n", STR_ARGS(line));
+        if (line.n == 0)
+            continue;
+        buf_str(out, STR("# "));
+        if (str_is_text(line))
+            buf_str(out, line);
+        else
+            json_escape(out, line); /* there are more ends of a line in YAML than one */
+        buf_char(out, '\n');
     }
 }

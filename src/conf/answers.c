@@ -52,7 +52,7 @@ static bool table_shapes(const struct conf_table *table, unsigned depth)
 /* A dot or a bracket in a name would read as another path. */
 static void name_add(struct buf *out, const struct answer_step *at)
 {
-    bool plain = at->name.n > 0;
+    bool plain = at->name.n > 0 && str_is_text(at->name);
     for (size_t i = 0; i < at->name.n; i++)
         plain = plain && (unsigned char)at->name.p[i] > ' ' &&
                 memchr(".[]\"\\\x7f", at->name.p[i], 6) == NULL;

@@ -172,6 +172,16 @@ static int line_check(struct arena *a, yyjson_val *object, const struct record *
     return err == E_TOO_LARGE ? 0 : err;
 }
 
+/* Each is to be shown on one line. */
+static bool is_shown_well(const struct record *r)
+{
+    const struct str texts[] = {r->sluice, r->suite, r->suite_file, r->run, r->bar, r->why, r->by};
+    bool well = true;
+    for (unsigned i = 0; i < ARRAY_LEN(texts); i++)
+        well = well && str_is_text(texts[i]);
+    return well;
+}
+
 static int record_parse(struct arena *a, const char *path, unsigned line, yyjson_val *object,
                         struct record *ret_record, struct fault *f)
 {
@@ -193,11 +203,12 @@ static int record_parse(struct arena *a, const char *path, unsigned line, yyjson
         if (err)
             return err;
     }
-    return same ? 0
-                : fault_set(
-                      f, E_CONFIG,
-                      "%.80s:%u: this record was edited (its checksum is another); " HOW_TO_GO_ON,
-                      path, line);
+    return same && is_shown_well(ret_record)
+               ? 0
+               : fault_set(
+                     f, E_CONFIG,
+                     "%.80s:%u: this record was edited (its checksum is another); " HOW_TO_GO_ON,
+                     path, line);
 }
 
 /* Of a file that does not read as lines of JSON, git's marks of a conflict for one. */
@@ -388,9 +399,16 @@ int record_why_check(struct str why, struct fault *f)
 
 static int record_check(const struct record *r, struct fault *f)
 {
+    int err = r->forced ? record_why_check(r->why, f) : 0;
+    if (err)
+        return err;
     if (r->answers.n != SHA256_HEX_CHARS || (!r->forced && r->suite_hash.n != SHA256_HEX_CHARS))
         return fault_set(f, E_BAD_REQUEST, "a record needs the hashes of answers and suite");
-    return r->forced ? record_why_check(r->why, f) : 0;
+    if (!is_shown_well(r))
+        return fault_set(f, E_BAD_REQUEST,
+                         "a record's texts, such as the suite's name and path, have to be on one "
+                         "line, without control characters");
+    return 0;
 }
 
 int record_add(const char *path, const struct record *r, const struct record_keep *keep,

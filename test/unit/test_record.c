@@ -357,6 +357,10 @@ static void a_record_has_to_say_something(void **state)
     struct record r = run_of("12", "a", 0, true);
     struct fault f = {0};
     assert_int_equal(record_add(p->path, &r, &keep_20, &f), E_BAD_REQUEST);
+    struct record two_lines = run_of(H1, "a\nb", 0, true);
+    struct fault g = {0};
+    assert_int_equal(record_add(p->path, &two_lines, &keep_20, &g), E_BAD_REQUEST);
+    assert_non_null(strstr(fault_text(&g), "on one line"));
     assert_int_equal(access(p->path, F_OK), -1);
 }
 
