@@ -45,8 +45,8 @@ struct brake_ask {
     const struct brake *running;        /* what is in force in this process; NULL: nothing is */
 };
 
-/* 0, also where the decision is GATE_HELD; E_STORE where it cannot be told what was in force though
- * suites are named, E_INTERNAL, E_MEMORY. */
+/* 0, also where the decision is GATE_HELD; E_STORE where it cannot be told what was in force and
+ * that decides, E_INTERNAL, E_MEMORY. */
 MUSTCHECK int brake_look(const struct brake_ask *ask, struct brake **ret_brake, struct fault *f);
 struct brake *brake_ref(struct brake *b);
 void brake_unref(struct brake *b); /* NULL is harmless */
@@ -67,7 +67,7 @@ struct str brake_suite_named(struct arena *a, const struct brake_ask *ask, struc
 /*
  * Adds a record to the configuration's file of them, and lets old ones go. Where `r` lacks them,
  * answers, date and version are filled in. Its suite_file is the path from the working directory,
- * and is written down as the configuration has it. Errors as record_add, and E_STORE.
+ * and is written down as the configuration has it. Errors as record_add.
  */
 MUSTCHECK int brake_record_add(const struct brake_ask *ask, const struct record *r,
                                struct fault *f);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -219,6 +220,28 @@ static void a_link_stays_a_link_and_a_mode_a_mode(void **state)
     assert_int_equal(unlink(link), 0);
 }
 
+/* Each process reads, adds and replaces; none overtakes another. */
+static void writers_wait_for_each_other(void **state)
+{
+    struct place *p = *state;
+    enum { WRITERS = 12 };
+    pid_t children[WRITERS];
+    for (int i = 0; i < WRITERS; i++) {
+        children[i] = fork();
+        assert_true(children[i] >= 0);
+        if (children[i] == 0) {
+            struct record r = run_of(H1, "a", i, true);
+            _exit(record_add(p->path, &r, &keep_20, NULL) == 0 ? 0 : 1);
+        }
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        int status = 1;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(all(p).n, WRITERS);
+}
+
 /* ---- which stay ---- */
 
 static void the_newest_of_each_suite_stay_and_all_in_force(void **state)
@@ -371,6 +394,7 @@ int main(void)
         TEST(what_is_added_is_read_again),
         TEST(records_are_in_order_of_age),
         TEST(a_link_stays_a_link_and_a_mode_a_mode),
+        TEST(writers_wait_for_each_other),
         TEST(the_newest_of_each_suite_stay_and_all_in_force),
         TEST(an_edited_record_is_found_with_its_line),
         TEST(another_way_to_write_it_is_no_edit),
