@@ -64,7 +64,8 @@ struct gateway {
     struct limits *limits;
     struct watch *watch; /* of the files that the configuration refers to; NULL: none */
     struct brake *brake; /* what it says of the configuration in force */
-    bool was_sent;       /* that one came to /admin/config, and is not the file's */
+    bool record_age_shown;
+    bool was_sent; /* that one came to /admin/config, and is not the file's */
     bool reloading;
     struct waitq reload_ended;
     struct metric_set *metrics;

@@ -282,7 +282,9 @@ static void recordings_put(struct gateway *g, const struct recording_stats *s)
 static void record_age_put(struct gateway *g)
 {
     int64_t passed_wall_us = g->brake ? g->brake->decision.passed_wall_us : 0;
-    metric_hide(g->metrics, &record_age_desc);
+    if (g->record_age_shown)
+        metric_hide(g->metrics, &record_age_desc);
+    g->record_age_shown = g->record_age_shown || passed_wall_us > 0;
     if (passed_wall_us > 0)
         put(g, &record_age_desc, STR_NONE, STR_NONE, (clock_wall_us() - passed_wall_us) / 1000000);
 }
