@@ -162,6 +162,8 @@ struct json_reader {
 };
 /* False, and failed, where the text is no object. */
 bool json_reader_init(struct json_reader *r, struct str text);
+/* The same for a list, which has to be entered by its bracket. */
+bool json_reader_init_list(struct json_reader *r, struct str text);
 /* Steps into the object ('{') or array ('[') that comes next. False where it is empty, or where
  * something else stands there, and then it is behind that. */
 bool json_enter(struct json_reader *r, char bracket);

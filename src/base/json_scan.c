@@ -356,14 +356,24 @@ static inline const char *value_end(const char *at, const char *end, unsigned ou
 
 /* ---- reading from front to back ---- */
 
-bool json_reader_init(struct json_reader *r, struct str text)
+static inline bool reader_init(struct json_reader *r, struct str text, char bracket)
 {
     text = str_trim(text);
-    bool object = text.n >= 2 && text.p[0] == '{' && text.p[text.n - 1] == '}';
-    *r = (struct json_reader){.at = text.p, .failed = !object};
-    if (object)
+    bool fine = text.n >= 2 && text.p[0] == bracket && text.p[text.n - 1] == bracket + 2;
+    *r = (struct json_reader){.at = text.p, .failed = !fine};
+    if (fine)
         r->end = text.p + text.n - 1;
-    return object;
+    return fine;
+}
+
+bool json_reader_init(struct json_reader *r, struct str text)
+{
+    return reader_init(r, text, '{');
+}
+
+bool json_reader_init_list(struct json_reader *r, struct str text)
+{
+    return reader_init(r, text, '[');
 }
 
 static void reader_fail(struct json_reader *r)

@@ -62,6 +62,11 @@ MUSTCHECK int deciding_limit(const struct json_member *m, unsigned which, struct
                              struct fault *f);
 MUSTCHECK int deciding_count(const struct json_member *m, unsigned least, int64_t *value,
                              struct fault *f);
+/* Where its value stands; empty where the request lacks it. */
+static inline struct json_span deciding_at(const struct json_member *m)
+{
+    return m ? m->value_at : (struct json_span){0, 0};
+}
 /* A string's text, but for its escapes; STR_NONE for what is none. */
 static inline struct str deciding_word(const struct json_member *m)
 {

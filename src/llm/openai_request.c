@@ -130,6 +130,8 @@ int openai_request_read(enum llm_op op, struct str body, struct arena *arena,
         err = choices_read(&found, &r, f);
     if (err)
         return err;
+    r.messages_at = deciding_at(found.at[KEY_MESSAGES]);
+    r.tools_at = deciding_at(found.at[KEY_TOOLS]);
     r.may_name = r.may_name || found.at[KEY_DATA_SOURCES];
     r.tier = facts_tier(deciding_word(found.at[KEY_SERVICE_TIER]));
     const struct json_member *options = found.at[KEY_STREAM_OPTIONS];

@@ -57,6 +57,9 @@ int anthropic_request_read(struct str body, struct arena *arena, struct llm_requ
     if (err)
         return err;
     r.tier = facts_speed(deciding_word(found.at[KEY_SPEED]));
+    r.system_at = deciding_at(found.at[KEY_SYSTEM]);
+    r.messages_at = messages->value_at;
+    r.tools_at = deciding_at(found.at[KEY_TOOLS]);
     *ret_request = r;
     return 0;
 }

@@ -11,6 +11,7 @@
 enum deciding_key {
     KEY_MODEL,
     KEY_INPUT,
+    KEY_INSTRUCTIONS,
     KEY_MAX_OUTPUT_TOKENS,
     KEY_STREAM,
     KEY_SERVICE_TIER,
@@ -27,7 +28,7 @@ static const struct deciding_table deciding_keys = {
     .of = {
         ['b' - 'a'] = {{{"background", 10}, KEY_BACKGROUND}},
         ['c' - 'a'] = {{{"conversation", 12}, KEY_CONVERSATION}},
-        ['i' - 'a'] = {{{"input", 5}, KEY_INPUT}},
+        ['i' - 'a'] = {{{"input", 5}, KEY_INPUT}, {{"instructions", 12}, KEY_INSTRUCTIONS}},
         ['m' - 'a'] = {{{"model", 5}, KEY_MODEL},
                        {{"max_output_tokens", 17}, KEY_MAX_OUTPUT_TOKENS}},
         ['p' - 'a'] = {{{"previous_response_id", 20}, KEY_PREVIOUS}, {{"prompt", 6}, KEY_PROMPT}},
@@ -57,6 +58,9 @@ int responses_ask_read(struct str body, struct arena *arena, struct llm_request 
     if (err)
         return err;
     r.may_name = r.may_name || is_said(found.at[KEY_PROMPT]);
+    r.system_at = deciding_at(found.at[KEY_INSTRUCTIONS]);
+    r.messages_at = deciding_at(found.at[KEY_INPUT]);
+    r.tools_at = deciding_at(found.at[KEY_TOOLS]);
     r.in_conversation = is_said(found.at[KEY_CONVERSATION]);
     r.tier = facts_tier(deciding_word(found.at[KEY_SERVICE_TIER]));
     const struct json_member *previous = found.at[KEY_PREVIOUS], *input = found.at[KEY_INPUT];
