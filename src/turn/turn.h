@@ -116,6 +116,7 @@ struct turn {
     const char *purpose; /* of its calls, in the ledger: "answer"; NULL: that */
     bool can_wait;       /* nobody looks at it: a queue may serve others first */
     bool past_caches;    /* it wants a fresh answer, which no cache of ours keeps */
+    uint64_t prompt; /* its fingerprint (llm/prompt.h); 0: it has none, or nobody wants to know */
 
     /* what is asked; set by the API. The levers may change target and chain position only. */
     struct llm_request *request;

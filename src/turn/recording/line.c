@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "llm/prompt.h"
 #include "turn/recording/read.h"
 #include "turn/recording/writer.h"
 
@@ -25,7 +26,7 @@ static int member_redacted(struct redact_run *run, struct buf *out, const char *
 
 static int head_write(const struct recording *rec, struct redact_run *run, struct buf *out)
 {
-    char time[25];
+    char time[25], prompt[PROMPT_CHARS + 1];
     buf_str(out, STR("{\"turn\":"));
     json_quote(out, str_of(rec->id.text, ID_CHARS));
     member_text(out, "time", str_from(clock_iso(rec->began_wall_us, time)));
@@ -40,6 +41,8 @@ static int head_write(const struct recording *rec, struct redact_run *run, struc
                  {"asked", rec->asked},
                  {"model", rec->model}};
     member_text(out, "api", str_from(rec->api));
+    if (rec->prompt)
+        member_text(out, "fingerprint", str_from(prompt_text(rec->prompt, prompt)));
     member_text(out, "provider", rec->provider);
     int err = 0;
     for (unsigned i = 0; i < ARRAY_LEN(given) && !err; i++)
@@ -166,6 +169,7 @@ int recording_line_read(struct arena *arena, struct str line, struct recorded_tu
         .session = json_get_str(root, "session"),
         .tags = json_get_str(root, "tags"),
         .api = json_get_str(root, "api"),
+        .fingerprint = json_get_str(root, "fingerprint"),
         .asked = json_get_str(root, "asked"),
         .model = json_get_str(root, "model"),
         .provider = json_get_str(root, "provider"),

@@ -23,6 +23,7 @@
 struct recorded_turn {
     struct str turn, time, tenant, key, task, session, tags, api, asked, model, provider;
     struct str state, error, counted; /* counted: who counted the tokens */
+    struct str fingerprint;           /* of its prompt (llm/prompt.h), as it was before redaction */
     struct str request, body;
     yyjson_val *stream; /* a list of texts; NULL where the answer was not streamed */
     struct tokens tokens;

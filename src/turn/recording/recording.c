@@ -286,6 +286,7 @@ void recording_end(struct recording *rec, const struct turn *t)
     rec->first_us = t->first_us ? t->first_us - t->began_us : -1;
     rec->total_us = t->total_us;
     rec->api = t->api;
+    rec->prompt = t->prompt;
     rec->state = turn_state_name(t->state);
     rec->err = t->err ? err_code(t->err) : NULL;
     rec->status = t->status;

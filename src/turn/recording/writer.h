@@ -50,6 +50,7 @@ struct recording {
     int status;
     unsigned calls_n;
     bool streamed;
+    uint64_t prompt;
     struct tokens tokens;
     int64_t cost_usd_nanos;
 };
