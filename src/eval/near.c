@@ -448,8 +448,7 @@ int near_index_add(struct near_index *x, uint64_t group, const struct near_mark 
     if (err)
         return err;
     uint32_t item = x->items_n;
-    x->items[item] =
-        (struct item){.group = group, .at = x->hashes_n, .n = s->n, .whole = s->whole};
+    x->items[item] = (struct item){.group = group, .at = x->hashes_n, .n = s->n, .whole = s->whole};
     if (s->n > 0)
         memcpy(x->hashes + x->hashes_n, s->least, s->n * sizeof(*s->least));
     x->hashes_n += s->n;

@@ -37,9 +37,9 @@ static inline bool is_space(char c)
 static bool is_date_name(struct str word)
 {
     static const struct str names[] = {
-        {"January", 7}, {"February", 8},  {"March", 5},    {"April", 5},    {"May", 3},
-        {"June", 4},    {"July", 4},      {"August", 6},   {"September", 9}, {"October", 7},
-        {"November", 8}, {"December", 8}, {"Monday", 6},   {"Tuesday", 7},  {"Wednesday", 9},
+        {"January", 7},  {"February", 8}, {"March", 5},    {"April", 5},     {"May", 3},
+        {"June", 4},     {"July", 4},     {"August", 6},   {"September", 9}, {"October", 7},
+        {"November", 8}, {"December", 8}, {"Monday", 6},   {"Tuesday", 7},   {"Wednesday", 9},
         {"Thursday", 8}, {"Friday", 6},   {"Saturday", 8}, {"Sunday", 6}};
     if (word.n < 3 || word.p[0] < 'A' || word.p[0] > 'W')
         return false;
@@ -91,7 +91,8 @@ static enum word_kind word_kind_of(struct str word)
     for (size_t i = 0; i < word.n; i++) {
         char c = word.p[i];
         digits += is_digit(c);
-        bool between = i > 0 && i + 1 < word.n && is_digit(word.p[i - 1]) && is_digit(word.p[i + 1]);
+        bool between = i > 0 && i + 1 < word.n && is_digit(word.p[i - 1]) &&
+                       is_digit(word.p[i + 1]);
         time = time || (between && c == ':');
         signs += between && (c == '/' || c == '-' || c == '.');
     }

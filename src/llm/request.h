@@ -61,8 +61,8 @@ struct llm_request {
     struct json_span limit_at[2]; /* values of null: max_tokens or the like, and its new name */
     struct json_span model_at;    /* the value's bytes, quotes included */
     /* Where what an application says of itself stands; from == to: absent. prompt.h reads it. */
-    struct json_span system_at;         /* Anthropic's system, Responses' instructions */
-    struct json_span messages_at;       /* the conversation, of which system messages are a part */
+    struct json_span system_at;   /* Anthropic's system, Responses' instructions */
+    struct json_span messages_at; /* the conversation, of which system messages are a part */
     struct json_span tools_at;
     struct json_span stream_options_at; /* the value's bytes; from == to: absent */
     size_t inside_at;                   /* just behind the opening brace */

@@ -30,10 +30,10 @@ static void set_make(const char *text, struct set *s)
     unsigned n = 0, kept = 0;
     s->n = 0;
     for (char *c = copy; *c; c++)
-        *c = (char)((*c >= 'A' && *c <= 'Z')                                  ? *c + 32
+        *c = (char)((*c >= 'A' && *c <= 'Z')                               ? *c + 32
                     : (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') ? *c
-                    : (unsigned char)*c >= 0x80                               ? *c
-                                                                              : ' ');
+                    : (unsigned char)*c >= 0x80                            ? *c
+                                                                           : ' ');
     for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
         words[n++] = w;
     for (unsigned i = 0; i < n; i++) {

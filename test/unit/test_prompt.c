@@ -45,8 +45,9 @@ static uint64_t print_of(const struct wire *wire, const char *body)
 
 static uint64_t chat(const char *messages, const char *more)
 {
-    return print_of(&wire_openai_chat,
-                    arena_printf(&arena, "{\"model\":\"m\",\"messages\":[%s]%s}", messages, more).p);
+    return print_of(
+        &wire_openai_chat,
+        arena_printf(&arena, "{\"model\":\"m\",\"messages\":[%s]%s}", messages, more).p);
 }
 
 #define USER "{\"role\":\"user\",\"content\":\"Hi\"}"
@@ -170,16 +171,18 @@ static void every_protocol_has_the_same(void **state)
                  "\"A.\",\"input_schema\":" SCHEMA "}]}"),
         want);
     assert_int_equal(
-        print_of(&wire_responses,
-                 "{\"model\":\"m\",\"instructions\":\"Be brief.\",\"input\":\"Hi\",\"tools\":[{"
-                 "\"type\":\"function\",\"name\":\"a\",\"description\":\"A.\",\"parameters\":" SCHEMA
-                 "}]}"),
+        print_of(
+            &wire_responses,
+            "{\"model\":\"m\",\"instructions\":\"Be brief.\",\"input\":\"Hi\",\"tools\":[{"
+            "\"type\":\"function\",\"name\":\"a\",\"description\":\"A.\",\"parameters\":" SCHEMA
+            "}]}"),
         want);
     assert_int_equal(
-        print_of(&wire_responses,
-                 "{\"model\":\"m\",\"input\":[{\"role\":\"developer\",\"content\":\"Be brief.\"}," USER
-                 "],\"tools\":[{\"type\":\"function\",\"name\":\"a\",\"description\":\"A.\","
-                 "\"parameters\":" SCHEMA "}]}"),
+        print_of(
+            &wire_responses,
+            "{\"model\":\"m\",\"input\":[{\"role\":\"developer\",\"content\":\"Be brief.\"}," USER
+            "],\"tools\":[{\"type\":\"function\",\"name\":\"a\",\"description\":\"A.\","
+            "\"parameters\":" SCHEMA "}]}"),
         want);
 }
 
@@ -208,10 +211,11 @@ static void it_costs_next_to_nothing(void **state)
     for (unsigned i = 0; i < 1000; i++)
         text[i] = i % 6 == 5 ? ' ' : (char)('a' + i % 6);
     text[1000] = '\0';
-    struct str body = arena_printf(&arena,
-                                   "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":"
-                                   "\"%s\"},{\"role\":\"user\",\"content\":\"%s\"}]}",
-                                   text, text);
+    struct str body =
+        arena_printf(&arena,
+                     "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":"
+                     "\"%s\"},{\"role\":\"user\",\"content\":\"%s\"}]}",
+                     text, text);
     assert_int_equal(wire_ask(&wire_openai_chat, body, &arena, &r, &f), 0);
     uint64_t sum = 0;
     int64_t began = clock_mono_us();
