@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "conf/scalar.h"
 
 #define ROWS_MAX        32
 #define CHOICES_MAX     32
@@ -306,6 +307,18 @@ int options_read(const struct command *command, void *wish, int argc, char **arg
     }
     *ret_words = words;
     return choices_check(command, wish); /* behind the loop: --help wins */
+}
+
+bool options_share(const struct command *command, const char *option, const char *value,
+                   double least, int64_t *ret_share)
+{
+    const struct conf_row row = {
+        .name = "share", .type = CONF_SHARE, .min = (int64_t)(least * 1000000), .max = 1000000};
+    struct scalar_why why;
+    if (scalar_parse(&row, str_from(value), ret_share, &why))
+        return true;
+    options_wrong(command, "%s '%s' %s", option, value, why.text);
+    return false;
 }
 
 /* ---- a command of its own behind the first word ---- */

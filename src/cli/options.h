@@ -8,6 +8,7 @@
 #define CLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/macros.h"
@@ -33,6 +34,11 @@ MUSTCHECK int options_verb(const struct command *command, int words, char **argv
  */
 MUSTCHECK int options_list(const struct command *command, const char *option, const char *value,
                            unsigned *ret_at);
+
+/* The value of an option that is a share from `least` to 1: "5%" or "0.05", in millionths. False
+ * with the complaint made. */
+MUSTCHECK bool options_share(const struct command *command, const char *option, const char *value,
+                             double least, int64_t *ret_share);
 
 /* The complaint about a word where only options are taken, with the one that may have been meant:
  * EXIT_WRONG_USE. */

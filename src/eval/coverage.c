@@ -1,10 +1,11 @@
 #include "eval/coverage.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <xxhash.h>
+
+#include "eval/stats/share.h"
 
 #define ANY_PROMPT     UINT64_MAX
 #define MISSING_MAX    20000
@@ -78,7 +79,7 @@ static void text_keep(char *to, size_t room, struct str text)
 
 /* ---- prompts ---- */
 
-static struct coverage_prompt *prompt_of(struct coverage *c, uint64_t prompt)
+static struct coverage_prompt *prompt_find(struct coverage *c, uint64_t prompt)
 {
     size_t i = prompt % PROMPT_PLACES;
     for (; c->prompt_at[i]; i = (i + 1) % PROMPT_PLACES)
@@ -94,7 +95,7 @@ static struct coverage_prompt *prompt_of(struct coverage *c, uint64_t prompt)
 
 int coverage_case(struct coverage *c, uint64_t prompt, const struct near_mark *mark)
 {
-    struct coverage_prompt *p = prompt ? prompt_of(c, prompt) : NULL;
+    struct coverage_prompt *p = prompt ? prompt_find(c, prompt) : NULL;
     if (p)
         p->seen = true;
     c->cases_n++;
@@ -227,7 +228,7 @@ static int missing_add(struct coverage *c, const struct coverage_turn *t)
 /* Has a suite its prompt? A turn without one has none to miss. */
 static bool prompt_count(struct coverage *c, const struct coverage_turn *t)
 {
-    struct coverage_prompt *p = t->prompt ? prompt_of(c, t->prompt) : NULL;
+    struct coverage_prompt *p = t->prompt ? prompt_find(c, t->prompt) : NULL;
     if (!t->prompt)
         return true;
     if (!p) {
@@ -310,15 +311,10 @@ void coverage_report(struct coverage *c, struct coverage_report *ret_report)
                                            .prompts_untold = c->prompts_untold};
 }
 
-struct coverage_share coverage_share(const struct coverage_report *r, uint64_t part, uint64_t turns)
+struct estimate coverage_share(const struct coverage_report *r, uint64_t part, uint64_t turns)
 {
-    const double z = 1.959963984540054; /* of 95 % */
     if (turns == 0)
-        return (struct coverage_share){0, 0, 1};
-    double p = (double)part / (double)turns, n = (double)turns / r->design_effect;
-    double middle = (p + z * z / (2 * n)) / (1 + z * z / n);
-    double half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-    double low = middle - half, high = middle + half;
-    return (struct coverage_share){p, low < p ? (low > 0 ? low : 0) : p,
-                                   high > p ? (high < 1 ? high : 1) : p};
+        return (struct estimate){.has_value = false};
+    return share_wilson_of((double)part / r->design_effect, (double)turns / r->design_effect,
+                           STATS_LEVEL);
 }

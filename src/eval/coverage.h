@@ -6,9 +6,9 @@
  * prompt only. What is left is missing: it is put together by what is near each other, and the
  * largest of it told. Cases first, then turns, then the report.
  *
- * The share's interval is Wilson's (1927) of as many turns as the sample is worth: those of one
- * session are alike, so the variance between sessions says how many independent ones it has (the
- * design effect of L. Kish, "Survey Sampling", 1965; the variance of a ratio over clusters).
+ * The share's interval is Wilson's (stats/share.h) of as many turns as the sample is worth: those
+ * of one session are alike, so the variance between sessions says how many independent ones it has
+ * (the design effect of L. Kish, "Survey Sampling", 1965; the variance of a ratio over clusters).
  *
  * Memory is bounded by what it is born with; past that, what is missing is counted but no more told
  * apart. Nothing yields.
@@ -23,6 +23,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "eval/near.h"
+#include "eval/stats/estimate.h"
 
 #define COVERAGE_DAYS_MAX    1024
 #define COVERAGE_PROMPTS_MAX 4096
@@ -48,7 +49,7 @@ struct coverage_turn {
     struct str session; /* or the turn's id, where it has none */
     struct str tenant, model;
     uint64_t prompt; /* 0: none */
-    struct str text;
+    struct str text; /* what is told of it */
     const struct near_mark *mark;
 };
 MUSTCHECK int coverage_turn(struct coverage *c, const struct coverage_turn *turn);
@@ -57,9 +58,6 @@ MUSTCHECK int coverage_turn(struct coverage *c, const struct coverage_turn *turn
 struct coverage_count {
     uint64_t turns, covered, moved;
     uint64_t unseen; /* turns with a prompt that no suite has */
-};
-struct coverage_share {
-    double value, low, high; /* 0 to 1; 95 % */
 };
 struct coverage_day {
     char day[11]; /* the day, or the Monday of the week */
@@ -92,8 +90,8 @@ struct coverage_report {
 };
 /* Once, when all turns are there. What it points to belongs to `c`. */
 void coverage_report(struct coverage *c, struct coverage_report *ret_report);
-/* The share of `part` of the turns, with the interval by the report's design effect. */
-struct coverage_share coverage_share(const struct coverage_report *r, uint64_t part,
-                                     uint64_t turns);
+/* The share of `part` of the turns, 0 to 1, with its interval by the report's design effect; no
+ * value where there are no turns. */
+struct estimate coverage_share(const struct coverage_report *r, uint64_t part, uint64_t turns);
 
 #endif

@@ -35,46 +35,56 @@ static int shingle_add(struct shingles *s, uint64_t hash)
     return 0;
 }
 
-static int word_add(struct shingles *s, struct str word)
+/*
+ * The next word from byte *at on, in small letters; n == 0 behind the last one. Words are letters
+ * and digits; all that is not ASCII is a letter. From U+3000 on, where no spaces are written, each
+ * character is a word. *at is then behind it, and *ret_from where it begins.
+ */
+static struct str word_next(struct str text, size_t *at, char word[WORD_BYTES], size_t *ret_from)
 {
-    uint64_t hash = XXH3_64bits_withSeed(word.p, word.n, 1);
-    int err = shingle_add(s, hash);
-    if (!err && s->last) {
-        const uint64_t pair[2] = {s->last, hash};
-        err = shingle_add(s, XXH3_64bits(pair, sizeof(pair)));
-    }
-    s->last = hash ? hash : 1;
-    return err;
-}
-
-/* Words are letters and digits; all that is not ASCII is a letter. From U+3000 on, where no spaces
- * are written, each character is a word. */
-static int words_add(struct shingles *s, struct str text)
-{
-    char word[WORD_BYTES];
-    size_t n = 0;
-    int err = 0;
-    for (size_t i = 0; i < text.n && !err;) {
+    size_t n = 0, i = *at;
+    for (; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
         bool upper = c >= 'A' && c <= 'Z';
         bool letter = upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c >= 0x80;
         bool alone = c >= 0xe3;
-        if ((!letter || alone) && n > 0) {
-            err = word_add(s, str_of(word, n));
-            n = 0;
-        }
+        if (n > 0 && (!letter || alone))
+            break;
+        if (n == 0)
+            *ret_from = i;
         if (alone) {
             size_t bytes = str_utf8_len(str_tail(text, i));
-            bytes = bytes ? bytes : 1;
-            err = err ? err : word_add(s, str_of(text.p + i, bytes));
-            i += bytes;
-            continue;
+            *at = i + (bytes ? bytes : 1);
+            return str_of(text.p + i, *at - i);
         }
-        if (letter && n < sizeof(word))
+        if (letter && n < WORD_BYTES)
             word[n++] = (char)(upper ? c + ('a' - 'A') : c);
-        i++;
     }
-    return !err && n > 0 ? word_add(s, str_of(word, n)) : err;
+    *at = i;
+    return str_of(word, n);
+}
+
+static uint64_t word_hash(struct str word)
+{
+    return XXH3_64bits_withSeed(word.p, word.n, 1);
+}
+
+static int words_add(struct shingles *s, struct str text)
+{
+    char space[WORD_BYTES];
+    size_t at = 0, from = 0;
+    struct str word;
+    int err = 0;
+    while (!err && (word = word_next(text, &at, space, &from)).n > 0) {
+        uint64_t hash = word_hash(word);
+        err = shingle_add(s, hash);
+        if (!err && s->last) {
+            const uint64_t pair[2] = {s->last, hash};
+            err = shingle_add(s, XXH3_64bits(pair, sizeof(pair)));
+        }
+        s->last = hash ? hash : 1;
+    }
+    return err;
 }
 
 static int hash_order(const void *a, const void *b)
@@ -211,16 +221,32 @@ unsigned near_common_count(const struct near_common *c)
     return (unsigned)c->n;
 }
 
+static bool is_common(const struct near_common *c, uint32_t hash)
+{
+    return bsearch(&hash, c->hashes, c->n, sizeof(hash), hash_order) != NULL;
+}
+
+struct str near_own(const struct near_common *c, struct str text)
+{
+    char space[WORD_BYTES];
+    size_t at = 0, from = 0;
+    struct str word;
+    while ((word = word_next(text, &at, space, &from)).n > 0)
+        if (!is_common(c, (uint32_t)(word_hash(word) >> 32)))
+            return str_tail(text, from);
+    return text;
+}
+
 static void common_drop(const struct near_common *c, struct shingles *s)
 {
     size_t kept = 0;
     for (size_t i = 0; i < s->n; i++)
-        kept += !bsearch(&s->at[i], c->hashes, c->n, sizeof(uint32_t), hash_order);
+        kept += !is_common(c, s->at[i]);
     if (kept == 0)
         return;
     kept = 0;
     for (size_t i = 0; i < s->n; i++)
-        if (!bsearch(&s->at[i], c->hashes, c->n, sizeof(uint32_t), hash_order))
+        if (!is_common(c, s->at[i]))
             s->at[kept++] = s->at[i];
     s->n = kept;
 }

@@ -56,6 +56,8 @@ void near_common_free(struct near_common *c);
 MUSTCHECK int near_common_see(struct near_common *c, uint64_t group, struct str text);
 MUSTCHECK int near_common_settle(struct near_common *c);
 unsigned near_common_count(const struct near_common *c);
+/* The text from its first word on that is not common; all of it where each one is. */
+struct str near_own(const struct near_common *c, struct str text);
 
 /* `common` may be NULL. A text that has nothing else is marked with all that it has. E_MEMORY. */
 MUSTCHECK int near_mark(const struct near_common *common, struct str text,

@@ -105,18 +105,19 @@ static void days_and_weeks_are_in_order(void **state)
     }
 }
 
-/* 37 of 100, reckoned by hand from the formula. */
-static void the_interval_is_wilsons(void **state)
+/* 37 of 100, reckoned by hand from Wilson's formula. */
+static void the_interval_knows_what_the_turns_are_worth(void **state)
 {
     (void)state;
     const struct coverage_report alone = {.design_effect = 1}, four = {.design_effect = 4};
-    struct coverage_share s = coverage_share(&alone, 37, 100), w = coverage_share(&four, 37, 100),
-                          none = coverage_share(&alone, 0, 0), all = coverage_share(&alone, 9, 9);
+    struct estimate s = coverage_share(&alone, 37, 100), w = coverage_share(&four, 37, 100),
+                    none = coverage_share(&alone, 0, 0), all = coverage_share(&alone, 9, 9);
     assert_true(fabs(s.value - 0.37) < 1e-12);
     assert_true(fabs(s.low - 0.2818236053) < 1e-9);
     assert_true(fabs(s.high - 0.4677947042) < 1e-9);
+    assert_true(fabs(w.value - 0.37) < 1e-12);
     assert_true(w.high - w.low > 1.8 * (s.high - s.low));
-    assert_true(none.low == 0 && none.high == 1);
+    assert_false(none.has_value);
     assert_true(all.high == 1 && all.low > 0.6 && all.low < 0.75);
 }
 
@@ -148,7 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(near_under_the_same_prompt_is_covered),
         cmocka_unit_test(days_and_weeks_are_in_order),
-        cmocka_unit_test(the_interval_is_wilsons),
+        cmocka_unit_test(the_interval_knows_what_the_turns_are_worth),
         cmocka_unit_test(turns_of_a_session_count_as_what_they_are_worth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

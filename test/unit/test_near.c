@@ -331,6 +331,8 @@ static void what_stands_around_every_text_does_not_count(void **state)
     struct near_mark x = mark_of(c, a), y = mark_of(c, b);
     assert_true(alike(a, b) > 0.6);
     assert_true(near_alike(&x.sketch, &y.sketch) == 0);
+    assert_str(near_own(c, str_from(a)), STR("my parcel came broken today"));
+    assert_str(near_own(c, STR("classify the following")), STR("classify the following"));
     struct near_mark hours = mark_of(c, "what are your opening hours");
     assert_int_equal(hours.sketch.n, 9);
     snprintf(a, sizeof(a), around, "");

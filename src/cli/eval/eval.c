@@ -6,8 +6,8 @@
 
 /* In the order in which a newcomer meets them. */
 static const struct command *const subs[] = {
-    &eval_check,   &eval_run_command, &eval_show,        &eval_list,
-    &eval_regrade, &eval_graders,     &eval_judge_check, NULL,
+    &eval_check,   &eval_run_command, &eval_show,         &eval_list,     &eval_regrade,
+    &eval_graders, &eval_judge_check, &eval_from_traffic, &eval_coverage, NULL,
 };
 
 static int run(int argc, char **argv)

@@ -14,6 +14,8 @@
 
 /* A line each; eval.c lists them. */
 extern const struct command eval_check;
+extern const struct command eval_coverage;
+extern const struct command eval_from_traffic;
 extern const struct command eval_graders;
 extern const struct command eval_judge_check;
 extern const struct command eval_list;

@@ -10,7 +10,6 @@
 #include "cli/load.h"
 #include "cli/options.h"
 #include "cli/when.h"
-#include "conf/scalar.h"
 #include "turn/recording/recording.h"
 
 #define ARENA_BYTES_MAX (1024u * 1024 * 1024)
@@ -119,17 +118,6 @@ int recordings_each(struct recordings *r, recording_take take, void *arg)
     return recordings_read(r->folder, r->filter.since, each_take, &e, &r->seen, &r->fault);
 }
 
-static bool share_read(const char *text, int64_t *ret_share)
-{
-    static const struct conf_row row = {
-        .name = "share", .type = CONF_SHARE, .min = 1, .max = 1000000};
-    struct scalar_why why;
-    if (scalar_parse(&row, str_from(text), ret_share, &why))
-        return true;
-    options_wrong(&command_recordings, "--share '%s' %s", text, why.text);
-    return false;
-}
-
 /* An exit code where something is wrong. */
 static int filter_read(const struct words *w, struct arena *a, struct recordings_filter *f)
 {
@@ -157,7 +145,9 @@ static int filter_read(const struct words *w, struct arena *a, struct recordings
         if (given[i].p && given[i].n == 0) /* an unset variable shall not mean all turns */
             return options_wrong(&command_recordings, "%s is empty; expected a name",
                                  options[i].name);
-    return w->share && !share_read(w->share, &f->share) ? EXIT_WRONG_USE : EXIT_DONE;
+    return w->share && !options_share(&command_recordings, "--share", w->share, 0.000001, &f->share)
+               ? EXIT_WRONG_USE
+               : EXIT_DONE;
 }
 
 /* ---- printing ---- */
@@ -309,24 +299,26 @@ static int fit_check(const struct words *w, enum verb verb)
     return EXIT_DONE;
 }
 
-static int folder_find(const struct words *w, struct arena *a, struct str *ret_folder)
+int recordings_folder(const char *command, const char *folder, const char *config, struct arena *a,
+                      struct str *ret_folder)
 {
-    *ret_folder = str_from(w->folder ? w->folder : USUAL_FOLDER);
-    if (w->folder || !load_has_file(w->config))
+    *ret_folder = str_from(folder ? folder : USUAL_FOLDER);
+    if (folder || !load_has_file(config))
         return EXIT_DONE;
     struct conf_doc *doc = NULL;
-    int code = load_config(w->config, &doc);
+    int code = load_config(config, &doc);
     if (code == EXIT_DONE) {
         const struct config *c = conf_root(doc);
         *ret_folder = arena_str(a, c->recording.folder);
         if (c->recording.folder.n == 0) {
-            fputs("sluice recordings: this configuration records nothing (recording.folder is not "
-                  "set);\n--folder FOLDER names one\n",
-                  stderr);
+            fprintf(stderr,
+                    "sluice %s: this configuration records nothing (recording.folder is not "
+                    "set);\n--folder FOLDER names one\n",
+                    command);
             code = EXIT_COULD_NOT;
         }
     } else {
-        fputs("sluice recordings: --folder FOLDER needs no configuration\n", stderr);
+        fprintf(stderr, "sluice %s: --folder FOLDER needs no configuration\n", command);
     }
     conf_unref(doc);
     return code;
@@ -396,7 +388,7 @@ static int run(int argc, char **argv)
     arena_init_private(&r.arena, ARENA_BYTES_MAX);
     code = filter_read(&w, &r.arena, &r.filter);
     if (!code)
-        code = folder_find(&w, &r.arena, &r.folder);
+        code = recordings_folder("recordings", w.folder, w.config, &r.arena, &r.folder);
     if (!code)
         code = act(&r, &w, verb, words == 2 ? argv[2] : NULL);
     arena_fini(&r.arena);

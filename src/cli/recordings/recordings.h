@@ -25,6 +25,11 @@ struct recordings {
     struct fault fault;
 };
 
+/* Where they are: `folder`, else what the configuration says, else the usual one. An exit code
+ * after the complaint of `command` ("recordings"). */
+MUSTCHECK int recordings_folder(const char *command, const char *folder, const char *config,
+                                struct arena *a, struct str *ret_folder);
+
 /* Calls `take` with each turn that is meant. All below return an enum err, described in r->fault,
  * or E_USAGE with the complaint made. */
 MUSTCHECK int recordings_each(struct recordings *r, recording_take take, void *arg);

@@ -1,0 +1,74 @@
+/*
+ * source.h: the recorded turns that `sluice eval from-traffic` and `coverage` go by.
+ */
+#ifndef CLI_EVAL_SOURCE_H
+#define CLI_EVAL_SOURCE_H
+
+#include "cli/recordings/recordings.h"
+#include "eval/near.h"
+#include "eval/traffic.h"
+
+/* Options of both, in a member of this type. */
+struct source_wish {
+    const char *folder, *config, *tenant, *api, *since, *until;
+};
+extern const char *const source_apis[]; /* of chats; ends with NULL */
+#define SOURCE_OPTIONS(type, member)                                                                \
+    {"--since",                                                                                     \
+     "WHEN",                                                                                        \
+     offsetof(type, member.since),                                                                  \
+     "only turns that began on this day or later (2026-11-01), or so many days\n"                   \
+     "back, today included (7d, 4w). Days are UTC.",                                                \
+     VALUE_ANY,                                                                                     \
+     NULL},                                                                                         \
+        {"--until", "DAY", offsetof(type, member.until), "... that began on this day or earlier",   \
+         VALUE_ANY, NULL},                                                                          \
+        {"--tenant", "NAME", offsetof(type, member.tenant), "... of this tenant", VALUE_ANY, NULL}, \
+        {"--api",                                                                                   \
+         "NAME",                                                                                    \
+         offsetof(type, member.api),                                                                \
+         "... of this protocol: openai.chat, openai.responses, anthropic",                          \
+         VALUE_ANY,                                                                                 \
+         source_apis},                                                                              \
+        {"--folder", "FOLDER", offsetof(type, member.folder), "where the recordings are",           \
+         VALUE_FILE, NULL},                                                                         \
+    {                                                                                               \
+        "--config", "FILE", offsetof(type, member.config),                                          \
+            "or the configuration that says so (recording.folder); without either:\n"               \
+            "sluice.yaml here, else the folder recordings",                                         \
+            VALUE_FILE, NULL                                                                        \
+    }
+
+/* What becomes of all the recorded turns that are meant. */
+struct source {
+    struct recordings recordings;
+    uint64_t whys[TRAFFIC_WHYS]; /* of the last time through; TRAFFIC_FINE: that were taken */
+    char first_day[11], last_day[11];
+    bool keeps_some;     /* only those that a hash of their id lets through */
+    uint64_t keep_below; /* ... by which it is below this */
+    uint64_t seed;
+    struct near_common *common; /* NULL: it is not known yet */
+};
+
+/* An exit code after the complaint. source_close is due in any case. */
+MUSTCHECK int source_open(const struct command *command, const struct source_wish *wish,
+                          uint64_t seed, struct source *ret_source);
+void source_close(struct source *s);
+
+/* Calls `take` with each turn that can be a case; what it gets is gone with the next. What it
+ * returns other than 0 ends it. Errors are described in recordings.fault. */
+typedef int (*source_take)(void *arg, const struct traffic_turn *turn, struct arena *arena);
+MUSTCHECK int source_each(struct source *s, source_take take, void *arg);
+
+/* Goes through them once: counts them, learns what is common, and sees to it that no more than
+ * about `most` are taken from then on, whichever by chance. */
+MUSTCHECK int source_look(struct source *s, uint64_t most);
+
+/* "12 failed, or were cut short; 3 are no chats", or nothing. */
+void source_tell_skipped(const struct source *s, FILE *to);
+
+/* The turn's text, marked for comparing. */
+MUSTCHECK int source_mark(const struct source *s, const struct traffic_turn *turn,
+                          struct near_mark *ret_mark);
+
+#endif
