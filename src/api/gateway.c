@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "api/braking.h"
+#include "api/prompting.h"
 #include "api/watch.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,6 +18,7 @@
 #include "rt/pool.h"
 #include "rt/task.h"
 #include "turn/outcomes.h"
+#include "turn/prompts.h"
 #include "turn/stored.h"
 
 #define DAY_MS 86400000
@@ -174,6 +176,16 @@ static int recording_use(struct gateway *g, struct recording_rules *rules, struc
     return err;
 }
 
+/* Before the doors open, too. */
+static int prompting_begin(struct gateway *g)
+{
+    struct prompting read;
+    prompting_read(g->now->doc, g->file, &read);
+    int err = prompting_use(g, &read);
+    prompting_fini(&read);
+    return err;
+}
+
 int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
 {
     const struct config *c = snapshot->config;
@@ -219,6 +231,8 @@ int gateway_open(struct gateway *g, struct snapshot *snapshot, struct fault *f)
     if (!err)
         err = recording_use(g, snapshot->recording, f);
     if (!err)
+        err = prompting_begin(g);
+    if (!err)
         err = watch_new(snapshot->doc, &g->watch);
     if (!err)
         err = telemetry_new(g->metrics, gateway_gauges, g, &g->telemetry);
@@ -236,6 +250,7 @@ void gateway_close(struct gateway *g)
     if (g->keys)
         keys_close(g->keys);
     recorder_close(g->recorder);
+    prompts_free(g->prompts);
     telemetry_free(g->telemetry);
     turn_house_fini(&g->house);
     limits_free(g->limits);
@@ -259,7 +274,8 @@ struct load_job {
     struct str ledger; /* STR_NONE: none */
     char *file;        /* of the configuration, by which suites and records are found */
     struct brake *brake_in_force, *brake;
-    struct fault fault;    /* of the brake */
+    struct fault fault; /* of the brake */
+    struct prompting prompting;
     struct str past_where; /* the ledger's, where it is to be read if the file has limits */
     struct limits_past *past;
     struct watch *watch;
@@ -292,6 +308,7 @@ static void load_run(struct pool_job *job)
         l->err = watch_new(l->doc, &l->watch);
         if (!l->err)
             l->err = brake_ask(l);
+        prompting_read(l->doc, l->file, &l->prompting);
         past_read(l);
     }
 }
@@ -301,6 +318,7 @@ static void load_drop(struct pool_job *job)
     struct load_job *l = CONTAINER_OF(job, struct load_job, job);
     limits_past_free(l->past);
     watch_free(l->watch);
+    prompting_fini(&l->prompting);
     brake_unref(l->brake);
     brake_unref(l->brake_in_force);
     conf_unref(l->doc);
@@ -442,6 +460,8 @@ static int reload(struct gateway *g, const struct reload *r, struct buf *out)
             g->watch = l->watch;
             l->watch = old; /* which goes with the job */
             braking_reloaded(g, l->brake, r->from);
+            if (prompting_use(g, &l->prompting) != 0)
+                buf_str(out, STR("warning: prompts that no suite has are not told\n"));
         }
     }
     load_drop(&l->job);

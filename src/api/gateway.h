@@ -30,6 +30,7 @@
 struct brake;
 struct listener;
 struct outcomes;
+struct prompts;
 struct stored;
 struct tls_context;
 struct watch;
@@ -62,8 +63,9 @@ struct gateway {
     struct outcomes *outcomes; /* of tasks */
     struct keys *keys;
     struct limits *limits;
-    struct watch *watch; /* of the files that the configuration refers to; NULL: none */
-    struct brake *brake; /* what it says of the configuration in force */
+    struct watch *watch;     /* of the files that the configuration refers to; NULL: none */
+    struct prompts *prompts; /* of applications; NULL until a configuration wants to know them */
+    struct brake *brake;     /* what it says of the configuration in force */
     bool record_age_shown;
     bool was_sent; /* that one came to /admin/config, and is not the file's */
     bool reloading;

@@ -8,6 +8,7 @@
 #include "net/listener.h"
 #include "net/upool.h"
 #include "turn/outcomes.h"
+#include "turn/prompts.h"
 #include "turn/stored.h"
 
 #define METRICS_BYTES_MAX (32u * 1024 * 1024)
@@ -95,6 +96,9 @@ enum number {
     N_RECORDED_BYTES,
     N_RECORDED_REDACTED,
     N_RECORDING_HELD,
+    N_PROMPTS_KNOWN,
+    N_PROMPTS_UNSEEN,
+    N_PROMPTS_UNSEEN_TURNS,
     N_TELEMETRY_WAITING,
     N_TELEMETRY_SENT,
     N_TELEMETRY_DROPPED,
@@ -154,6 +158,12 @@ static const struct metric_desc numbers[NUMBERS] = {
         COUNTER("sluice_recording_redactions_total", "Pieces that were taken out of recordings."),
     [N_RECORDING_HELD] =
         GAUGE("sluice_recording_held_bytes", "Memory of what is recorded and not written yet."),
+    [N_PROMPTS_KNOWN] = GAUGE("sluice_prompts_known",
+                              "Prompts (system prompt and tools) that the suites have."),
+    [N_PROMPTS_UNSEEN] = GAUGE("sluice_prompts_unseen",
+                               "Prompts of turns that no suite has; see /admin/prompts."),
+    [N_PROMPTS_UNSEEN_TURNS] =
+        COUNTER("sluice_prompts_unseen_total", "Turns whose prompt no suite had."),
     [N_TELEMETRY_WAITING] = GAUGE("sluice_telemetry_waiting_spans",
                                   "Spans that wait for the collector."),
     [N_TELEMETRY_SENT] = COUNTER("sluice_telemetry_spans_sent_total",
@@ -304,6 +314,7 @@ void gateway_gauges(void *gateway)
     const struct outcomes_stats outcomes = outcomes_stats(g->outcomes);
     const struct recording_stats recordings = recorder_stats(g->recorder);
     recordings_put(g, &recordings);
+    const struct prompts_stats prompts = prompts_stats(g->prompts);
     record_age_put(g);
     const int64_t values[NUMBERS] = {
         [N_CONNECTIONS] = g->listener ? listener_connections(g->listener) : 0,
@@ -339,6 +350,9 @@ void gateway_gauges(void *gateway)
         [N_RECORDED_BYTES] = (int64_t)recordings.bytes,
         [N_RECORDED_REDACTED] = (int64_t)recordings.redacted,
         [N_RECORDING_HELD] = recordings.held_bytes,
+        [N_PROMPTS_KNOWN] = (int64_t)prompts.known_n,
+        [N_PROMPTS_UNSEEN] = prompts.unseen_n,
+        [N_PROMPTS_UNSEEN_TURNS] = (int64_t)prompts.unseen_turns,
         [N_TELEMETRY_WAITING] = (int64_t)told.waiting,
         [N_TELEMETRY_SENT] = (int64_t)told.sent,
         [N_TELEMETRY_DROPPED] = (int64_t)told.dropped,

@@ -7,6 +7,7 @@
 #include "api/limit_headers.h"
 #include "api/objects.h"
 #include "api/pass.h"
+#include "api/prompting.h"
 #include "api/visit.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -271,6 +272,8 @@ static int request_take(struct ask *a)
     if (err)
         return err;
     a->turn.request = &a->request;
+    if (UNLIKELY(prompting_wanted(v->snapshot)) && v->gateway->prompts)
+        prompting_see(v->gateway, &a->turn);
     a->request.tenant = visit_tenant(v);
     a->request.alone = visit_is_alone(v);
     if (v->key)

@@ -66,6 +66,7 @@ const struct route_row routes[] = {
     {HTTP_GET, PATH("/admin/config"), NEEDS_ADMIN, api_config_show, "what is in force", NULL},
     {HTTP_POST, PATH("/admin/config"), NEEDS_ADMIN, api_config_load, "load anew, or a body", NULL},
     {HTTP_GET, PATH("/admin/upstreams"), NEEDS_ADMIN, api_upstreams, "how the providers are", NULL},
+    {HTTP_GET, PATH("/admin/prompts"), NEEDS_ADMIN, api_prompts, "prompts that no suite has", NULL},
     {HTTP_GET, PATH("/admin/limits"), NEEDS_ADMIN, api_limits, "what keys and tenants use", NULL},
     {HTTP_GET, {NULL, 0}, NEEDS_NOTHING, NULL, NULL, NULL},
 };

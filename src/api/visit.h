@@ -97,6 +97,7 @@ void api_keys_revoke(struct visit *v);
 void api_config_show(struct visit *v);
 void api_config_load(struct visit *v);
 void api_upstreams(struct visit *v);
-void api_limits(struct visit *v); /* limits_api.c */
+void api_limits(struct visit *v);  /* limits_api.c */
+void api_prompts(struct visit *v); /* prompting.c */
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "cli/eval/eval.h"
 #include "cli/eval/source.h"
+#include "cli/load.h"
 #include "cli/options.h"
 #include "cli/when.h"
 #include "llm/prompt.h"
@@ -54,6 +55,8 @@ struct survey {
     unsigned missing_max;
     struct coverage *coverage;
     struct coverage_report report;
+    unsigned paths_n; /* of suites; each ends with NUL */
+    struct str *paths;
     double scale; /* turns for each that was looked at */
     struct fault fault;
 };
@@ -86,12 +89,38 @@ static int case_take(struct survey *s, const struct suite *suite, const struct s
     return err;
 }
 
-/* An exit code. */
-static int suites_add(struct survey *s, char **paths, unsigned n)
+/* Those that are named, or else those of the configuration. An exit code. */
+static int paths_find(struct survey *s, char **named, unsigned n)
 {
-    for (unsigned i = 0; i < n; i++) {
+    struct arena *a = &s->source.recordings.arena;
+    struct conf_doc *doc = NULL;
+    int code = EXIT_DONE;
+    if (n == 0 && !load_has_file(s->wish->source.config))
+        return options_wrong(&eval_coverage, "name suites by their files, or with --config FILE "
+                                             "the configuration that does (evals.suites)");
+    if (n == 0)
+        code = load_config(s->wish->source.config, &doc);
+    const struct config *c = code || n ? NULL : conf_root(doc);
+    s->paths_n = c ? c->evals.suites.n : n;
+    s->paths = ARENA_ARRAY(a, struct str, s->paths_n + 1);
+    for (unsigned i = 0; i < s->paths_n && s->paths; i++)
+        s->paths[i] = c ? evals_path(a, conf_file(doc), c->evals.suites.at[i]) : str_from(named[i]);
+    conf_unref(doc);
+    if (!code && s->paths_n == 0) {
+        fputs("sluice eval coverage: this configuration names no suites (evals.suites); name them "
+              "by their files\n",
+              stderr);
+        code = EXIT_WRONG_USE;
+    }
+    return code ? code : s->paths ? EXIT_DONE : EXIT_COULD_NOT;
+}
+
+/* An exit code. */
+static int suites_add(struct survey *s)
+{
+    for (unsigned i = 0; i < s->paths_n; i++) {
         struct suite *suite = NULL;
-        int code = suite_take("eval coverage", paths[i], &suite);
+        int code = suite_take("eval coverage", s->paths[i].p, &suite);
         int err = 0;
         for (unsigned k = 0; !code && !err && k < suite->cases_n; k++)
             err = case_take(s, suite, &suite->cases[k]);
@@ -401,7 +430,7 @@ static int failed(const struct survey *s, int err)
     return EXIT_COULD_NOT;
 }
 
-static int act(struct survey *s, char **paths, unsigned n)
+static int act(struct survey *s)
 {
     int err = source_look(&s->source, TURNS_MAX);
     uint64_t all = s->source.whys[TRAFFIC_FINE];
@@ -415,7 +444,7 @@ static int act(struct survey *s, char **paths, unsigned n)
         err = coverage_new(&s->set, &s->coverage);
     if (err)
         return failed(s, err);
-    int code = suites_add(s, paths, n);
+    int code = suites_add(s);
     if (code)
         return code;
     err = source_each(&s->source, turn_take, s);
@@ -438,14 +467,14 @@ static int run(int argc, char **argv)
     int code = options_read(&eval_coverage, &w, argc, argv, &words);
     if (code >= 0)
         return code;
-    if (words == 0)
-        return options_wrong(&eval_coverage, "name one suite or several by their files");
     code = wish_read(&s);
     if (code)
         return code;
     code = source_open(&eval_coverage, &w.source, 1, &s.source);
     if (!code)
-        code = act(&s, argv + 1, (unsigned)words);
+        code = paths_find(&s, argv + 1, (unsigned)words);
+    if (!code)
+        code = act(&s);
     coverage_free(s.coverage);
     source_close(&s.source);
     return code;
@@ -454,7 +483,7 @@ static int run(int argc, char **argv)
 const struct command eval_coverage = {
     .name = "eval coverage",
     .summary = "say how much of recent traffic the suites stand for, and what they lack",
-    .usage = "eval coverage SUITE... [--since WHEN] [--by day|week] [OPTIONS]",
+    .usage = "eval coverage [SUITE...] [--since WHEN] [--by day|week] [OPTIONS]",
     .about =
         "Holds recorded turns against the cases of suites: the share that has a near neighbour "
         "there, by\nday or week, what is missing, and prompts of applications (system prompt and "

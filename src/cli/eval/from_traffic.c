@@ -372,6 +372,8 @@ static int run(int argc, char **argv)
         return code;
     if (words)
         return options_too_much(&eval_from_traffic, argv[1]);
+    if (w.source.folder && w.source.config)
+        return options_wrong(&eval_from_traffic, "--folder or --config, not both");
     code = wish_read(&d);
     if (code)
         return code;

@@ -24,8 +24,6 @@ static int days_read(const struct command *command, const struct source_wish *w,
         return options_wrong(command, "--until '%s' is no day (2026-11-30)", w->until);
     if (w->tenant && !w->tenant[0]) /* an unset variable shall not mean all turns */
         return options_wrong(command, "--tenant is empty; expected a name");
-    if (w->folder && w->config)
-        return options_wrong(command, "--folder or --config, not both");
     return EXIT_DONE;
 }
 
