@@ -12,14 +12,15 @@
 #include "cli/when.h"
 #include "llm/prompt.h"
 
-#define USUAL_NEAR     500000 /* millionths */
-#define USUAL_MISSING  10
-#define MISSING_MAX    1000
-#define PROMPTS_SHOWN  20
-#define TURNS_MAX      200000
-#define COVERAGE_BYTES (768u << 20)
-#define CASE_BYTES_MAX (64u << 20)
-#define JSON_BYTES_MAX (64u << 20)
+#define USUAL_NEAR      500000 /* millionths */
+#define USUAL_MISSING   10
+#define MISSING_MAX     1000
+#define PROMPTS_SHOWN   20
+#define TURNS_MAX       200000
+#define COVERAGE_BYTES  (768u << 20)
+#define CASE_BYTES_MAX  (64u << 20)
+#define JSON_BYTES_MAX  (64u << 20)
+#define PATHS_BYTES_MAX (1u << 20)
 
 struct wish {
     struct source_wish source;
@@ -55,6 +56,7 @@ struct survey {
     unsigned missing_max;
     struct coverage *coverage;
     struct coverage_report report;
+    struct arena arena;
     unsigned paths_n; /* of suites; each ends with NUL */
     struct str *paths;
     double scale; /* turns for each that was looked at */
@@ -92,7 +94,7 @@ static int case_take(struct survey *s, const struct suite *suite, const struct s
 /* Those that are named, or else those of the configuration. An exit code. */
 static int paths_find(struct survey *s, char **named, unsigned n)
 {
-    struct arena *a = &s->source.recordings.arena;
+    struct arena *a = &s->arena;
     struct conf_doc *doc = NULL;
     int code = EXIT_DONE;
     if (n == 0 && !load_has_file(s->wish->source.config))
@@ -470,13 +472,15 @@ static int run(int argc, char **argv)
     code = wish_read(&s);
     if (code)
         return code;
-    code = source_open(&eval_coverage, &w.source, 1, &s.source);
+    arena_init_private(&s.arena, PATHS_BYTES_MAX);
+    code = paths_find(&s, argv + 1, (unsigned)words);
     if (!code)
-        code = paths_find(&s, argv + 1, (unsigned)words);
+        code = source_open(&eval_coverage, &w.source, 1, &s.source);
     if (!code)
         code = act(&s);
     coverage_free(s.coverage);
     source_close(&s.source);
+    arena_fini(&s.arena);
     return code;
 }
 
