@@ -66,6 +66,7 @@ static int one_take(void *arg, const struct recorded_turn *t, struct str line)
     assert_str(t->session, STR("[email]"));
     assert_str(t->tags, STR("a,b"));
     assert_str(t->api, STR("openai.chat"));
+    assert_str(t->fingerprint, STR("0000000000000abc"));
     assert_str(t->asked, STR("asked-for"));
     assert_str(t->state, STR("failed"));
     assert_str(t->error, STR("upstream_cut"));
@@ -102,6 +103,7 @@ static void a_line_comes_back_as_it_was_written(void **state)
     s->turn.task = STR("sums");
     s->turn.session = STR("ann@a.example");
     s->turn.tags = STR("a,b");
+    s->turn.prompt = 0xabc;
     s->turn.state = TURN_FAILED;
     s->turn.err = E_UPSTREAM_CUT;
     s->turn.status = 502;
