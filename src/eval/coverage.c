@@ -29,6 +29,7 @@ struct coverage {
     unsigned missing_n;
     uint64_t missing_untold, prompts_untold;
     struct coverage_prompt *prompts;
+    struct near_sketch *words; /* of each; n == 0: they were not told */
     unsigned prompts_n;
     uint16_t prompt_at[PROMPT_PLACES]; /* by fingerprint: the number in `prompts` and 1; 0: free */
     struct session *sessions;          /* by name */
@@ -44,7 +45,8 @@ int coverage_new(const struct coverage_settings *settings, struct coverage **ret
     c->days = calloc(COVERAGE_DAYS_MAX, sizeof(*c->days));
     c->missing = calloc(MISSING_MAX, sizeof(*c->missing));
     c->prompts = calloc(COVERAGE_PROMPTS_MAX, sizeof(*c->prompts));
-    int err = c->days && c->missing && c->prompts ? 0 : E_MEMORY;
+    c->words = calloc(COVERAGE_PROMPTS_MAX, sizeof(*c->words));
+    int err = c->days && c->missing && c->prompts && c->words ? 0 : E_MEMORY;
     if (!err)
         err = near_index_new(settings->near, settings->bytes_max / 2, &c->cases);
     if (!err)
@@ -65,6 +67,7 @@ void coverage_free(struct coverage *c)
     free(c->days);
     free(c->missing);
     free(c->prompts);
+    free(c->words);
     free(c->sessions);
     free(c);
 }
@@ -101,6 +104,34 @@ int coverage_case(struct coverage *c, uint64_t prompt, const struct near_mark *m
     c->cases_n++;
     int err = near_index_add(c->cases, prompt, mark);
     return err ? err : near_index_add(c->cases, ANY_PROMPT, mark);
+}
+
+bool coverage_lacks_words(struct coverage *c, uint64_t prompt)
+{
+    struct coverage_prompt *p = prompt ? prompt_find(c, prompt) : NULL;
+    return p && c->words[p - c->prompts].n == 0;
+}
+
+void coverage_words(struct coverage *c, uint64_t prompt, const struct near_sketch *words)
+{
+    struct coverage_prompt *p = prompt_find(c, prompt);
+    if (p)
+        c->words[p - c->prompts] = *words;
+}
+
+/* For each that no suite has, the one of theirs that says most of the same. */
+static void likes_find(struct coverage *c)
+{
+    for (unsigned i = 0; i < c->prompts_n; i++) {
+        struct coverage_prompt *p = &c->prompts[i];
+        for (unsigned k = 0; k < c->prompts_n && !p->seen; k++) {
+            double alike = c->prompts[k].seen ? near_alike(&c->words[i], &c->words[k]) : 0;
+            if (alike <= p->alike)
+                continue;
+            p->alike = alike;
+            p->like = c->prompts[k].prompt;
+        }
+    }
 }
 
 /* ---- sessions ---- */
@@ -296,6 +327,7 @@ static int unseen_first(const void *a, const void *b)
 void coverage_report(struct coverage *c, struct coverage_report *ret_report)
 {
     qsort(c->missing, c->missing_n, sizeof(*c->missing), most_missing_first);
+    likes_find(c);
     qsort(c->prompts, c->prompts_n, sizeof(*c->prompts), unseen_first);
     *ret_report = (struct coverage_report){.all = c->all,
                                            .sessions = c->sessions_n,

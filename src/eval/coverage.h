@@ -44,6 +44,11 @@ void coverage_free(struct coverage *c);
 /* A case of a suite. */
 MUSTCHECK int coverage_case(struct coverage *c, uint64_t prompt, const struct near_mark *mark);
 
+/* A prompt's words, by which it is told which one of the suites' another is most like: needed once
+ * for each, behind its first case or turn. */
+bool coverage_lacks_words(struct coverage *c, uint64_t prompt);
+void coverage_words(struct coverage *c, uint64_t prompt, const struct near_sketch *words);
+
 struct coverage_turn {
     struct str id, day; /* "2026-11-27" */
     struct str session; /* or the turn's id, where it has none */
@@ -75,6 +80,9 @@ struct coverage_prompt {
     char first_day[11], last_day[11];
     char tenant[COVERAGE_NAME_BYTES], model[COVERAGE_NAME_BYTES]; /* of its first turn */
     char id[32];
+    /* Of one that no suite has: which of theirs it is most like, and how much, 0 to 1. 0: none. */
+    uint64_t like;
+    double alike;
 };
 
 struct coverage_report {

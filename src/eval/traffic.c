@@ -112,17 +112,45 @@ static int text_write(const struct chat_request *r, struct arena *arena, struct 
     return err ? err : out->failed;
 }
 
-int traffic_text(const struct chat_request *request, struct arena *arena, struct str *ret_text)
+static int prompt_write(const struct chat_request *r, struct arena *arena, struct buf *out)
+{
+    int err = 0;
+    for (const struct chat_message *m = r->messages; m && !err; m = m->next) {
+        if (m->role != ROLE_SYSTEM && m->role != ROLE_DEVELOPER)
+            break;
+        err = blocks_add(out, m->blocks, arena);
+    }
+    for (const struct chat_tool *t = r->tools; t && !err; t = t->next) {
+        err = string_add(out, t->name, arena);
+        if (!err)
+            err = string_add(out, t->description, arena);
+    }
+    return err ? err : out->failed;
+}
+
+static int text_make(int (*write)(const struct chat_request *, struct arena *, struct buf *),
+                     const struct chat_request *request, struct arena *arena, struct str *ret_text)
 {
     struct buf out;
     buf_init(&out, TEXT_BYTES_MAX);
-    int err = text_write(request, arena, &out);
+    int err = write(request, arena, &out);
     if (err == E_TOO_LARGE) /* what did fit says enough */
         err = 0;
     if (!err)
         *ret_text = arena_str(arena, buf_view(&out));
     buf_fini(&out);
     return err ? err : ret_text->p ? 0 : E_MEMORY;
+}
+
+int traffic_text(const struct chat_request *request, struct arena *arena, struct str *ret_text)
+{
+    return text_make(text_write, request, arena, ret_text);
+}
+
+int traffic_prompt_text(const struct chat_request *request, struct arena *arena,
+                        struct str *ret_text)
+{
+    return text_make(prompt_write, request, arena, ret_text);
 }
 
 static int request_prompt(struct arena *arena, struct str body, uint64_t *ret_prompt,
@@ -134,13 +162,14 @@ static int request_prompt(struct arena *arena, struct str body, uint64_t *ret_pr
     return err;
 }
 
-int traffic_of_request(struct arena *arena, struct str body, struct str *ret_text,
-                       uint64_t *ret_prompt, struct fault *f)
+int traffic_of_request(struct arena *arena, struct str body, struct chat_request *ret_request,
+                       struct str *ret_text, uint64_t *ret_prompt, struct fault *f)
 {
     struct chat_request request = {0};
     int err = wire_openai_chat.request_read(body, arena, &request, f);
     if (!err)
         err = request_prompt(arena, body, ret_prompt, f);
+    *ret_request = request;
     return err ? err : traffic_text(&request, arena, ret_text);
 }
 

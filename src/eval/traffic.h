@@ -54,9 +54,14 @@ MUSTCHECK int traffic_read(struct arena *arena, const struct recorded_turn *reco
 MUSTCHECK int traffic_text(const struct chat_request *request, struct arena *arena,
                            struct str *ret_text);
 
-/* The same of a request in OpenAI's chat form, with the fingerprint of its prompt. E_BAD_REQUEST
- * and the like, described. */
-MUSTCHECK int traffic_of_request(struct arena *arena, struct str body, struct str *ret_text,
+/* What its prompt says: the system messages in front, names and descriptions of tools. E_MEMORY. */
+MUSTCHECK int traffic_prompt_text(const struct chat_request *request, struct arena *arena,
+                                  struct str *ret_text);
+
+/* A request in OpenAI's chat form, read, with what it asks and the fingerprint of its prompt.
+ * E_BAD_REQUEST and the like, described. */
+MUSTCHECK int traffic_of_request(struct arena *arena, struct str body,
+                                 struct chat_request *ret_request, struct str *ret_text,
                                  uint64_t *ret_prompt, struct fault *f);
 
 /* Tokens of a prompt in steps: "under 250", "250 to 1k" ... */

@@ -263,6 +263,7 @@ def test_a_changed_prompt_is_told_counted_and_listed(w):
     told = cover(w, "--config", s.file, folder="recordings")
     lost = [p for p in told["prompts"] if not p["seen"]]
     assert [p["prompt"] for p in lost] == [listed["prompt"]] and lost[0]["turns"] == 3, told
+    assert lost[0]["most_like"]["share"] > 0.6, lost  # it is told which one was changed
     assert abs(told["unseen_prompt"]["value"] - 3 / turns) < 1e-5
     assert abs(told["other_prompt"]["value"] - 5 / turns) < 1e-5, told
 

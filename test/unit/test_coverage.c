@@ -144,12 +144,42 @@ static void turns_of_a_session_count_as_what_they_are_worth(void **state)
     coverage_free(apart);
 }
 
+static void a_prompt_is_like_the_one_it_was_made_of(void **state)
+{
+    (void)state;
+    static const char *const says[] = {"you help the customers of a shop and are brief",
+                                       "you sum up letters", "you help the customers of a bank"};
+    struct coverage *c = coverage_make(false);
+    struct coverage_report r;
+    case_add(c, 1, "a b c d");
+    case_add(c, 2, "a b c d");
+    turn_add(c, "2026-11-02", "", 3, "a b c d");
+    turn_add(c, "2026-11-02", "", 4, "a b c d");
+    assert_false(coverage_lacks_words(c, 0));
+    for (unsigned i = 0; i < 3; i++) {
+        struct near_mark m = mark_of(says[i]);
+        assert_true(coverage_lacks_words(c, i + 1));
+        coverage_words(c, i + 1, &m.sketch);
+        assert_false(coverage_lacks_words(c, i + 1));
+    }
+    coverage_report(c, &r);
+    assert_int_equal(r.prompts_n, 4);
+    assert_int_equal(r.prompts[0].prompt, 3);
+    assert_int_equal(r.prompts[0].like, 1);
+    assert_true(r.prompts[0].alike > 0.4 && r.prompts[0].alike < 1);
+    assert_int_equal(r.prompts[1].prompt, 4); /* of which nobody knows what it says */
+    assert_int_equal(r.prompts[1].like, 0);
+    assert_int_equal(r.prompts[2].like, 0);
+    coverage_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(near_under_the_same_prompt_is_covered),
         cmocka_unit_test(days_and_weeks_are_in_order),
         cmocka_unit_test(the_interval_knows_what_the_turns_are_worth),
+        cmocka_unit_test(a_prompt_is_like_the_one_it_was_made_of),
         cmocka_unit_test(turns_of_a_session_count_as_what_they_are_worth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,10 +53,11 @@ static enum traffic_why why_of(const struct recorded_turn *r)
 static struct str asks(const char *messages)
 {
     struct str text = STR_NONE;
+    struct chat_request request;
     uint64_t prompt;
     struct fault f = {0};
     struct str body = arena_printf(&arena, "{\"model\":\"m\",\"messages\":[%s]}", messages);
-    if (traffic_of_request(&arena, body, &text, &prompt, &f) != 0)
+    if (traffic_of_request(&arena, body, &request, &text, &prompt, &f) != 0)
         fail_msg("%s: %s", messages, fault_text(&f));
     return text;
 }
@@ -102,6 +103,23 @@ static void steps_of_an_agent_differ(void **state)
     "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{"    \
     "\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Hello \\\"you\\\"\"},"          \
     "\"finish_reason\":\"stop\"}]}"
+
+static void a_prompt_says_system_messages_and_tools(void **state)
+{
+    (void)state;
+    struct chat_request request;
+    struct str text;
+    uint64_t prompt;
+    struct fault f = {0};
+    struct str body = STR("{\"model\":\"m\",\"messages\":[" SAYS("system", "Be brief.") "," SAYS(
+        "user", "Hi") "," SAYS("system", "Later.") "],\"tools\":[{\"type\":"
+                                                   "\"function\",\"function\":{\"name\":\"find\","
+                                                   "\"description\":\"Finds."
+                                                   "\",\"parameters\":{\"type\":\"object\"}}}]}");
+    assert_int_equal(traffic_of_request(&arena, body, &request, &text, &prompt, &f), 0);
+    assert_int_equal(traffic_prompt_text(&request, &arena, &text), 0);
+    assert_str(text, STR("Be brief.\nfind\nFinds."));
+}
 
 static void what_is_no_case_says_why(void **state)
 {
@@ -262,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_question_is_what_is_asked),
         cmocka_unit_test(steps_of_an_agent_differ),
+        cmocka_unit_test(a_prompt_says_system_messages_and_tools),
         cmocka_unit_test(what_is_no_case_says_why),
         cmocka_unit_test(a_case_has_what_shaped_the_answer),
         cmocka_unit_test(anthropics_become_chats),

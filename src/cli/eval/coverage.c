@@ -65,16 +65,33 @@ struct survey {
 
 /* ---- the suites' cases ---- */
 
+/* What a prompt says, the first time that it is met. */
+static int words_tell(struct survey *s, uint64_t prompt, const struct chat_request *request,
+                      struct arena *arena)
+{
+    struct str text;
+    struct near_mark mark;
+    if (!coverage_lacks_words(s->coverage, prompt))
+        return 0;
+    int err = traffic_prompt_text(request, arena, &text);
+    if (!err)
+        err = near_mark(NULL, text, &mark);
+    if (!err)
+        coverage_words(s->coverage, prompt, &mark.sketch);
+    return err;
+}
+
 static int case_take(struct survey *s, const struct suite *suite, const struct suite_case *c)
 {
     struct arena arena;
     struct str body, text;
+    struct chat_request request;
     struct near_mark mark;
     uint64_t prompt = 0;
     arena_init_private(&arena, 2 * CASE_BYTES_MAX);
     int err = suite_request(suite, c, STR_NONE, &arena, &body, &s->fault);
     if (!err)
-        err = traffic_of_request(&arena, body, &text, &prompt, &s->fault);
+        err = traffic_of_request(&arena, body, &request, &text, &prompt, &s->fault);
     if (err && err != E_MEMORY && !strstr(fault_text(&s->fault), c->file)) {
         struct fault why = s->fault;
         fault_clear(&s->fault);
@@ -85,8 +102,11 @@ static int case_take(struct survey *s, const struct suite *suite, const struct s
     uint64_t recorded = prompt_from_text(json_get_str(c->fields, "fingerprint"));
     if (!err)
         err = near_mark(s->source.common, text, &mark);
+    prompt = recorded ? recorded : prompt;
     if (!err)
-        err = coverage_case(s->coverage, recorded ? recorded : prompt, &mark);
+        err = coverage_case(s->coverage, prompt, &mark);
+    if (!err)
+        err = words_tell(s, prompt, &request, &arena);
     arena_fini(&arena);
     return err;
 }
@@ -139,7 +159,7 @@ static int suites_add(struct survey *s)
 
 /* ---- the turns ---- */
 
-static int turn_take(void *arg, const struct traffic_turn *t, struct arena *arena UNUSED)
+static int turn_take(void *arg, const struct traffic_turn *t, struct arena *arena)
 {
     struct survey *s = arg;
     const struct recorded_turn *r = t->recorded;
@@ -155,7 +175,8 @@ static int turn_take(void *arg, const struct traffic_turn *t, struct arena *aren
                                        .prompt = t->prompt,
                                        .text = near_own(s->source.common, t->text),
                                        .mark = &mark};
-    return coverage_turn(s->coverage, &turn);
+    err = coverage_turn(s->coverage, &turn);
+    return err ? err : words_tell(s, t->prompt, &t->request, arena);
 }
 
 /* ---- what is told ---- */
@@ -223,6 +244,9 @@ static void prompts_json(const struct survey *s, struct buf *out)
         string_json(out, "first_day", p->first_day);
         string_json(out, "last_day", p->last_day);
         string_json(out, "turn", p->id);
+        if (p->like)
+            buf_printf(out, ",\"most_like\":{\"prompt\":\"%s\",\"share\":%.3g}",
+                       prompt_text(p->like, prompt), p->alike);
         buf_char(out, '}');
     }
 }
@@ -350,6 +374,7 @@ static int prompts_tell(const struct survey *s, struct arena *a)
     sheet_column(&sheet, "", "tenant", SHEET_TEXT, 0);
     sheet_column(&sheet, "", "model", SHEET_TEXT, 0);
     sheet_column(&sheet, "", "such as turn", SHEET_TEXT, 0);
+    sheet_column(&sheet, "", "most like", SHEET_TEXT, 0);
     for (unsigned i = 0; i < shown && !err; i++) {
         const struct coverage_prompt *p = &r->prompts[i];
         char prompt[PROMPT_CHARS + 1];
@@ -362,6 +387,9 @@ static int prompts_tell(const struct survey *s, struct arena *a)
             row[4] = sheet_text(str_from(p->tenant));
             row[5] = sheet_text(str_from(p->model));
             row[6] = sheet_text(str_from(p->id));
+            if (p->like)
+                row[7] = sheet_text(arena_printf(a, "%s, by %.0f %%", prompt_text(p->like, prompt),
+                                                 p->alike * 100));
         }
         err = row ? 0 : E_MEMORY;
     }

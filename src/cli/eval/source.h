@@ -13,31 +13,28 @@ struct source_wish {
     const char *folder, *config, *tenant, *api, *since, *until;
 };
 extern const char *const source_apis[]; /* of chats; ends with NULL */
-#define SOURCE_OPTIONS(type, member)                                                                \
-    {"--since",                                                                                     \
-     "WHEN",                                                                                        \
-     offsetof(type, member.since),                                                                  \
-     "only turns that began on this day or later (2026-11-01), or so many days\n"                   \
-     "back, today included (7d, 4w). Days are UTC.",                                                \
-     VALUE_ANY,                                                                                     \
-     NULL},                                                                                         \
-        {"--until", "DAY", offsetof(type, member.until), "... that began on this day or earlier",   \
-         VALUE_ANY, NULL},                                                                          \
-        {"--tenant", "NAME", offsetof(type, member.tenant), "... of this tenant", VALUE_ANY, NULL}, \
-        {"--api",                                                                                   \
-         "NAME",                                                                                    \
-         offsetof(type, member.api),                                                                \
-         "... of this protocol: openai.chat, openai.responses, anthropic",                          \
-         VALUE_ANY,                                                                                 \
-         source_apis},                                                                              \
-        {"--folder", "FOLDER", offsetof(type, member.folder), "where the recordings are",           \
-         VALUE_FILE, NULL},                                                                         \
-    {                                                                                               \
-        "--config", "FILE", offsetof(type, member.config),                                          \
-            "or the configuration that says so (recording.folder); without either:\n"               \
-            "sluice.yaml here, else the folder recordings",                                         \
-            VALUE_FILE, NULL                                                                        \
+#define SOURCE_OPTION(name, value, type, at, help, kind, choices)                                  \
+    {                                                                                              \
+        name, value, offsetof(type, at), help, kind, choices                                       \
     }
+#define SOURCE_SINCE                                                                               \
+    "only turns that began on this day or later (2026-11-01), or so many days\n"                   \
+    "back, today included (7d, 4w). Days are UTC."
+#define SOURCE_CONFIG                                                                              \
+    "or the configuration that says so (recording.folder); without either:\n"                      \
+    "sluice.yaml here, else the folder recordings"
+#define SOURCE_OPTIONS(type, member)                                                               \
+    SOURCE_OPTION("--since", "WHEN", type, member.since, SOURCE_SINCE, VALUE_ANY, NULL),           \
+        SOURCE_OPTION("--until", "DAY", type, member.until,                                        \
+                      "... that began on this day or earlier", VALUE_ANY, NULL),                   \
+        SOURCE_OPTION("--tenant", "NAME", type, member.tenant, "... of this tenant", VALUE_ANY,    \
+                      NULL),                                                                       \
+        SOURCE_OPTION("--api", "NAME", type, member.api,                                           \
+                      "... of this protocol: openai.chat, openai.responses, anthropic", VALUE_ANY, \
+                      source_apis),                                                                \
+        SOURCE_OPTION("--folder", "FOLDER", type, member.folder, "where the recordings are",       \
+                      VALUE_FILE, NULL),                                                           \
+        SOURCE_OPTION("--config", "FILE", type, member.config, SOURCE_CONFIG, VALUE_FILE, NULL)
 
 /* What becomes of all the recorded turns that are meant. */
 struct source {
