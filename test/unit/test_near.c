@@ -96,24 +96,31 @@ static double alike(const char *a, const char *b)
     return near_alike(&x.sketch, &y.sketch);
 }
 
+#define TEXT_BYTES 65536
+
 /* Words of a made-up language, so often each as in any (by Zipf). */
-static void text_make(struct chance *c, unsigned words, char *text)
+static void text_make(struct chance *c, unsigned words, char text[TEXT_BYTES])
 {
-    char *at = text;
+    size_t at = 0;
+    text[0] = '\0';
     for (unsigned i = 0; i < words; i++) {
         unsigned rank = 1 + chance_below(c, 3000);
-        at += sprintf(at, "%sw%u", i ? " " : "", 3000 / rank + chance_below(c, 40));
+        at += (size_t)snprintf(text + at, TEXT_BYTES - at, "%sw%u", i ? " " : "",
+                               3000 / rank + chance_below(c, 40));
     }
 }
 
 /* The same with some words put in place of others. */
-static void text_change(struct chance *c, const char *from, unsigned of_100, char *to)
+static void text_change(struct chance *c, const char *from, unsigned of_100, char to[TEXT_BYTES])
 {
-    char *copy = strdup(from), *save = NULL, *at = to;
-    for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
-        at += chance_below(c, 100) < of_100 ? sprintf(at, "x%u ", chance_below(c, 100000))
-                                            : sprintf(at, "%s ", w);
-    *at = '\0';
+    char *copy = strdup(from), *save = NULL;
+    size_t at = 0;
+    to[0] = '\0';
+    for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+        bool other = chance_below(c, 100) < of_100;
+        at += (size_t)(other ? snprintf(to + at, TEXT_BYTES - at, "x%u ", chance_below(c, 100000))
+                             : snprintf(to + at, TEXT_BYTES - at, "%s ", w));
+    }
     free(copy);
 }
 
@@ -138,7 +145,7 @@ static void short_texts_are_compared_exactly(void **state)
 {
     (void)state;
     struct chance c = {11};
-    char a[4096], b[4096];
+    static char a[TEXT_BYTES], b[TEXT_BYTES];
     for (unsigned i = 0; i < 2000; i++) {
         text_make(&c, 1 + chance_below(&c, 60), a);
         text_change(&c, a, chance_below(&c, 60), b);
@@ -153,7 +160,7 @@ static void long_texts_are_estimated(void **state)
 {
     (void)state;
     struct chance c = {12};
-    static char a[65536], b[65536];
+    static char a[TEXT_BYTES], b[TEXT_BYTES];
     double sum = 0, squares = 0, expected = 0;
     for (unsigned i = 0; i < 500; i++) {
         text_make(&c, 300 + chance_below(&c, 1500), a);
@@ -175,11 +182,11 @@ static void of_a_very_long_text_the_ends_count(void **state)
     char *a = malloc(n + 64), *b = malloc(n + 64);
     for (size_t i = 0; i < n; i++)
         a[i] = b[i] = i % 8 ? 'a' : ' ';
-    strcpy(a + n, " what is the sum of it");
-    strcpy(b + n, " who wrote all of this");
+    snprintf(a + n, 64, " what is the sum of it");
+    snprintf(b + n, 64, " who wrote all of this");
     double end = alike(a, b);
     assert_true(end < 0.5);
-    strcpy(b + n, " what is the sum of it");
+    snprintf(b + n, 64, " what is the sum of it");
     memcpy(b + n / 2, " the middle ", 12);
     assert_true(alike(a, b) == 1);
     free(a);
@@ -247,7 +254,7 @@ static void near_ones_are_found_and_others_are_not(void **state)
     struct chance c = {13};
     enum { N = 1500 };
     char *texts[N];
-    static char text[16384];
+    static char text[TEXT_BYTES];
     for (unsigned i = 0; i < N; i++) {
         if (i > 0 && chance_below(&c, 2))
             text_change(&c, texts[chance_below(&c, i)], chance_below(&c, 30), text);
@@ -290,7 +297,7 @@ static void the_ceiling_holds(void **state)
     (void)state;
     struct near_index *x = NULL;
     struct chance c = {14};
-    char text[4096];
+    static char text[TEXT_BYTES];
     int err = 0;
     assert_int_equal(near_index_new(0.9, 1u << 20, &x), 0);
     for (unsigned i = 0; i < 100000 && !err; i++) {
