@@ -193,6 +193,27 @@ def test_a_seed_is_a_draw_and_nothing_is_written_over(w):
     assert "Left out: 1 turn that failed, or were cut short, 1 turn that are no chats." in done.stdout
 
 
+def test_what_varies_by_turn_makes_no_strata(w):
+    lines_at = os.path.join(w.sluice.folder, "varied")
+    os.makedirs(lines_at, exist_ok=True)
+    line = next(x for x in lines(w) if x["api"] == "openai.chat" and x["state"] == "done")
+    with open(os.path.join(lines_at, "sluice-20261101-000000-1-1.jsonl"), "w",
+              encoding="utf-8") as f:
+        for i in range(300):  # one question of 300 users, who are tags and stand in the prompt
+            request = json.loads(line["request"])
+            name = "".join(chr(ord("a") + int(c)) for c in str(i + 1000))
+            request["messages"][0]["content"] = f"You talk with {name}."
+            f.write(json.dumps({**line, "turn": f"01KB{i:022}", "tags": f"user-{i}",
+                                "fingerprint": "", "request": json.dumps(request)}) + "\n")
+    told, cases = draw(w, "varied", folder="varied")
+    assert told["turns"] == 300 and told["different"] == 1 and len(told["strata"]) == 1, told
+    assert [c["weight"] for c in cases] == [300]
+    done = evals(w, "from-traffic", "--out", "varied.yaml", "--folder", "varied", "--replace")
+    assert "Tags make no strata" in done.stdout and "Prompts make no strata" in done.stdout
+    prompts = cover(w, "varied.yaml", folder="varied")["prompts"]
+    assert len(prompts) == 300 and sum(p["seen"] for p in prompts) == 1
+
+
 def test_wrong_use_is_told(w):
     for words, said in [
             (["from-traffic", "--cases", "0"], "--cases '0' is no number from 1"),

@@ -60,6 +60,7 @@ struct drawing {
     char cases_path[1024];
     const char *path;
     FILE *cases, *suite;
+    unsigned opened; /* the suite, then the cases: so many */
     struct buf line;
     unsigned written, unfit, changed; /* cases; drawn but without a case; that lack something */
     uint64_t redacted;
@@ -111,8 +112,10 @@ static int file_open(struct drawing *d, const char *path, FILE **ret_file)
     int how = O_WRONLY | O_CREAT | O_CLOEXEC | (d->wish->replace ? O_TRUNC : O_EXCL);
     int fd = open(path, how, 0600);
     *ret_file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (*ret_file)
+    if (*ret_file) {
+        d->opened++;
         return 0;
+    }
     int failed = errno;
     if (fd >= 0)
         (void)close(fd);
@@ -124,16 +127,17 @@ static int file_open(struct drawing *d, const char *path, FILE **ret_file)
 /* ---- the draw ---- */
 
 /* "tenant=shop api=openai.chat model=gpt-4o prompt=3fa2... tokens=under 250" */
-static struct str stratum_name(const struct traffic_turn *t, char text[STRATUM_BYTES],
-                               uint64_t *ret_group)
+static struct str stratum_name(const struct source *s, const struct traffic_turn *t,
+                               char text[STRATUM_BYTES], uint64_t *ret_group)
 {
     const struct recorded_turn *r = t->recorded;
     char prompt[PROMPT_CHARS + 1];
+    struct str tags = source_varies(&s->tags) ? STR_NONE : r->tags;
     int n = snprintf(text, STRATUM_BYTES, "%s%.*s%sapi=%.*s model=%.*s%s%.*s prompt=%s",
                      r->tenant.n ? "tenant=" : "", STR_ARGS(str_head(r->tenant, 128)),
                      r->tenant.n ? " " : "", STR_ARGS(r->api), STR_ARGS(str_head(r->asked, 128)),
-                     r->tags.n ? " tags=" : "", STR_ARGS(str_head(r->tags, 256)),
-                     prompt_text(t->prompt, prompt));
+                     tags.n ? " tags=" : "", STR_ARGS(str_head(tags, 256)),
+                     source_varies(&s->prompts) ? "any" : prompt_text(t->prompt, prompt));
     *ret_group = XXH3_64bits(text, (size_t)n);
     n += snprintf(text + n, STRATUM_BYTES - (size_t)n, " tokens=%s",
                   traffic_length_names[traffic_length(r)]);
@@ -149,7 +153,7 @@ static int turn_take(void *arg, const struct traffic_turn *t, struct arena *aren
     int err = source_mark(&d->source, t, &mark);
     if (err)
         return err;
-    struct str stratum = stratum_name(t, text, &group);
+    struct str stratum = stratum_name(&d->source, t, text, &group);
     return sample_add(d->sample, t->recorded->turn, group, stratum, &mark);
 }
 
@@ -326,6 +330,15 @@ static void tell(const struct drawing *d)
     strata_tell(d);
     fputs("\n", stdout);
     source_tell_skipped(&d->source, stdout);
+    const struct {
+        const char *what;
+        bool varies;
+    } dimensions[] = {{"Tags", source_varies(&d->source.tags)},
+                      {"Prompts", source_varies(&d->source.prompts)}};
+    for (unsigned i = 0; i < ARRAY_LEN(dimensions); i++)
+        if (dimensions[i].varies)
+            printf("%s make no strata: there are more than %d different ones.\n",
+                   dimensions[i].what, SOURCE_VARIETY_MAX);
     if (d->scale > 1)
         printf("A random %llu of the turns were looked at.\n", (unsigned long long)s.turns);
     if (d->unfit)
@@ -357,6 +370,10 @@ static int act(struct drawing *d)
     sample_free(d->sample);
     if (!err)
         return EXIT_DONE;
+    if (d->opened > 0) /* half a suite is none */
+        (void)unlink(d->path);
+    if (d->opened > 1)
+        (void)unlink(d->cases_path);
     const struct fault *f = d->fault.err ? &d->fault : &d->source.recordings.fault;
     fprintf(stderr, "sluice eval from-traffic: %s\n", why_text(f, err));
     return EXIT_COULD_NOT;

@@ -101,12 +101,27 @@ int source_each(struct source *s, source_take take, void *arg)
     return err;
 }
 
-/* An application is a tenant's with one prompt: what stands around its texts is its own. */
+static void variety_see(struct source_variety *v, uint64_t hash)
+{
+    for (unsigned i = 0; i < v->n && i < SOURCE_VARIETY_MAX; i++)
+        if (v->hash[i] == hash)
+            return;
+    if (v->n < SOURCE_VARIETY_MAX)
+        v->hash[v->n] = hash;
+    v->n += v->n <= SOURCE_VARIETY_MAX;
+}
+
+/* An application is who has a key, or one of its prompts: what stands around its texts is its own.
+ */
 static int common_take(void *arg, const struct traffic_turn *t, struct arena *arena UNUSED)
 {
     struct source *s = arg;
-    struct str tenant = t->recorded->tenant;
-    return near_common_see(s->common, XXH3_64bits_withSeed(tenant.p, tenant.n, t->prompt), t->text);
+    const struct recorded_turn *r = t->recorded;
+    uint64_t who = XXH3_64bits_withSeed(r->key.p, r->key.n, XXH3_64bits(r->tenant.p, r->tenant.n));
+    variety_see(&s->tags, XXH3_64bits(r->tags.p, r->tags.n));
+    variety_see(&s->prompts, t->prompt);
+    int err = near_common_see(s->common, who, t->text);
+    return err ? err : near_common_see(s->common, who ^ t->prompt ^ 1, t->text);
 }
 
 int source_look(struct source *s, uint64_t most)

@@ -36,6 +36,17 @@ extern const char *const source_apis[]; /* of chats; ends with NULL */
                       VALUE_FILE, NULL),                                                           \
         SOURCE_OPTION("--config", "FILE", type, member.config, SOURCE_CONFIG, VALUE_FILE, NULL)
 
+/* What is different with each turn tells no kinds of turns apart. */
+#define SOURCE_VARIETY_MAX 128
+struct source_variety {
+    unsigned n; /* different ones, up to SOURCE_VARIETY_MAX and one more */
+    uint64_t hash[SOURCE_VARIETY_MAX];
+};
+static inline bool source_varies(const struct source_variety *v)
+{
+    return v->n > SOURCE_VARIETY_MAX;
+}
+
 /* What becomes of all the recorded turns that are meant. */
 struct source {
     struct recordings recordings;
@@ -44,6 +55,7 @@ struct source {
     bool keeps_some;     /* only those that a hash of their id lets through */
     uint64_t keep_below; /* ... by which it is below this */
     uint64_t seed;
+    struct source_variety tags, prompts;
     struct near_common *common; /* NULL: it is not known yet */
 };
 

@@ -36,9 +36,10 @@ static int turn_copy(struct arena *a, const struct recorded_turn *from, struct r
     *to = *from;
     to->request = to->body = STR_NONE;
     to->stream = NULL;
-    struct str *const texts[] = {&to->turn,     &to->time,  &to->tenant, &to->key,    &to->task,
-                                 &to->session,  &to->tags,  &to->api,    &to->asked,  &to->model,
-                                 &to->provider, &to->state, &to->error,  &to->counted};
+    struct str *const texts[] = {&to->turn,  &to->time,    &to->tenant,     &to->key,
+                                 &to->task,  &to->session, &to->tags,       &to->api,
+                                 &to->asked, &to->model,   &to->provider,   &to->state,
+                                 &to->error, &to->counted, &to->fingerprint};
     for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
         if (texts[i]->n == 0)
             continue;
