@@ -155,6 +155,10 @@ def test_weights_are_the_traffic_and_near_ones_are_one_case(w):
     with open(os.path.join(w.sluice.folder, "all.yaml"), encoding="utf-8") as f:
         text = f.read()
     assert "NO GRADER HERE KNOWS YET WHAT A GOOD ANSWER IS" in text
+    head, graders = text.split("graders:\n")  # what is commented out there can be used
+    with open(os.path.join(w.sluice.folder, "rubric.yaml"), "w", encoding="utf-8") as f:
+        f.write(head + "graders:\n" + graders.replace("\n#", "\n"))
+    assert cover(w, "rubric.yaml")["covered"]["value"] == 1
     for name in ("all.yaml", "all.jsonl"):
         assert os.stat(os.path.join(w.sluice.folder, name)).st_mode & 0o777 == 0o600
 

@@ -242,7 +242,7 @@ static const char graders_text[] =
     "#      - {name: right, text: The answer says nothing that the reference contradicts., weight: "
     "2}\n"
     "#      - {name: whole, text: It has all that the reference has and the request needs.}\n"
-    "# bar: {quality: 90%}\n";
+    "#bar: {quality: 90%}\n";
 
 static int suite_write(struct drawing *d)
 {
