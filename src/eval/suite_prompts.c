@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "llm/prompt.h"
+#include "llm/wire.h"
 
 #define CASE_BYTES_MAX (256u << 20)
 
@@ -41,7 +42,7 @@ static int case_look(struct suite_prompts *p, const struct suite *suite, const s
     if (!err)
         err = json_parse(&arena, body, &doc, f);
     if (!err)
-        err = add(p, prompt_of(yyjson_doc_get_root(doc)));
+        err = add(p, prompt_of(&wire_openai_chat, yyjson_doc_get_root(doc)));
     if (!err)
         err = add(p, prompt_from_text(json_get_str(c->fields, "fingerprint")));
     arena_fini(&arena);

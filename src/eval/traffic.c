@@ -153,12 +153,12 @@ int traffic_prompt_text(const struct chat_request *request, struct arena *arena,
     return text_make(prompt_write, request, arena, ret_text);
 }
 
-static int request_prompt(struct arena *arena, struct str body, uint64_t *ret_prompt,
-                          struct fault *f)
+static int request_prompt(const struct wire *wire, struct arena *arena, struct str body,
+                          uint64_t *ret_prompt, struct fault *f)
 {
     yyjson_doc *doc = NULL;
     int err = json_parse(arena, body, &doc, f);
-    *ret_prompt = err ? 0 : prompt_of(yyjson_doc_get_root(doc));
+    *ret_prompt = err ? 0 : prompt_of(wire, yyjson_doc_get_root(doc));
     return err;
 }
 
@@ -168,7 +168,7 @@ int traffic_of_request(struct arena *arena, struct str body, struct chat_request
     struct chat_request request = {0};
     int err = wire_openai_chat.request_read(body, arena, &request, f);
     if (!err)
-        err = request_prompt(arena, body, ret_prompt, f);
+        err = request_prompt(&wire_openai_chat, arena, body, ret_prompt, f);
     *ret_request = request;
     return err ? err : traffic_text(&request, arena, ret_text);
 }
@@ -208,7 +208,7 @@ int traffic_read(struct arena *arena, const struct recorded_turn *recorded,
         return 0;
     t.prompt = prompt_from_text(recorded->fingerprint);
     if (!t.prompt)
-        err = request_prompt(arena, recorded->request, &t.prompt, &ignored);
+        err = request_prompt(t.wire, arena, recorded->request, &t.prompt, &ignored);
     if (!err)
         err = traffic_text(&t.request, arena, &t.text);
     if (!err)

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "base/json.h"
+#include "llm/wire.h"
 
 #define MASK_DIGITS 4 /* so many in a word are a year, a time or an id */
 
@@ -248,13 +249,25 @@ static uint64_t both(uint64_t system, uint64_t tools)
     return system || tools ? some(mix(system, tools)) : 0;
 }
 
-uint64_t prompt_of(yyjson_val *request)
+/* Where the protocol has a system prompt beside the conversation, and the conversation. */
+static const struct {
+    const struct wire *wire;
+    const char *system, *messages;
+} places[] = {{&wire_anthropic, "system", "messages"},
+              {&wire_responses, "instructions", "input"},
+              {&wire_openai_chat, NULL, "messages"}};
+
+uint64_t prompt_of(const struct wire *wire, yyjson_val *request)
 {
     struct words w = {.hash = 0};
-    yyjson_val *messages = yyjson_obj_get(request, "messages");
-    messages = messages ? messages : yyjson_obj_get(request, "input");
-    content_take(&w, yyjson_obj_get(request, "system"));
-    content_take(&w, yyjson_obj_get(request, "instructions"));
+    size_t at = 0;
+    while (at < ARRAY_LEN(places) && places[at].wire != wire)
+        at++;
+    if (at == ARRAY_LEN(places))
+        return 0; /* no chat */
+    if (places[at].system)
+        content_take(&w, yyjson_obj_get(request, places[at].system));
+    yyjson_val *messages = yyjson_obj_get(request, places[at].messages);
     size_t n = yyjson_is_arr(messages) ? yyjson_arr_size(messages) : 0;
     yyjson_val *message = yyjson_arr_get_first(messages);
     for (size_t i = 0; i < n && i < PROMPT_LEADING_MAX; i++) {
@@ -274,25 +287,35 @@ struct parts {
     struct str at[PROMPT_LEADING_MAX + 1];
 };
 
-/* Is the message one of those in front? Reads no further than it has to know. */
+/* A string, which hardly ever has an escape. */
+static bool says_leading(struct str value)
+{
+    if (!json_is_string(value))
+        return false;
+    bool escaped = memchr(value.p, '\\', value.n) != NULL;
+    return is_leading(escaped ? json_str(json_peek(value)) : json_string_raw(value));
+}
+
+/* Is the message one of those in front? Reads no further than it has to know. Of a member that
+ * stands twice the first one counts. */
 static bool leading_take(struct json_reader *r, struct str *ret_content)
 {
-    struct str role = STR_NONE;
+    bool has_role = false;
     *ret_content = STR_NONE;
     if (!json_enter(r, '{'))
         return false;
     do {
         struct str key = json_take_key(r);
-        bool is_role = str_eq(key, STR("role")), is_content = str_eq(key, STR("content"));
+        bool is_role = !has_role && str_eq(key, STR("role"));
+        bool is_content = !ret_content->p && str_eq(key, STR("content"));
         struct str value = json_take(r);
-        if (is_role)
-            role = json_is_string(value) ? json_string_raw(value) : STR_NONE;
-        if (is_role && !is_leading(role))
+        if (is_role && !says_leading(value))
             return false;
+        has_role = has_role || is_role;
         if (is_content)
             *ret_content = value;
     } while (json_more(r, '{'));
-    return role.n > 0;
+    return has_role;
 }
 
 static void leading_find(struct str messages, struct parts *parts)

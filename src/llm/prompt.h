@@ -27,8 +27,8 @@
 #define PROMPT_LEADING_MAX 8  /* system messages in front that count */
 #define PROMPT_CHARS       16 /* of a fingerprint as text */
 
-/* Of a parsed request, of any of the three protocols; any thread. */
-uint64_t prompt_of(yyjson_val *request);
+/* Of a parsed request in the protocol of `wire`; any thread. */
+uint64_t prompt_of(const struct wire *wire, yyjson_val *request);
 
 /*
  * What requests had before, by the bytes as they came, so that only what is new is read word by

@@ -36,7 +36,7 @@ static uint64_t print_of(const struct wire *wire, const char *body)
         fail_msg("%s: %s", body, fault_text(&f));
     uint64_t got = prompt_of_request(&r, &memo), again = prompt_of_request(&r, &memo);
     assert_int_equal(json_parse(&arena, str_from(body), &doc, &f), 0);
-    uint64_t parsed = prompt_of(yyjson_doc_get_root(doc));
+    uint64_t parsed = prompt_of(wire, yyjson_doc_get_root(doc));
     if (got != again || got != parsed)
         fail_msg("%s: %llx, again %llx, parsed %llx", body, (unsigned long long)got,
                  (unsigned long long)again, (unsigned long long)parsed);
@@ -129,6 +129,15 @@ static void messages_in_front_are_the_prompt(void **state)
     assert_int_equal(chat("{\"content\":\"Be brief.\",\"role\":\"user\"}", ""), 0);
     assert_int_equal(chat("{\"role\":7,\"content\":\"Be brief.\"}", ""), 0);
     assert_int_equal(chat("3", ""), 0);
+    assert_int_equal(chat("{\"rol\\u0065\":\"\\u0073ystem\",\"content\":\"Be brief.\"}", ""),
+                     brief);
+    assert_int_equal(
+        chat("{\"role\":\"system\",\"role\":\"user\",\"content\":\"Be brief.\",\"content\":"
+             "\"No.\"}",
+             ""),
+        brief);
+    /* another protocol's members say nothing here */
+    assert_int_equal(chat(USER, ",\"system\":\"Be brief.\",\"instructions\":\"Be brief.\""), 0);
 }
 
 #define SCHEMA "{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}}}"

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "eval/traffic.h"
 #include "llm/prompt.h"
+#include "llm/wire.h"
 
 static struct arena arena;
 
@@ -234,7 +235,8 @@ static void anthropics_become_chats(void **state)
                STR("[{\"id\":\"t\",\"type\":\"function\",\"function\":{\"name\":\"find\","
                    "\"arguments\":\"{\\\"a\\\":[1]}\"}}]"));
     /* The case's own request has the prompt that the turn had. */
-    assert_int_equal(prompt_of(request), prompt_from_text(json_get_str(c, "fingerprint")));
+    assert_int_equal(prompt_of(&wire_openai_chat, request),
+                     prompt_from_text(json_get_str(c, "fingerprint")));
 
     r.request = STR("{\"model\":\"c\",\"max_tokens\":9,\"messages\":[" SAYS(
         "user", "Hi") "],"
