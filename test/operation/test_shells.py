@@ -70,17 +70,21 @@ class Help(Told):
 
 class Manual(Told):
     def test_its_table_has_every_command(self):
-        with open(os.path.join(ROOT, "docs", "manual.md"), encoding="utf-8") as file:
-            manual = file.read()
+        manual = self.page("manual.md")
         rows = re.findall(r"^\| `sluice (\w+)` \| (.+) \| (.+) \|$", manual, re.M)
         told = re.findall(r"^  (\w+) +(\S.*)$", self.sluice("--help").stdout, re.M)
         self.assertEqual([row[:2] for row in rows], told)
-        anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
-                   for head in re.findall(r"^##+ (.+)$", manual, re.M)}
         for _, _, more in rows:
             for link in re.findall(r"\]\(([^)]+)\)", more):
-                self.assertTrue(link[1:] in anchors if link[0] == "#" else
-                                os.path.exists(os.path.join(ROOT, "docs", link)), link)
+                name, _, anchor = link.partition("#")
+                text = self.page(name or "manual.md")
+                heads = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
+                         for head in re.findall(r"^#+ (.+)$", text, re.M)}
+                self.assertTrue(not anchor or anchor in heads, link)
+
+    def page(self, name):
+        with open(os.path.join(ROOT, "docs", name), encoding="utf-8") as file:
+            return file.read()
 
 
 class Bash(Told):
