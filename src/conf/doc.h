@@ -123,5 +123,13 @@ struct str secret_shown(const struct secret **next, const struct conf_doc *doc,
  */
 MUSTCHECK bool json_from_node(struct arena *a, const struct node *node, struct buf *out,
                               const struct node **ret_where, struct str *ret_why);
+/* The same of a file that is not ours: nothing is replaced in it, and the line of each name and
+ * value is added to `lines`, an unsigned each. */
+MUSTCHECK bool json_from_foreign(const struct node *node, struct buf *out, struct buf *lines,
+                                 const struct node **ret_where, struct str *ret_why);
+
+/* load.c: all that a file ("-": standard input) has, up to one byte more than allowed. E_IO, and a
+ * problem was recorded. */
+MUSTCHECK int doc_file_read(struct conf_doc *doc, const char *path, struct buf *out);
 
 #endif

@@ -3,8 +3,9 @@
 #include "conf/doc.h"
 
 struct writer {
-    struct arena *arena;
+    struct arena *arena; /* NULL: references to the environment are text */
     struct buf *out;
+    struct buf *lines; /* NULL: nobody asks */
     const struct node **ret_where;
     struct str *ret_why;
 };
@@ -106,9 +107,9 @@ static bool fail(const struct writer *w, const struct node *node, struct str why
 
 static bool scalar_write(const struct writer *w, const struct node *node)
 {
-    struct str text, why;
+    struct str text = node->text, why;
     bool large = false;
-    if (!env_expand(w->arena, node->text, &text, &why))
+    if (w->arena && !env_expand(w->arena, node->text, &text, &why))
         return fail(w, node, why);
     if (!node->plain)
         return json_quote(w->out, text) == 0;
@@ -125,8 +126,15 @@ static bool scalar_write(const struct writer *w, const struct node *node)
     return json_quote(w->out, text) == 0;
 }
 
+static void line_keep(const struct writer *w, const struct node *node)
+{
+    if (w->lines)
+        buf_add(w->lines, &node->line, sizeof(node->line));
+}
+
 static bool node_write(const struct writer *w, const struct node *node)
 {
+    line_keep(w, node);
     switch (node->kind) {
     case NODE_NULL:
         return buf_str(w->out, STR("null")) == 0;
@@ -142,6 +150,7 @@ static bool node_write(const struct writer *w, const struct node *node)
         if (i)
             buf_char(w->out, ',');
         if (map) {
+            line_keep(w, node->key[i]);
             json_quote(w->out, node->key[i]->text);
             buf_char(w->out, ':');
         }
@@ -154,8 +163,17 @@ static bool node_write(const struct writer *w, const struct node *node)
 bool json_from_node(struct arena *a, const struct node *node, struct buf *out,
                     const struct node **ret_where, struct str *ret_why)
 {
-    struct writer w = {a, out, ret_where, ret_why};
+    struct writer w = {a, out, NULL, ret_where, ret_why};
     *ret_where = node;
     *ret_why = STR_NONE;
     return node_write(&w, node) && out->failed == 0;
+}
+
+bool json_from_foreign(const struct node *node, struct buf *out, struct buf *lines,
+                       const struct node **ret_where, struct str *ret_why)
+{
+    struct writer w = {NULL, out, lines, ret_where, ret_why};
+    *ret_where = node;
+    *ret_why = STR_NONE;
+    return node_write(&w, node) && out->failed == 0 && lines->failed == 0;
 }

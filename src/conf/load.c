@@ -96,6 +96,19 @@ static int file_read(int fd, struct buf *out)
     }
 }
 
+int doc_file_read(struct conf_doc *doc, const char *path, struct buf *out)
+{
+    bool standard_input = strcmp(path, "-") == 0;
+    int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int error = fd < 0 ? errno : file_read(fd, out);
+    if (fd >= 0 && !standard_input)
+        close(fd);
+    if (!error)
+        return 0;
+    doc_problem(doc, false, 0, 0, STR_NONE, "cannot be read: %s", strerror(error));
+    return E_IO;
+}
+
 int conf_load(const struct conf_table *root, const char *path, struct conf_doc **ret_doc)
 {
     bool standard_input = strcmp(path, "-") == 0;
@@ -104,19 +117,11 @@ int conf_load(const struct conf_table *root, const char *path, struct conf_doc *
     if (!doc)
         return E_MEMORY;
     doc->is_file = !standard_input;
-    int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     struct buf text;
     buf_init(&text, (size_t)DOC_FILE_BYTES_MAX * 2);
-    int error = fd < 0 ? errno : file_read(fd, &text);
-    if (fd >= 0 && !standard_input)
-        close(fd);
-    int err;
-    if (error) {
-        doc_problem(doc, false, 0, 0, STR_NONE, "cannot be read: %s", strerror(error));
-        err = E_IO;
-    } else {
+    int err = doc_file_read(doc, path, &text);
+    if (!err)
         err = doc_read(doc, buf_view(&text), NULL);
-    }
     buf_fini(&text);
     return err;
 }
