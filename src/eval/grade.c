@@ -106,6 +106,16 @@ static struct str words(struct str s)
     return str_head_utf8(s, WORDS_BYTES_MAX);
 }
 
+/* The other way round: a verdict that would pass fails. */
+static void turn(const struct suite_grader *s, struct grade *g)
+{
+    if (!g->graded || !isfinite(g->score))
+        return;
+    bool passes = g->score >= s->pass - 1e-9;
+    struct str why = passes ? STR("it is as it should not be") : STR_NONE;
+    (void)grade_yes_no(g, !passes, g->got, why);
+}
+
 static struct result_grade kept(const struct suite_grader *s, const struct grade *g)
 {
     bool sound = g->graded && isfinite(g->score);
@@ -137,8 +147,9 @@ static int applies_check(const struct suite *suite, const struct suite_case *c, 
                      c->file, c->line);
 }
 
-/* The case's own: ungraded where one that counts is; passed where all that count do. */
-static void result_sum(const struct suite *suite, struct result *r)
+/* The case's own: ungraded where one that counts is; passed where all that count do, or where the
+ * score is what the case asks for. */
+static void result_sum(const struct suite *suite, const struct suite_case *c, struct result *r)
 {
     double sum = 0, weights = 0;
     bool graded = true, pass = true;
@@ -156,7 +167,7 @@ static void result_sum(const struct suite *suite, struct result *r)
     }
     r->state = graded ? RESULT_GRADED : RESULT_UNGRADED;
     r->score = graded ? sum / weights : 0;
-    r->pass = graded && pass;
+    r->pass = graded && (c->pass >= 0 ? r->score >= c->pass - 1e-9 : pass);
 }
 
 static int of_case(const struct suite_case *c, const struct suite_grader *s, int err,
@@ -197,10 +208,12 @@ int eval_grade(const struct suite *suite, const struct suite_case *c, struct eva
         err = err ? err : grade_one(s, &g, &grade, &why);
         if (err)
             return of_case(c, s, err, &why, f);
+        if (s->settings->inverse)
+            turn(s, &grade);
         r->grades[i] = kept(s, &grade);
         if (grade.safety != SAFETY_NOT_ASKED)
             r->safety = grade.safety;
     }
-    result_sum(suite, r);
+    result_sum(suite, c, r);
     return 0;
 }

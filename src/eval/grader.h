@@ -33,6 +33,7 @@ struct grader_settings {
     int kind;         /* of graders[] */
     int64_t weight;   /* in the case's score; millionths */
     int64_t pass;     /* the least score that passes, in millionths; CONF_NOT_GIVEN: the kind's */
+    bool inverse;     /* what would pass fails, and the other way round */
 
     /* JSON in which "{{field}}" stands for the case's field; filled by the time a grader runs. */
     struct str expected;
@@ -41,6 +42,9 @@ struct grader_settings {
 
     bool loose;             /* instructions: first and last line, asterisks may be left out */
     bool normalise;         /* letters' case, punctuation, articles and spaces do not count */
+    bool nocase;            /* large and small letters are the same */
+    bool begins;            /* exact: it is enough that the answer begins with it */
+    bool either;            /* contains: or the answer stands in the expected text */
     struct str pattern;     /* regex */
     struct str tolerance;   /* number: "0.01", or "1%" of what is expected */
     struct conf_strs words; /* choice: the answers there are, "A", "B" ... */

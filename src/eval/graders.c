@@ -60,6 +60,9 @@ static const struct conf_row grader_rows[] = {
     {.name = "pass", .type = CONF_SHARE, AT(pass), .flags = CONF_OPTIONAL, .min = 0,
      .max = 1000000,
      .help = "The least score that counts as passed. Without it: 1, or what the kind says."},
+    {.name = "not", .type = CONF_BOOL, AT(inverse), .fallback = "off",
+     .help = "What would pass fails, and the other way round; its score is then 0 or 1. What has "
+             "no verdict still has none."},
     {.name = "expected", .type = CONF_JSON, AT(expected),
      .help = "What the answer is held against; `{{field}}` stands for the case's field."},
     {.name = "harmful", .type = CONF_JSON, AT(harmful),
@@ -73,8 +76,15 @@ static const struct conf_row grader_rows[] = {
              "line, its last, or its asterisks."},
     {.name = "normalise", .type = CONF_BOOL, AT(normalise), .fallback = "off",
      .help = "Letters' case, punctuation, articles and spaces do not count."},
+    {.name = "nocase", .type = CONF_BOOL, AT(nocase), .fallback = "off",
+     .help = "exact, contains, regex: large and small letters are the same."},
+    {.name = "begins", .type = CONF_BOOL, AT(begins), .fallback = "off",
+     .help = "exact: it is enough that the answer begins with the expected text."},
+    {.name = "either", .type = CONF_BOOL, AT(either), .fallback = "off",
+     .help = "contains: it is enough, too, that the answer stands in the expected text."},
     {.name = "pattern", .type = CONF_STR, AT(pattern),
-     .help = "regex: a Perl-compatible regular expression, found anywhere in the answer."},
+     .help = "regex: a Perl-compatible regular expression, found anywhere in the answer. Without "
+             "it, `expected` is one, or a list of which one has to be found."},
     {.name = "tolerance", .type = CONF_STR, AT(tolerance), .fallback = "0",
      .help = "number: how far off it may be: `0.01`, or `1%` of what is expected."},
     {.name = "words", .type = CONF_STRS, AT(words),
@@ -88,7 +98,7 @@ static const struct conf_row grader_rows[] = {
     {.name = "about", .type = CONF_STR, AT(about),
      .help = "rubric: a sentence on what the task is, for the judge."},
     {.name = "criteria", .type = CONF_LIST, AT(criteria), .child = &criterion_table,
-     .help = "rubric: what the judge looks at."},
+     .help = "rubric: what the judge looks at; `{{field}}` stands for the case's field."},
     {.name = "votes", .type = CONF_INT, AT(votes), .fallback = "1", .min = 1, .max = 25,
      .help = "rubric: how many times the judge is asked."},
     {.name = "pairwise", .type = CONF_BOOL, AT(pairwise), .fallback = "off",
@@ -137,7 +147,7 @@ static bool names(const char *const *list, const char *name)
 }
 
 /* Those that every kind has. */
-static const char *const common[] = {"kind", "name", "where", "weight", "pass", NULL};
+static const char *const common[] = {"kind", "name", "where", "weight", "pass", "not", NULL};
 
 int grader_check(const struct grader_settings *s, struct conf_doc *doc)
 {

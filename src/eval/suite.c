@@ -46,6 +46,9 @@ static const struct conf_row fields_rows[] = {
      .help = "A word, or a list of them, by which results are shown apart."},
     {.name = "weight", .type = CONF_STR, AT(weight), .fallback = "weight",
      .help = "How much the case counts; 1 where it has none."},
+    {.name = "pass", .type = CONF_STR, AT(pass),
+     .help = "The least score, from 0 to 1, with which the case passes. Without this setting, or "
+             "where a case has no such field: it passes where all graders pass it."},
     {0},
 };
 /* clang-format on */

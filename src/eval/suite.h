@@ -37,7 +37,7 @@ struct bar_settings {
 };
 
 struct suite_fields {
-    struct str id, tags, weight;
+    struct str id, tags, weight, pass;
 };
 
 struct suite_settings {
@@ -65,6 +65,7 @@ struct suite_case {
     unsigned tags_n;
     struct str *tags;
     double weight;
+    double pass; /* the least score with which it passes; below 0: all graders have to pass it */
 };
 
 struct suite_grader {

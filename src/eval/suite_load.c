@@ -155,6 +155,16 @@ static int weight_take(struct loading *l, struct suite_case *c)
     return 0;
 }
 
+static int pass_take(struct loading *l, struct suite_case *c)
+{
+    struct str name = l->suite->settings->fields.pass;
+    yyjson_val *v = name.n ? yyjson_obj_getn(c->fields, name.p, name.n) : NULL;
+    c->pass = v ? yyjson_get_num(v) : -1;
+    if (v && (!yyjson_is_num(v) || c->pass < 0 || c->pass > 1))
+        return case_fault(l, "has to be a number from 0 to 1", name);
+    return 0;
+}
+
 static int id_take(struct loading *l, struct suite_case *c)
 {
     struct str given = l->suite->settings->fields.id;
@@ -212,6 +222,7 @@ static int case_add(struct loading *l, struct str line)
     err = hash_take(l, c, line);
     err = err ? err : id_take(l, c);
     err = err ? err : tags_take(l, c);
+    err = err ? err : pass_take(l, c);
     return err ? err : weight_take(l, c);
 }
 

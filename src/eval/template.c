@@ -12,8 +12,7 @@ static bool is_name_char(char c)
            c == '-' || c == '.';
 }
 
-/* The length of the hole that begins `s`, braces included, and its name; 0: none does. */
-static size_t hole_at(struct str s, struct str *ret_name)
+size_t template_hole(struct str s, struct str *ret_name)
 {
     if (!str_starts(s, STR("{{")))
         return 0;
@@ -43,7 +42,7 @@ static bool has_hole(yyjson_val *v)
     struct str text = json_str(v), name;
     for (ptrdiff_t at; text.n && (at = str_find(text, STR("{{"))) >= 0;) {
         text = str_tail(text, (size_t)at);
-        if (hole_at(text, &name))
+        if (template_hole(text, &name))
             return true;
         text = str_tail(text, 2);
     }
@@ -94,7 +93,7 @@ static int text_write(struct str text, yyjson_val *fields, struct buf *out, stru
 {
     struct str name;
     yyjson_val *v;
-    size_t whole = hole_at(text, &name);
+    size_t whole = template_hole(text, &name);
     if (whole && whole == text.n) {
         int err = hole_fill(name, fields, &v, f);
         return err ? err : json_value(out, v);
@@ -105,7 +104,7 @@ static int text_write(struct str text, yyjson_val *fields, struct buf *out, stru
         size_t before = at < 0 ? text.n : (size_t)at;
         json_escape(out, str_head(text, before));
         text = str_tail(text, before);
-        size_t hole = hole_at(text, &name);
+        size_t hole = template_hole(text, &name);
         if (!hole) {
             json_escape(out, str_head(text, 2));
             text = str_tail(text, 2);
@@ -177,4 +176,28 @@ int template_fill(yyjson_val *template, yyjson_val *fields, struct arena *arena,
         *ret_value = yyjson_doc_get_root(doc);
     buf_fini(&json);
     return err;
+}
+
+int template_text(struct str text, yyjson_val *fields, struct arena *arena, struct str *ret_text,
+                  struct fault *f)
+{
+    struct buf json;
+    yyjson_doc *doc = NULL;
+    yyjson_val *filled = NULL;
+    *ret_text = text;
+    if (str_find(text, STR("{{")) < 0)
+        return 0;
+    buf_init(&json, TEXT_BYTES_MAX);
+    int err = json_quote(&json, text);
+    if (!err)
+        err = json_parse(arena, buf_view(&json), &doc, f);
+    if (!err)
+        err = template_fill(yyjson_doc_get_root(doc), fields, arena, &filled, f);
+    buf_clear(&json);
+    if (!err && !yyjson_is_str(filled))
+        err = json_value(&json, filled);
+    if (!err)
+        *ret_text = yyjson_is_str(filled) ? json_str(filled) : arena_str(arena, buf_view(&json));
+    buf_fini(&json);
+    return err ? err : ret_text->p ? 0 : E_MEMORY;
 }

@@ -25,4 +25,12 @@ MUSTCHECK int template_write(yyjson_val *template, yyjson_val *fields, struct bu
 MUSTCHECK int template_fill(yyjson_val *template, yyjson_val *fields, struct arena *arena,
                             yyjson_val **ret_value, struct fault *f);
 
+/* The same of a text that is no JSON, in the arena; a field that is no text stands in it as JSON.
+ */
+MUSTCHECK int template_text(struct str text, yyjson_val *fields, struct arena *arena,
+                            struct str *ret_text, struct fault *f);
+
+/* The length of the hole that begins `s`, braces included, and its name; 0: none does. */
+size_t template_hole(struct str s, struct str *ret_name);
+
 #endif

@@ -45,6 +45,56 @@ static void exactly(void **state UNUSED)
     grader_refuses("kind: exact", "[\"a\", null]", "has in its list null");
 }
 
+static void less_strictly(void **state UNUSED)
+{
+    static const struct grader_case nocase[] = {
+        {"PARIS", "\"Paris\"", true},   {"\u00c9COLE", "[\"x\", \"\u00e9cole\"]", true},
+        {"paris.", "\"Paris\"", false}, {"the paris", "\"Paris\"", false},
+        {"\xff\xfe A", "\"a\"", false},
+    };
+    grader_cases("kind: exact\nnocase: on", nocase, ARRAY_LEN(nocase));
+    static const struct grader_case begins[] = {
+        {"Paris, France", "\"Paris\"", true}, {"Paris", "[\"Rome\", \"Paris\"]", true},
+        {"In Paris", "\"Paris\"", false},     {"paris", "\"Paris\"", false},
+        {"Par", "\"Paris\"", false},          {"anything", "\"\"", false},
+    };
+    grader_cases("kind: exact\nbegins: on", begins, ARRAY_LEN(begins));
+    static const struct grader_case contains[] = {
+        {"in pARIS", "\"Paris\"", true},
+        {"one TWO", "{\"all\": [\"ONE\", \"two\"]}", true},
+        {"one TWO", "{\"none\": [\"two\"]}", false},
+        {"in Rome", "\"Paris\"", false},
+    };
+    grader_cases("kind: contains\nnocase: on", contains, ARRAY_LEN(contains));
+    static const struct grader_case either[] = {
+        {"Eiffel", "\"the Eiffel Tower\"", true},
+        {"It is the Eiffel tower!", "\"Eiffel Tower\"", true},
+        {"iffel", "\"Eiffel Tower\"", false},
+        {"", "\"Eiffel Tower\"", false},
+    };
+    grader_cases("kind: contains\nnormalise: on\neither: on", either, ARRAY_LEN(either));
+}
+
+static void patterns_of_cases(void **state UNUSED)
+{
+    static const struct grader_case cases[] = {
+        {"12 km", "\"^\\\\d+ km$\"", true},
+        {"12 KM", "\"^\\\\d+ km$\"", false},
+        {"b", "[\"a\", \"b\"]", true},
+        {"c", "[\"a\", \"b\"]", false},
+    };
+    grader_cases("kind: regex\nexpected: \"{{p}}\"", cases, ARRAY_LEN(cases));
+    static const struct grader_case nocase[] = {{"12 KM", "\"km\"", true}, {"m", "\"km\"", false}};
+    grader_cases("kind: regex\nexpected: \"{{p}}\"\nnocase: on", nocase, ARRAY_LEN(nocase));
+    grader_refuses("kind: regex\nexpected: \"{{p}}\"", "\"(a\"",
+                   "expected is no regular expression: at character 3");
+    struct grader_world w;
+    assert_false(grader_open(&w, "kind: regex"));
+    grader_close(&w);
+    assert_false(grader_open(&w, "kind: regex\npattern: a\nexpected: b"));
+    grader_close(&w);
+}
+
 /* Any bytes, also those that are no UTF-8, and letters whose small form is longer. */
 static void normalised_bytes(void **state UNUSED)
 {
@@ -422,13 +472,14 @@ static void no_program(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exactly),         cmocka_unit_test(normalised_bytes),
-        cmocka_unit_test(overlap),         cmocka_unit_test(standing_in),
-        cmocka_unit_test(patterns),        cmocka_unit_test(long_answers),
-        cmocka_unit_test(hostile_pattern), cmocka_unit_test(letters),
-        cmocka_unit_test(class_labels),    cmocka_unit_test(wrong_choices),
-        cmocka_unit_test(programs),        cmocka_unit_test(programs_that_stay),
-        cmocka_unit_test(no_program),
+        cmocka_unit_test(exactly),           cmocka_unit_test(normalised_bytes),
+        cmocka_unit_test(overlap),           cmocka_unit_test(standing_in),
+        cmocka_unit_test(patterns),          cmocka_unit_test(long_answers),
+        cmocka_unit_test(hostile_pattern),   cmocka_unit_test(letters),
+        cmocka_unit_test(class_labels),      cmocka_unit_test(wrong_choices),
+        cmocka_unit_test(programs),          cmocka_unit_test(programs_that_stay),
+        cmocka_unit_test(no_program),        cmocka_unit_test(less_strictly),
+        cmocka_unit_test(patterns_of_cases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

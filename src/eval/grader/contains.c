@@ -68,7 +68,8 @@ static int wish_look(const struct texts *t, struct arena *arena, struct str text
         int err = texts_take(t, arena, e->at[i], &wanted);
         if (err)
             return err;
-        bool there = stands_in(text, wanted, t->normaliser != NULL);
+        bool there = stands_in(text, wanted, t->normaliser != NULL) ||
+                     (t->either && text.n > 0 && stands_in(wanted, text, t->normaliser != NULL));
         if (want == WANT_ANY && there) {
             *ret_wrong = STR_NONE;
             return 0;
@@ -112,7 +113,7 @@ static int contains_grade(const void *self, const struct grading *g, struct grad
     return grade_yes_no(ret_grade, !why.p, texts_got(g->text), why);
 }
 
-static const char *const uses[] = {"expected", "normalise", NULL};
+static const char *const uses[] = {"expected", "normalise", "nocase", "either", NULL};
 static const char *const needs[] = {"expected", NULL};
 
 const struct grader_kind grader_contains = {

@@ -10,7 +10,8 @@ static int is_any(const struct texts *t, struct arena *arena, struct str answer,
     *ret_is = false;
     for (unsigned i = 0; i < e->n && !err && !*ret_is; i++) {
         err = texts_take(t, arena, e->at[i], &wanted);
-        *ret_is = !err && str_eq(got, wanted);
+        *ret_is = !err &&
+                  (str_eq(got, wanted) || (t->begins && wanted.n > 0 && str_starts(got, wanted)));
     }
     return err;
 }
@@ -31,7 +32,7 @@ static int exact_grade(const void *self, const struct grading *g, struct grade *
     return is || why.p ? grade_yes_no(ret_grade, is, texts_got(g->text), why) : E_MEMORY;
 }
 
-static const char *const uses[] = {"expected", "normalise", NULL};
+static const char *const uses[] = {"expected", "normalise", "nocase", "begins", NULL};
 static const char *const needs[] = {"expected", NULL};
 
 const struct grader_kind grader_exact = {

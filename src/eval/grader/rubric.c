@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "eval/grader/kinds.h"
 #include "eval/judge.h"
+#include "eval/template.h"
 
 /* Settings in which each criterion has a name, by which the judge scores it. */
 static int criteria_name(struct grader_settings *s, struct arena *arena)
@@ -56,6 +57,23 @@ static int answer_text(const struct grading *g, struct str *ret_text)
     return err ? err : ret_text->p ? 0 : E_MEMORY;
 }
 
+/* The criteria with the case's fields in. */
+static int criteria_fill(const struct grader_settings *s, const struct grading *g,
+                         const struct criterion_settings **ret_criteria, struct fault *f)
+{
+    const struct criterion_settings *given = s->criteria.at;
+    struct criterion_settings *own = ARENA_ARRAY(g->arena, struct criterion_settings,
+                                                 s->criteria.n + 1);
+    int err = own ? 0 : E_MEMORY;
+    for (unsigned i = 0; i < s->criteria.n && !err; i++) {
+        own[i] = given[i];
+        if (g->fields)
+            err = template_text(given[i].text, g->fields, g->arena, &own[i].text, f);
+    }
+    *ret_criteria = own;
+    return err;
+}
+
 static int scores_grade(const struct judge *j, const struct judge_case *c, const struct grading *g,
                         struct grade *ret_grade, struct fault *f)
 {
@@ -97,15 +115,19 @@ static int rubric_grade(const void *self, const struct grading *g, struct grade 
     const struct grader_settings *s = self;
     if (g->expected && !yyjson_is_str(g->expected))
         return fault_set(f, E_BAD_REQUEST, "rubric expects a text, an answer to compare with");
+    const struct criterion_settings *criteria;
+    int err = criteria_fill(s, g, &criteria, f);
+    if (err)
+        return err;
     const struct judge j = {.asker = g->asker,
                             .model = s->judge,
                             .about = s->about,
                             .criteria_n = s->criteria.n,
-                            .criteria = s->criteria.at,
+                            .criteria = criteria,
                             .votes = s->votes,
                             .cost_nanos = g->judge_cost_nanos};
     struct judge_case c = {.prompt = g->prompt, .reference = json_str(g->expected), .key = g->key};
-    int err = answer_text(g, &c.answer);
+    err = answer_text(g, &c.answer);
     if (err)
         return err;
     if (!g->asker)

@@ -17,16 +17,26 @@ int texts_open_normalised(const struct grader_settings *s UNUSED, struct conf_do
 int texts_open(const struct grader_settings *s, struct conf_doc *doc, struct arena *arena,
                void **ret_self)
 {
+    int err = 0;
     if (s->normalise)
-        return texts_open_normalised(s, doc, arena, ret_self);
-    *ret_self = ARENA_NEW(arena, struct texts);
-    return *ret_self ? 0 : E_MEMORY;
+        err = texts_open_normalised(s, doc, arena, ret_self);
+    else
+        *ret_self = ARENA_NEW(arena, struct texts);
+    struct texts *t = *ret_self;
+    if (err || !t)
+        return err ? err : E_MEMORY;
+    t->begins = s->begins;
+    t->either = s->either;
+    if (s->nocase && !s->normalise) /* which has it already */
+        err = pattern_new(STR("[\\p{Lu}\\p{Lt}]+"), false, &t->capitals, NULL);
+    return err;
 }
 
 void texts_close(void *self)
 {
     struct texts *t = self;
     normaliser_free(t->normaliser);
+    pattern_free(t->capitals);
 }
 
 int texts_take(const struct texts *t, struct arena *arena, struct str text, struct str *ret_text)
@@ -34,6 +44,8 @@ int texts_take(const struct texts *t, struct arena *arena, struct str text, stru
     if (t->normaliser)
         return words_normalise(t->normaliser, arena, text, ret_text);
     *ret_text = str_trim(text);
+    if (t->capitals)
+        return pattern_replace(t->capitals, arena, *ret_text, STR("\\L$0"), ret_text);
     return 0;
 }
 

@@ -8,6 +8,8 @@
 
 struct texts {
     struct normaliser *normaliser; /* NULL: texts count as they are, but for space at their ends */
+    struct pattern *capitals;      /* NULL: large and small letters differ */
+    bool begins, either;           /* grader_settings has them */
 };
 
 /* f1 normalises whatever the settings say. */
