@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "eval/newfile.h"
 
 #define FILE_BYTES_MAX (1u * 1024 * 1024)
 #define RUNS_MAX       100000
@@ -127,23 +128,6 @@ int folder_read(struct arena *a, struct str path, struct run_folder *ret_folder,
 
 /* ---- a new one ---- */
 
-/* mkdir -p */
-static int folders_make(struct str path, struct fault *f)
-{
-    char part[4096];
-    if (path.n >= sizeof(part))
-        return fault_set(f, E_IO, "the path is too long: %.*s", STR_ARGS(str_head(path, 80)));
-    for (size_t i = 1; i <= path.n; i++) {
-        if (i < path.n && path.p[i] != '/')
-            continue;
-        memcpy(part, path.p, i);
-        part[i] = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return fault_set(f, E_IO, "the folder %s cannot be made: %s", part, strerror(errno));
-    }
-    return 0;
-}
-
 /* A suite's name as a folder's: what a path could make something of becomes a dash. */
 static struct str folder_name(struct arena *a, struct str suite)
 {
@@ -176,7 +160,7 @@ int folder_make(struct arena *a, struct str runs, const struct run_facts *facts,
                                     STR_ARGS(ret_folder->facts.id));
     if (!suite.p || !ret_folder->facts.id.p || !ret_folder->facts.began.p || !ret_folder->path.p)
         return E_MEMORY;
-    int err = folders_make(ret_folder->path, f);
+    int err = newfile_folders(ret_folder->path, f);
     return err ? err : folder_write(ret_folder, f);
 }
 

@@ -6,8 +6,9 @@
 
 /* In the order in which a newcomer meets them. */
 static const struct command *const subs[] = {
-    &eval_check,   &eval_run_command, &eval_show,         &eval_list,     &eval_regrade,
-    &eval_graders, &eval_judge_check, &eval_from_traffic, &eval_coverage, NULL,
+    &eval_init,    &eval_import,      &eval_from_traffic, &eval_coverage,
+    &eval_check,   &eval_run_command, &eval_show,         &eval_list,
+    &eval_regrade, &eval_graders,     &eval_judge_check,  NULL,
 };
 
 static int run(int argc, char **argv)

@@ -17,6 +17,8 @@ extern const struct command eval_check;
 extern const struct command eval_coverage;
 extern const struct command eval_from_traffic;
 extern const struct command eval_graders;
+extern const struct command eval_import;
+extern const struct command eval_init;
 extern const struct command eval_judge_check;
 extern const struct command eval_list;
 extern const struct command eval_regrade;
@@ -52,6 +54,11 @@ void home_asker(struct eval_home *home, struct eval_asker *ret_asker);
 struct str home_answers_hash(const struct eval_home *home, struct arena *arena);
 
 /* ---- suites and runs ---- */
+
+/* The model that a new suite asks: `model`, or the first alias of the configuration, in the arena.
+ * An exit code after the complaint. */
+MUSTCHECK int model_choose(const struct command *command, struct arena *arena, const char *config,
+                           const char *model, const char **ret_model);
 
 /* Loads a suite; an exit code after the complaints. */
 MUSTCHECK int suite_take(const char *command, const char *path, struct suite **ret_suite);
