@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -17,12 +18,13 @@
 #define SCRATCH_BYTES  (512u * 1024 * 1024)
 #define SLOTS_LEAST    1024
 
-/* Where the done answer of a key stands. A key is known by its 64-bit hash, and looked at again
- * when its line is read. */
+/* Where the answer of a key stands: the last one that is done, else the last. A key is known by its
+ * 64-bit hash, and looked at again when its line is read. */
 struct slot {
     uint64_t hash; /* 0: free */
-    int64_t at;
-    int64_t n;
+    int64_t at, n;
+    int64_t cost_usd_nanos; /* of all lines of the key */
+    bool done;
 };
 
 struct answers {
@@ -65,26 +67,36 @@ static int slots_grow(struct answers *a)
     return 0;
 }
 
-static int index_add(struct answers *a, struct str key, int64_t at, int64_t n)
+static void sums_add(struct answers_sums *s, const struct answer *answer)
+{
+    s->lines++;
+    s->done += answer->done;
+    if (answer->cost_usd_nanos == COST_UNKNOWN)
+        s->unpriced++;
+    else
+        s->cost_usd_nanos = cost_add(s->cost_usd_nanos, answer->cost_usd_nanos);
+}
+
+/* The line from `at` on, of n bytes, has become one of the file's. */
+static int index_add(struct answers *a, const struct answer *answer, int64_t at, int64_t n)
 {
     int err = a->used * 2 >= a->slots_n ? slots_grow(a) : 0;
     if (err)
         return err;
-    uint64_t hash = key_hash(key);
+    uint64_t hash = key_hash(answer->key);
     struct slot *slot = slot_find(a->slots, a->slots_n, hash);
-    a->used += slot->hash == 0;
-    *slot = (struct slot){hash, at, n};
+    if (slot->hash == 0) {
+        a->used++;
+        *slot = (struct slot){.hash = hash};
+    }
+    if (answer->done || !slot->done) {
+        slot->at = at;
+        slot->n = n;
+        slot->done = answer->done;
+    }
+    slot->cost_usd_nanos = cost_add(slot->cost_usd_nanos, answer->cost_usd_nanos);
+    sums_add(&a->sums, answer);
     return 0;
-}
-
-static void sums_add(struct answers_sums *s, bool done, int64_t cost_usd_nanos)
-{
-    s->lines++;
-    s->done += done;
-    if (cost_usd_nanos == COST_UNKNOWN)
-        s->unpriced++;
-    else
-        s->cost_usd_nanos = cost_add(s->cost_usd_nanos, cost_usd_nanos);
 }
 
 /* ---- a line ---- */
@@ -188,8 +200,7 @@ static int file_index(struct answers *a, int64_t *ret_good, struct fault *f)
         if (!err) {
             int64_t end = jsonl_offset(lines);
             line_read(line, &answer);
-            sums_add(&a->sums, answer.done, answer.cost_usd_nanos);
-            err = answer.done ? index_add(a, answer.key, at, end - at) : 0;
+            err = index_add(a, &answer, at, end - at);
             at = end;
         }
         arena_fini(&arena);
@@ -209,6 +220,10 @@ int answers_open(const char *path, bool writing, struct answers **ret_answers, s
     int err = !a->path    ? E_MEMORY
               : a->fd < 0 ? fault_set(f, E_IO, "%s cannot be opened: %s", path, strerror(errno))
                           : slots_grow(a);
+    if (!err && writing && flock(a->fd, LOCK_EX | LOCK_NB) != 0)
+        err = errno == EWOULDBLOCK
+                  ? fault_set(f, E_IO, "another run writes %s; wait until it has ended", path)
+                  : io_fault(a, "locked", f);
     if (!err)
         err = file_index(a, &a->end, f);
     if (!err && writing && ftruncate(a->fd, a->end) != 0)
@@ -252,7 +267,7 @@ static int line_load(struct answers *a, const struct slot *slot, struct arena *a
     return err;
 }
 
-int answers_find(struct answers *a, struct str key, struct arena *arena, struct answer *ret_answer,
+int answers_last(struct answers *a, struct str key, struct arena *arena, struct answer *ret_answer,
                  struct fault *f)
 {
     const struct slot *slot = slot_find(a->slots, a->slots_n, key_hash(key));
@@ -263,7 +278,20 @@ int answers_find(struct answers *a, struct str key, struct arena *arena, struct 
     if (err)
         return err;
     line_read(line, ret_answer);
+    ret_answer->cost_usd_nanos = slot->cost_usd_nanos;
     return str_eq(ret_answer->key, key) ? 0 : E_NOT_FOUND;
+}
+
+int answers_find(struct answers *a, struct str key, struct arena *arena, struct answer *ret_answer,
+                 struct fault *f)
+{
+    const struct slot *slot = slot_find(a->slots, a->slots_n, key_hash(key));
+    return slot->done ? answers_last(a, key, arena, ret_answer, f) : E_NOT_FOUND;
+}
+
+int64_t answers_cost(const struct answers *a, struct str key)
+{
+    return slot_find(a->slots, a->slots_n, key_hash(key))->cost_usd_nanos;
 }
 
 int answers_add(struct answers *a, const struct answer *answer, struct fault *f)
@@ -279,12 +307,10 @@ int answers_add(struct answers *a, const struct answer *answer, struct fault *f)
         else
             done += (size_t)n;
     }
-    if (!err && answer->done)
-        err = index_add(a, answer->key, a->end, (int64_t)line.n);
-    if (!err) {
+    if (!err)
+        err = index_add(a, answer, a->end, (int64_t)line.n);
+    if (!err)
         a->end += (int64_t)line.n;
-        sums_add(&a->sums, answer->done, answer->cost_usd_nanos);
-    }
     buf_fini(&line);
     return err;
 }

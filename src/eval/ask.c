@@ -182,6 +182,7 @@ static int try_once(struct asking *x, struct arena *arena, struct answer *ret_an
     int outcome = request_take(x, arena, &t->fault);
     int err = outcome ? 0 : spend_reserve(x, f);
     if (!err && !outcome) {
+        t->began_us = clock_mono_us(); /* what it waited for dollars is no latency */
         a->under_way++;
         a->asked++;
         outcome = turn_run(t);
@@ -245,5 +246,13 @@ int eval_ask(struct eval_asker *a, const struct eval_question *q, struct arena *
     if (err != E_NOT_FOUND)
         return err;
     err = tries(a, q, arena, ret_answer, f);
-    return err ? err : answers_add(a->answers, ret_answer, f);
+    if (err && ret_answer->calls > 0) { /* called off, and paid for */
+        struct fault ignored = {0};     /* there is a reason already */
+        (void)!answers_add(a->answers, ret_answer, &ignored);
+        return err;
+    }
+    if (!err)
+        err = answers_add(a->answers, ret_answer, f);
+    ret_answer->cost_usd_nanos = answers_cost(a->answers, q->key);
+    return err;
 }

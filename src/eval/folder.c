@@ -261,7 +261,7 @@ int folder_list(struct arena *a, struct str runs, struct str suite, struct run_l
 static bool is_same(const struct run_facts *a, const struct run_facts *b)
 {
     return str_eq(a->suite_hash, b->suite_hash) && str_eq(a->answers, b->answers) &&
-           str_eq(a->model, b->model);
+           str_eq(a->model, b->model) && a->samples == b->samples;
 }
 
 int folder_unfinished(struct arena *a, struct str runs, const struct run_facts *facts,

@@ -103,7 +103,7 @@ static int answer_get(struct eval_run *r, const struct suite_case *c, const stru
     if (!key.p)
         return E_MEMORY;
     if (r->only_kept)
-        return answers_find(r->asker->answers, key, arena, ret_answer, f);
+        return answers_last(r->asker->answers, key, arena, ret_answer, f);
     struct requesting q = {.run = r, .c = c, .arena = arena, .fault = f};
     loop_stack_call(request_make, &q); /* templates go deep */
     const struct eval_question question = {.key = key, .purpose = "answer", .body = q.body};

@@ -45,3 +45,101 @@ class Names(Eval):
         self.write("cases.jsonl", json.dumps({**case, "tags": "t"}) + "\n")
         self.suite('name: "a\\tb"\n')
         self.assertIn("suite.yaml:10:7: error: name: ", self.eval("run", "suite.yaml", code=2).stderr)
+
+
+class Broken(Eval):
+    """What a run did not come to, or did not get, is told as that, and paid for once."""
+
+    def test_graded_again_errors_stay_errors(self):
+        def some(conn, head, body, n):
+            if question_of(body).split()[2] == "3":
+                status("500 No")(conn, head, body, n)
+            else:
+                conn.sendall(right(question_of(body)))
+        self.provider(some)
+        self.cases(6)
+        self.suite("tries: 1\n")
+        before = self.run_json()["suites"][0]["parts"]
+        again = json.loads(self.eval("grade", "--json", "last").stdout)["suites"][0]["parts"]
+        self.assertEqual(before[0]["errors"], 1)
+        self.assertEqual(again, before)
+        self.eval("show", "last")
+
+    def test_graded_again_all_samples_count(self):
+        self.provider()
+        self.cases(6)
+        self.suite()
+        before = self.run_json("--samples", "3")["suites"][0]["parts"]
+        again = json.loads(self.eval("grade", "--json", "last").stdout)["suites"][0]["parts"]
+        self.assertEqual(before[0]["answers"], 18)
+        self.assertEqual(again, before)
+
+    def interrupted(self, live, after, *words):
+        run = self.begin(*words)
+        while len(live.seen) < after:
+            time.sleep(0.01)
+        run.send_signal(signal.SIGINT)
+        out, _ = run.communicate(timeout=20)
+        self.assertEqual(run.returncode, 3, out)
+        return out
+
+    def slow(self, seconds):
+        def answer(conn, head, body, n):
+            time.sleep(seconds)
+            conn.sendall(right(question_of(body)))
+        return self.provider(answer)
+
+    def test_an_interrupted_run_is_shown_with_what_there_is(self):
+        live = self.slow(0.05)
+        self.cases(40)
+        self.suite()
+        self.interrupted(live, 16)
+        done = self.eval("show", "last", code=1)
+        self.assertIn("INCOMPLETE", done.stdout)
+
+    def test_what_an_interrupted_call_cost_counts(self):
+        """A provider bills what it was asked, whether anybody waits for the answer or not."""
+        live = self.slow(0.4)
+        self.cases(4)
+        self.suite(text=SUITE.replace("  model: m\n", "  model: m\n  max_tokens: 5\n"))
+        self.interrupted(live, 4, "--concurrency", "4")
+        lines = self.lines("answers.jsonl")
+        self.assertEqual([line["error"] for line in lines], ["canceled"] * 4)
+        lost = sum(line["cost_usd"] for line in lines)
+        self.assertGreater(lost, 4 * 20e-6)
+        part = self.run_json()["suites"][0]["parts"][0]
+        self.assertAlmostEqual(part["spent_usd"], lost + 4 * 30e-6, 9)
+        self.assertEqual(part["successes"], 4)
+
+    def test_waiting_for_dollars_is_no_latency(self):
+        self.slow(0.2)
+        self.cases(12)
+        self.suite(text=SUITE.replace("  model: m\n", "  model: m\n  max_tokens: 5\n"))
+        part = self.run_json("--spend", "0.00042", "--concurrency", "12")["suites"][0]["parts"][0]
+        self.assertEqual(part["live"], 12)
+        self.assertLess(part["p95_ms"]["value"], 390)  # four of them waited for others, 200 ms
+
+    def test_other_samples_are_another_run(self):
+        live = self.slow(0.05)
+        self.cases(20)
+        self.suite()
+        self.interrupted(live, 10, "--samples", "3")
+        verdict = self.run_json()["suites"][0]
+        self.assertEqual(verdict["parts"][0]["answers"], 20)
+        facts = [json.load(open(path, encoding="utf-8")) for path in glob.glob(self.path("runs/suite/*/run.json"))]
+        self.assertEqual(sorted((one["samples"], one["complete"]) for one in facts), [(1, True), (3, False)])
+
+    def test_two_at_once_do_not_write_the_same_answers(self):
+        live = self.slow(0.05)
+        self.cases(60)
+        self.suite()
+        first = self.begin()
+        while len(live.seen) < 10:
+            time.sleep(0.01)
+        self.assertIn("another run writes runs/suite/", self.eval("run", "suite.yaml", code=3).stderr)
+        self.assertIn("another run writes runs/suite/", self.eval("grade", "last", code=3).stderr)
+        out, _ = first.communicate(timeout=30)
+        self.assertEqual(first.returncode, 0, out)
+        self.assertEqual(len(self.lines("answers.jsonl")), 60)
+        self.assertEqual(len(live.seen), 60)
+        self.assertIn("suite.yaml is named twice", self.eval("run", "suite.yaml", "suite.yaml", code=2).stderr)

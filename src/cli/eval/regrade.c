@@ -47,12 +47,26 @@ static int work(struct eval_home *home UNUSED, void *arg)
     return eval_run(&r->run, &r->fault);
 }
 
+/* So many answers to a case as the run has, whatever the suite says by now. */
+static int samples_take(struct regrading *r)
+{
+    struct suite_settings *own = ARENA_NEW(&r->suite->arena, struct suite_settings);
+    if (!own)
+        return E_MEMORY;
+    *own = *r->suite->settings;
+    own->samples = r->folder.facts.samples;
+    r->suite->settings = own;
+    return 0;
+}
+
 static int regrade(struct regrading *r)
 {
     struct str answers = folder_file(&r->arena, &r->folder, "answers.jsonl");
     struct str results = folder_file(&r->arena, &r->folder, "results.jsonl");
     int err = answers.p && results.p ? answers_open(answers.p, true, &r->answers, &r->fault)
                                      : E_MEMORY;
+    if (!err)
+        err = samples_take(r);
     if (err)
         return err;
     home_asker(&r->home, &r->asker);

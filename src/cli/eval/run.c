@@ -330,6 +330,9 @@ static int suites_load(struct sitting *s, int words, char **argv)
                             : evals_path(&s->arena, conf_file(s->home.doc), named->at[i]).p;
         if (!j->path)
             return EXIT_COULD_NOT;
+        for (unsigned k = 0; k < i; k++)
+            if (strcmp(s->jobs[k].path, j->path) == 0)
+                return options_wrong(&eval_run_command, "%s is named twice", j->path);
         code = suite_take(COMMAND, j->path, &j->suite);
         if (!code)
             code = suite_override(s->wish, j->suite);
