@@ -105,8 +105,13 @@ int folder_read(struct arena *a, struct str path, struct run_folder *ret_folder,
     if (!file)
         return fault_set(f, errno == ENOENT || errno == ENOTDIR ? E_NOT_FOUND : E_IO,
                          "%s cannot be read: %s", name.p, strerror(errno));
-    char *text = arena_alloc(a, FILE_BYTES_MAX);
-    size_t n = text ? fread(text, 1, FILE_BYTES_MAX, file) : 0;
+    /* So much as there is: thousands of runs are listed in one arena. */
+    struct stat about = {0};
+    size_t size = fstat(fileno(file), &about) == 0 && about.st_size < FILE_BYTES_MAX
+                      ? (size_t)about.st_size
+                      : FILE_BYTES_MAX;
+    char *text = arena_alloc(a, size + 1);
+    size_t n = text ? fread(text, 1, size, file) : 0;
     (void)fclose(file);
     yyjson_doc *doc = NULL;
     struct fault why = {0};

@@ -2,6 +2,7 @@
 #include "eval/results.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,9 @@ int results_write(const struct results *r, const char *path, struct fault *f)
     char fresh[4096];
     if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh))
         return fault_set(f, E_IO, "the path is too long: %s", path);
-    FILE *file = fopen(fresh, "we");
+    /* Its owner's only, as the answers are, of which it holds pieces. */
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file)
         return fault_set(f, E_IO, "%s cannot be written: %s", fresh, strerror(errno));
     struct buf line;

@@ -143,3 +143,93 @@ class Broken(Eval):
         self.assertEqual(len(self.lines("answers.jsonl")), 60)
         self.assertEqual(len(live.seen), 60)
         self.assertIn("suite.yaml is named twice", self.eval("run", "suite.yaml", "suite.yaml", code=2).stderr)
+
+
+class Many(Eval):
+    def setUp(self):
+        super().setUp()
+        self.write("sluice.yaml", RECORDED)
+        self.suite()
+
+    def test_every_case_has_a_tag_of_its_own(self):
+        """What is worked out for a tag takes the room and the time of its cases, not of all."""
+        n = 4000
+        self.cases(n)
+        self.recorded(n)
+        self.write("cases.jsonl", "".join(
+            json.dumps({"id": f"q{i}", "question": f"{i} plus {i}", "answer": str(2 * i), "tags": [f"t{i}", f"t{i}"]})
+            + "\n" for i in range(n)))
+        run = subprocess.Popen([SLUICE, "eval", "run", "--json", "suite.yaml"], cwd=self.folder,
+                               stdout=subprocess.PIPE)
+        parts = json.loads(run.stdout.read())["suites"][0]["parts"]
+        _, _, usage = os.wait4(run.pid, 0)
+        run.returncode = 0
+        run.stdout.close()
+        self.assertEqual([(part["tag"], part["cases"]) for part in parts],
+                         [(None, n), *sorted((f"t{i}", 1) for i in range(n))])
+        if os.environ.get("SLUICE_SLOWDOWN", "1") == "1":  # sanitizers take more
+            self.assertLess(usage.ru_maxrss, 200 * 1024)
+
+    def test_thousands_of_runs_are_no_burden(self):
+        self.cases(3)
+        self.recorded(3)
+        self.eval("run", "suite.yaml")
+        [path] = glob.glob(self.path("runs/suite/*/run.json"))
+        with open(path, encoding="utf-8") as file:
+            facts = json.load(file)
+        for i in range(4500):
+            self.write(f"runs/suite/r{i}/run.json", json.dumps({**facts, "id": f"r{i}"}))
+        self.eval("run", "suite.yaml")
+        self.assertEqual(len(json.loads(self.eval("list", "--json").stdout)["runs"]), 4502)
+
+
+class Shown(Eval):
+    def setUp(self):
+        super().setUp()
+        self.write("sluice.yaml", RECORDED)
+
+    def test_a_mean_that_is_the_bar_meets_it(self):
+        """Ten times a tenth, added up, is a little less than one."""
+        self.suite(text=SUITE.replace(
+            "  - {kind: exact, expected: \"{{answer}}\"}",
+            "  - {kind: exact, expected: \"{{answer}}\", weight: 0.1}\n"
+            "  - {kind: exact, name: never, expected: never, weight: 0.9}") + "bar: {quality: 10%}\n")
+        self.cases(10)
+        self.recorded(10)
+        self.assertEqual(self.run_json()["suites"][0]["bar"][0]["state"], "met")
+
+    def test_reports_are_xml_whatever_a_model_says(self):
+        self.suite()
+        self.write("cases.jsonl", json.dumps({"id": "a\uffff\ufffe<&\">", "question": "1 plus 1", "answer": "3"}) + "\n")
+        self.write("recorded.jsonl", json.dumps({"answer": "\x00\x1b[31m\ufffe\U0001f600\r\n]]>"}) + "\n")
+        self.eval("run", "--junit", "out.xml", "suite.yaml")
+        [case] = ElementTree.parse(self.path("out.xml")).getroot().iter("testcase")
+        self.assertEqual(case.get("name"), "a??<&\">")
+
+    def test_a_terminal_that_is_full_is_told(self):
+        self.suite()
+        self.cases(2)
+        self.recorded(2)
+        self.eval("run", "suite.yaml")
+        for words in (["show", "last"], ["show", "--json", "last"], ["list"], ["list", "--json"]):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([SLUICE, "eval", *words], cwd=self.folder, stdout=full, stderr=subprocess.PIPE,
+                                      encoding="utf-8", check=False)
+            self.assertEqual((words, done.returncode), (words, 3))
+            self.assertIn("No space left on device", done.stderr)
+
+    def test_what_an_answer_says_is_only_its_owners(self):
+        self.suite()
+        self.cases(2)
+        self.recorded(2)
+        self.eval("run", "suite.yaml")
+        for name in ("answers.jsonl", "results.jsonl"):
+            [path] = glob.glob(self.path("runs/suite/*/" + name))
+            self.assertEqual(os.stat(path).st_mode & 0o077, 0, name)
+
+    def test_a_mistake_in_the_configuration_is_not_a_bar_missed(self):
+        self.suite()
+        self.cases(2)
+        self.recorded(2)
+        self.write("sluice.yaml", RECORDED.replace("kind: recorded", "kind: recordet"))
+        self.assertIn("sluice.yaml:", self.eval("run", "suite.yaml", code=2).stderr)

@@ -152,7 +152,7 @@ const struct command eval_regrade = {
         "is asked again but judges, and those only what they were not asked before.\n",
     .options = options,
     .notes =
-        "Exit codes: 0 it passes the bar, 1 it does not, 2 wrong use, or a suite has a mistake,\n"
-        "3 it cannot be read.\n",
+        "Exit codes: 0 it passes the bar, 1 it does not, 2 wrong use, or a mistake in the suite\n"
+        "or the configuration, 3 it cannot be read.\n",
     .run = run,
 };

@@ -392,9 +392,8 @@ const struct command eval_run_command = {
     .options = options,
     .notes =
         "Exit codes: 0 every suite passed its bar, 1 one is under it, has no answer at all, or\n"
-        "ended early at its limit of dollars, 2 wrong use, or a suite or a case has a mistake, 3 "
-        "it\n"
-        "could not run, or was interrupted.\n\n"
+        "ended early at its limit of dollars, 2 wrong use, or a mistake in a suite, a case or\n"
+        "the configuration, 3 it could not run, or was interrupted.\n\n"
         "Examples:\n"
         "  sluice eval run evals/support.yaml\n"
         "  sluice eval run --config candidate.yaml --baseline last --html report.html "
