@@ -15,6 +15,7 @@ struct asking {
     const struct eval_question *q;
     struct llm_request request;
     struct http_headers headers;
+    int64_t most_nanos; /* what it may cost, as reckoned beforehand */
     int64_t reserved_nanos;
     struct turn turn; /* last: turn_begin clears it */
 };
@@ -22,12 +23,21 @@ struct asking {
 void eval_asker_init(struct eval_asker *a)
 {
     a->spent_nanos = a->reserved_nanos = 0;
+    a->over = 1;
     a->under_way = 0;
     a->asked = a->kept = 0;
     waitq_init(&a->settled);
 }
 
 /* ---- what may be spent ---- */
+
+/* Tokens are reckoned by bytes, and where a request says no most of its answer, by the house's:
+ * what turned out dearer makes room for others to be so, too. */
+static int64_t spend_most(const struct asking *x)
+{
+    double most = (double)x->most_nanos * x->asker->over;
+    return most < CLAIM_USD_MAX ? (int64_t)most : CLAIM_USD_MAX;
+}
 
 /* Room for what the try may cost; waits for others to settle where they hold it. */
 static int spend_reserve(struct asking *x, struct fault *f)
@@ -43,9 +53,13 @@ static int spend_reserve(struct asking *x, struct fault *f)
                          "one (prices:), or run without a limit",
                          STR_ARGS(unpriced->provider->prefix), STR_ARGS(unpriced->model));
     int err = 0;
+    x->most_nanos = most;
+    most = spend_most(x);
     while (!err && a->reserved_nanos > 0 &&
-           a->spent_nanos + a->reserved_nanos + most > a->spend_nanos)
+           a->spent_nanos + a->reserved_nanos + most > a->spend_nanos) {
         err = waitq_wait(&a->settled);
+        most = spend_most(x);
+    }
     if (err)
         return err;
     if (a->spent_nanos + a->reserved_nanos + most > a->spend_nanos)
@@ -67,6 +81,8 @@ static void spend_settle(struct asking *x)
     int64_t cost = t->calls_n == 0                     ? 0
                    : t->cost_usd_nanos == COST_UNKNOWN ? x->reserved_nanos
                                                        : t->cost_usd_nanos;
+    if (x->most_nanos > 0 && (double)cost > (double)x->most_nanos * a->over)
+        a->over = (double)cost / (double)x->most_nanos;
     a->reserved_nanos -= x->reserved_nanos;
     a->spent_nanos += cost;
     waitq_wake_all(&a->settled);
@@ -95,6 +111,15 @@ static int request_take(struct asking *x, struct arena *arena, struct fault *f)
     t->bytes_in = (int64_t)x->q->body.n;
     x->request.alone = true; /* who owns the configuration asks */
     return models_resolve(x->asker->models, x->request.model, arena, &t->route, f);
+}
+
+int eval_ask_check(const struct eval_asker *a, struct str body, struct arena *arena,
+                   struct fault *f)
+{
+    struct llm_request *request = ARENA_NEW(arena, struct llm_request);
+    struct route route;
+    int err = request ? wire_ask(&wire_openai_chat, body, arena, request, f) : E_MEMORY;
+    return err ? err : models_resolve(a->models, request->model, arena, &route, f);
 }
 
 /* What went upstream, as it is made once more: the same for the same request. */

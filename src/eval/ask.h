@@ -36,6 +36,7 @@ struct eval_asker {
 
     /* its own; zero to begin */
     int64_t spent_nanos, reserved_nanos;
+    double over; /* so many times what was reckoned a try has cost at most, if more than once */
     unsigned under_way;
     struct waitq settled;
     uint64_t asked, kept; /* questions that went out, and that were answered before */
@@ -48,6 +49,10 @@ struct eval_question {
 };
 
 void eval_asker_init(struct eval_asker *a);
+
+/* Would a question of this body go out? Its errors otherwise: E_BAD_REQUEST, E_UNKNOWN_MODEL ... */
+MUSTCHECK int eval_ask_check(const struct eval_asker *a, struct str body, struct arena *arena,
+                             struct fault *f);
 
 /*
  * 0: *ret_answer has what came of it, an answer or (`done` false) why there is none; its texts live

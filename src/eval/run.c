@@ -158,13 +158,39 @@ static int case_check(const struct eval_run *r, const struct suite_case *c, stru
 {
     struct answer empty = {0};
     struct result ignored = {0};
+    struct fault why = {0};
     int err = suite_request(r->suite, c, r->model, arena, &empty.request, f);
-    return err ? err : eval_grade(r->suite, c, NULL, &empty, arena, &ignored, f);
+    if (err)
+        return err;
+    if (r->asker && !r->only_kept)
+        err = eval_ask_check(r->asker, empty.request, arena, &why);
+    if (err)
+        return fault_set(f, err, "%s:%u: %s", c->file, c->line, why_text(&why, err));
+    return eval_grade(r->suite, c, NULL, &empty, arena, &ignored, f);
+}
+
+/* Is there a model by each judge's name? */
+static int judges_check(const struct eval_run *r, struct fault *f)
+{
+    int err = 0;
+    for (unsigned i = 0; r->asker && i < r->suite->graders_n && !err; i++) {
+        const struct suite_grader *g = &r->suite->graders[i];
+        struct route route;
+        struct fault why = {0};
+        struct arena arena;
+        arena_init_private(&arena, CASE_BYTES_MAX);
+        if (g->kind->waits && g->settings->judge.n)
+            err = models_resolve(r->asker->models, g->settings->judge, &arena, &route, &why);
+        if (err)
+            fault_set(f, err, "grader %.*s: %s", STR_ARGS(g->name), why_text(&why, err));
+        arena_fini(&arena);
+    }
+    return err;
 }
 
 int eval_run_check(const struct eval_run *r, struct fault *f)
 {
-    int err = 0;
+    int err = judges_check(r, f);
     for (unsigned i = 0; i < r->suite->cases_n && !err; i++) {
         struct arena arena;
         arena_init_private(&arena, CASE_BYTES_MAX);

@@ -119,6 +119,28 @@ class Broken(Eval):
         self.assertEqual(part["live"], 12)
         self.assertLess(part["p95_ms"]["value"], 390)  # four of them waited for others, 200 ms
 
+    def test_what_turns_out_dearer_stops_the_run_before_its_limit(self):
+        """A call of 48 reckoned micro-dollars costs 4000: the first eight tell it."""
+        def dear(conn, head, body, n):
+            conn.sendall(whole(chat("2", tokens=(2000, 1000))))
+        live = self.provider(dear)
+        self.cases(60)
+        self.suite(text=SUITE.replace("  model: m\n", "  model: m\n  max_tokens: 5\n"))
+        self.eval("run", "--spend", "0.05", "suite.yaml", code=1)
+        self.assertLessEqual(len(live.seen) * 0.004, 0.05)
+        self.assertGreaterEqual(len(live.seen), 9)
+
+    def test_no_answer_is_paid_for_before_all_names_are_known(self):
+        live = self.provider()
+        self.suite(text=SUITE.replace("  model: m\n", '  model: "{{model}}"\n'))
+        lines = [{"id": str(i), "question": "1 plus 1", "answer": "2", "model": "m" if i < 5 else "lane/none"}
+                 for i in range(6)]
+        self.write("cases.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+        self.assertIn("cases.jsonl:6: ", self.eval("run", "suite.yaml", code=2).stderr)
+        self.suite("  - {kind: rubric, judge: lane/nobody}\n")
+        self.assertIn("grader rubric: ", self.eval("run", "suite.yaml", code=2).stderr)
+        self.assertEqual(live.seen, [])
+
     def test_other_samples_are_another_run(self):
         live = self.slow(0.05)
         self.cases(20)
