@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -101,76 +100,64 @@ static int index_add(struct answers *a, const struct answer *answer, int64_t at,
 
 /* ---- a line ---- */
 
-static void member(struct buf *out, const char *name, struct str text)
-{
-    if (!text.n)
-        return;
-    buf_printf(out, ",\"%s\":", name);
-    json_quote(out, text);
-}
-
 static int line_write(const struct answer *a, struct buf *out)
 {
     const struct tokens *t = &a->tokens;
     buf_str(out, STR("{\"turn\":"));
     json_quote(out, a->turn);
-    member(out, "time", a->time);
-    member(out, "key", a->key);
-    member(out, "purpose", a->purpose);
+    jsonl_member(out, "time", a->time);
+    jsonl_member(out, "key", a->key);
+    jsonl_member(out, "purpose", a->purpose);
     buf_str(out, STR(",\"api\":\"openai.chat\""));
-    member(out, "asked", a->asked);
-    member(out, "provider", a->provider);
-    member(out, "model", a->model);
+    jsonl_member(out, "asked", a->asked);
+    jsonl_member(out, "provider", a->provider);
+    jsonl_member(out, "model", a->model);
     buf_printf(out, ",\"state\":\"%s\",\"status\":%lld,\"live\":%s", a->done ? "done" : "failed",
                (long long)a->status, a->live ? "true" : "false");
-    member(out, "error", a->error);
-    member(out, "why", a->why);
+    jsonl_member(out, "error", a->error);
+    jsonl_member(out, "why", a->why);
     buf_printf(out,
                ",\"tokens\":{\"input\":%lld,\"cached\":%lld,\"cache_write\":%lld,\"output\":%lld,"
                "\"reasoning\":%lld,\"cache_write_1h\":%lld,\"counted\":\"%s\"},\"cost_usd\":",
                (long long)t->input, (long long)t->cached, (long long)t->cache_write,
                (long long)t->output, (long long)t->reasoning, (long long)t->cache_write_1h,
                token_source_name(t->source));
-    if (a->cost_usd_nanos == COST_UNKNOWN)
-        buf_str(out, STR("null"));
-    else
-        json_usd(out, a->cost_usd_nanos);
+    cost_json_write(out, a->cost_usd_nanos);
     buf_printf(out, ",\"calls\":%lld,\"total_us\":%lld", (long long)a->calls,
                (long long)a->total_us);
-    member(out, "request", a->request);
-    member(out, "sent", a->sent);
-    member(out, "body", a->body);
+    jsonl_member(out, "request", a->request);
+    jsonl_member(out, "sent", a->sent);
+    jsonl_member(out, "body", a->body);
     return buf_str(out, STR("}\n"));
 }
 
 static void line_read(yyjson_val *line, struct answer *ret)
 {
-    yyjson_val *tokens = yyjson_obj_get(line, "tokens"), *cost = yyjson_obj_get(line, "cost_usd");
-    *ret = (struct answer){
-        .key = json_get_str(line, "key"),
-        .purpose = json_get_str(line, "purpose"),
-        .turn = json_get_str(line, "turn"),
-        .time = json_get_str(line, "time"),
-        .asked = json_get_str(line, "asked"),
-        .provider = json_get_str(line, "provider"),
-        .model = json_get_str(line, "model"),
-        .done = str_eq(json_get_str(line, "state"), STR("done")),
-        .live = yyjson_get_bool(yyjson_obj_get(line, "live")),
-        .status = json_get_i64(line, "status", 0),
-        .error = json_get_str(line, "error"),
-        .why = json_get_str(line, "why"),
-        .tokens = {.input = json_get_i64(tokens, "input", 0),
-                   .cached = json_get_i64(tokens, "cached", 0),
-                   .cache_write = json_get_i64(tokens, "cache_write", 0),
-                   .cache_write_1h = json_get_i64(tokens, "cache_write_1h", 0),
-                   .output = json_get_i64(tokens, "output", 0),
-                   .reasoning = json_get_i64(tokens, "reasoning", 0)},
-        .cost_usd_nanos = yyjson_is_num(cost) ? llround(yyjson_get_num(cost) * 1e9) : COST_UNKNOWN,
-        .calls = json_get_i64(line, "calls", 0),
-        .total_us = json_get_i64(line, "total_us", -1),
-        .request = json_get_str(line, "request"),
-        .sent = json_get_str(line, "sent"),
-        .body = json_get_str(line, "body")};
+    yyjson_val *tokens = yyjson_obj_get(line, "tokens");
+    *ret = (struct answer){.key = json_get_str(line, "key"),
+                           .purpose = json_get_str(line, "purpose"),
+                           .turn = json_get_str(line, "turn"),
+                           .time = json_get_str(line, "time"),
+                           .asked = json_get_str(line, "asked"),
+                           .provider = json_get_str(line, "provider"),
+                           .model = json_get_str(line, "model"),
+                           .done = str_eq(json_get_str(line, "state"), STR("done")),
+                           .live = yyjson_get_bool(yyjson_obj_get(line, "live")),
+                           .status = json_get_i64(line, "status", 0),
+                           .error = json_get_str(line, "error"),
+                           .why = json_get_str(line, "why"),
+                           .tokens = {.input = json_get_i64(tokens, "input", 0),
+                                      .cached = json_get_i64(tokens, "cached", 0),
+                                      .cache_write = json_get_i64(tokens, "cache_write", 0),
+                                      .cache_write_1h = json_get_i64(tokens, "cache_write_1h", 0),
+                                      .output = json_get_i64(tokens, "output", 0),
+                                      .reasoning = json_get_i64(tokens, "reasoning", 0)},
+                           .cost_usd_nanos = cost_json_read(yyjson_obj_get(line, "cost_usd")),
+                           .calls = json_get_i64(line, "calls", 0),
+                           .total_us = json_get_i64(line, "total_us", -1),
+                           .request = json_get_str(line, "request"),
+                           .sent = json_get_str(line, "sent"),
+                           .body = json_get_str(line, "body")};
 }
 
 /* ---- the file ---- */

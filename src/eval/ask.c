@@ -1,5 +1,7 @@
 #include "eval/ask.h"
 
+#include <math.h>
+
 #include "base/clock.h"
 #include "llm/outgoing.h"
 #include "llm/wire.h"
@@ -15,7 +17,6 @@ struct asking {
     const struct eval_question *q;
     struct llm_request request;
     struct http_headers headers;
-    int64_t most_nanos; /* what it may cost, as reckoned beforehand */
     int64_t reserved_nanos;
     struct turn turn; /* last: turn_begin clears it */
 };
@@ -31,12 +32,17 @@ void eval_asker_init(struct eval_asker *a)
 
 /* ---- what may be spent ---- */
 
-/* Tokens are reckoned by bytes, and where a request says no most of its answer, by the house's:
- * what turned out dearer makes room for others to be so, too. */
-static int64_t spend_most(const struct asking *x)
+/* What `nanos` of reckoning may come to. Tokens are reckoned by bytes, and where a request says no
+ * most of its answer, by the house's: what turned out dearer makes all under way so, too. */
+static int64_t spend_scaled(const struct eval_asker *a, int64_t nanos)
 {
-    double most = (double)x->most_nanos * x->asker->over;
-    return most < CLAIM_USD_MAX ? (int64_t)most : CLAIM_USD_MAX;
+    double most = (double)nanos * a->over;
+    return most < (double)INT64_MAX / 4 ? (int64_t)most : INT64_MAX / 4;
+}
+
+static bool spend_has_room(const struct eval_asker *a, int64_t most)
+{
+    return a->spent_nanos + spend_scaled(a, a->reserved_nanos + most) <= a->spend_nanos;
 }
 
 /* Room for what the try may cost; waits for others to settle where they hold it. */
@@ -53,20 +59,15 @@ static int spend_reserve(struct asking *x, struct fault *f)
                          "one (prices:), or run without a limit",
                          STR_ARGS(unpriced->provider->prefix), STR_ARGS(unpriced->model));
     int err = 0;
-    x->most_nanos = most;
-    most = spend_most(x);
-    while (!err && a->reserved_nanos > 0 &&
-           a->spent_nanos + a->reserved_nanos + most > a->spend_nanos) {
+    while (!err && a->reserved_nanos > 0 && !spend_has_room(a, most))
         err = waitq_wait(&a->settled);
-        most = spend_most(x);
-    }
     if (err)
         return err;
-    if (a->spent_nanos + a->reserved_nanos + most > a->spend_nanos)
+    if (!spend_has_room(a, most))
         return fault_set(f, E_BUDGET,
                          "%.6f dollars are spent, and the next question may cost %.6f: more than "
                          "the %.6f that the run may cost",
-                         (double)a->spent_nanos / 1e9, (double)most / 1e9,
+                         (double)a->spent_nanos / 1e9, (double)spend_scaled(a, most) / 1e9,
                          (double)a->spend_nanos / 1e9);
     x->reserved_nanos = most;
     a->reserved_nanos += most;
@@ -79,10 +80,10 @@ static void spend_settle(struct asking *x)
     struct eval_asker *a = x->asker;
     const struct turn *t = &x->turn;
     int64_t cost = t->calls_n == 0                     ? 0
-                   : t->cost_usd_nanos == COST_UNKNOWN ? x->reserved_nanos
+                   : t->cost_usd_nanos == COST_UNKNOWN ? spend_scaled(a, x->reserved_nanos)
                                                        : t->cost_usd_nanos;
-    if (x->most_nanos > 0 && (double)cost > (double)x->most_nanos * a->over)
-        a->over = (double)cost / (double)x->most_nanos;
+    if (x->reserved_nanos > 0)
+        a->over = fmax(a->over, (double)cost / (double)x->reserved_nanos);
     a->reserved_nanos -= x->reserved_nanos;
     a->spent_nanos += cost;
     waitq_wake_all(&a->settled);
@@ -228,7 +229,8 @@ static int try_once(struct asking *x, struct arena *arena, struct answer *ret_an
 static bool ends_run(int outcome)
 {
     return outcome == E_UNKNOWN_MODEL || outcome == E_UNKNOWN_LANE || outcome == E_NO_PROVIDER ||
-           outcome == E_CANCELED || outcome == E_LEDGER_FULL;
+           outcome == E_CANCELED || outcome == E_LEDGER_FULL || outcome == E_MEMORY ||
+           outcome == E_INTERNAL;
 }
 
 static int64_t pause_ms(int64_t attempt, int64_t wait_ms)

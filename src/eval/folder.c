@@ -21,10 +21,7 @@
 static void text_member(struct buf *out, const char *name, struct str text)
 {
     buf_printf(out, ",\n \"%s\": ", name);
-    if (text.n)
-        json_quote(out, text);
-    else
-        buf_str(out, STR("null"));
+    json_quote_or_null(out, text);
 }
 
 static int facts_write(const struct run_facts *r, struct buf *out)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,23 +25,6 @@ struct str result_key(struct arena *arena, struct str id, unsigned sample)
 
 /* ---- writing ---- */
 
-static void text_member(struct buf *out, const char *name, struct str text)
-{
-    if (!text.n)
-        return;
-    buf_printf(out, ",\"%s\":", name);
-    json_quote(out, text);
-}
-
-static void usd_member(struct buf *out, const char *name, int64_t nanos)
-{
-    buf_printf(out, ",\"%s\":", name);
-    if (nanos == COST_UNKNOWN)
-        buf_str(out, STR("null"));
-    else
-        json_usd(out, nanos);
-}
-
 static void grades_write(const struct results *all, const struct result *r, struct buf *out)
 {
     static const struct result_grade none = {0}; /* of a case that was not come to */
@@ -57,9 +39,9 @@ static void grades_write(const struct results *all, const struct result *r, stru
         }
         buf_printf(out, ",\"graded\":%s,\"score\":%.9g,\"pass\":%s", g->graded ? "true" : "false",
                    g->score, g->pass ? "true" : "false");
-        text_member(out, "verdict", g->verdict);
-        text_member(out, "got", g->got);
-        text_member(out, "why", g->why);
+        jsonl_member(out, "verdict", g->verdict);
+        jsonl_member(out, "got", g->got);
+        jsonl_member(out, "why", g->why);
         buf_char(out, '}');
     }
     buf_char(out, ']');
@@ -79,13 +61,15 @@ static int result_write(const struct results *all, const struct result *r, struc
         json_quote(out, r->tags[i]);
     }
     buf_char(out, ']');
-    text_member(out, "safety", str_from(grade_safety_names[r->safety]));
-    usd_member(out, "cost_usd", r->cost_usd_nanos);
-    usd_member(out, "judge_cost_usd", r->judge_cost_usd_nanos);
+    jsonl_member(out, "safety", str_from(grade_safety_names[r->safety]));
+    buf_str(out, STR(",\"cost_usd\":"));
+    cost_json_write(out, r->cost_usd_nanos);
+    buf_str(out, STR(",\"judge_cost_usd\":"));
+    cost_json_write(out, r->judge_cost_usd_nanos);
     buf_printf(out, ",\"total_us\":%lld,\"input_tokens\":%lld,\"output_tokens\":%lld",
                (long long)r->total_us, (long long)r->input_tokens, (long long)r->output_tokens);
-    text_member(out, "error", r->error);
-    text_member(out, "why", r->why);
+    jsonl_member(out, "error", r->error);
+    jsonl_member(out, "why", r->why);
     grades_write(all, r, out);
     return buf_str(out, STR("}\n"));
 }
@@ -129,11 +113,6 @@ static unsigned word_index(struct str word, const char *const *words, unsigned n
     while (i < n && !str_eq(word, str_from(words[i])))
         i++;
     return i;
-}
-
-static int64_t usd_of(yyjson_val *v)
-{
-    return yyjson_is_num(v) ? llround(yyjson_get_num(v) * 1e9) : COST_UNKNOWN;
 }
 
 static int graders_read(struct results *all, yyjson_val *grades)
@@ -193,8 +172,8 @@ static int result_read(struct results *all, yyjson_val *line, struct result *r)
                          .pass = yyjson_get_bool(yyjson_obj_get(line, "pass")),
                          .safety = safety > SAFETY_UNSAFE ? SAFETY_NOT_ASKED
                                                           : (enum grade_safety)safety,
-                         .cost_usd_nanos = usd_of(yyjson_obj_get(line, "cost_usd")),
-                         .judge_cost_usd_nanos = usd_of(yyjson_obj_get(line, "judge_cost_usd")),
+                         .cost_usd_nanos = cost_json_read(yyjson_obj_get(line, "cost_usd")),
+                         .judge_cost_usd_nanos = cost_json_read(yyjson_obj_get(line, "judge_cost_usd")),
                          .total_us = json_get_i64(line, "total_us", -1),
                          .input_tokens = json_get_i64(line, "input_tokens", 0),
                          .output_tokens = json_get_i64(line, "output_tokens", 0),
