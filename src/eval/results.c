@@ -164,21 +164,21 @@ static int result_read(struct results *all, yyjson_val *line, struct result *r)
     unsigned state = word_index(json_get_str(line, "state"), result_state_names, RESULT_STATES);
     unsigned safety = word_index(json_get_str(line, "safety"), grade_safety_names,
                                  SAFETY_UNSAFE + 1);
-    *r = (struct result){.id = json_get_str(line, "case"),
-                         .weight = yyjson_get_num(yyjson_obj_get(line, "weight")),
-                         .sample = (unsigned)json_get_i64(line, "sample", 0),
-                         .state = (enum result_state)state,
-                         .score = yyjson_get_num(yyjson_obj_get(line, "score")),
-                         .pass = yyjson_get_bool(yyjson_obj_get(line, "pass")),
-                         .safety = safety > SAFETY_UNSAFE ? SAFETY_NOT_ASKED
-                                                          : (enum grade_safety)safety,
-                         .cost_usd_nanos = cost_json_read(yyjson_obj_get(line, "cost_usd")),
-                         .judge_cost_usd_nanos = cost_json_read(yyjson_obj_get(line, "judge_cost_usd")),
-                         .total_us = json_get_i64(line, "total_us", -1),
-                         .input_tokens = json_get_i64(line, "input_tokens", 0),
-                         .output_tokens = json_get_i64(line, "output_tokens", 0),
-                         .error = json_get_str(line, "error"),
-                         .why = json_get_str(line, "why")};
+    *r = (struct result){
+        .id = json_get_str(line, "case"),
+        .weight = yyjson_get_num(yyjson_obj_get(line, "weight")),
+        .sample = (unsigned)json_get_i64(line, "sample", 0),
+        .state = (enum result_state)state,
+        .score = yyjson_get_num(yyjson_obj_get(line, "score")),
+        .pass = yyjson_get_bool(yyjson_obj_get(line, "pass")),
+        .safety = safety > SAFETY_UNSAFE ? SAFETY_NOT_ASKED : (enum grade_safety)safety,
+        .cost_usd_nanos = cost_json_read(yyjson_obj_get(line, "cost_usd")),
+        .judge_cost_usd_nanos = cost_json_read(yyjson_obj_get(line, "judge_cost_usd")),
+        .total_us = json_get_i64(line, "total_us", -1),
+        .input_tokens = json_get_i64(line, "input_tokens", 0),
+        .output_tokens = json_get_i64(line, "output_tokens", 0),
+        .error = json_get_str(line, "error"),
+        .why = json_get_str(line, "why")};
     if (!r->id.n || hash.n >= sizeof(r->hash) || state == RESULT_STATES || r->sample == 0)
         return E_BAD_REQUEST;
     memcpy(r->hash, hash.p ? hash.p : "", hash.n);

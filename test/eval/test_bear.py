@@ -5,10 +5,11 @@ import os
 import random
 import signal
 import subprocess
+import threading
 import time
 from xml.etree import ElementTree
 
-from place import LIVE, RECORDED, SUITE, Eval, chat, question_of
+from place import RECORDED, SUITE, Eval, chat, question_of
 from program import SLUICE
 from world import status, whole
 
@@ -154,14 +155,20 @@ class Broken(Eval):
         self.assertEqual(sorted((one["samples"], one["complete"]) for one in facts), [(1, True), (3, False)])
 
     def test_two_at_once_do_not_write_the_same_answers(self):
-        live = self.slow(0.05)
+        done = threading.Event()
+
+        def held(conn, head, body, n):
+            done.wait(60)
+            conn.sendall(right(question_of(body)))
+        live = self.provider(held)
         self.cases(60)
         self.suite()
         first = self.begin()
-        while len(live.seen) < 10:
+        while len(live.seen) < 8:
             time.sleep(0.01)
         self.assertIn("another run writes runs/suite/", self.eval("run", "suite.yaml", code=3).stderr)
         self.assertIn("another run writes runs/suite/", self.eval("grade", "last", code=3).stderr)
+        done.set()
         out, _ = first.communicate(timeout=30)
         self.assertEqual(first.returncode, 0, out)
         self.assertEqual(len(self.lines("answers.jsonl")), 60)
