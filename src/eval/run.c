@@ -95,6 +95,19 @@ static void request_make(void *arg)
     q->err = suite_request(q->run->suite, q->c, q->run->model, q->arena, &q->body, q->fault);
 }
 
+/* A kept answer says nothing of what the suite asks by now, if that is something else. */
+static int kept_get(struct eval_run *r, const struct suite_case *c, struct str key, struct str body,
+                    struct arena *arena, struct answer *ret_answer, struct fault *f)
+{
+    int err = answers_last(r->asker->answers, key, arena, ret_answer, f);
+    if (err || str_eq(ret_answer->request, body))
+        return err;
+    return fault_set(f, E_BAD_REQUEST,
+                     "%s:%u: the suite asks something else by now than the run did; `sluice eval "
+                     "run` asks anew",
+                     c->file, c->line);
+}
+
 /* The answer, kept or fresh. E_NOT_FOUND: there is none, and none is to be asked for. */
 static int answer_get(struct eval_run *r, const struct suite_case *c, const struct result *result,
                       struct arena *arena, struct answer *ret_answer, struct fault *f)
@@ -102,10 +115,10 @@ static int answer_get(struct eval_run *r, const struct suite_case *c, const stru
     struct str key = result_key(arena, c->id, result->sample);
     if (!key.p)
         return E_MEMORY;
-    if (r->only_kept)
-        return answers_last(r->asker->answers, key, arena, ret_answer, f);
     struct requesting q = {.run = r, .c = c, .arena = arena, .fault = f};
     loop_stack_call(request_make, &q); /* templates go deep */
+    if (r->only_kept && !q.err)
+        return kept_get(r, c, key, q.body, arena, ret_answer, f);
     const struct eval_question question = {.key = key, .purpose = "answer", .body = q.body};
     return q.err ? q.err : eval_ask(r->asker, &question, arena, ret_answer, f);
 }

@@ -76,6 +76,17 @@ class Broken(Eval):
         self.assertEqual(before[0]["answers"], 18)
         self.assertEqual(again, before)
 
+    def test_graded_again_by_a_suite_that_asks_something_else(self):
+        """Else a record of a pass could be had for a prompt that nobody was asked."""
+        self.provider()
+        self.cases(4)
+        self.suite()
+        self.eval("run", "suite.yaml")
+        before = self.lines("results.jsonl")
+        self.suite(text=SUITE.replace("What is", "How much is"))
+        self.assertIn("cases.jsonl:1: the suite asks something else by now", self.eval("grade", "last", code=2).stderr)
+        self.assertEqual(self.lines("results.jsonl"), before)
+
     def interrupted(self, live, after, *words):
         run = self.begin(*words)
         while len(live.seen) < after:

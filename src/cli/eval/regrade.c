@@ -72,7 +72,8 @@ static int regrade(struct regrading *r)
     home_asker(&r->home, &r->asker);
     r->asker.answers = r->answers;
     r->asker.tries = r->suite->settings->tries;
-    r->run = (struct eval_run){.suite = r->suite, .asker = &r->asker, .only_kept = true};
+    r->run = (struct eval_run){
+        .suite = r->suite, .asker = &r->asker, .model = r->folder.facts.model, .only_kept = true};
     err = eval_run_check(&r->run, &r->fault);
     if (!err)
         err = home_run(&r->home, work, r);
