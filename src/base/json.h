@@ -196,6 +196,9 @@ int json_quote(struct buf *out, struct str s);
 /* The same without the quotes: a part of a string that is being written. */
 int json_escape(struct buf *out, struct str s);
 
+/* The same; an empty text is null. */
+int json_quote_or_null(struct buf *out, struct str s);
+
 /* A value as compact JSON; E_MEMORY where yyjson finds none. Also kept in out->failed. */
 int json_value(struct buf *out, yyjson_val *value);
 

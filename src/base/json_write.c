@@ -103,6 +103,11 @@ int json_quote(struct buf *out, struct str s)
     return out->failed;
 }
 
+int json_quote_or_null(struct buf *out, struct str s)
+{
+    return s.n ? json_quote(out, s) : buf_str(out, STR("null"));
+}
+
 int json_usd(struct buf *out, int64_t nanos)
 {
     return buf_decimal(out, nanos, 9, 0);

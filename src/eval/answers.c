@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -17,12 +17,13 @@
 #define SCRATCH_BYTES  (512u * 1024 * 1024)
 #define SLOTS_LEAST    1024
 
-/* Where the done answer of a key stands. A key is known by its 64-bit hash, and looked at again
- * when its line is read. */
+/* Where the answer of a key stands: the last one that is done, else the last. A key is known by its
+ * 64-bit hash, and looked at again when its line is read. */
 struct slot {
     uint64_t hash; /* 0: free */
-    int64_t at;
-    int64_t n;
+    int64_t at, n;
+    int64_t cost_usd_nanos; /* of all lines of the key */
+    bool done;
 };
 
 struct answers {
@@ -65,100 +66,98 @@ static int slots_grow(struct answers *a)
     return 0;
 }
 
-static int index_add(struct answers *a, struct str key, int64_t at, int64_t n)
+static void sums_add(struct answers_sums *s, const struct answer *answer)
+{
+    s->lines++;
+    s->done += answer->done;
+    if (answer->cost_usd_nanos == COST_UNKNOWN)
+        s->unpriced++;
+    else
+        s->cost_usd_nanos = cost_add(s->cost_usd_nanos, answer->cost_usd_nanos);
+}
+
+/* The line from `at` on, of n bytes, has become one of the file's. */
+static int index_add(struct answers *a, const struct answer *answer, int64_t at, int64_t n)
 {
     int err = a->used * 2 >= a->slots_n ? slots_grow(a) : 0;
     if (err)
         return err;
-    uint64_t hash = key_hash(key);
+    uint64_t hash = key_hash(answer->key);
     struct slot *slot = slot_find(a->slots, a->slots_n, hash);
-    a->used += slot->hash == 0;
-    *slot = (struct slot){hash, at, n};
+    if (slot->hash == 0) {
+        a->used++;
+        *slot = (struct slot){.hash = hash};
+    }
+    if (answer->done || !slot->done) {
+        slot->at = at;
+        slot->n = n;
+        slot->done = answer->done;
+    }
+    slot->cost_usd_nanos = cost_add(slot->cost_usd_nanos, answer->cost_usd_nanos);
+    sums_add(&a->sums, answer);
     return 0;
 }
 
-static void sums_add(struct answers_sums *s, bool done, int64_t cost_usd_nanos)
-{
-    s->lines++;
-    s->done += done;
-    if (cost_usd_nanos == COST_UNKNOWN)
-        s->unpriced++;
-    else
-        s->cost_usd_nanos = cost_add(s->cost_usd_nanos, cost_usd_nanos);
-}
-
 /* ---- a line ---- */
-
-static void member(struct buf *out, const char *name, struct str text)
-{
-    if (!text.n)
-        return;
-    buf_printf(out, ",\"%s\":", name);
-    json_quote(out, text);
-}
 
 static int line_write(const struct answer *a, struct buf *out)
 {
     const struct tokens *t = &a->tokens;
     buf_str(out, STR("{\"turn\":"));
     json_quote(out, a->turn);
-    member(out, "time", a->time);
-    member(out, "key", a->key);
-    member(out, "purpose", a->purpose);
+    jsonl_member(out, "time", a->time);
+    jsonl_member(out, "key", a->key);
+    jsonl_member(out, "purpose", a->purpose);
     buf_str(out, STR(",\"api\":\"openai.chat\""));
-    member(out, "asked", a->asked);
-    member(out, "provider", a->provider);
-    member(out, "model", a->model);
+    jsonl_member(out, "asked", a->asked);
+    jsonl_member(out, "provider", a->provider);
+    jsonl_member(out, "model", a->model);
     buf_printf(out, ",\"state\":\"%s\",\"status\":%lld,\"live\":%s", a->done ? "done" : "failed",
                (long long)a->status, a->live ? "true" : "false");
-    member(out, "error", a->error);
-    member(out, "why", a->why);
+    jsonl_member(out, "error", a->error);
+    jsonl_member(out, "why", a->why);
     buf_printf(out,
                ",\"tokens\":{\"input\":%lld,\"cached\":%lld,\"cache_write\":%lld,\"output\":%lld,"
                "\"reasoning\":%lld,\"cache_write_1h\":%lld,\"counted\":\"%s\"},\"cost_usd\":",
                (long long)t->input, (long long)t->cached, (long long)t->cache_write,
                (long long)t->output, (long long)t->reasoning, (long long)t->cache_write_1h,
                token_source_name(t->source));
-    if (a->cost_usd_nanos == COST_UNKNOWN)
-        buf_str(out, STR("null"));
-    else
-        json_usd(out, a->cost_usd_nanos);
+    cost_json_write(out, a->cost_usd_nanos);
     buf_printf(out, ",\"calls\":%lld,\"total_us\":%lld", (long long)a->calls,
                (long long)a->total_us);
-    member(out, "request", a->request);
-    member(out, "sent", a->sent);
-    member(out, "body", a->body);
+    jsonl_member(out, "request", a->request);
+    jsonl_member(out, "sent", a->sent);
+    jsonl_member(out, "body", a->body);
     return buf_str(out, STR("}\n"));
 }
 
 static void line_read(yyjson_val *line, struct answer *ret)
 {
-    yyjson_val *tokens = yyjson_obj_get(line, "tokens"), *cost = yyjson_obj_get(line, "cost_usd");
-    *ret = (struct answer){
-        .key = json_get_str(line, "key"),
-        .purpose = json_get_str(line, "purpose"),
-        .turn = json_get_str(line, "turn"),
-        .time = json_get_str(line, "time"),
-        .asked = json_get_str(line, "asked"),
-        .provider = json_get_str(line, "provider"),
-        .model = json_get_str(line, "model"),
-        .done = str_eq(json_get_str(line, "state"), STR("done")),
-        .live = yyjson_get_bool(yyjson_obj_get(line, "live")),
-        .status = json_get_i64(line, "status", 0),
-        .error = json_get_str(line, "error"),
-        .why = json_get_str(line, "why"),
-        .tokens = {.input = json_get_i64(tokens, "input", 0),
-                   .cached = json_get_i64(tokens, "cached", 0),
-                   .cache_write = json_get_i64(tokens, "cache_write", 0),
-                   .cache_write_1h = json_get_i64(tokens, "cache_write_1h", 0),
-                   .output = json_get_i64(tokens, "output", 0),
-                   .reasoning = json_get_i64(tokens, "reasoning", 0)},
-        .cost_usd_nanos = yyjson_is_num(cost) ? llround(yyjson_get_num(cost) * 1e9) : COST_UNKNOWN,
-        .calls = json_get_i64(line, "calls", 0),
-        .total_us = json_get_i64(line, "total_us", -1),
-        .request = json_get_str(line, "request"),
-        .sent = json_get_str(line, "sent"),
-        .body = json_get_str(line, "body")};
+    yyjson_val *tokens = yyjson_obj_get(line, "tokens");
+    *ret = (struct answer){.key = json_get_str(line, "key"),
+                           .purpose = json_get_str(line, "purpose"),
+                           .turn = json_get_str(line, "turn"),
+                           .time = json_get_str(line, "time"),
+                           .asked = json_get_str(line, "asked"),
+                           .provider = json_get_str(line, "provider"),
+                           .model = json_get_str(line, "model"),
+                           .done = str_eq(json_get_str(line, "state"), STR("done")),
+                           .live = yyjson_get_bool(yyjson_obj_get(line, "live")),
+                           .status = json_get_i64(line, "status", 0),
+                           .error = json_get_str(line, "error"),
+                           .why = json_get_str(line, "why"),
+                           .tokens = {.input = json_get_i64(tokens, "input", 0),
+                                      .cached = json_get_i64(tokens, "cached", 0),
+                                      .cache_write = json_get_i64(tokens, "cache_write", 0),
+                                      .cache_write_1h = json_get_i64(tokens, "cache_write_1h", 0),
+                                      .output = json_get_i64(tokens, "output", 0),
+                                      .reasoning = json_get_i64(tokens, "reasoning", 0)},
+                           .cost_usd_nanos = cost_json_read(yyjson_obj_get(line, "cost_usd")),
+                           .calls = json_get_i64(line, "calls", 0),
+                           .total_us = json_get_i64(line, "total_us", -1),
+                           .request = json_get_str(line, "request"),
+                           .sent = json_get_str(line, "sent"),
+                           .body = json_get_str(line, "body")};
 }
 
 /* ---- the file ---- */
@@ -188,8 +187,7 @@ static int file_index(struct answers *a, int64_t *ret_good, struct fault *f)
         if (!err) {
             int64_t end = jsonl_offset(lines);
             line_read(line, &answer);
-            sums_add(&a->sums, answer.done, answer.cost_usd_nanos);
-            err = answer.done ? index_add(a, answer.key, at, end - at) : 0;
+            err = index_add(a, &answer, at, end - at);
             at = end;
         }
         arena_fini(&arena);
@@ -209,6 +207,10 @@ int answers_open(const char *path, bool writing, struct answers **ret_answers, s
     int err = !a->path    ? E_MEMORY
               : a->fd < 0 ? fault_set(f, E_IO, "%s cannot be opened: %s", path, strerror(errno))
                           : slots_grow(a);
+    if (!err && writing && flock(a->fd, LOCK_EX | LOCK_NB) != 0)
+        err = errno == EWOULDBLOCK
+                  ? fault_set(f, E_IO, "another run writes %s; wait until it has ended", path)
+                  : io_fault(a, "locked", f);
     if (!err)
         err = file_index(a, &a->end, f);
     if (!err && writing && ftruncate(a->fd, a->end) != 0)
@@ -252,7 +254,7 @@ static int line_load(struct answers *a, const struct slot *slot, struct arena *a
     return err;
 }
 
-int answers_find(struct answers *a, struct str key, struct arena *arena, struct answer *ret_answer,
+int answers_last(struct answers *a, struct str key, struct arena *arena, struct answer *ret_answer,
                  struct fault *f)
 {
     const struct slot *slot = slot_find(a->slots, a->slots_n, key_hash(key));
@@ -263,7 +265,20 @@ int answers_find(struct answers *a, struct str key, struct arena *arena, struct 
     if (err)
         return err;
     line_read(line, ret_answer);
+    ret_answer->cost_usd_nanos = slot->cost_usd_nanos;
     return str_eq(ret_answer->key, key) ? 0 : E_NOT_FOUND;
+}
+
+int answers_find(struct answers *a, struct str key, struct arena *arena, struct answer *ret_answer,
+                 struct fault *f)
+{
+    const struct slot *slot = slot_find(a->slots, a->slots_n, key_hash(key));
+    return slot->done ? answers_last(a, key, arena, ret_answer, f) : E_NOT_FOUND;
+}
+
+int64_t answers_cost(const struct answers *a, struct str key)
+{
+    return slot_find(a->slots, a->slots_n, key_hash(key))->cost_usd_nanos;
 }
 
 int answers_add(struct answers *a, const struct answer *answer, struct fault *f)
@@ -279,12 +294,10 @@ int answers_add(struct answers *a, const struct answer *answer, struct fault *f)
         else
             done += (size_t)n;
     }
-    if (!err && answer->done)
-        err = index_add(a, answer->key, a->end, (int64_t)line.n);
-    if (!err) {
+    if (!err)
+        err = index_add(a, answer, a->end, (int64_t)line.n);
+    if (!err)
         a->end += (int64_t)line.n;
-        sums_add(&a->sums, answer->done, answer->cost_usd_nanos);
-    }
     buf_fini(&line);
     return err;
 }

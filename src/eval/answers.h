@@ -44,14 +44,21 @@ struct answer {
     struct str body;    /* the answer, in OpenAI's chat form */
 };
 
-/* Opens the file; `writing`: makes it where there is none. The fault names file and line. */
+/* Opens the file; `writing`: makes it where there is none, and E_IO where somebody else writes it.
+ * The fault names file and line. */
 MUSTCHECK int answers_open(const char *path, bool writing, struct answers **ret_answers,
                            struct fault *f);
 MUSTCHECK int answers_close(struct answers *a); /* E_IO: what was written may not last; NULL is 0 */
 
-/* The last one that is done of this key; everything lives in the arena. E_NOT_FOUND. */
+/* The last one that is done of this key; everything lives in the arena. Its cost is that of all
+ * lines of the key: what came to nothing before was paid for too. E_NOT_FOUND. */
 MUSTCHECK int answers_find(struct answers *a, struct str key, struct arena *arena,
                            struct answer *ret_answer, struct fault *f);
+/* The same, and where none is done the last that is not. */
+MUSTCHECK int answers_last(struct answers *a, struct str key, struct arena *arena,
+                           struct answer *ret_answer, struct fault *f);
+/* Of all lines of the key; 0 where there is none. */
+int64_t answers_cost(const struct answers *a, struct str key);
 
 /* E_IO where the disk refuses it: it is not kept. */
 MUSTCHECK int answers_add(struct answers *a, const struct answer *answer, struct fault *f);

@@ -1,5 +1,7 @@
 #include "eval/ask.h"
 
+#include <math.h>
+
 #include "base/clock.h"
 #include "llm/outgoing.h"
 #include "llm/wire.h"
@@ -22,12 +24,26 @@ struct asking {
 void eval_asker_init(struct eval_asker *a)
 {
     a->spent_nanos = a->reserved_nanos = 0;
+    a->over = 1;
     a->under_way = 0;
     a->asked = a->kept = 0;
     waitq_init(&a->settled);
 }
 
 /* ---- what may be spent ---- */
+
+/* What `nanos` of reckoning may come to. Tokens are reckoned by bytes, and where a request says no
+ * most of its answer, by the house's: what turned out dearer makes all under way so, too. */
+static int64_t spend_scaled(const struct eval_asker *a, int64_t nanos)
+{
+    double most = (double)nanos * a->over;
+    return most < (double)INT64_MAX / 4 ? (int64_t)most : INT64_MAX / 4;
+}
+
+static bool spend_has_room(const struct eval_asker *a, int64_t most)
+{
+    return a->spent_nanos + spend_scaled(a, a->reserved_nanos + most) <= a->spend_nanos;
+}
 
 /* Room for what the try may cost; waits for others to settle where they hold it. */
 static int spend_reserve(struct asking *x, struct fault *f)
@@ -43,16 +59,15 @@ static int spend_reserve(struct asking *x, struct fault *f)
                          "one (prices:), or run without a limit",
                          STR_ARGS(unpriced->provider->prefix), STR_ARGS(unpriced->model));
     int err = 0;
-    while (!err && a->reserved_nanos > 0 &&
-           a->spent_nanos + a->reserved_nanos + most > a->spend_nanos)
+    while (!err && a->reserved_nanos > 0 && !spend_has_room(a, most))
         err = waitq_wait(&a->settled);
     if (err)
         return err;
-    if (a->spent_nanos + a->reserved_nanos + most > a->spend_nanos)
+    if (!spend_has_room(a, most))
         return fault_set(f, E_BUDGET,
                          "%.6f dollars are spent, and the next question may cost %.6f: more than "
                          "the %.6f that the run may cost",
-                         (double)a->spent_nanos / 1e9, (double)most / 1e9,
+                         (double)a->spent_nanos / 1e9, (double)spend_scaled(a, most) / 1e9,
                          (double)a->spend_nanos / 1e9);
     x->reserved_nanos = most;
     a->reserved_nanos += most;
@@ -65,8 +80,10 @@ static void spend_settle(struct asking *x)
     struct eval_asker *a = x->asker;
     const struct turn *t = &x->turn;
     int64_t cost = t->calls_n == 0                     ? 0
-                   : t->cost_usd_nanos == COST_UNKNOWN ? x->reserved_nanos
+                   : t->cost_usd_nanos == COST_UNKNOWN ? spend_scaled(a, x->reserved_nanos)
                                                        : t->cost_usd_nanos;
+    if (x->reserved_nanos > 0)
+        a->over = fmax(a->over, (double)cost / (double)x->reserved_nanos);
     a->reserved_nanos -= x->reserved_nanos;
     a->spent_nanos += cost;
     waitq_wake_all(&a->settled);
@@ -95,6 +112,15 @@ static int request_take(struct asking *x, struct arena *arena, struct fault *f)
     t->bytes_in = (int64_t)x->q->body.n;
     x->request.alone = true; /* who owns the configuration asks */
     return models_resolve(x->asker->models, x->request.model, arena, &t->route, f);
+}
+
+int eval_ask_check(const struct eval_asker *a, struct str body, struct arena *arena,
+                   struct fault *f)
+{
+    struct llm_request *request = ARENA_NEW(arena, struct llm_request);
+    struct route route;
+    int err = request ? wire_ask(&wire_openai_chat, body, arena, request, f) : E_MEMORY;
+    return err ? err : models_resolve(a->models, request->model, arena, &route, f);
 }
 
 /* What went upstream, as it is made once more: the same for the same request. */
@@ -182,6 +208,7 @@ static int try_once(struct asking *x, struct arena *arena, struct answer *ret_an
     int outcome = request_take(x, arena, &t->fault);
     int err = outcome ? 0 : spend_reserve(x, f);
     if (!err && !outcome) {
+        t->began_us = clock_mono_us(); /* what it waited for dollars is no latency */
         a->under_way++;
         a->asked++;
         outcome = turn_run(t);
@@ -202,7 +229,8 @@ static int try_once(struct asking *x, struct arena *arena, struct answer *ret_an
 static bool ends_run(int outcome)
 {
     return outcome == E_UNKNOWN_MODEL || outcome == E_UNKNOWN_LANE || outcome == E_NO_PROVIDER ||
-           outcome == E_CANCELED || outcome == E_LEDGER_FULL;
+           outcome == E_CANCELED || outcome == E_LEDGER_FULL || outcome == E_MEMORY ||
+           outcome == E_INTERNAL;
 }
 
 static int64_t pause_ms(int64_t attempt, int64_t wait_ms)
@@ -245,5 +273,13 @@ int eval_ask(struct eval_asker *a, const struct eval_question *q, struct arena *
     if (err != E_NOT_FOUND)
         return err;
     err = tries(a, q, arena, ret_answer, f);
-    return err ? err : answers_add(a->answers, ret_answer, f);
+    if (err && ret_answer->calls > 0) { /* called off, and paid for */
+        struct fault ignored = {0};     /* there is a reason already */
+        (void)!answers_add(a->answers, ret_answer, &ignored);
+        return err;
+    }
+    if (!err)
+        err = answers_add(a->answers, ret_answer, f);
+    ret_answer->cost_usd_nanos = answers_cost(a->answers, q->key);
+    return err;
 }

@@ -36,6 +36,7 @@ struct eval_asker {
 
     /* its own; zero to begin */
     int64_t spent_nanos, reserved_nanos;
+    double over; /* so many times what was reckoned a try has cost at most, if more than once */
     unsigned under_way;
     struct waitq settled;
     uint64_t asked, kept; /* questions that went out, and that were answered before */
@@ -49,12 +50,16 @@ struct eval_question {
 
 void eval_asker_init(struct eval_asker *a);
 
+/* Would a question of this body go out? Its errors otherwise: E_BAD_REQUEST, E_UNKNOWN_MODEL ... */
+MUSTCHECK int eval_ask_check(const struct eval_asker *a, struct str body, struct arena *arena,
+                             struct fault *f);
+
 /*
  * 0: *ret_answer has what came of it, an answer or (`done` false) why there is none; its texts live
  * in the arena. It is kept by then. What ends the whole run is an error: E_BUDGET (the next
  * question might pass what may be spent), E_UNPRICED (nobody can tell, as a model has no price),
- * E_IO (it could not be kept), E_UNKNOWN_MODEL, E_UNKNOWN_LANE, E_NO_PROVIDER, E_MEMORY, and the
- * reason of a cancellation.
+ * E_IO (it could not be kept), E_UNKNOWN_MODEL, E_UNKNOWN_LANE, E_NO_PROVIDER, E_LEDGER_FULL,
+ * E_MEMORY, E_INTERNAL, and the reason of a cancellation.
  */
 YIELDS MUSTCHECK int eval_ask(struct eval_asker *a, const struct eval_question *q,
                               struct arena *arena, struct answer *ret_answer, struct fault *f);

@@ -22,10 +22,7 @@
 static void text_member(struct buf *out, const char *name, struct str text)
 {
     buf_printf(out, ",\n \"%s\": ", name);
-    if (text.n)
-        json_quote(out, text);
-    else
-        buf_str(out, STR("null"));
+    json_quote_or_null(out, text);
 }
 
 static int facts_write(const struct run_facts *r, struct buf *out)
@@ -106,8 +103,13 @@ int folder_read(struct arena *a, struct str path, struct run_folder *ret_folder,
     if (!file)
         return fault_set(f, errno == ENOENT || errno == ENOTDIR ? E_NOT_FOUND : E_IO,
                          "%s cannot be read: %s", name.p, strerror(errno));
-    char *text = arena_alloc(a, FILE_BYTES_MAX);
-    size_t n = text ? fread(text, 1, FILE_BYTES_MAX, file) : 0;
+    /* So much as there is: thousands of runs are listed in one arena. */
+    struct stat about = {0};
+    size_t size = fstat(fileno(file), &about) == 0 && about.st_size < FILE_BYTES_MAX
+                      ? (size_t)about.st_size
+                      : FILE_BYTES_MAX;
+    char *text = arena_alloc(a, size + 1);
+    size_t n = text ? fread(text, 1, size, file) : 0;
     (void)fclose(file);
     yyjson_doc *doc = NULL;
     struct fault why = {0};
@@ -245,7 +247,7 @@ int folder_list(struct arena *a, struct str runs, struct str suite, struct run_l
 static bool is_same(const struct run_facts *a, const struct run_facts *b)
 {
     return str_eq(a->suite_hash, b->suite_hash) && str_eq(a->answers, b->answers) &&
-           str_eq(a->model, b->model);
+           str_eq(a->model, b->model) && a->samples == b->samples;
 }
 
 int folder_unfinished(struct arena *a, struct str runs, const struct run_facts *facts,

@@ -48,7 +48,8 @@ MUSTCHECK int folder_make(struct arena *a, struct str runs, const struct run_fac
                           struct run_folder *ret_folder, struct fault *f);
 
 /*
- * The youngest run of the same suite, configuration and model that did not come to its end.
+ * The youngest run of the same suite, configuration, model and number of samples that did not come
+ * to its end.
  * E_NOT_FOUND: there is none.
  */
 MUSTCHECK int folder_unfinished(struct arena *a, struct str runs, const struct run_facts *facts,

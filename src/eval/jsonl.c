@@ -156,3 +156,11 @@ const char *jsonl_path(const struct jsonl *lines)
 {
     return lines->path;
 }
+
+void jsonl_member(struct buf *out, const char *name, struct str text)
+{
+    if (!text.n)
+        return;
+    buf_printf(out, ",\"%s\":", name);
+    json_quote(out, text);
+}

@@ -11,6 +11,7 @@
 #include <yyjson.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
@@ -35,6 +36,8 @@ unsigned jsonl_line(const struct jsonl *lines); /* of the one taken last, from 1
 bool jsonl_is_torn(const struct jsonl *lines);  /* the last one has no end */
 /* Behind the line taken last, in bytes of what is read (of a .gz: unpacked). */
 int64_t jsonl_offset(const struct jsonl *lines);
+/* Writes `,"name":"text"`; nothing where the text is empty. */
+void jsonl_member(struct buf *out, const char *name, struct str text);
 const char *jsonl_path(const struct jsonl *lines);
 
 #endif

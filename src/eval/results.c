@@ -2,7 +2,7 @@
 #include "eval/results.h"
 
 #include <errno.h>
-#include <math.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,28 +25,12 @@ struct str result_key(struct arena *arena, struct str id, unsigned sample)
 
 /* ---- writing ---- */
 
-static void text_member(struct buf *out, const char *name, struct str text)
-{
-    if (!text.n)
-        return;
-    buf_printf(out, ",\"%s\":", name);
-    json_quote(out, text);
-}
-
-static void usd_member(struct buf *out, const char *name, int64_t nanos)
-{
-    buf_printf(out, ",\"%s\":", name);
-    if (nanos == COST_UNKNOWN)
-        buf_str(out, STR("null"));
-    else
-        json_usd(out, nanos);
-}
-
 static void grades_write(const struct results *all, const struct result *r, struct buf *out)
 {
+    static const struct result_grade none = {0}; /* of a case that was not come to */
     buf_str(out, STR(",\"grades\":["));
-    for (unsigned i = 0; r->grades && i < all->graders_n; i++) {
-        const struct result_grade *g = &r->grades[i];
+    for (unsigned i = 0; i < all->graders_n; i++) {
+        const struct result_grade *g = r->grades ? &r->grades[i] : &none;
         buf_str(out, i ? STR(",{\"grader\":") : STR("{\"grader\":"));
         json_quote(out, all->graders[i]);
         if (g->skipped) {
@@ -55,9 +39,9 @@ static void grades_write(const struct results *all, const struct result *r, stru
         }
         buf_printf(out, ",\"graded\":%s,\"score\":%.9g,\"pass\":%s", g->graded ? "true" : "false",
                    g->score, g->pass ? "true" : "false");
-        text_member(out, "verdict", g->verdict);
-        text_member(out, "got", g->got);
-        text_member(out, "why", g->why);
+        jsonl_member(out, "verdict", g->verdict);
+        jsonl_member(out, "got", g->got);
+        jsonl_member(out, "why", g->why);
         buf_char(out, '}');
     }
     buf_char(out, ']');
@@ -77,13 +61,15 @@ static int result_write(const struct results *all, const struct result *r, struc
         json_quote(out, r->tags[i]);
     }
     buf_char(out, ']');
-    text_member(out, "safety", str_from(grade_safety_names[r->safety]));
-    usd_member(out, "cost_usd", r->cost_usd_nanos);
-    usd_member(out, "judge_cost_usd", r->judge_cost_usd_nanos);
+    jsonl_member(out, "safety", str_from(grade_safety_names[r->safety]));
+    buf_str(out, STR(",\"cost_usd\":"));
+    cost_json_write(out, r->cost_usd_nanos);
+    buf_str(out, STR(",\"judge_cost_usd\":"));
+    cost_json_write(out, r->judge_cost_usd_nanos);
     buf_printf(out, ",\"total_us\":%lld,\"input_tokens\":%lld,\"output_tokens\":%lld",
                (long long)r->total_us, (long long)r->input_tokens, (long long)r->output_tokens);
-    text_member(out, "error", r->error);
-    text_member(out, "why", r->why);
+    jsonl_member(out, "error", r->error);
+    jsonl_member(out, "why", r->why);
     grades_write(all, r, out);
     return buf_str(out, STR("}\n"));
 }
@@ -93,7 +79,9 @@ int results_write(const struct results *r, const char *path, struct fault *f)
     char fresh[4096];
     if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh))
         return fault_set(f, E_IO, "the path is too long: %s", path);
-    FILE *file = fopen(fresh, "we");
+    /* Its owner's only, as the answers are, of which it holds pieces. */
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file)
         return fault_set(f, E_IO, "%s cannot be written: %s", fresh, strerror(errno));
     struct buf line;
@@ -125,11 +113,6 @@ static unsigned word_index(struct str word, const char *const *words, unsigned n
     while (i < n && !str_eq(word, str_from(words[i])))
         i++;
     return i;
-}
-
-static int64_t usd_of(yyjson_val *v)
-{
-    return yyjson_is_num(v) ? llround(yyjson_get_num(v) * 1e9) : COST_UNKNOWN;
 }
 
 static int graders_read(struct results *all, yyjson_val *grades)
@@ -181,21 +164,21 @@ static int result_read(struct results *all, yyjson_val *line, struct result *r)
     unsigned state = word_index(json_get_str(line, "state"), result_state_names, RESULT_STATES);
     unsigned safety = word_index(json_get_str(line, "safety"), grade_safety_names,
                                  SAFETY_UNSAFE + 1);
-    *r = (struct result){.id = json_get_str(line, "case"),
-                         .weight = yyjson_get_num(yyjson_obj_get(line, "weight")),
-                         .sample = (unsigned)json_get_i64(line, "sample", 0),
-                         .state = (enum result_state)state,
-                         .score = yyjson_get_num(yyjson_obj_get(line, "score")),
-                         .pass = yyjson_get_bool(yyjson_obj_get(line, "pass")),
-                         .safety = safety > SAFETY_UNSAFE ? SAFETY_NOT_ASKED
-                                                          : (enum grade_safety)safety,
-                         .cost_usd_nanos = usd_of(yyjson_obj_get(line, "cost_usd")),
-                         .judge_cost_usd_nanos = usd_of(yyjson_obj_get(line, "judge_cost_usd")),
-                         .total_us = json_get_i64(line, "total_us", -1),
-                         .input_tokens = json_get_i64(line, "input_tokens", 0),
-                         .output_tokens = json_get_i64(line, "output_tokens", 0),
-                         .error = json_get_str(line, "error"),
-                         .why = json_get_str(line, "why")};
+    *r = (struct result){
+        .id = json_get_str(line, "case"),
+        .weight = yyjson_get_num(yyjson_obj_get(line, "weight")),
+        .sample = (unsigned)json_get_i64(line, "sample", 0),
+        .state = (enum result_state)state,
+        .score = yyjson_get_num(yyjson_obj_get(line, "score")),
+        .pass = yyjson_get_bool(yyjson_obj_get(line, "pass")),
+        .safety = safety > SAFETY_UNSAFE ? SAFETY_NOT_ASKED : (enum grade_safety)safety,
+        .cost_usd_nanos = cost_json_read(yyjson_obj_get(line, "cost_usd")),
+        .judge_cost_usd_nanos = cost_json_read(yyjson_obj_get(line, "judge_cost_usd")),
+        .total_us = json_get_i64(line, "total_us", -1),
+        .input_tokens = json_get_i64(line, "input_tokens", 0),
+        .output_tokens = json_get_i64(line, "output_tokens", 0),
+        .error = json_get_str(line, "error"),
+        .why = json_get_str(line, "why")};
     if (!r->id.n || hash.n >= sizeof(r->hash) || state == RESULT_STATES || r->sample == 0)
         return E_BAD_REQUEST;
     memcpy(r->hash, hash.p ? hash.p : "", hash.n);

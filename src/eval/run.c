@@ -95,6 +95,19 @@ static void request_make(void *arg)
     q->err = suite_request(q->run->suite, q->c, q->run->model, q->arena, &q->body, q->fault);
 }
 
+/* A kept answer says nothing of what the suite asks by now, if that is something else. */
+static int kept_get(struct eval_run *r, const struct suite_case *c, struct str key, struct str body,
+                    struct arena *arena, struct answer *ret_answer, struct fault *f)
+{
+    int err = answers_last(r->asker->answers, key, arena, ret_answer, f);
+    if (err || str_eq(ret_answer->request, body))
+        return err;
+    return fault_set(f, E_BAD_REQUEST,
+                     "%s:%u: the suite asks something else by now than the run did; `sluice eval "
+                     "run` asks anew",
+                     c->file, c->line);
+}
+
 /* The answer, kept or fresh. E_NOT_FOUND: there is none, and none is to be asked for. */
 static int answer_get(struct eval_run *r, const struct suite_case *c, const struct result *result,
                       struct arena *arena, struct answer *ret_answer, struct fault *f)
@@ -102,10 +115,10 @@ static int answer_get(struct eval_run *r, const struct suite_case *c, const stru
     struct str key = result_key(arena, c->id, result->sample);
     if (!key.p)
         return E_MEMORY;
-    if (r->only_kept)
-        return answers_find(r->asker->answers, key, arena, ret_answer, f);
     struct requesting q = {.run = r, .c = c, .arena = arena, .fault = f};
     loop_stack_call(request_make, &q); /* templates go deep */
+    if (r->only_kept && !q.err)
+        return kept_get(r, c, key, q.body, arena, ret_answer, f);
     const struct eval_question question = {.key = key, .purpose = "answer", .body = q.body};
     return q.err ? q.err : eval_ask(r->asker, &question, arena, ret_answer, f);
 }
@@ -158,13 +171,39 @@ static int case_check(const struct eval_run *r, const struct suite_case *c, stru
 {
     struct answer empty = {0};
     struct result ignored = {0};
+    struct fault why = {0};
     int err = suite_request(r->suite, c, r->model, arena, &empty.request, f);
-    return err ? err : eval_grade(r->suite, c, NULL, &empty, arena, &ignored, f);
+    if (err)
+        return err;
+    if (r->asker && !r->only_kept)
+        err = eval_ask_check(r->asker, empty.request, arena, &why);
+    if (err)
+        return fault_set(f, err, "%s:%u: %s", c->file, c->line, why_text(&why, err));
+    return eval_grade(r->suite, c, NULL, &empty, arena, &ignored, f);
+}
+
+/* Is there a model by each judge's name? */
+static int judges_check(const struct eval_run *r, struct fault *f)
+{
+    int err = 0;
+    for (unsigned i = 0; r->asker && i < r->suite->graders_n && !err; i++) {
+        const struct suite_grader *g = &r->suite->graders[i];
+        struct route route;
+        struct fault why = {0};
+        struct arena arena;
+        arena_init_private(&arena, CASE_BYTES_MAX);
+        if (g->kind->waits && g->settings->judge.n)
+            err = models_resolve(r->asker->models, g->settings->judge, &arena, &route, &why);
+        if (err)
+            fault_set(f, err, "grader %.*s: %s", STR_ARGS(g->name), why_text(&why, err));
+        arena_fini(&arena);
+    }
+    return err;
 }
 
 int eval_run_check(const struct eval_run *r, struct fault *f)
 {
-    int err = 0;
+    int err = judges_check(r, f);
     for (unsigned i = 0; i < r->suite->cases_n && !err; i++) {
         struct arena arena;
         arena_init_private(&arena, CASE_BYTES_MAX);

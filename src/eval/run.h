@@ -33,7 +33,8 @@ struct eval_run {
 };
 
 /*
- * Are all cases such that they can be asked and graded? E_BAD_REQUEST names file, line and field.
+ * Are all cases such that they can be asked and graded? E_BAD_REQUEST names file, line and field;
+ * where there is an asker, E_UNKNOWN_MODEL, E_UNKNOWN_LANE, E_NO_PROVIDER of a case or a judge.
  * Does not yield.
  */
 MUSTCHECK int eval_run_check(const struct eval_run *r, struct fault *f);

@@ -14,6 +14,8 @@
 #define ARENA_BYTES_MAX   (4096ull * 1024 * 1024)
 #define REQUEST_BYTES_MAX (64u * 1024 * 1024)
 #define CASE_HASH_CHARS   16
+#define NAME_BYTES_MAX    256
+#define NAME_UNFIT        "longer than 256 bytes, or has control characters in it"
 
 /* ---- files ---- */
 
@@ -126,6 +128,12 @@ static int case_fault(const struct loading *l, const char *what, struct str fiel
                      jsonl_line(l->lines), STR_ARGS(str_head_utf8(field, 60)), what);
 }
 
+/* Ids and tags become keys, lines of tables and members of reports. */
+static bool name_is_fit(struct str s)
+{
+    return s.n <= NAME_BYTES_MAX && str_is_text(s);
+}
+
 static int tags_take(struct loading *l, struct suite_case *c)
 {
     struct str name = l->suite->settings->fields.tags;
@@ -140,6 +148,8 @@ static int tags_take(struct loading *l, struct suite_case *c)
         struct str tag = json_str(yyjson_is_arr(v) ? yyjson_arr_get(v, i) : v);
         if (tag.n == 0)
             return case_fault(l, "has to be a word or a list of words", name);
+        if (!name_is_fit(tag))
+            return case_fault(l, "has a tag that is " NAME_UNFIT, name);
         c->tags[c->tags_n++] = tag;
     }
     return 0;
@@ -177,7 +187,9 @@ static int id_take(struct loading *l, struct suite_case *c)
     else if (v || given.n)
         return case_fault(l, v ? "has to be a text or a whole number" : "is missing", name);
     else
-        c->id = str_from(c->hash);
+        c->id = arena_str(&l->suite->arena, str_from(c->hash)); /* cases move as they grow */
+    if (c->id.p && !name_is_fit(c->id))
+        return case_fault(l, "is " NAME_UNFIT, name);
     return c->id.p ? 0 : E_MEMORY;
 }
 
@@ -451,6 +463,8 @@ int suite_request(const struct suite *suite, const struct suite_case *c, struct 
 static int load(struct loading *l)
 {
     struct suite *s = l->suite;
+    if (!name_is_fit(s->settings->name))
+        conf_complain(s->doc, &s->settings->name, "it is " NAME_UNFIT);
     int err = graders_open(s);
     int requested = err && err != E_CONFIG ? err : request_check(s);
     err = err ? err : requested;

@@ -8,6 +8,8 @@
 #include "eval/stats/share.h"
 
 #define SENTENCES_BYTES_MAX 8192
+#define SCRATCH_BYTES_MAX   (1024u * 1024 * 1024)
+#define ROUNDING            1e-9 /* a mean of 0.7s is 0.7 */
 #define DISCORDANT_LEVEL    0.8 /* how sure it is that no more cases change than is reckoned with */
 
 const char *const bar_state_names[] = {"met", "missed", "not known", NULL};
@@ -26,14 +28,6 @@ struct grouped {
     struct case_row *rows;
 };
 
-static bool has_tag(const struct result *r, struct str tag)
-{
-    bool has = tag.n == 0;
-    for (unsigned i = 0; i < r->tags_n && !has; i++)
-        has = str_eq(r->tags[i], tag);
-    return has;
-}
-
 static int row_fill(const struct results *r, const struct group_of *g, struct case_row *row,
                     struct fault *f)
 {
@@ -50,26 +44,96 @@ static int row_fill(const struct results *r, const struct group_of *g, struct ca
     return 0;
 }
 
-/* The cases of a tag (n == 0: all), each with its row. */
-static int group(struct arena *a, const struct results *r, struct str tag, struct grouped *ret,
-                 struct fault *f)
+/* All cases, each with its row. */
+static int group(struct arena *a, const struct results *r, struct grouped *ret, struct fault *f)
 {
     *ret = (struct grouped){.results = r};
     ret->at = ARENA_ARRAY(a, struct group_of, r->n + 1);
     ret->rows = ARENA_ARRAY(a, struct case_row, r->n + 1);
     if (!ret->at || !ret->rows)
         return E_MEMORY;
-    for (unsigned i = 0; i < r->n;) {
-        struct group_of g = {.first = i};
-        while (i < r->n && str_eq(r->at[i].id, r->at[g.first].id))
+    for (unsigned i = 0; i < r->n; ret->n++) {
+        struct group_of *g = &ret->at[ret->n];
+        *g = (struct group_of){.first = i};
+        while (i < r->n && str_eq(r->at[i].id, r->at[g->first].id))
             i++;
-        g.n = i - g.first;
-        if (!has_tag(&r->at[g.first], tag))
-            continue;
-        int err = row_fill(r, &g, &ret->rows[ret->n], f);
+        g->n = i - g->first;
+        int err = row_fill(r, g, &ret->rows[ret->n], f);
         if (err)
             return err;
-        ret->at[ret->n++] = g;
+    }
+    return 0;
+}
+
+/* ---- tags ---- */
+
+/* A case that has a tag: where it stands among all. */
+struct tagged {
+    struct str tag;
+    unsigned at;
+};
+
+/* All of them by tag, then in the order of the cases. */
+struct tag_index {
+    const struct grouped *of;
+    size_t n;
+    struct tagged *at;
+};
+
+static int by_tag(const void *a, const void *b)
+{
+    const struct tagged *x = a, *y = b;
+    int order = str_cmp(x->tag, y->tag);
+    return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+static int tags_index(struct arena *a, const struct grouped *g, struct tag_index *ret)
+{
+    const struct result *r = g->results->at;
+    size_t n = 0, kept = 0;
+    for (unsigned i = 0; i < g->n; i++)
+        n += r[g->at[i].first].tags_n;
+    *ret = (struct tag_index){.of = g, .at = ARENA_ARRAY(a, struct tagged, n + 1)};
+    if (!ret->at)
+        return E_MEMORY;
+    n = 0;
+    for (unsigned i = 0; i < g->n; i++)
+        for (unsigned k = 0; k < r[g->at[i].first].tags_n; k++)
+            ret->at[n++] = (struct tagged){r[g->at[i].first].tags[k], i};
+    if (n)
+        qsort(ret->at, n, sizeof(*ret->at), by_tag);
+    for (size_t i = 0; i < n; i++) /* a case that has a tag twice has it */
+        if (kept == 0 || by_tag(&ret->at[i], &ret->at[kept - 1]) != 0)
+            ret->at[kept++] = ret->at[i];
+    ret->n = kept;
+    return 0;
+}
+
+static size_t tags_count(const struct tag_index *x)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < x->n; i++)
+        n += i == 0 || !str_eq(x->at[i].tag, x->at[i - 1].tag);
+    return n;
+}
+
+/* The cases of a tag; *from is where the one before it ended, and then where this one does. */
+static int tag_group(struct arena *a, const struct tag_index *x, struct str tag, size_t *from,
+                     struct grouped *ret)
+{
+    while (*from < x->n && str_cmp(x->at[*from].tag, tag) < 0)
+        ++*from;
+    size_t end = *from;
+    while (end < x->n && str_eq(x->at[end].tag, tag))
+        end++;
+    *ret = (struct grouped){.results = x->of->results};
+    ret->at = ARENA_ARRAY(a, struct group_of, end - *from + 1);
+    ret->rows = ARENA_ARRAY(a, struct case_row, end - *from + 1);
+    if (!ret->at || !ret->rows)
+        return E_MEMORY;
+    for (; *from < end; ++*from) {
+        ret->at[ret->n] = x->of->at[x->at[*from].at];
+        ret->rows[ret->n++] = x->of->rows[x->at[*from].at];
     }
     return 0;
 }
@@ -290,8 +354,8 @@ int verdict_changed(struct arena *arena, const struct results *run, const struct
     struct fault ignored = {0};
     unsigned n = 0;
     *ret_n = 0;
-    int err = group(arena, run, STR_NONE, &x, &ignored);
-    err = err ? err : group(arena, baseline, STR_NONE, &y, &ignored);
+    int err = group(arena, run, &x, &ignored);
+    err = err ? err : group(arena, baseline, &y, &ignored);
     err = err ? err : match(arena, &x, &y, &m, &n);
     if (err)
         return err;
@@ -315,12 +379,13 @@ static enum bar_state bar_judge(const struct verdict_bar *b, bool certain)
     const struct estimate *e = &b->seen;
     if (!e->has_value)
         return BAR_UNKNOWN;
-    bool met = b->at_least ? e->value >= b->bound : e->value <= b->bound;
+    double bound = b->at_least ? b->bound - ROUNDING : b->bound + ROUNDING;
+    bool met = b->at_least ? e->value >= bound : e->value <= bound;
     if (!met || !certain)
         return met ? BAR_MET : BAR_MISSED;
     if (b->at_least)
-        return e->has_low && e->low >= b->bound ? BAR_MET : BAR_UNKNOWN;
-    return e->has_high && e->high <= b->bound ? BAR_MET : BAR_UNKNOWN;
+        return e->has_low && e->low >= bound ? BAR_MET : BAR_UNKNOWN;
+    return e->has_high && e->high <= bound ? BAR_MET : BAR_UNKNOWN;
 }
 
 static void bar_add(struct verdict *v, const char *name, double bound, bool at_least,
@@ -413,48 +478,57 @@ static int sentences_make(struct arena *a, struct verdict *v)
 
 /* ---- all of it ---- */
 
-static int str_order(const void *a, const void *b)
+static int part_of(struct grouped *x, struct grouped *y, const struct verdict_settings *s,
+                   struct arena *arena, struct str tag, struct verdict *v)
 {
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-static int tags_of(struct arena *a, const struct results *r, struct str **ret_tags, unsigned *ret_n)
-{
-    size_t n = 0, kept = 0;
-    for (unsigned i = 0; i < r->n; i++)
-        n += r->at[i].sample == 1 ? r->at[i].tags_n : 0;
-    struct str *tags = ARENA_ARRAY(a, struct str, n + 1);
-    if (!tags)
-        return E_MEMORY;
-    n = 0;
-    for (unsigned i = 0; i < r->n; i++)
-        for (unsigned k = 0; r->at[i].sample == 1 && k < r->at[i].tags_n; k++)
-            tags[n++] = r->at[i].tags[k];
-    if (n)
-        qsort(tags, n, sizeof(*tags), str_order);
-    for (size_t i = 0; i < n; i++)
-        if (kept == 0 || !str_eq(tags[i], tags[kept - 1]))
-            tags[kept++] = tags[i];
-    *ret_tags = tags;
-    *ret_n = (unsigned)kept;
-    return 0;
-}
-
-static int part_add(struct arena *a, const struct results *run, struct str tag,
-                    const struct verdict_settings *s, struct verdict *v, struct fault *f)
-{
-    struct verdict_part *p = &v->parts[v->parts_n];
-    struct grouped x, y;
+    struct verdict_part *p = &v->parts[v->parts_n++];
     *p = (struct verdict_part){.tag = tag};
-    int err = group(a, run, tag, &x, f);
-    if (!err)
-        err = part_make(a, &x, s, p);
-    if (!err && s->baseline)
-        err = group(a, s->baseline, tag, &y, f);
-    if (!err && s->baseline)
-        err = paired_make(a, &x, &y, s, p);
-    v->parts_n += !err;
+    int err = part_make(arena, x, s, p);
+    return err || !y ? err : paired_make(arena, x, y, s, p);
+}
+
+/* Everything that is worked out for a part lives as long as that. */
+static int parts_make(const struct tag_index *run, const struct tag_index *baseline,
+                      const struct verdict_settings *s, struct verdict *v)
+{
+    size_t at = 0, base = 0;
+    int err = 0;
+    while (at < run->n && !err) {
+        struct grouped x, y;
+        struct arena scratch;
+        struct str tag = run->at[at].tag;
+        arena_init_private(&scratch, SCRATCH_BYTES_MAX);
+        err = tag_group(&scratch, run, tag, &at, &x);
+        if (!err && baseline)
+            err = tag_group(&scratch, baseline, tag, &base, &y);
+        if (!err)
+            err = part_of(&x, baseline ? &y : NULL, s, &scratch, tag, v);
+        arena_fini(&scratch);
+    }
     return err;
+}
+
+/* All cases, then those of each tag. */
+static int all_parts_make(struct arena *a, const struct results *run,
+                          const struct verdict_settings *s, struct verdict *v, struct fault *f)
+{
+    struct grouped x, y;
+    struct tag_index tags, base_tags;
+    bool paired = s->baseline != NULL;
+    int err = group(a, run, &x, f);
+    if (!err)
+        err = tags_index(a, &x, &tags);
+    if (!err && paired)
+        err = group(a, s->baseline, &y, f);
+    if (!err && paired)
+        err = tags_index(a, &y, &base_tags);
+    if (err)
+        return err;
+    v->parts = ARENA_ARRAY(a, struct verdict_part, tags_count(&tags) + 1);
+    if (!v->parts)
+        return E_MEMORY;
+    err = part_of(&x, paired ? &y : NULL, s, a, STR_NONE, v);
+    return err ? err : parts_make(&tags, paired ? &base_tags : NULL, s, v);
 }
 
 int verdict_make(struct arena *arena, const struct results *run,
@@ -462,20 +536,10 @@ int verdict_make(struct arena *arena, const struct results *run,
                  struct fault *f)
 {
     struct verdict *v = ret_verdict;
-    struct str *tags;
-    unsigned tags_n;
     *v = (struct verdict){.margin = settings->margin};
     if (run->n == 0)
         return fault_set(f, E_BAD_REQUEST, "the run has no result, so there is nothing to judge");
-    int err = tags_of(arena, run, &tags, &tags_n);
-    if (err)
-        return err;
-    v->parts = ARENA_ARRAY(arena, struct verdict_part, tags_n + 1);
-    if (!v->parts)
-        return E_MEMORY;
-    err = part_add(arena, run, STR_NONE, settings, v, f);
-    for (unsigned i = 0; i < tags_n && !err; i++)
-        err = part_add(arena, run, tags[i], settings, v, f);
+    int err = all_parts_make(arena, run, settings, v, f);
     if (err)
         return err;
     const struct verdict_part *all = &v->parts[0];

@@ -1,6 +1,7 @@
 #include "llm/prices.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -489,4 +490,15 @@ unsigned prices_count(const struct prices *p)
 struct str prices_date(const struct prices *p)
 {
     return p->date;
+}
+
+int cost_json_write(struct buf *out, int64_t nanos)
+{
+    return nanos == COST_UNKNOWN ? buf_str(out, STR("null")) : json_usd(out, nanos);
+}
+
+int64_t cost_json_read(yyjson_val *v)
+{
+    double nanos = yyjson_is_num(v) ? yyjson_get_num(v) * 1e9 : -1;
+    return nanos >= 0 && nanos < (double)INT64_MAX / 2 ? llround(nanos) : COST_UNKNOWN;
 }

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <yyjson.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -86,6 +87,11 @@ int64_t price_cost_tier(const struct price *p, enum service_tier tier, const str
 /* What is said to cost more is unknown: sums of calls are exact, and have to fit an int64_t. It is
  * a hundred thousand dollars. */
 #define CALL_COST_MAX INT64_C(100000000000000)
+
+/* In files and replies: dollars, exact, or null where nobody knows. Reading takes what is no
+ * sensible amount for not known. */
+int cost_json_write(struct buf *out, int64_t nanos);
+int64_t cost_json_read(yyjson_val *v);
 
 /* a + b, COST_UNKNOWN when either is, or where it does not fit. */
 static inline int64_t cost_add(int64_t a, int64_t b)

@@ -1,6 +1,10 @@
 /* eval.c: `sluice eval`: the commands behind it. */
 #include "cli/eval/eval.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "cli/commands.h"
 #include "cli/options.h"
 
@@ -13,7 +17,11 @@ static const struct command *const subs[] = {
 
 static int run(int argc, char **argv)
 {
-    return options_sub(&command_eval, argc, argv);
+    int code = options_sub(&command_eval, argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "sluice eval: not all could be shown: %s\n", strerror(errno));
+    return code == EXIT_DONE ? EXIT_COULD_NOT : code;
 }
 
 const struct command command_eval = {

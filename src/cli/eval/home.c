@@ -29,8 +29,8 @@ int home_open(struct eval_home *home, const char *config, const char *command)
     struct fault f = {0};
     *home = (struct eval_home){0};
     int code = load_config(config, &home->doc);
-    if (code)
-        return code;
+    if (code) /* 1 says that a bar is missed, and nothing was run */
+        return code == EXIT_BAR ? EXIT_WRONG_USE : code;
     int err = loop_init();
     if (!err)
         err = upstreams_new(&home->upstreams);
@@ -38,7 +38,7 @@ int home_open(struct eval_home *home, const char *config, const char *command)
         err = snapshot_make(home->upstreams, home->doc, NULL, &home->snapshot);
     if (err == E_CONFIG) {
         load_problems_show(home->doc);
-        return EXIT_BAR;
+        return EXIT_WRONG_USE;
     }
     if (!err)
         err = ledger_take(home, &f);

@@ -26,19 +26,13 @@ static void estimate_put(struct buf *out, const char *name, const struct estimat
 static void usd_put(struct buf *out, const char *name, int64_t nanos)
 {
     buf_printf(out, ",\"%s\":", name);
-    if (nanos == COST_UNKNOWN)
-        buf_str(out, STR("null"));
-    else
-        json_usd(out, nanos);
+    cost_json_write(out, nanos);
 }
 
 static void text_put(struct buf *out, const char *name, struct str text)
 {
     buf_printf(out, ",\"%s\":", name);
-    if (text.n)
-        json_quote(out, text);
-    else
-        buf_str(out, STR("null"));
+    json_quote_or_null(out, text);
 }
 
 static const char *word(bool b)
@@ -69,10 +63,7 @@ static void paired_put(struct buf *out, const struct verdict *v, const struct ve
 static void part_put(struct buf *out, const struct verdict *v, const struct verdict_part *p)
 {
     buf_str(out, STR("{\"tag\":"));
-    if (p->tag.n)
-        json_quote(out, p->tag);
-    else
-        buf_str(out, STR("null"));
+    json_quote_or_null(out, p->tag);
     buf_printf(out,
                ",\"cases\":%u,\"answers\":%u,\"errors\":%u,\"ungraded\":%u,\"missing\":%u,"
                "\"live\":%u,\"input_tokens\":%lld,\"output_tokens\":%lld,\"unpriced\":%u",

@@ -301,10 +301,7 @@ static void programs_put(struct buf *out, const struct checking *c, const struct
         json_bias(out, "position", &k->position, "first", "second");
     json_bias(out, "length", &k->length, "longer", "shorter");
     buf_str(out, STR(",\"cost_usd\":"));
-    if (c->cost_nanos == COST_UNKNOWN)
-        buf_str(out, STR("null"));
-    else
-        json_usd(out, c->cost_nanos);
+    cost_json_write(out, c->cost_nanos);
     buf_str(out, STR("}\n"));
 }
 

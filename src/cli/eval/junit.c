@@ -2,11 +2,22 @@
  */
 #include "cli/eval/eval.h"
 
-/* Text within XML; what XML 1.0 has no place for becomes a question mark. */
+/* What XML 1.0 has no place for: control characters, and U+FFFE and U+FFFF. */
+static bool is_no_xml(struct str character)
+{
+    unsigned char c = (unsigned char)character.p[0];
+    return c < 0x20 || c == 0x7f || str_eq(character, STR("\xef\xbf\xbe")) ||
+           str_eq(character, STR("\xef\xbf\xbf"));
+}
+
+/* Text within XML; what has no place there becomes a question mark. */
 static void xml_put(struct buf *out, struct str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
+    while (s.n > 0) {
+        size_t n = str_utf8_len(s);
+        struct str character = str_head(s, n ? n : 1);
+        char c = s.p[0];
+        s = str_tail(s, character.n);
         if (c == '&')
             buf_str(out, STR("&amp;"));
         else if (c == '<')
@@ -16,9 +27,11 @@ static void xml_put(struct buf *out, struct str s)
         else if (c == '"')
             buf_str(out, STR("&quot;"));
         else if (c == '\n' || c == '\t' || c == '\r')
-            buf_printf(out, "&#%u;", c);
+            buf_printf(out, "&#%u;", (unsigned)c);
+        else if (n == 0 || is_no_xml(character))
+            buf_char(out, '?');
         else
-            buf_char(out, c < 0x20 || c == 0x7f ? '?' : (char)c);
+            buf_str(out, character);
     }
 }
 

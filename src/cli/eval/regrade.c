@@ -47,18 +47,33 @@ static int work(struct eval_home *home UNUSED, void *arg)
     return eval_run(&r->run, &r->fault);
 }
 
+/* So many answers to a case as the run has, whatever the suite says by now. */
+static int samples_take(struct regrading *r)
+{
+    struct suite_settings *own = ARENA_NEW(&r->suite->arena, struct suite_settings);
+    if (!own)
+        return E_MEMORY;
+    *own = *r->suite->settings;
+    own->samples = r->folder.facts.samples;
+    r->suite->settings = own;
+    return 0;
+}
+
 static int regrade(struct regrading *r)
 {
     struct str answers = folder_file(&r->arena, &r->folder, "answers.jsonl");
     struct str results = folder_file(&r->arena, &r->folder, "results.jsonl");
     int err = answers.p && results.p ? answers_open(answers.p, true, &r->answers, &r->fault)
                                      : E_MEMORY;
+    if (!err)
+        err = samples_take(r);
     if (err)
         return err;
     home_asker(&r->home, &r->asker);
     r->asker.answers = r->answers;
     r->asker.tries = r->suite->settings->tries;
-    r->run = (struct eval_run){.suite = r->suite, .asker = &r->asker, .only_kept = true};
+    r->run = (struct eval_run){
+        .suite = r->suite, .asker = &r->asker, .model = r->folder.facts.model, .only_kept = true};
     err = eval_run_check(&r->run, &r->fault);
     if (!err)
         err = home_run(&r->home, work, r);
@@ -138,7 +153,7 @@ const struct command eval_regrade = {
         "is asked again but judges, and those only what they were not asked before.\n",
     .options = options,
     .notes =
-        "Exit codes: 0 it passes the bar, 1 it does not, 2 wrong use, or a suite has a mistake,\n"
-        "3 it cannot be read.\n",
+        "Exit codes: 0 it passes the bar, 1 it does not, 2 wrong use, or a mistake in the suite\n"
+        "or the configuration, 3 it cannot be read.\n",
     .run = run,
 };

@@ -330,6 +330,9 @@ static int suites_load(struct sitting *s, int words, char **argv)
                             : evals_path(&s->arena, conf_file(s->home.doc), named->at[i]).p;
         if (!j->path)
             return EXIT_COULD_NOT;
+        for (unsigned k = 0; k < i; k++)
+            if (strcmp(s->jobs[k].path, j->path) == 0)
+                return options_wrong(&eval_run_command, "%s is named twice", j->path);
         code = suite_take(COMMAND, j->path, &j->suite);
         if (!code)
             code = suite_override(s->wish, j->suite);
@@ -389,9 +392,8 @@ const struct command eval_run_command = {
     .options = options,
     .notes =
         "Exit codes: 0 every suite passed its bar, 1 one is under it, has no answer at all, or\n"
-        "ended early at its limit of dollars, 2 wrong use, or a suite or a case has a mistake, 3 "
-        "it\n"
-        "could not run, or was interrupted.\n\n"
+        "ended early at its limit of dollars, 2 wrong use, or a mistake in a suite, a case or\n"
+        "the configuration, 3 it could not run, or was interrupted.\n\n"
         "Examples:\n"
         "  sluice eval run evals/support.yaml\n"
         "  sluice eval run --config candidate.yaml --baseline last --html report.html "

@@ -16,7 +16,9 @@ int suite_take(const char *command, const char *path, struct suite **ret_suite)
         return 0;
     if (err != E_CONFIG)
         fprintf(stderr, "sluice %s: %s\n", command, why_text(&f, err));
-    return err == E_MEMORY || err == E_IO ? EXIT_COULD_NOT : EXIT_WRONG_USE;
+    bool mistake = err == E_CONFIG || err == E_BAD_REQUEST || err == E_BAD_JSON ||
+                   err == E_TOO_LARGE;
+    return mistake ? EXIT_WRONG_USE : EXIT_COULD_NOT;
 }
 
 struct str runs_folder(struct arena *a, const char *given, struct str suite_file)

@@ -30,6 +30,7 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -49,6 +50,7 @@ struct recording {
     const struct wire *wire;   /* NULL: written by hand, for those of OpenAI */
     yyjson_val *line;
     unsigned played;
+    struct recording *next; /* in its list below */
 };
 
 /* All that a turn may be recorded in; OpenAI's chat is first, as every other is carried over into
@@ -62,6 +64,8 @@ struct recordings {
     struct arena arena;
     unsigned n, cap;
     struct recording *at;
+    size_t lists_n;
+    struct recording **lists; /* by the prompt's hash; the one behind them: of lines without one */
     const struct wire *wires[ARRAY_LEN(playable) + 1]; /* of which there are lines */
 };
 
@@ -216,8 +220,27 @@ static void wires_find(struct recordings *all)
     }
 }
 
+static struct recording **list_of(const struct recordings *all, struct str prompt)
+{
+    return &all->lists[prompt.p ? XXH3_64bits(prompt.p, prompt.n) % all->lists_n : all->lists_n];
+}
+
+/* Each list is in the order of the file. */
+static int lists_make(struct recordings *all)
+{
+    all->lists_n = all->n + 1;
+    all->lists = calloc(all->lists_n + 1, sizeof(struct recording *));
+    for (unsigned i = all->n; all->lists && i-- > 0;) {
+        struct recording **list = list_of(all, all->at[i].prompt);
+        all->at[i].next = *list;
+        *list = &all->at[i];
+    }
+    return all->lists ? 0 : E_MEMORY;
+}
+
 static void recordings_free(struct recordings *all)
 {
+    free(all->lists);
     arena_fini(&all->arena);
     free(all->at);
     free(all);
@@ -235,6 +258,8 @@ static int recorded_open(struct provider *p, struct conf_doc *doc)
     arena_init_private(&all->arena, FILE_BYTES_MAX);
     struct fault f = {0};
     int err = any_read(all, p->settings->file.p, &f);
+    if (!err)
+        err = lists_make(all);
     if (err) {
         conf_complain(doc, &p->settings->file, "%.*s: %s", STR_ARGS(p->settings->file),
                       why_text(&f, err));
@@ -313,14 +338,15 @@ static struct recording *choose(struct recordings *all, const struct llm_call *c
 {
     struct recording *best = NULL;
     int best_fit = -1;
-    for (unsigned i = 0; i < all->n; i++) {
-        struct recording *r = &all->at[i];
-        int fit = fit_of(r, c, prompt);
-        if (fit > best_fit || (best && fit == best_fit && r->played < best->played)) {
-            best = r;
-            best_fit = fit;
+    struct recording *const lists[] = {*list_of(all, prompt), *list_of(all, STR_NONE)};
+    for (unsigned i = 0; i < ARRAY_LEN(lists); i++)
+        for (struct recording *r = lists[i]; r; r = r->next) {
+            int fit = fit_of(r, c, prompt);
+            if (fit > best_fit || (best && fit == best_fit && r->played < best->played)) {
+                best = r;
+                best_fit = fit;
+            }
         }
-    }
     return best;
 }
 

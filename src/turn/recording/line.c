@@ -61,10 +61,7 @@ static void facts_write(const struct recording *rec, struct buf *out)
                (long long)t->input, (long long)t->cached, (long long)t->cache_write,
                (long long)t->output, (long long)t->reasoning, (long long)t->cache_write_1h,
                rec->counted);
-    if (rec->cost_usd_nanos == COST_UNKNOWN)
-        buf_str(out, STR("null"));
-    else
-        json_usd(out, rec->cost_usd_nanos);
+    cost_json_write(out, rec->cost_usd_nanos);
     buf_printf(out, ",\"calls\":%u,\"latency\":{\"total_ms\":%lld", rec->calls_n,
                (long long)(rec->total_us / 1000));
     if (rec->first_us >= 0)
