@@ -8,6 +8,7 @@
 #include "rt/task.h"
 #include "store/rows.h"
 #include "turn/ledger/ledger.h"
+#include "turn/ledger/record.h"
 
 #define KEY_BYTES_MAX 1024
 #define SHOWN_MAX     80
@@ -27,7 +28,8 @@ struct outcomes {
 
 /* ---- the memory ---- */
 
-/* Tenant and task in one: the tenant's length says where it ends. False: they are too long. */
+/* Tenant and task in one: the tenant's length says where it ends, and the task's name is as the
+ * ledger writes it. False: they are too long. */
 static bool key_make(struct str tenant, struct str task, char room[KEY_BYTES_MAX],
                      struct str *ret_key)
 {
@@ -37,7 +39,9 @@ static bool key_make(struct str tenant, struct str task, char room[KEY_BYTES_MAX
     memcpy(room, &tenant_n, sizeof(tenant_n));
     if (tenant.n)
         memcpy(room + sizeof(tenant_n), tenant.p, tenant.n);
-    memcpy(room + sizeof(tenant_n) + tenant.n, task.p, task.n);
+    char *name = room + sizeof(tenant_n) + tenant.n;
+    memcpy(name, task.p, task.n);
+    ledger_text_clean(name, task.n);
     *ret_key = str_of(room, sizeof(tenant_n) + tenant.n + task.n);
     return true;
 }
@@ -231,8 +235,12 @@ int outcomes_tell(struct outcomes *o, const struct ledger_outcome *told, bool *r
     struct str key;
     int64_t *score = NULL;
     *ret_repeated = false;
+    /* As turns, it waits while too much is unwritten: what was taken is not to be lost. */
+    int err = o && o->ledger ? ledger_admit(o->ledger) : 0;
+    if (err)
+        return fault_set(f, err, "%s", err_text(err));
     if (o && told->task.n > 0 && key_make(told->tenant, told->task, room, &key)) {
-        int err = known_find(o, key, told->tenant.n, &score, f);
+        err = known_find(o, key, told->tenant.n, &score, f);
         if (err)
             return err;
     }

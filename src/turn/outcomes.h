@@ -50,7 +50,9 @@ void outcomes_learn(struct outcomes *o, struct str tenant, struct str task);
 /*
  * Takes what became of a task. 0, with *ret_repeated for what was known already;
  * E_UNKNOWN_TASK where the tenant has none of that name; E_OTHER_OUTCOME; E_STORE when the ledger
- * cannot be read; E_MEMORY; or why the wait was ended. `told` and its texts stay the caller's.
+ * cannot be read, E_LEDGER_FULL when it has not been written for long; E_MEMORY; or why the wait
+ * was ended. `told` and its texts stay the caller's. Names are told apart as the ledger writes them
+ * (record.h).
  */
 YIELDS MUSTCHECK int outcomes_tell(struct outcomes *o, const struct ledger_outcome *told,
                                    bool *ret_repeated, struct fault *f);

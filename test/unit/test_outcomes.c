@@ -5,6 +5,8 @@
 #include "ledger_world.h"
 #include "rt/loop.h"
 #include "rt/task.h"
+#include "test/store/faulty.h"
+#include "turn/ledger/record.h"
 
 struct test {
     struct ledger *ledger;
@@ -14,7 +16,8 @@ struct test {
 static void open_both(struct test *t, size_t bytes_max)
 {
     const struct ledger_settings ledger = {.where = str_from(world_url)};
-    assert_int_equal(ledger_open(&ledger, &t->ledger, NULL), 0);
+    faulty_reset();
+    assert_int_equal(ledger_open_with(&ledger, faulty_open, &t->ledger, NULL), 0);
     const struct outcomes_settings settings = {
         .where = str_from(world_url), .ledger = t->ledger, .bytes_max = bytes_max};
     assert_int_equal(outcomes_new(&settings, &t->outcomes), 0);
@@ -187,6 +190,61 @@ static void long_names(void *arg)
     close_both(t);
 }
 
+/* The ledger writes '?' for what is no text: the same name is the same task in memory and there. */
+static void names_are_as_the_ledger_has_them(void *arg)
+{
+    static const char *const names[] = {"a\tb", "caf\xe9", "x\xc2\x85y"};
+    struct test *t = arg;
+    open_both(t, OUTCOMES_BYTES_MAX);
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        turn_ends(t, "shop", names[i]);
+        is_taken(t, "shop", names[i], 5);
+    }
+    is_repeated(t, "shop", "a?b", 5);
+    is_repeated(t, "shop", "caf?", 5);
+    close_both(t);
+    open_both(t, OUTCOMES_BYTES_MAX);
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        is_repeated(t, "shop", names[i], 5);
+        is_refused(t, "shop", names[i], 6, E_OTHER_OUTCOME);
+    }
+    assert_int_equal(world_ask("SELECT count(*) FROM tasks"), 3);
+    close_both(t);
+}
+
+/* A turn of no task, as large as they get, until the ledger lets no more in. */
+static void ledger_fill(struct test *t)
+{
+    static char levers[LEDGER_LEVERS_BYTES_MAX];
+    memset(levers, '1', sizeof(levers));
+    struct ledger_call c = world_call();
+    while (ledger_stats(t->ledger).waiting_bytes < LEDGER_BYTES_MAX) {
+        struct ledger_turn turn = world_turn(&c);
+        turn.levers = str_of(levers, sizeof(levers));
+        ledger_turn_ended(t->ledger, &turn);
+    }
+}
+
+/* What is taken is kept, so where nothing can be, nothing is taken. */
+static void a_disk_that_is_full(void *arg)
+{
+    struct test *t = arg;
+    open_both(t, OUTCOMES_BYTES_MAX);
+    turn_ends(t, "shop", "17");
+    assert_int_equal(ledger_sync(t->ledger), 0);
+    loop_jump_time(true);
+    faulty_gate(true);
+    ledger_fill(t);
+    uint64_t full = ledger_stats(t->ledger).waiting_bytes;
+    is_refused(t, "shop", "17", 1, E_LEDGER_FULL);
+    assert_int_equal(ledger_stats(t->ledger).waiting_bytes, full);
+    faulty_gate(false);
+    assert_int_equal(ledger_sync(t->ledger), 0);
+    loop_jump_time(false);
+    is_taken(t, "shop", "17", 2);
+    close_both(t);
+}
+
 /* ---- many at once ---- */
 
 struct one {
@@ -286,6 +344,8 @@ TEST(memory_has_a_ceiling)
 TEST(without_a_ledger)
 TEST(a_ledger_that_cannot_be_read)
 TEST(long_names)
+TEST(names_are_as_the_ledger_has_them)
+TEST(a_disk_that_is_full)
 TEST(many_tell_at_once)
 TEST(who_waits_may_leave)
 
@@ -299,6 +359,8 @@ int main(void)
         cmocka_unit_test(test_without_a_ledger),
         cmocka_unit_test(test_a_ledger_that_cannot_be_read),
         cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_names_are_as_the_ledger_has_them),
+        cmocka_unit_test(test_a_disk_that_is_full),
         cmocka_unit_test(test_many_tell_at_once),
         cmocka_unit_test(test_who_waits_may_leave),
     };
