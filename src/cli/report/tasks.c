@@ -329,8 +329,8 @@ static void notes_print(const struct adding *a)
                (long long)without, (long long)t->tasks, without == 1 ? "has" : "have");
     if (t->unknown > 0)
         printf("\nThe cost of %lld task%s is not known, as a model has no price, a path is passed "
-               "on\nunread or a turn was lost: %s in no sum and in no cost of a success "
-               "(\"+?\").\n",
+               "on\nunread, or a turn was lost or is under way: %s in no sum and in no cost of a "
+               "success (\"+?\").\n",
                (long long)t->unknown, t->unknown == 1 ? "" : "s",
                t->unknown == 1 ? "it is" : "they are");
     if (report_by_has(a->by, DIM_TAGS))
