@@ -22,7 +22,8 @@ struct outcomes {
     char *where; /* NULL: no table */
     struct recent known;
     struct waitq free; /* who waits until fewer look things up */
-    unsigned looking;
+    unsigned looking;  /* also of those that nobody waits for any more */
+    bool closed;       /* the last who looks things up frees it */
     uint64_t look_ups;
 };
 
@@ -68,7 +69,7 @@ void outcomes_learn(struct outcomes *o, struct str tenant, struct str task)
 
 struct look_job {
     struct pool_job job;
-    char *where;
+    struct outcomes *of;
     char key[KEY_BYTES_MAX];
     struct str tenant, task; /* in `key` */
     bool found;
@@ -91,7 +92,7 @@ static void look_run(struct pool_job *job)
     const struct rows_value v[] = {rows_text(l->tenant), rows_text(l->task)};
     struct rows_store *store = NULL;
     struct rows_query *q = NULL;
-    l->err = rows_open(str_from(l->where), true, &store, NULL);
+    l->err = rows_open(str_from(l->of->where), true, &store, NULL);
     if (!l->err)
         l->err = rows_prepare(store, "SELECT score FROM tasks WHERE tenant = $1 AND task = $2", &q,
                               NULL);
@@ -101,56 +102,61 @@ static void look_run(struct pool_job *job)
     rows_close(store);
 }
 
+static void memory_free(struct outcomes *o)
+{
+    free(o->where);
+    free(o);
+}
+
+/* What its thread is through with makes room for the next, whether or not somebody still waits. */
 static void look_drop(struct pool_job *job)
 {
     struct look_job *l = CONTAINER_OF(job, struct look_job, job);
-    free(l->where);
+    struct outcomes *o = l->of;
     free(l);
-}
-
-static int look_call(struct outcomes *o, struct look_job *l)
-{
-    int err = 0;
-    while (o->looking >= OUTCOMES_LOOK_UPS_MAX && !err)
-        err = waitq_wait(&o->free);
-    if (err) {
-        look_drop(&l->job);
-        return err;
-    }
-    o->looking++;
-    o->look_ups++;
-    err = pool_call(&l->job);
     o->looking--;
     waitq_wake_one(&o->free);
-    if (err == E_MEMORY)
-        look_drop(&l->job);
-    return err; /* else the pool drops it */
+    if (o->closed && o->looking == 0)
+        memory_free(o);
+}
+
+static struct look_job *look_new(struct outcomes *o, struct str key, size_t tenant_n)
+{
+    struct look_job *l = calloc(1, sizeof(*l));
+    if (!l)
+        return NULL;
+    const size_t at = sizeof(uint16_t); /* behind the length */
+    l->job = (struct pool_job){.run = look_run, .drop = look_drop};
+    l->of = o;
+    l->score = SCORE_NONE;
+    memcpy(l->key, key.p, key.n);
+    l->tenant = str_of(l->key + at, tenant_n);
+    l->task = str_of(l->key + at + tenant_n, key.n - at - tenant_n);
+    o->looking++;
+    return l;
 }
 
 /* What the table knows: *ret_found, and its score or SCORE_NONE. */
 static int look_up(struct outcomes *o, struct str key, size_t tenant_n, bool *ret_found,
                    int64_t *ret_score)
 {
-    struct look_job *l = calloc(1, sizeof(*l));
-    if (!l)
-        return E_MEMORY;
-    const size_t at = sizeof(uint16_t); /* behind the length */
-    l->job = (struct pool_job){.run = look_run, .drop = look_drop};
-    l->score = SCORE_NONE;
-    l->where = strdup(o->where);
-    memcpy(l->key, key.p, key.n);
-    l->tenant = str_of(l->key + at, tenant_n);
-    l->task = str_of(l->key + at + tenant_n, key.n - at - tenant_n);
-    if (!l->where) {
-        look_drop(&l->job);
-        return E_MEMORY;
-    }
-    int err = look_call(o, l);
+    int err = 0;
+    while (o->looking >= OUTCOMES_LOOK_UPS_MAX && !err)
+        err = waitq_wait(&o->free);
     if (err)
         return err;
-    err = l->err;
-    *ret_found = l->found;
-    *ret_score = l->score;
+    struct look_job *l = look_new(o, key, tenant_n);
+    if (!l)
+        return E_MEMORY;
+    o->look_ups++;
+    err = pool_call(&l->job);
+    if (err && err != E_MEMORY)
+        return err; /* the pool drops it */
+    if (!err) {
+        err = l->err;
+        *ret_found = l->found;
+        *ret_score = l->score;
+    }
     look_drop(&l->job);
     return err;
 }
@@ -181,8 +187,9 @@ void outcomes_free(struct outcomes *o)
     if (!o)
         return;
     recent_fini(&o->known);
-    free(o->where);
-    free(o);
+    o->closed = true;
+    if (o->looking == 0)
+        memory_free(o);
 }
 
 /*

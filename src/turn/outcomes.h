@@ -25,7 +25,7 @@
 #include "base/str.h"
 
 #define OUTCOMES_BYTES_MAX     (32u * 1024 * 1024)
-#define OUTCOMES_LOOK_UPS_MAX  4       /* at a time; others wait for their turn */
+#define OUTCOMES_LOOK_UPS_MAX  2       /* at a time, so threads are left; others wait */
 #define OUTCOME_SCORE_MAX      1000000 /* scores are millionths: this is 1 */
 #define TASK_BYTES_MAX         256     /* of its name; what is longer is cut there */
 #define TASK_COMMENT_BYTES_MAX 512

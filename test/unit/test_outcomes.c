@@ -2,6 +2,9 @@
  * restart, and while others ask. */
 #include "turn/outcomes.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "ledger_world.h"
 #include "rt/loop.h"
 #include "rt/task.h"
@@ -320,6 +323,41 @@ static void who_waits_may_leave(void *arg)
     close_both(t);
 }
 
+/* A disk that hangs keeps as many threads as may look things up, however many ask and leave. The
+ * ledger is a pipe: who opens it waits for whoever writes there. */
+static void threads_are_left(void *arg)
+{
+    enum { MANY = 2 * OUTCOMES_LOOK_UPS_MAX, ROUNDS = 3 };
+    struct test *t = arg;
+    unsigned left = 0;
+    char url[160], *path = url + strlen("sqlite:");
+    snprintf(url, sizeof(url), "sqlite:%s/pipe.db", world_folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    const struct outcomes_settings settings = {.where = str_from(url),
+                                               .bytes_max = OUTCOMES_BYTES_MAX};
+    assert_int_equal(outcomes_new(&settings, &t->outcomes), 0);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct one one[MANY];
+        struct group group;
+        group_init(&group);
+        for (unsigned i = 0; i < MANY; i++) {
+            one[i] = (struct one){.test = t, .task = "17", .score = 1};
+            assert_int_equal(group_spawn(&group, "one", one_tells, &one[i]), 0);
+        }
+        assert_int_equal(task_sleep(0), 0); /* they begin */
+        group_cancel(&group, E_CLIENT_GONE);
+        group_join(&group);
+        for (unsigned i = 0; i < MANY; i++)
+            left += one[i].err == E_CLIENT_GONE;
+    }
+    uint64_t look_ups = outcomes_stats(t->outcomes).look_ups;
+    outcomes_free(t->outcomes); /* while they still look */
+    int writes = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(writes >= 0); /* stays open: what opens the pipe later does not hang */
+    assert_int_equal(left, ROUNDS * MANY);
+    assert_int_equal(look_ups, OUTCOMES_LOOK_UPS_MAX);
+}
+
 static void run(void (*fn)(void *arg))
 {
     struct test t = {0};
@@ -348,6 +386,7 @@ TEST(names_are_as_the_ledger_has_them)
 TEST(a_disk_that_is_full)
 TEST(many_tell_at_once)
 TEST(who_waits_may_leave)
+TEST(threads_are_left)
 
 int main(void)
 {
@@ -363,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_a_disk_that_is_full),
         cmocka_unit_test(test_many_tell_at_once),
         cmocka_unit_test(test_who_waits_may_leave),
+        cmocka_unit_test(test_threads_are_left),
     };
     return cmocka_run_group_tests(tests, world_begin, world_end);
 }
