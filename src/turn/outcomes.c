@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/recent.h"
 #include "rt/pool.h"
 #include "rt/task.h"
@@ -136,9 +137,8 @@ static struct look_job *look_new(struct outcomes *o, struct str key, size_t tena
     return l;
 }
 
-/* What the table knows: *ret_found, and its score or SCORE_NONE. */
-static int look_up(struct outcomes *o, struct str key, size_t tenant_n, bool *ret_found,
-                   int64_t *ret_score)
+static int look_and_wait(struct outcomes *o, struct str key, size_t tenant_n, bool *ret_found,
+                         int64_t *ret_score)
 {
     int err = 0;
     while (o->looking >= OUTCOMES_LOOK_UPS_MAX && !err)
@@ -158,6 +158,22 @@ static int look_up(struct outcomes *o, struct str key, size_t tenant_n, bool *re
         *ret_score = l->score;
     }
     look_drop(&l->job);
+    return err;
+}
+
+/* What the table knows: *ret_found, and its score or SCORE_NONE. */
+static int look_up(struct outcomes *o, struct str key, size_t tenant_n, bool *ret_found,
+                   int64_t *ret_score, struct fault *f)
+{
+    int64_t until_ms = clock_cached_ms() + OUTCOMES_LOOK_UP_MS;
+    int64_t outer_ms = task_deadline(until_ms);
+    int err = look_and_wait(o, key, tenant_n, ret_found, ret_score);
+    task_deadline_restore(outer_ms);
+    if (err == E_TIMEOUT && outer_ms > until_ms)
+        return fault_set(f, E_STORE, "the ledger could not be read within %d ms",
+                         OUTCOMES_LOOK_UP_MS);
+    if (err == E_STORE || err == E_NOT_FOUND)
+        return fault_set(f, E_STORE, "the ledger cannot be read");
     return err;
 }
 
@@ -203,9 +219,7 @@ static int known_find(struct outcomes *o, struct str key, size_t tenant_n, int64
     bool found = false;
     int64_t score = SCORE_NONE, *known = recent_find(&o->known, key);
     if (o->where && (!known || *known == SCORE_UNSEEN)) {
-        int err = look_up(o, key, tenant_n, &found, &score);
-        if (err == E_STORE || err == E_NOT_FOUND)
-            return fault_set(f, E_STORE, "the ledger cannot be read");
+        int err = look_up(o, key, tenant_n, &found, &score, f);
         if (err)
             return err;
         known = recent_find(&o->known, key);
