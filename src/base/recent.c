@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 
-#define SLOTS_MIN 1024
+#define SLOT_BYTES_MIN 128 /* of entries, for each slot */
 
 struct recent_entry {
     struct list used;          /* in recent.used */
@@ -28,9 +28,11 @@ size_t recent_bytes_of(size_t key_n, size_t value_n)
 
 int recent_init(struct recent *r, size_t bytes_max)
 {
-    *r = (struct recent){.bytes_max = bytes_max, .slots_n = SLOTS_MIN};
+    *r = (struct recent){.bytes_max = bytes_max, .slots_n = 1};
     list_init(&r->used);
-    r->slots = calloc(SLOTS_MIN, sizeof(struct recent_entry *));
+    while (r->slots_n < bytes_max / SLOT_BYTES_MIN)
+        r->slots_n *= 2;
+    r->slots = calloc(r->slots_n, sizeof(struct recent_entry *));
     return r->slots ? 0 : E_MEMORY;
 }
 
@@ -61,24 +63,6 @@ void recent_fini(struct recent *r)
     r->slots = NULL;
 }
 
-/* Twice as many slots; without the memory for them it goes on as it is. */
-static void grow(struct recent *r)
-{
-    unsigned n = r->slots_n * 2;
-    struct recent_entry **slots = calloc(n, sizeof(struct recent_entry *));
-    if (!slots)
-        return;
-    LIST_EACH(&r->used, node)
-    {
-        struct recent_entry *e = LIST_ENTRY(node, struct recent_entry, used);
-        e->next = slots[e->hash & (n - 1)];
-        slots[e->hash & (n - 1)] = e;
-    }
-    free(r->slots);
-    r->slots = slots;
-    r->slots_n = n;
-}
-
 void *recent_find(const struct recent *r, struct str key)
 {
     struct recent_entry *e = *place_of(r, key, XXH3_64bits(key.p, key.n));
@@ -106,8 +90,6 @@ void *recent_add(struct recent *r, struct str key, const void *value, size_t val
     memcpy(e->bytes, value, value_n);
     if (key.n)
         memcpy(e->bytes + value_n, key.p, key.n);
-    if (r->n >= r->slots_n)
-        grow(r);
     struct recent_entry **slot = &r->slots[hash & (r->slots_n - 1)];
     e->next = *slot;
     *slot = e;

@@ -4,6 +4,10 @@
  * What was used last stays longest: where there is no more room, what nobody has used for longest
  * goes. Who lacks something asks where all of it is. Values are copied in, and may be changed in
  * place; a pointer to one is good until the next recent_add.
+ *
+ * Slots for as many as there may be are there from the start, beside those bytes (a sixteenth to an
+ * eighth of them; memory only as they come to be used), so that no addition ever has to move them
+ * all: for 400,000 entries that took 7 ms, which a loop has not got.
  */
 #ifndef BASE_RECENT_H
 #define BASE_RECENT_H

@@ -3,11 +3,13 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/recent.h"
 #include "rt/pool.h"
 #include "rt/task.h"
 #include "store/rows.h"
 #include "turn/ledger/ledger.h"
+#include "turn/ledger/record.h"
 
 #define KEY_BYTES_MAX 1024
 #define SHOWN_MAX     80
@@ -21,13 +23,15 @@ struct outcomes {
     char *where; /* NULL: no table */
     struct recent known;
     struct waitq free; /* who waits until fewer look things up */
-    unsigned looking;
+    unsigned looking;  /* also of those that nobody waits for any more */
+    bool closed;       /* the last who looks things up frees it */
     uint64_t look_ups;
 };
 
 /* ---- the memory ---- */
 
-/* Tenant and task in one: the tenant's length says where it ends. False: they are too long. */
+/* Tenant and task in one: the tenant's length says where it ends, and the task's name is as the
+ * ledger writes it. False: they are too long. */
 static bool key_make(struct str tenant, struct str task, char room[KEY_BYTES_MAX],
                      struct str *ret_key)
 {
@@ -37,7 +41,9 @@ static bool key_make(struct str tenant, struct str task, char room[KEY_BYTES_MAX
     memcpy(room, &tenant_n, sizeof(tenant_n));
     if (tenant.n)
         memcpy(room + sizeof(tenant_n), tenant.p, tenant.n);
-    memcpy(room + sizeof(tenant_n) + tenant.n, task.p, task.n);
+    char *name = room + sizeof(tenant_n) + tenant.n;
+    memcpy(name, task.p, task.n);
+    ledger_text_clean(name, task.n);
     *ret_key = str_of(room, sizeof(tenant_n) + tenant.n + task.n);
     return true;
 }
@@ -64,7 +70,7 @@ void outcomes_learn(struct outcomes *o, struct str tenant, struct str task)
 
 struct look_job {
     struct pool_job job;
-    char *where;
+    struct outcomes *of;
     char key[KEY_BYTES_MAX];
     struct str tenant, task; /* in `key` */
     bool found;
@@ -87,7 +93,7 @@ static void look_run(struct pool_job *job)
     const struct rows_value v[] = {rows_text(l->tenant), rows_text(l->task)};
     struct rows_store *store = NULL;
     struct rows_query *q = NULL;
-    l->err = rows_open(str_from(l->where), true, &store, NULL);
+    l->err = rows_open(str_from(l->of->where), true, &store, NULL);
     if (!l->err)
         l->err = rows_prepare(store, "SELECT score FROM tasks WHERE tenant = $1 AND task = $2", &q,
                               NULL);
@@ -97,57 +103,77 @@ static void look_run(struct pool_job *job)
     rows_close(store);
 }
 
+static void memory_free(struct outcomes *o)
+{
+    free(o->where);
+    free(o);
+}
+
+/* What its thread is through with makes room for the next, whether or not somebody still waits. */
 static void look_drop(struct pool_job *job)
 {
     struct look_job *l = CONTAINER_OF(job, struct look_job, job);
-    free(l->where);
+    struct outcomes *o = l->of;
     free(l);
+    o->looking--;
+    waitq_wake_one(&o->free);
+    if (o->closed && o->looking == 0)
+        memory_free(o);
 }
 
-static int look_call(struct outcomes *o, struct look_job *l)
+static struct look_job *look_new(struct outcomes *o, struct str key, size_t tenant_n)
+{
+    struct look_job *l = calloc(1, sizeof(*l));
+    if (!l)
+        return NULL;
+    const size_t at = sizeof(uint16_t); /* behind the length */
+    l->job = (struct pool_job){.run = look_run, .drop = look_drop};
+    l->of = o;
+    l->score = SCORE_NONE;
+    memcpy(l->key, key.p, key.n);
+    l->tenant = str_of(l->key + at, tenant_n);
+    l->task = str_of(l->key + at + tenant_n, key.n - at - tenant_n);
+    o->looking++;
+    return l;
+}
+
+static int look_and_wait(struct outcomes *o, struct str key, size_t tenant_n, bool *ret_found,
+                         int64_t *ret_score)
 {
     int err = 0;
     while (o->looking >= OUTCOMES_LOOK_UPS_MAX && !err)
         err = waitq_wait(&o->free);
-    if (err) {
-        look_drop(&l->job);
+    if (err)
         return err;
-    }
-    o->looking++;
+    struct look_job *l = look_new(o, key, tenant_n);
+    if (!l)
+        return E_MEMORY;
     o->look_ups++;
     err = pool_call(&l->job);
-    o->looking--;
-    waitq_wake_one(&o->free);
-    if (err == E_MEMORY)
-        look_drop(&l->job);
-    return err; /* else the pool drops it */
+    if (err && err != E_MEMORY)
+        return err; /* the pool drops it */
+    if (!err) {
+        err = l->err;
+        *ret_found = l->found;
+        *ret_score = l->score;
+    }
+    look_drop(&l->job);
+    return err;
 }
 
 /* What the table knows: *ret_found, and its score or SCORE_NONE. */
 static int look_up(struct outcomes *o, struct str key, size_t tenant_n, bool *ret_found,
-                   int64_t *ret_score)
+                   int64_t *ret_score, struct fault *f)
 {
-    struct look_job *l = calloc(1, sizeof(*l));
-    if (!l)
-        return E_MEMORY;
-    const size_t at = sizeof(uint16_t); /* behind the length */
-    l->job = (struct pool_job){.run = look_run, .drop = look_drop};
-    l->score = SCORE_NONE;
-    l->where = strdup(o->where);
-    memcpy(l->key, key.p, key.n);
-    l->tenant = str_of(l->key + at, tenant_n);
-    l->task = str_of(l->key + at + tenant_n, key.n - at - tenant_n);
-    if (!l->where) {
-        look_drop(&l->job);
-        return E_MEMORY;
-    }
-    int err = look_call(o, l);
-    if (err)
-        return err;
-    err = l->err;
-    *ret_found = l->found;
-    *ret_score = l->score;
-    look_drop(&l->job);
+    int64_t until_ms = clock_cached_ms() + OUTCOMES_LOOK_UP_MS;
+    int64_t outer_ms = task_deadline(until_ms);
+    int err = look_and_wait(o, key, tenant_n, ret_found, ret_score);
+    task_deadline_restore(outer_ms);
+    if (err == E_TIMEOUT && outer_ms > until_ms)
+        return fault_set(f, E_STORE, "the ledger could not be read within %d ms",
+                         OUTCOMES_LOOK_UP_MS);
+    if (err == E_STORE || err == E_NOT_FOUND)
+        return fault_set(f, E_STORE, "the ledger cannot be read");
     return err;
 }
 
@@ -177,8 +203,9 @@ void outcomes_free(struct outcomes *o)
     if (!o)
         return;
     recent_fini(&o->known);
-    free(o->where);
-    free(o);
+    o->closed = true;
+    if (o->looking == 0)
+        memory_free(o);
 }
 
 /*
@@ -192,9 +219,7 @@ static int known_find(struct outcomes *o, struct str key, size_t tenant_n, int64
     bool found = false;
     int64_t score = SCORE_NONE, *known = recent_find(&o->known, key);
     if (o->where && (!known || *known == SCORE_UNSEEN)) {
-        int err = look_up(o, key, tenant_n, &found, &score);
-        if (err == E_STORE || err == E_NOT_FOUND)
-            return fault_set(f, E_STORE, "the ledger cannot be read");
+        int err = look_up(o, key, tenant_n, &found, &score, f);
         if (err)
             return err;
         known = recent_find(&o->known, key);
@@ -231,8 +256,12 @@ int outcomes_tell(struct outcomes *o, const struct ledger_outcome *told, bool *r
     struct str key;
     int64_t *score = NULL;
     *ret_repeated = false;
+    /* As turns, it waits while too much is unwritten: what was taken is not to be lost. */
+    int err = o && o->ledger ? ledger_admit(o->ledger) : 0;
+    if (err)
+        return fault_set(f, err, "%s", err_text(err));
     if (o && told->task.n > 0 && key_make(told->tenant, told->task, room, &key)) {
-        int err = known_find(o, key, told->tenant.n, &score, f);
+        err = known_find(o, key, told->tenant.n, &score, f);
         if (err)
             return err;
     }

@@ -25,7 +25,8 @@
 #include "base/str.h"
 
 #define OUTCOMES_BYTES_MAX     (32u * 1024 * 1024)
-#define OUTCOMES_LOOK_UPS_MAX  4       /* at a time; others wait for their turn */
+#define OUTCOMES_LOOK_UPS_MAX  2       /* at a time, so threads are left; others wait */
+#define OUTCOMES_LOOK_UP_MS    5000    /* so long one may take, with the wait for its turn */
 #define OUTCOME_SCORE_MAX      1000000 /* scores are millionths: this is 1 */
 #define TASK_BYTES_MAX         256     /* of its name; what is longer is cut there */
 #define TASK_COMMENT_BYTES_MAX 512
@@ -50,7 +51,9 @@ void outcomes_learn(struct outcomes *o, struct str tenant, struct str task);
 /*
  * Takes what became of a task. 0, with *ret_repeated for what was known already;
  * E_UNKNOWN_TASK where the tenant has none of that name; E_OTHER_OUTCOME; E_STORE when the ledger
- * cannot be read; E_MEMORY; or why the wait was ended. `told` and its texts stay the caller's.
+ * cannot be read, or not in time; E_LEDGER_FULL when it has not been written for long; E_MEMORY; or
+ * why the wait was ended. `told` and its texts stay the caller's. Names are told apart as the
+ * ledger writes them (record.h).
  */
 YIELDS MUSTCHECK int outcomes_tell(struct outcomes *o, const struct ledger_outcome *told,
                                    bool *ret_repeated, struct fault *f);

@@ -369,6 +369,23 @@ static void what_is_not_known_is_no_zero(void **state UNUSED)
     assert_int_equal(tasks_read("2026-11-24", "2026-11-24").n, 0);
 }
 
+/* A gateway at work has turns under way: they make no sum unknown. */
+static void what_is_under_way_comes_with_its_end(void **state UNUSED)
+{
+    struct ledger_call c = world_call();
+    struct ledger_turn t = world_running(&c);
+    t.task = STR("17");
+    assert_int_equal(world_write(tables, &t, 1), 0);
+    assert_int_equal(world_ask("SELECT count(*) FROM tasks WHERE turns = 0"), 1);
+    assert_int_equal(tasks_read("2026-11-24", "2026-11-24").n, 0);
+    assert_int_equal(outcome_write("shop", "17", 0, NULL), 0);
+    assert_true(tasks_read("2026-11-24", "2026-11-24").last.cost_usd_nanos == COST_UNKNOWN);
+    t.state = TURN_DONE;
+    t.cost_usd_nanos = COST;
+    assert_int_equal(world_write(tables, &t, 1), 0);
+    assert_true(tasks_read("2026-11-24", "2026-11-24").last.cost_usd_nanos == COST);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fresh, over)
 
 int main(void)
@@ -388,6 +405,7 @@ int main(void)
         CASE(what_turns_said_before_is_added_up),
         CASE(they_are_read_by_the_day_of_their_beginning),
         CASE(what_is_not_known_is_no_zero),
+        CASE(what_is_under_way_comes_with_its_end),
     };
     return cmocka_run_group_tests(tests, world_begin, world_end);
 }

@@ -2,9 +2,14 @@
  * restart, and while others ask. */
 #include "turn/outcomes.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "ledger_world.h"
 #include "rt/loop.h"
 #include "rt/task.h"
+#include "test/store/faulty.h"
+#include "turn/ledger/record.h"
 
 struct test {
     struct ledger *ledger;
@@ -14,7 +19,8 @@ struct test {
 static void open_both(struct test *t, size_t bytes_max)
 {
     const struct ledger_settings ledger = {.where = str_from(world_url)};
-    assert_int_equal(ledger_open(&ledger, &t->ledger, NULL), 0);
+    faulty_reset();
+    assert_int_equal(ledger_open_with(&ledger, faulty_open, &t->ledger, NULL), 0);
     const struct outcomes_settings settings = {
         .where = str_from(world_url), .ledger = t->ledger, .bytes_max = bytes_max};
     assert_int_equal(outcomes_new(&settings, &t->outcomes), 0);
@@ -187,6 +193,61 @@ static void long_names(void *arg)
     close_both(t);
 }
 
+/* The ledger writes '?' for what is no text: the same name is the same task in memory and there. */
+static void names_are_as_the_ledger_has_them(void *arg)
+{
+    static const char *const names[] = {"a\tb", "caf\xe9", "x\xc2\x85y"};
+    struct test *t = arg;
+    open_both(t, OUTCOMES_BYTES_MAX);
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        turn_ends(t, "shop", names[i]);
+        is_taken(t, "shop", names[i], 5);
+    }
+    is_repeated(t, "shop", "a?b", 5);
+    is_repeated(t, "shop", "caf?", 5);
+    close_both(t);
+    open_both(t, OUTCOMES_BYTES_MAX);
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        is_repeated(t, "shop", names[i], 5);
+        is_refused(t, "shop", names[i], 6, E_OTHER_OUTCOME);
+    }
+    assert_int_equal(world_ask("SELECT count(*) FROM tasks"), 3);
+    close_both(t);
+}
+
+/* A turn of no task, as large as they get, until the ledger lets no more in. */
+static void ledger_fill(struct test *t)
+{
+    static char levers[LEDGER_LEVERS_BYTES_MAX];
+    memset(levers, '1', sizeof(levers));
+    struct ledger_call c = world_call();
+    while (ledger_stats(t->ledger).waiting_bytes < LEDGER_BYTES_MAX) {
+        struct ledger_turn turn = world_turn(&c);
+        turn.levers = str_of(levers, sizeof(levers));
+        ledger_turn_ended(t->ledger, &turn);
+    }
+}
+
+/* What is taken is kept, so where nothing can be, nothing is taken. */
+static void a_disk_that_is_full(void *arg)
+{
+    struct test *t = arg;
+    open_both(t, OUTCOMES_BYTES_MAX);
+    turn_ends(t, "shop", "17");
+    assert_int_equal(ledger_sync(t->ledger), 0);
+    loop_jump_time(true);
+    faulty_gate(true);
+    ledger_fill(t);
+    uint64_t full = ledger_stats(t->ledger).waiting_bytes;
+    is_refused(t, "shop", "17", 1, E_LEDGER_FULL);
+    assert_int_equal(ledger_stats(t->ledger).waiting_bytes, full);
+    faulty_gate(false);
+    assert_int_equal(ledger_sync(t->ledger), 0);
+    loop_jump_time(false);
+    is_taken(t, "shop", "17", 2);
+    close_both(t);
+}
+
 /* ---- many at once ---- */
 
 struct one {
@@ -262,6 +323,45 @@ static void who_waits_may_leave(void *arg)
     close_both(t);
 }
 
+/* A disk that hangs keeps as many threads as may look things up, however many ask and leave, and
+ * nobody waits for it for ever. The ledger is a pipe: who opens it waits for whoever writes there.
+ */
+static void threads_are_left(void *arg)
+{
+    enum { MANY = 2 * OUTCOMES_LOOK_UPS_MAX, ROUNDS = 3 };
+    struct test *t = arg;
+    unsigned left = 0;
+    char url[160], *path = url + strlen("sqlite:");
+    snprintf(url, sizeof(url), "sqlite:%s/pipe.db", world_folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    const struct outcomes_settings settings = {.where = str_from(url),
+                                               .bytes_max = OUTCOMES_BYTES_MAX};
+    assert_int_equal(outcomes_new(&settings, &t->outcomes), 0);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct one one[MANY];
+        struct group group;
+        group_init(&group);
+        for (unsigned i = 0; i < MANY; i++) {
+            one[i] = (struct one){.test = t, .task = "17", .score = 1};
+            assert_int_equal(group_spawn(&group, "one", one_tells, &one[i]), 0);
+        }
+        assert_int_equal(task_sleep(0), 0); /* they begin */
+        if (round == 0)                     /* nobody leaves, but none waits for ever */
+            clock_advance_us(OUTCOMES_LOOK_UP_MS * INT64_C(1000));
+        else
+            group_cancel(&group, E_CLIENT_GONE);
+        group_join(&group);
+        for (unsigned i = 0; i < MANY; i++)
+            left += one[i].err == (round ? E_CLIENT_GONE : E_STORE);
+    }
+    uint64_t look_ups = outcomes_stats(t->outcomes).look_ups;
+    outcomes_free(t->outcomes); /* while they still look */
+    int writes = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(writes >= 0); /* stays open: what opens the pipe later does not hang */
+    assert_int_equal(left, ROUNDS * MANY);
+    assert_int_equal(look_ups, OUTCOMES_LOOK_UPS_MAX);
+}
+
 static void run(void (*fn)(void *arg))
 {
     struct test t = {0};
@@ -286,8 +386,11 @@ TEST(memory_has_a_ceiling)
 TEST(without_a_ledger)
 TEST(a_ledger_that_cannot_be_read)
 TEST(long_names)
+TEST(names_are_as_the_ledger_has_them)
+TEST(a_disk_that_is_full)
 TEST(many_tell_at_once)
 TEST(who_waits_may_leave)
+TEST(threads_are_left)
 
 int main(void)
 {
@@ -299,8 +402,11 @@ int main(void)
         cmocka_unit_test(test_without_a_ledger),
         cmocka_unit_test(test_a_ledger_that_cannot_be_read),
         cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_names_are_as_the_ledger_has_them),
+        cmocka_unit_test(test_a_disk_that_is_full),
         cmocka_unit_test(test_many_tell_at_once),
         cmocka_unit_test(test_who_waits_may_leave),
+        cmocka_unit_test(test_threads_are_left),
     };
     return cmocka_run_group_tests(tests, world_begin, world_end);
 }

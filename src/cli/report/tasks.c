@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/put.h"
+#include "cli/eval/figures.h"
 #include "cli/report/report.h"
 #include "eval/stats/cost.h"
 #include "eval/stats/share.h"
@@ -198,14 +199,6 @@ static struct sheet_cell number_cell(bool has, double value)
     return has && fabs(value) < 9e18 ? sheet_number(llround(value)) : (struct sheet_cell){.n = 0};
 }
 
-/* Dollars, to three digits but at least to cents. */
-static void usd_show(struct buf *out, double usd_nanos)
-{
-    double usd = usd_nanos * 1e-9;
-    int places = usd > 0 ? 2 - (int)floor(log10(usd)) : 2;
-    buf_printf(out, "%.*f", places < 2 ? 2 : places > 9 ? 9 : places, usd);
-}
-
 static struct sheet_cell text_cell(struct arena *arena, struct buf *out)
 {
     struct str text = out->failed ? STR_NONE : arena_str(arena, buf_view(out));
@@ -229,13 +222,13 @@ static struct sheet_cell cost_text(struct arena *arena, const struct estimate *e
     struct buf out;
     buf_init(&out, TEXT_BYTES_MAX);
     if (e->has_value)
-        usd_show(&out, e->value);
+        figure_put(&out, FIGURE_USD, e->value);
     if (e->has_low) {
         buf_str(&out, e->has_value ? STR(" (") : STR("more than "));
-        usd_show(&out, e->low);
+        figure_put(&out, FIGURE_USD, e->low);
         if (e->has_value && e->has_high) {
             buf_str(&out, STR(" to "));
-            usd_show(&out, e->high);
+            figure_put(&out, FIGURE_USD, e->high);
         } else if (e->has_value) {
             buf_str(&out, STR(" or more"));
         }
@@ -329,8 +322,8 @@ static void notes_print(const struct adding *a)
                (long long)without, (long long)t->tasks, without == 1 ? "has" : "have");
     if (t->unknown > 0)
         printf("\nThe cost of %lld task%s is not known, as a model has no price, a path is passed "
-               "on\nunread or a turn was lost: %s in no sum and in no cost of a success "
-               "(\"+?\").\n",
+               "on\nunread, or a turn was lost or is under way: %s in no sum and in no cost of a "
+               "success (\"+?\").\n",
                (long long)t->unknown, t->unknown == 1 ? "" : "s",
                t->unknown == 1 ? "it is" : "they are");
     if (report_by_has(a->by, DIM_TAGS))

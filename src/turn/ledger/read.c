@@ -230,7 +230,8 @@ int ledger_read_tasks(struct ledger_reader *r, struct str from_day, struct str t
     buf_str(&sql, STR("SELECT turns, failed, unknown, cost_usd_nanos, score, began_us"));
     for (unsigned i = 1; i < DIMS; i++)
         buf_printf(&sql, ", coalesce(%s, '')", ledger_dim_name(i));
-    buf_str(&sql, STR(" FROM tasks WHERE made_us >= $1 AND began_us >= $1 AND began_us < $2"));
+    buf_str(&sql, STR(" FROM tasks WHERE made_us >= $1 AND began_us >= $1 AND began_us < $2"
+                      " AND (turns > 0 OR score IS NOT NULL)"));
     return sql_run(r, &sql, v, ARRAY_LEN(v), task_take, &read, f);
 }
 

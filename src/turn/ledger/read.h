@@ -42,7 +42,9 @@ MUSTCHECK int ledger_read_rollups(struct ledger_reader *r, struct str from_day, 
                                   ledger_rollup_fn *fn, void *arg, struct fault *f);
 
 /*
- * The tasks that began on the days from .. to. The texts are valid during the call of `fn`; what it
+ * The tasks that began on the days from .. to, but those of which no turn has ended and nobody has
+ * told: of a gateway at work there always are some, and as in the rollups they come with the end of
+ * the turn. The texts are valid during the call of `fn`; what it
  * returns other than 0 ends the reading and is returned.
  */
 struct ledger_task {

@@ -184,20 +184,25 @@ static bool is_plain(const char *p, size_t n)
     return (bad & high) == 0;
 }
 
+void ledger_text_clean(char *text, size_t n)
+{
+    struct str s = str_of(text, n);
+    for (size_t i = 0; i < n;) {
+        size_t char_n = str_utf8_len(str_tail(s, i));
+        /* U+0080 to U+009F steer terminals too. */
+        bool control = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ||
+                       (char_n == 2 && text[i] == '\xc2' && (unsigned char)text[i + 1] < 0xa0);
+        if (char_n == 0 || control) {
+            char_n = char_n ? char_n : 1;
+            memset(text + i, '?', char_n);
+        }
+        i += char_n;
+    }
+}
+
 static void text_clean(struct str s)
 {
-    char *p = (char *)(uintptr_t)s.p; /* the record's own bytes */
-    for (size_t i = 0; i < s.n;) {
-        size_t n = str_utf8_len(str_tail(s, i));
-        /* U+0080 to U+009F steer terminals too. */
-        bool control = (unsigned char)p[i] < 0x20 || p[i] == 0x7f ||
-                       (n == 2 && p[i] == '\xc2' && (unsigned char)p[i + 1] < 0xa0);
-        if (n == 0 || control) {
-            n = n ? n : 1;
-            memset(p + i, '?', n);
-        }
-        i += n;
-    }
+    ledger_text_clean((char *)(uintptr_t)s.p, s.n); /* the record's own bytes */
 }
 
 void ledger_record_clean(struct ledger_record *r)

@@ -86,6 +86,10 @@ struct ledger_record *ledger_slab_next(struct ledger_slab *slab, struct ledger_r
 struct str ledger_record_label(const struct ledger_record *r, bool with_call,
                                uint16_t ret_text_n[LEDGER_LABEL_TEXTS]);
 
+/* Makes a text valid UTF-8 without control characters, in place: each byte that is neither becomes
+ * '?'. So two names that differ in such bytes alone are one in the ledger. */
+void ledger_text_clean(char *text, size_t n);
+
 /* Makes all texts of a turn's or an outcome's record valid UTF-8 without control characters, in
  * place. */
 void ledger_record_clean(struct ledger_record *r);
