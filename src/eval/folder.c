@@ -197,8 +197,9 @@ static int list_add(struct listing *l, const struct run_folder *r)
     return 0;
 }
 
-/* Every run below the folder of one suite; what is none is passed over. */
-static int suite_list(struct listing *l, struct str folder, struct fault *f)
+/* Every run below the folder of one suite; what is none is passed over, what cannot be read
+ * counted: one bad run does not take the others away. */
+static int suite_list(struct listing *l, struct str folder)
 {
     DIR *dir = opendir(folder.p);
     int err = 0;
@@ -210,12 +211,13 @@ static int suite_list(struct listing *l, struct str folder, struct fault *f)
             continue;
         path = arena_printf(l->arena, "%.*s/%s", STR_ARGS(folder), entry->d_name);
         err = path.p ? folder_read(l->arena, path, &r, &why) : E_MEMORY;
-        if (err == E_NOT_FOUND)
-            err = 0;
-        else if (err)
-            fault_set(f, err, "%s", why_text(&why, err));
-        else
+        if (err == E_MEMORY)
+            break;
+        if (!err)
             err = list_add(l, &r);
+        else if (err != E_NOT_FOUND && l->list->unreadable++ == 0)
+            fault_set(&l->list->first_why, err, "%s", why_text(&why, err));
+        err = err == E_MEMORY ? err : 0;
     }
     if (dir)
         (void)closedir(dir);
@@ -228,14 +230,18 @@ int folder_list(struct arena *a, struct str runs, struct str suite, struct run_l
     struct listing l = {.arena = a, .list = ret_list};
     *ret_list = (struct run_list){0};
     struct str top = arena_str(a, runs), wanted = folder_name(a, suite);
-    DIR *dir = top.p ? opendir(top.p) : NULL;
+    if (!top.p || !wanted.p)
+        return E_MEMORY;
+    DIR *dir = opendir(top.p);
+    if (!dir && errno != ENOENT)
+        return fault_set(f, E_IO, "the folder %s cannot be read: %s", top.p, strerror(errno));
     int err = 0;
     for (struct dirent *entry; dir && !err && (entry = readdir(dir)) != NULL;) {
         struct str name = str_from(entry->d_name);
         if (name.p[0] == '.' || (suite.n && !str_eq(name, wanted)))
             continue;
         struct str path = arena_printf(a, "%.*s/%.*s", STR_ARGS(runs), STR_ARGS(name));
-        err = path.p ? suite_list(&l, path, f) : E_MEMORY;
+        err = path.p ? suite_list(&l, path) : E_MEMORY;
     }
     if (dir)
         (void)closedir(dir);
@@ -269,10 +275,11 @@ int folder_find(struct arena *a, struct str runs, struct str what, struct run_fo
 {
     struct run_list list;
     const struct run_folder *found = NULL;
-    struct fault ignored = {0};
-    if (folder_read(a, what, ret_folder, &ignored) == 0)
-        return 0;
-    int err = folder_list(a, runs, STR_NONE, &list, f);
+    struct fault why = {0};
+    int err = folder_read(a, what, ret_folder, &why);
+    if (err != E_NOT_FOUND)
+        return err ? fault_set(f, err, "%s", why_text(&why, err)) : 0;
+    err = folder_list(a, runs, STR_NONE, &list, f);
     if (err)
         return err;
     if (list.n == 0)

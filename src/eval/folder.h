@@ -70,6 +70,8 @@ MUSTCHECK int folder_write(const struct run_folder *r, struct fault *f);
 struct run_list {
     unsigned n;
     struct run_folder *at;
+    unsigned unreadable;    /* others, of another version or edited */
+    struct fault first_why; /* of the first of them; names its file */
 };
 MUSTCHECK int folder_list(struct arena *a, struct str runs, struct str suite,
                           struct run_list *ret_list, struct fault *f);

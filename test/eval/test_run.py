@@ -265,6 +265,9 @@ class Mistakes(Eval):
         self.write(f"runs/suite/{name}/run.json", text.replace('"version": 1', '"version": 9'))
         done = self.eval("show", f"runs/suite/{name}", code=2)
         self.assertIn("run.json:1: it is of version 9, and this program reads 1", done.stderr)
+        self.assertIn("1 more cannot be read: ", self.eval("list").stderr)
+        self.eval("run", "suite.yaml")  # one bad run does not take the others away
+        self.assertEqual(len(json.loads(self.eval("list", "--json").stdout)["runs"]), 1)
 
 
 class Live(Eval):

@@ -64,6 +64,9 @@ MUSTCHECK int model_choose(const struct command *command, struct arena *arena, c
 MUSTCHECK int suite_take(const char *command, const char *path, struct suite **ret_suite);
 /* Where runs are kept: `given`, else beside the suite. */
 struct str runs_folder(struct arena *a, const char *given, struct str suite_file);
+/* The same where no suite is known: `given`, else "runs" or "evals/runs", whichever there is. */
+struct str runs_usual(const char *given);
+#define RUNS_USUAL_HELP "where runs are kept; without it: runs, or evals/runs where that is none"
 /* A run with its results; an exit code after the complaint. */
 struct loaded_run {
     struct run_folder folder;

@@ -23,8 +23,7 @@ static const struct command_option options[] = {
     {"--config", "FILE", offsetof(struct wish, config),
      "the configuration by which judges are asked (default: as for sluice serve)", VALUE_FILE,
      NULL},
-    {"--runs", "FOLDER", offsetof(struct wish, runs), "where runs are kept; without it: runs",
-     VALUE_FILE, NULL},
+    {"--runs", "FOLDER", offsetof(struct wish, runs), RUNS_USUAL_HELP, VALUE_FILE, NULL},
     {"--json", NULL, offsetof(struct wish, json), "the verdict as JSON", VALUE_ANY, NULL},
     JUDGED_FILE_OPTIONS(struct wish, files),
     {0},
@@ -72,6 +71,9 @@ static int regrade(struct regrading *r)
     home_asker(&r->home, &r->asker);
     r->asker.answers = r->answers;
     r->asker.tries = r->suite->settings->tries;
+    r->asker.tags = arena_printf(&r->arena, "eval:%.*s", STR_ARGS(r->suite->name));
+    if (r->suite->settings->spend_nanos != CONF_NOT_GIVEN) /* what judges cost anew */
+        r->asker.spend_nanos = r->suite->settings->spend_nanos;
     r->run = (struct eval_run){
         .suite = r->suite, .asker = &r->asker, .model = r->folder.facts.model, .only_kept = true};
     err = eval_run_check(&r->run, &r->fault);
@@ -84,7 +86,7 @@ static int regrade(struct regrading *r)
 
 static int open_all(struct regrading *r, const struct wish *w, const char *what)
 {
-    struct str runs = str_from(w->runs ? w->runs : "runs");
+    struct str runs = runs_usual(w->runs);
     int code = home_open(&r->home, w->config, COMMAND);
     if (code)
         return code;

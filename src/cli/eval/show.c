@@ -8,7 +8,6 @@
 #include "cli/sheet.h"
 
 #define ARENA_BYTES_MAX (4096ull * 1024 * 1024)
-#define USUAL_RUNS      "runs"
 
 /* ---- show ---- */
 
@@ -26,8 +25,7 @@ static const struct command_option show_options[] = {
      "the suite whose bar holds; without it: the one that was run, if it is\n"
      "still there",
      VALUE_FILE, NULL},
-    {"--runs", "FOLDER", offsetof(struct show_wish, runs), "where runs are kept; without it: runs",
-     VALUE_FILE, NULL},
+    {"--runs", "FOLDER", offsetof(struct show_wish, runs), RUNS_USUAL_HELP, VALUE_FILE, NULL},
     {"--json", NULL, offsetof(struct show_wish, json), "the verdict as JSON", VALUE_ANY, NULL},
     JUDGED_FILE_OPTIONS(struct show_wish, files),
     {0},
@@ -50,7 +48,7 @@ static int show_suite(struct showing *s, const struct show_wish *w)
 
 static int show(struct showing *s, const struct show_wish *w, const char *what)
 {
-    struct str runs = str_from(w->runs ? w->runs : USUAL_RUNS);
+    struct str runs = runs_usual(w->runs);
     struct fault f = {0};
     int code = run_take("eval show", &s->arena, runs, what, &s->run);
     if (!code && w->baseline)
@@ -116,8 +114,7 @@ struct list_wish {
 static const struct command_option list_options[] = {
     {"--suite", "NAME", offsetof(struct list_wish, suite), "only runs of this suite", VALUE_ANY,
      NULL},
-    {"--runs", "FOLDER", offsetof(struct list_wish, runs), "where runs are kept; without it: runs",
-     VALUE_FILE, NULL},
+    {"--runs", "FOLDER", offsetof(struct list_wish, runs), RUNS_USUAL_HELP, VALUE_FILE, NULL},
     {"--json", NULL, offsetof(struct list_wish, json), "as JSON", VALUE_ANY, NULL},
     {0},
 };
@@ -181,13 +178,16 @@ static int list_run(int argc, char **argv)
     struct arena a;
     struct run_list list;
     struct fault f = {0};
-    const char *runs = w.runs ? w.runs : USUAL_RUNS;
+    struct str runs = runs_usual(w.runs);
     arena_init_private(&a, ARENA_BYTES_MAX);
-    int err = folder_list(&a, str_from(runs), str_from(w.suite), &list, &f);
+    int err = folder_list(&a, runs, str_from(w.suite), &list, &f);
     if (!err && list.n == 0 && !w.json)
-        fprintf(stderr, "sluice eval list: there is no run below %s\n", runs);
+        fprintf(stderr, "sluice eval list: there is no run below %.*s\n", STR_ARGS(runs));
     else if (!err)
         err = list_print(&a, &list, w.json);
+    if (!err && list.unreadable)
+        fprintf(stderr, "sluice eval list: %u more cannot be read: %s\n", list.unreadable,
+                fault_text(&list.first_why));
     if (err)
         fprintf(stderr, "sluice eval list: %s\n", why_text(&f, err));
     arena_fini(&a);

@@ -31,6 +31,14 @@ struct str runs_folder(struct arena *a, const char *given, struct str suite_file
     return arena_printf(a, "%.*s/runs", (int)(slash - suite_file.p), suite_file.p);
 }
 
+struct str runs_usual(const char *given)
+{
+    if (given)
+        return str_from(given);
+    bool beside = access("runs", F_OK) != 0 && access("evals/runs", F_OK) == 0;
+    return beside ? STR("evals/runs") : STR("runs");
+}
+
 int run_take(const char *command, struct arena *a, struct str runs, const char *what,
              struct loaded_run *ret_run)
 {
