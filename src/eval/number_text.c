@@ -1,118 +1,25 @@
 /* number_text.c: numbers found in text. */
 #include "base/buf.h"
 #include "eval/number.h"
-
-#define PLAIN_BYTES_MAX ((size_t)32 * 1024 * 1024)
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
-}
-
-/* ---- plain text ---- */
-
-/* Of two that begin alike the longer stands first. Every currency becomes $. */
-static const struct {
-    const char *what, *with;
-} alike[] = {
-    {"{,}", ","},          {"\\!", ""},        {"\\,", " "},       {"\\;", " "},
-    {"\\:", " "},          {"\\ ", " "},       {"\\$", "$"},       {"\\%", "%"},
-    {"\\times", "*"},      {"\\cdot", "*"},    {"\\approx", "="},  {"\\dfrac", "\\frac"},
-    {"\\tfrac", "\\frac"}, {"\\left", ""},     {"\\right", ""},    {"\\pounds", "$"},
-    {"\\euro", "$"},       {"**", ""},         {"__", ""},         {"\u2212", "-"},
-    {"\u2010", "-"},       {"\u2011", "-"},    {"\u2012", "-"},    {"\u2013", "-"},
-    {"\u00d7", "*"},       {"\u00b7", "*"},    {"\u22c5", "*"},    {"\u2248", "="},
-    {"\u00a0", " "},       {"\u2007", " "},    {"\u2009", " "},    {"\u202f", " "},
-    {"\u20ac", "$"},       {"\u00a3", "$"},    {"\u00a5", "$"},    {"\u20b9", "$"},
-    {"\u00bc", " 1/4"},    {"\u00bd", " 1/2"}, {"\u00be", " 3/4"}, {"\u2153", " 1/3"},
-    {"\u2154", " 2/3"},    {"\u215b", " 1/8"}, {"\u2044", "/"},    {"\uff05", "%"},
-};
-
-int number_plain(struct arena *arena, struct str text, struct str *ret_plain)
-{
-    struct buf out;
-    buf_init(&out, PLAIN_BYTES_MAX);
-    for (size_t i = 0; i < text.n;) {
-        unsigned k = ARRAY_LEN(alike);
-        if (text.p[i] == '{' || text.p[i] == '\\' || text.p[i] == '*' || text.p[i] == '_' ||
-            (unsigned char)text.p[i] >= 0x80)
-            for (k = 0; k < ARRAY_LEN(alike); k++)
-                if (str_starts(str_tail(text, i), str_from(alike[k].what)))
-                    break;
-        if (k < ARRAY_LEN(alike)) {
-            buf_str(&out, str_from(alike[k].with));
-            i += strlen(alike[k].what);
-        } else {
-            buf_char(&out, text.p[i++]);
-        }
-    }
-    int err = out.failed;
-    if (!err) {
-        *ret_plain = arena_str(arena, buf_view(&out));
-        err = ret_plain->p ? 0 : E_MEMORY;
-    }
-    buf_fini(&out);
-    return err;
-}
-
-/* ---- pieces ---- */
-
-struct scan {
-    struct str text;
-    size_t at;
-};
-
-static char at(const struct scan *s, size_t i)
-{
-    return i < s->text.n ? s->text.p[i] : 0;
-}
-
-static size_t digits_at(const struct scan *s, size_t from)
-{
-    size_t i = from;
-    while (is_digit(at(s, i)))
-        i++;
-    return i - from;
-}
-
-static size_t spaces_at(const struct scan *s, size_t from)
-{
-    size_t i = from;
-    while (at(s, i) == ' ')
-        i++;
-    return i - from;
-}
-
-/* Where groups of three digits with `separator` between end that go on from `from`. */
-static size_t groups_end(const struct scan *s, size_t from, char separator)
-{
-    while (at(s, from) == separator && digits_at(s, from + 1) == 3)
-        from += 4;
-    return from;
-}
+#include "eval/number_scan.h"
 
 /* ".25", as far as it goes; a full stop ends the sentence. */
 static size_t decimals_end(const struct scan *s, size_t from)
 {
-    size_t n = at(s, from) == '.' ? digits_at(s, from + 1) : 0;
+    size_t n = scan_at(s, from) == '.' ? scan_digits_at(s, from + 1) : 0;
     return n ? from + 1 + n : from;
 }
 
 /* The exponent in "10^3", "10^{-3}", "1e+3"; its end, or `from`. */
 static size_t exponent_end(const struct scan *s, size_t from, int64_t *ret_power)
 {
-    bool braces = at(s, from) == '{';
+    bool braces = scan_at(s, from) == '{';
     size_t i = from + braces;
-    bool negative = at(s, i) == '-';
-    i += negative || at(s, i) == '+';
-    size_t n = digits_at(s, i);
+    bool negative = scan_at(s, i) == '-';
+    i += negative || scan_at(s, i) == '+';
+    size_t n = scan_digits_at(s, i);
     uint64_t power;
-    if (n == 0 || is_letter(at(s, i + n)) || (braces && at(s, i + n) != '}') ||
+    if (n == 0 || scan_is_letter(scan_at(s, i + n)) || (braces && scan_at(s, i + n) != '}') ||
         !str_to_u64(str_of(s->text.p + i, n), NUMBER_EXPONENT_MAX, &power))
         return from;
     *ret_power = negative ? -(int64_t)power : (int64_t)power;
@@ -124,16 +31,16 @@ static size_t exponent_end(const struct scan *s, size_t from, int64_t *ret_power
 static size_t power_end(const struct scan *s, size_t from, int64_t *ret_power)
 {
     size_t i = from;
-    bool itself = at(s, i) == '^' && i >= 2 && at(s, i - 1) == '0' && at(s, i - 2) == '1' &&
-                  (i == 2 || !is_digit(at(s, i - 3)));
-    if (at(s, i) == 'e' || at(s, i) == 'E' || itself) {
+    bool itself = scan_at(s, i) == '^' && i >= 2 && scan_at(s, i - 1) == '0' &&
+                  scan_at(s, i - 2) == '1' && (i == 2 || !scan_is_digit(scan_at(s, i - 3)));
+    if (scan_at(s, i) == 'e' || scan_at(s, i) == 'E' || itself) {
         i++;
     } else {
-        i += spaces_at(s, i);
-        if (at(s, i) != '*' && at(s, i) != 'x')
+        i += scan_spaces_at(s, i);
+        if (scan_at(s, i) != '*' && scan_at(s, i) != 'x')
             return from;
         i++;
-        i += spaces_at(s, i);
+        i += scan_spaces_at(s, i);
         if (!str_starts(str_tail(s->text, i), STR("10^")))
             return from;
         i += 3;
@@ -147,20 +54,24 @@ static size_t power_end(const struct scan *s, size_t from, int64_t *ret_power)
 static const struct {
     const char *word;
     int64_t places;
-} scales[] = {{"hundred", 2}, {"thousand", 3}, {"million", 6}, {"billion", 9}, {"trillion", 12},
-              {"k", 3},       {"K", 3},        {"M", 6},       {"B", 9}};
+} scales[] = {{"hundred", 2},   {"thousand", 3}, {"million", 6}, {"billion", 9},
+              {"trillion", 12}, {"k", 3},        {"K", 3},       {"M", 6},
+              {"B", 9},         {"bn", 9},       {"m", 6}};
 
-/* A word that says how many zeros follow. */
-static size_t scale_end(const struct scan *s, size_t from, int64_t *ret_places)
+/* A word that says how many zeros follow; "m" is a metre unless it is money, "$2m". */
+static size_t scale_end(const struct scan *s, size_t from, bool money, int64_t *ret_places)
 {
-    size_t i = from + spaces_at(s, from);
+    size_t i = from + scan_spaces_at(s, from);
     for (unsigned k = 0; k < ARRAY_LEN(scales); k++) {
         struct str word = str_from(scales[k].word);
-        bool letter = word.n == 1;
+        bool letter = word.n <= 2;
         size_t begin = letter ? from : i;
-        if (letter ? at(s, begin) != word.p[0] : !str_starts_nocase(str_tail(s->text, begin), word))
+        struct str there = str_tail(s->text, begin);
+        if (letter ? !str_starts(there, word) : !str_starts_nocase(there, word))
             continue;
-        if (is_letter(at(s, begin + word.n)) || is_digit(at(s, begin + word.n)))
+        if (word.p[0] == 'm' && letter && !money)
+            continue;
+        if (scan_is_letter(scan_at(s, begin + word.n)) || scan_is_digit(scan_at(s, begin + word.n)))
             continue;
         *ret_places = scales[k].places;
         return begin + word.n;
@@ -168,108 +79,46 @@ static size_t scale_end(const struct scan *s, size_t from, int64_t *ret_places)
     return from;
 }
 
-/* ---- what is hardly a number ---- */
-
-/* "5:30", "17:45:10" */
-static size_t time_end(const struct scan *s, size_t from)
-{
-    size_t hour = digits_at(s, from), i = from + hour;
-    if (hour < 1 || hour > 2 || at(s, i) != ':' || digits_at(s, i + 1) != 2)
-        return from;
-    i += 3;
-    return at(s, i) == ':' && digits_at(s, i + 1) == 2 ? i + 3 : i;
-}
-
-/* "2024-03-05", "5/3/2024", "1.2.3" */
-static size_t dotted_end(const struct scan *s, size_t from)
-{
-    size_t i = from + digits_at(s, from);
-    char separator = at(s, i);
-    if (separator != '-' && separator != '/' && separator != '.')
-        return from;
-    unsigned parts = 1;
-    for (; at(s, i) == separator && digits_at(s, i + 1) > 0; parts++)
-        i += 1 + digits_at(s, i + 1);
-    return parts < 3 ? from : i;
-}
-
-/* The word that ends before `to`, or before the space there. */
-static struct str word_before(const struct scan *s, size_t to)
-{
-    while (to > 0 && at(s, to - 1) == ' ')
-        to--;
-    size_t from = to;
-    while (from > 0 && is_letter(at(s, from - 1)))
-        from--;
-    return str_of(s->text.p + from, to - from);
-}
-
-static bool is_month(struct str word)
-{
-    static const char *const months[] = {"January",   "February", "March",    "April",
-                                         "May",       "June",     "July",     "August",
-                                         "September", "October",  "November", "December"};
-    for (unsigned i = 0; i < ARRAY_LEN(months); i++)
-        if (str_eq(word, str_from(months[i])) || str_eq(word, str_of(months[i], 3)))
-            return true;
-    return false;
-}
-
-/* "March 5, 2024", "on March 5": how far the date goes. "In March 5 were sold" is none. */
-static size_t month_end(const struct scan *s, size_t from)
-{
-    struct str word = word_before(s, from);
-    size_t n = digits_at(s, from);
-    if (from == 0 || at(s, from - 1) != ' ' || !is_month(word) || n > 2)
-        return from;
-    if (str_starts(str_tail(s->text, from + n), STR(", ")) && digits_at(s, from + n + 2) == 4)
-        return from + n + 6;
-    struct str before = word_before(s, (size_t)(word.p - s->text.p));
-    return str_eq(before, STR("on")) || str_eq(before, STR("by")) ? from + n : from;
-}
-
-/* Is it the "3." or "3)" before a list's item? */
-static bool is_list_mark(const struct scan *s, size_t from, size_t to)
-{
-    while (from > 0 && (at(s, from - 1) == ' ' || at(s, from - 1) == '#'))
-        from--;
-    return (from == 0 || at(s, from - 1) == '\n') && (at(s, to) == '.' || at(s, to) == ')') &&
-           at(s, to + 1) == ' ' && at(s, to + 2) > ' ' && to - from <= 3;
-}
-
-/* Digits within a name ("H2O", "x1"), but for a currency's code ("USD25") and a product ("5x20").
- */
-static bool is_in_name(const struct scan *s, size_t from)
-{
-    if (from == 0 || !(is_letter(at(s, from - 1)) || at(s, from - 1) == '_'))
-        return false;
-    struct str word = word_before(s, from);
-    size_t begin = (size_t)(word.p - s->text.p);
-    if (word.n == 1 && word.p[0] == 'x' && begin > 0 && is_digit(at(s, begin - 1)))
-        return false;
-    bool code = word.n == 2 || word.n == 3;
-    for (size_t i = 0; i < word.n; i++)
-        code = code && word.p[i] >= 'A' && word.p[i] <= (i == 0 ? 'Z' : 'z');
-    return !code;
-}
-
 /* ---- a number ---- */
+
+/* Where "negative 5" begins, and "minus 5" where nothing stands before it that it is taken from, as
+ * in "20 minus 5", "the price minus 5"; else `from`. */
+static size_t word_minus_at(const struct scan *s, size_t from)
+{
+    static const char *const before_minus[] = {"is", "to", "was", "at", "of", "be", "equals"};
+    if (from == 0 || scan_at(s, from - 1) != ' ')
+        return from;
+    struct str word = scan_word_before(s, from);
+    size_t begin = (size_t)(word.p - s->text.p);
+    if (str_eq_nocase(word, STR("negative")))
+        return begin;
+    if (!str_eq_nocase(word, STR("minus")))
+        return from;
+    struct str before = scan_word_before(s, begin);
+    for (unsigned i = 0; i < ARRAY_LEN(before_minus); i++)
+        if (str_eq(before, str_from(before_minus[i])))
+            return begin;
+    return begin == 0 || scan_at(s, begin - 1) == '\n' ? begin : from;
+}
 
 /* Where what belongs to it begins, its sign and currency. */
 static size_t sign_at(const struct scan *s, size_t from, bool *ret_negative)
 {
-    size_t i = from;
-    *ret_negative = false;
+    size_t i = word_minus_at(s, from);
+    *ret_negative = i < from;
+    if (*ret_negative)
+        return i;
     for (unsigned steps = 0; steps < 2 && i > 0; steps++) {
-        char c = at(s, i - 1);
+        char c = scan_at(s, i - 1);
         if (c == '$') {
             i--;
         } else if (c == '-') {
             /* Behind something that can be subtracted from it says minus; or it joins words. */
-            char before = i > 1 ? at(s, i - 2) : 0;
+            char before = i > 1 ? scan_at(s, i - 2) : 0;
             if (before == '$') /* "$-5", or a formula's end */
-                before = i > 2 ? at(s, i - 3) : 0;
-            if (is_digit(before) || is_letter(before) || (before && strchr(")]}%\"'-", before)))
+                before = i > 2 ? scan_at(s, i - 3) : 0;
+            if (scan_is_digit(before) || scan_is_letter(before) ||
+                (before && strchr(")]}%\"'-", before)))
                 return i;
             *ret_negative = true;
             return i - 1;
@@ -285,27 +134,22 @@ static int reading_add(struct number_found *found, struct number n)
     return 0;
 }
 
-static struct str piece(const struct scan *s, size_t from, size_t to)
-{
-    return str_of(s->text.p + from, to - from);
-}
-
 /* "3/4", and what is before it where that is whole: "1 3/4". `from` .. `to` are digits. */
 static int fraction_read(struct arena *arena, const struct scan *s, size_t from, size_t to,
                          bool *ret_is, struct number_found *found)
 {
     struct number n, under, over;
     *ret_is = false;
-    size_t slash = at(s, to) == ' ' ? to + 1 : to;
-    if (at(s, slash) != '/')
+    size_t slash = scan_at(s, to) == ' ' ? to + 1 : to;
+    if (scan_at(s, slash) != '/')
         return 0;
-    size_t below = slash > to && at(s, slash + 1) == ' ' ? slash + 2 : slash + 1;
-    size_t digits = digits_at(s, below);
+    size_t below = slash > to && scan_at(s, slash + 1) == ' ' ? slash + 2 : slash + 1;
+    size_t digits = scan_digits_at(s, below);
     if (digits == 0 || decimals_end(s, below + digits) > below + digits)
         return 0;
-    int err = number_read(arena, piece(s, from, to), &n);
+    int err = number_read(arena, scan_piece(s, from, to), &n);
     if (!err)
-        err = number_read(arena, piece(s, below, below + digits), &under);
+        err = number_read(arena, scan_piece(s, below, below + digits), &under);
     if (err || !number_over(n, under, &over))
         return err;
     *ret_is = true;
@@ -319,19 +163,22 @@ static int latex_read(struct arena *arena, const struct scan *s, size_t from, bo
 {
     size_t part[2][2], i = from + strlen("\\frac");
     struct number n, under, over;
+    bool negative = str_starts(str_tail(s->text, i), STR("{-"));
     *ret_is = false;
     for (unsigned k = 0; k < 2; k++) {
-        bool braces = at(s, i) == '{';
-        size_t digits = braces ? digits_at(s, i + 1) : is_digit(at(s, i));
-        if (digits == 0 || (braces && at(s, i + 1 + digits) != '}'))
+        bool braces = scan_at(s, i) == '{';
+        i += k == 0 && negative;
+        size_t digits = braces ? scan_digits_at(s, i + 1) : scan_is_digit(scan_at(s, i));
+        if (digits == 0 || (braces && scan_at(s, i + 1 + digits) != '}'))
             return 0;
         part[k][0] = i + braces;
         part[k][1] = part[k][0] + digits;
         i = part[k][1] + braces;
     }
-    int err = number_read(arena, piece(s, part[0][0], part[0][1]), &n);
+    int err = number_read(arena, scan_piece(s, part[0][0], part[0][1]), &n);
     if (!err)
-        err = number_read(arena, piece(s, part[1][0], part[1][1]), &under);
+        err = number_read(arena, scan_piece(s, part[1][0], part[1][1]), &under);
+    n.negative = negative;
     if (err || !number_over(n, under, &over))
         return err;
     *ret_is = true;
@@ -339,24 +186,31 @@ static int latex_read(struct arena *arena, const struct scan *s, size_t from, bo
     return reading_add(found, over);
 }
 
-/* Behind a whole number, " 3/4" or "\frac{3}{4}" below 1: makes it a mixed one. */
+#define HALF "and a half"
+
+/* Behind a whole number, " 3/4", " and a half" or "\frac{3}{4}" below 1: makes it a mixed one. */
 static int mixed_read(struct arena *arena, const struct scan *s, struct number whole,
                       struct number_found *found)
 {
     struct number_found part = {.to = found->to};
     struct number mixed;
     bool is = false;
-    size_t i = found->to + spaces_at(s, found->to);
+    size_t i = found->to + scan_spaces_at(s, found->to);
     int err = 0;
-    if (i > found->to && digits_at(s, i) > 0)
-        err = fraction_read(arena, s, i, i + digits_at(s, i), &is, &part);
+    if (str_starts(str_tail(s->text, i), STR(HALF))) {
+        const struct number half = {.digits = STR("1"), .under = 2};
+        is = true;
+        part.to = i + strlen(HALF);
+        err = reading_add(&part, half);
+    } else if (i > found->to && scan_digits_at(s, i) > 0)
+        err = fraction_read(arena, s, i, i + scan_digits_at(s, i), &is, &part);
     else if (str_starts(str_tail(s->text, i), STR("\\frac")))
         err = latex_read(arena, s, i, &is, &part);
     if (err || !is)
         return err;
     static const struct tolerance below_one = {.by = {.digits = {"1", 1}, .under = 1}};
     static const struct number zero = {.under = 1};
-    if (!number_near(&part.reading[0], &zero, &below_one) ||
+    if (part.reading[0].negative || !number_near(&part.reading[0], &zero, &below_one) ||
         !number_mixed(arena, whole, part.reading[0], &mixed))
         return 0;
     found->to = part.to;
@@ -372,7 +226,7 @@ static void behind_read(const struct scan *s, struct number n, struct number_fou
         n = number_shift(n, places);
         found->to = end;
     }
-    end = scale_end(s, found->to, &places);
+    end = scale_end(s, found->to, scan_at(s, found->from) == '$', &places);
     if (end > found->to) {
         found->to = end;
         (void)reading_add(found, number_shift(n, places));
@@ -380,43 +234,119 @@ static void behind_read(const struct scan *s, struct number n, struct number_fou
         return;
     }
     (void)reading_add(found, n);
-    size_t sign = found->to + spaces_at(s, found->to);
-    found->percent = at(s, sign) == '%' || str_starts(str_tail(s->text, sign), STR("percent"));
-    if (found->percent) {
-        found->to = sign + (at(s, sign) == '%' ? 1 : strlen("percent"));
-        (void)reading_add(found, number_shift(n, -2));
-    }
+    size_t sign = found->to + scan_spaces_at(s, found->to);
+    static const char *const signs[] = {"%", "percent", "per cent"};
+    for (unsigned i = 0; i < ARRAY_LEN(signs) && !found->percent; i++)
+        if (str_starts(str_tail(s->text, sign), str_from(signs[i]))) {
+            found->percent = true;
+            found->to = sign + strlen(signs[i]);
+            (void)reading_add(found, number_shift(n, -2));
+        }
+}
+
+/* "1.234,56", "12,5", "0,125": a comma before the decimals; its end, or `from`. */
+static size_t comma_decimals_end(const struct scan *s, size_t from, bool *ret_sure)
+{
+    size_t first = scan_digits_at(s, from), point = from + first;
+    size_t groups = first > 0 && first <= 3 ? scan_groups_end(s, point, '.') : point;
+    size_t decimals = scan_at(s, groups) == ',' ? scan_digits_at(s, groups + 1) : 0;
+    size_t end = groups + 1 + decimals;
+    bool zero = first == 1 && scan_at(s, from) == '0';
+    *ret_sure = groups > point || zero;
+    bool listed = scan_at(s, end) == ',' ||
+                  (scan_at(s, end) == '.' && scan_is_digit(scan_at(s, end + 1))) ||
+                  (from > 0 && strchr(",.([{", scan_at(s, from - 1)));
+    bool is = first > 0 && decimals > 0 && !listed && (decimals != 3 || zero) &&
+              (groups == point || decimals <= 2);
+    return is ? end : from;
+}
+
+/* As above, read with a point for the comma; "12,5" may be two numbers, of which 5 is the last. */
+static int comma_read(struct arena *arena, const struct scan *s, size_t from, size_t end, bool sure,
+                      struct number_found *found)
+{
+    struct str text = arena_str(arena, scan_piece(s, from, end));
+    if (!text.p)
+        return E_MEMORY;
+    char *p = (char *)text.p;
+    for (size_t i = 0; i < text.n; i++)
+        p[i] = p[i] == ',' ? '.' : p[i] == '.' ? ' ' : p[i];
+    struct number n, last;
+    struct str behind = text;
+    (void)str_cut(&behind, '.');
+    int err = number_read(arena, text, &n);
+    if (!err)
+        err = number_read(arena, behind, &last);
+    if (err)
+        return err;
+    found->to = end;
+    behind_read(s, n, found);
+    return sure || found->readings > 1 ? 0 : reading_add(found, last);
+}
+
+/* Where groups of three digits end that begin at `from`: "1,234", "1'234", "1_234", "1.234.567";
+ * `spaced`: "1 234", of which nobody can be sure. */
+static size_t whole_end(const struct scan *s, size_t from, bool *ret_spaced)
+{
+    static const char separators[] = ",'_";
+    size_t first = scan_digits_at(s, from), to = from + first;
+    *ret_spaced = false;
+    if (first == 0 || first > 3)
+        return to;
+    for (const char *c = separators; *c; c++)
+        if (scan_groups_end(s, to, *c) > to)
+            return scan_groups_end(s, to, *c);
+    if (scan_dotted_groups_end(s, from) > to)
+        return scan_dotted_groups_end(s, from);
+    size_t end = scan_groups_end(s, to, ' ');
+    *ret_spaced = end > to && !scan_is_digit(scan_at(s, end)) && scan_at(s, end) != '/';
+    return *ret_spaced ? end : to;
+}
+
+/* Dots between groups are no point. */
+static int decimal_read(struct arena *arena, struct str text, bool dotted,
+                        struct number *ret_number)
+{
+    struct number groups = {.under = 1};
+    struct buf digits;
+    if (!dotted)
+        return number_read(arena, text, ret_number);
+    buf_init(&digits, text.n + 1);
+    for (size_t i = 0; i < text.n; i++)
+        if (scan_is_digit(text.p[i]))
+            buf_char(&digits, text.p[i]);
+    int err = digits.failed ? digits.failed : number_read(arena, buf_view(&digits), &groups);
+    buf_fini(&digits);
+    *ret_number = groups;
+    return err;
 }
 
 /* The digits that begin at `from`, or the point before them. */
 static int digits_read(struct arena *arena, const struct scan *s, size_t from,
                        struct number_found *found)
 {
-    size_t first = digits_at(s, from), to = from + first, spaced = to;
-    bool is = false, whole = first > 0;
-    if (first > 0 && first <= 3) {
-        to = groups_end(s, to, ',');
-        spaced = to == from + first ? groups_end(s, to, ' ') : to;
-        if (spaced > to && (is_digit(at(s, spaced)) || at(s, spaced) == '/'))
-            spaced = to;
-    }
-    to = spaced > to ? spaced : to;
-    size_t end = decimals_end(s, to);
-    whole = whole && end == to;
+    bool is = false, spaced, sure;
+    size_t comma = comma_decimals_end(s, from, &sure);
+    if (comma > from)
+        return comma_read(arena, s, from, comma, sure, found);
+    size_t to = whole_end(s, from, &spaced);
+    bool dotted = scan_dotted_groups_end(s, from) > from;
+    size_t end = dotted ? to : decimals_end(s, to);
+    bool whole = to > from && end == to && !spaced;
     found->to = end;
     struct number n, last;
-    int err = number_read(arena, piece(s, from, end), &n);
-    if (!err && whole && spaced <= from + first)
+    int err = decimal_read(arena, scan_piece(s, from, end), dotted, &n);
+    if (!err && whole)
         err = fraction_read(arena, s, from, to, &is, found);
     if (!err && whole && !is)
         err = mixed_read(arena, s, n, found);
     if (err || found->readings > 0)
         return err;
     behind_read(s, n, found);
-    if (spaced <= from + first)
+    if (!spaced)
         return 0;
     /* "5 100" may be five of a hundred, too. */
-    err = number_read(arena, piece(s, spaced - 3, end), &last);
+    err = number_read(arena, scan_piece(s, to - 3, end), &last);
     return err ? err : reading_add(found, last);
 }
 
@@ -426,20 +356,10 @@ static void negate(struct number_found *found)
         found->reading[i].negative = !found->reading[i].negative;
 }
 
-static size_t aside_end(const struct scan *s, size_t from)
-{
-    size_t (*const ends[])(const struct scan *, size_t) = {time_end, dotted_end, month_end};
-    for (unsigned i = 0; i < ARRAY_LEN(ends); i++) {
-        size_t end = ends[i](s, from);
-        if (end > from)
-            return end;
-    }
-    return from;
-}
-
 static bool begins(const struct scan *s, size_t i)
 {
-    return is_digit(at(s, i)) || (at(s, i) == '.' && is_digit(at(s, i + 1)));
+    return scan_is_digit(scan_at(s, i)) ||
+           (scan_at(s, i) == '.' && scan_is_digit(scan_at(s, i + 1)));
 }
 
 int number_next(struct arena *arena, struct str plain, size_t *ref_at, bool *ret_is,
@@ -460,8 +380,8 @@ int number_next(struct arena *arena, struct str plain, size_t *ref_at, bool *ret
             return err;
         if (!is)
             continue;
-        size_t aside = latex ? i : aside_end(&s, i);
-        found.aside = aside > i || (!latex && (is_list_mark(&s, i, found.to) || is_in_name(&s, i)));
+        size_t aside = latex ? i : scan_aside_end(&s, i);
+        found.aside = aside > i || (!latex && scan_is_aside(&s, i, found.to));
         found.to = aside > found.to ? aside : found.to;
         if (negative)
             negate(&found);

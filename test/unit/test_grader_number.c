@@ -41,6 +41,21 @@ static void notations(void **state UNUSED)
         {"1\\,234", "1234", true},
         {"1234", "\"1,234\"", true},
         {"1,23", "123", false},
+        {"1.234,56 \u20ac", "1234.56", true},
+        {"1.234.567", "1234567", true},
+        {"1.234", "1.234", true},
+        {"12,5 kg", "12.5", true},
+        {"10,20", "20", true},
+        {"1,2,3", "3", true},
+        {"1,2,3", "2.3", false},
+        {"(3,4)", "3.4", false},
+        {"0,125", "0.125", true},
+        {"0,125", "125", false},
+        {"12'345", "12345", true},
+        {"12\u2019345", "12345", true},
+        {"1_000_000", "1000000", true},
+        {"\uff11\uff18", "18", true},
+        {"\u0661\u0668", "18", true},
         {"1, 2, 3", "3", true},
         {"-5", "-5", true},
         {"\u22125", "-5", true},
@@ -52,7 +67,13 @@ static void notations(void **state UNUSED)
         {"5\u201310", "10", true},
         {".5", "0.5", true},
         {"0.50", "0.5", true},
+        {"It fell to minus 5 degrees.", "-5", true},
+        {"It fell to negative 5 degrees.", "-5", true},
+        {"20 minus 5", "-5", false},
+        {"the price minus 5", "-5", false},
         {"1e3", "1000", true},
+        {"1.5 \u00d7 10\u00b3", "1500", true},
+        {"10\u00b9\u00b2", "1000000000000", true},
         {"10^6", "1000000", true},
         {"1.2 \\times 10^{3}", "1200", true},
         {"1.2 \u00d7 10^-3", "0.0012", true},
@@ -70,15 +91,21 @@ static void notations(void **state UNUSED)
         {"-\\frac{1}{2}", "-0.5", true},
         {"1\\frac{1}{2}", "1.5", true},
         {"\\dfrac12", "0.5", true},
+        {"\\frac{-7}{2}", "-3.5", true},
+        {"3 and a half hours", "3.5", true},
         {"40%", "40", true},
         {"40%", "0.4", true},
         {"40 percent", "40", true},
+        {"40 per cent", "0.4", true},
         {"40\\%", "\"40%\"", true},
         {"0.4", "\"40%\"", true},
         {"0.4%", "\"40%\"", false},
         {"1.5 million", "1500000", true},
         {"1.5 million", "1.5", true},
         {"$3k", "3000", true},
+        {"\u00a32m", "2000000", true},
+        {"2m", "2000000", false},
+        {"$1.5bn", "1500000000", true},
         {"2 thousand", "\"2,000\"", true},
         {"0", "0", true},
         {"-0", "0", true},
@@ -124,6 +151,34 @@ static void the_number_that_is_meant(void **state UNUSED)
         {"In March 57 were sold", "57", true},
         {"5:30", "5", true},
         {"1. 57", "57", true},
+        {"ANSWER: 57\nCONFIDENCE: 95%", "57", true},
+        {"Ans: 57 (3 steps)", "57", true},
+        {"The answer is 57, because 3 times 19 equals 57 and 57 + 1 = 58.", "57", true},
+        {"The answer is therefore 57 apples, not 60.", "57", true},
+        {"So 50 + 7 = 57 apples in 3 baskets.", "57", true},
+        {"Total = $57 for all 7 days", "57", true},
+        {"He earned $30 + $27 = $57 from selling lemonade for 6 hours.", "57", true},
+        {"3 + 4 = 7 so each of them gets 57", "57", true},
+        {"3 + 4 = 7, in 57 boxes", "57", true},
+        {"3 + 4 = 7 plus 50 makes 57", "57", true},
+        {"So she needs **57 eggs** for 3 days.", "57", true},
+        {"**3 boxes** cost 57", "57", true},
+        {"**Day 3**: 57 eggs", "57", true},
+        {"She pays **$3**, and in 19 days $57.", "57", true},
+        {"She sells 57 every day. [1][2]", "57", true},
+        {"2 * 28.5 = [57]", "57", true},
+        {"She sells 57 every day (see Table 3).", "57", true},
+        {"It is 57.\n\nStep 3: done", "57", true},
+        {"It is 57.\n\nhttps://example.com/123", "57", true},
+        {"She has 57 apples (3 more than 54).", "57", true},
+        {"It takes **57** minutes (about 0.95 hours)", "57", true},
+        {"There are fifty-seven (57) of them", "57", true},
+        {"3 * 19 is \\(57\\)", "57", true},
+        {"In 3 steps: 5 * (19 - 7)", "7", true},
+        {"57 m^2", "57", true},
+        {"57 m\u00b2", "57", true},
+        {"57 \\text{ m}^{3}", "57", true},
+        {"57 molecules of CO2", "57", true},
         {"It is 57 in version 1.2.3", "57", true},
     };
     grader_cases("kind: number", cases, ARRAY_LEN(cases));
@@ -182,6 +237,7 @@ static void wrong_use(void **state UNUSED)
     grader_refuses("kind: number", "true", "holds no number");
     grader_refuses("kind: number", "\"a word\"", "holds no number");
     grader_refuses("kind: number", "\"5 or 6\"", "holds several numbers");
+    grader_refuses("kind: number", "\"2^5\"", "holds several numbers");
     grader_refuses("kind: number", "[]", "a list of 0");
     grader_refuses("kind: number", "[[1]]", "has in its list a list");
     grader_complains("kind: number\ntolerance: much", 2, "'much' is no tolerance");
@@ -192,9 +248,9 @@ static void wrong_use(void **state UNUSED)
 /* Whatever stands there is read to its end, within its bytes. */
 static void any_bytes(void **state UNUSED)
 {
-    static const char pieces[][12] = {"1", "23", ",", ".",   "/", " ",  "\\frac",
-                                      "{", "}",  "-", "$",   "%", "e",  "*",
-                                      "^", "x",  ":", "10^", "a", "\n", "####"};
+    static const char pieces[][12] = {
+        "1", "23", ",", ".",   "/", " ",  "\\frac", "{", "}",  "-", "$",    "%", "e", "*",
+        "^", "x",  ":", "10^", "a", "\n", "####",   "'", "**", "=", " in ", "[", "]", "\u00b2"};
     struct chance chance = {7};
     struct grader_world w;
     assert_true(grader_open(&w, "kind: number"));

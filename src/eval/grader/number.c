@@ -3,16 +3,19 @@
  *
  * Where an answer says which number is meant it is taken: behind GSM8K's "####" (Cobbe et al. 2021,
  * "Training Verifiers to Solve Math Word Problems"), in LaTeX's \boxed{}, behind "the answer is".
- * Else it is the last number, but for times, dates and the like where there is another one.
+ * Else it is the last number; but in "5 + 7 = 12 apples in 3 baskets" the result, in "**$12** for
+ * 3" what is emphasised; and no time, date, exponent, source and the like where there is another
+ * one.
  */
 #include "eval/number.h"
 
 #include "eval/expected.h"
 #include "eval/grader/kinds.h"
 
-#define GOT_BYTES      80
-#define MARK_WORDS_MAX 48  /* bytes between "answer" and "is" */
-#define SAID_BYTES_MAX 400 /* of what is looked at behind "the answer is" */
+#define GOT_BYTES              80
+#define MARK_WORDS_MAX         48  /* bytes between "answer" and "is" */
+#define SAID_BYTES_MAX         400 /* of what is looked at behind "the answer is" */
+#define CIRCUMSTANCE_BYTES_MAX 60  /* between a result and "3 baskets" */
 
 struct self {
     struct tolerance tolerance;
@@ -42,6 +45,14 @@ static int pick(struct arena *arena, struct str plain, bool first, bool *ret_is,
     }
 }
 
+static bool is_one_of(struct str word, const char *const *list, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (str_eq(word, str_from(list[i])))
+            return true;
+    return false;
+}
+
 static bool has_letter(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -50,33 +61,158 @@ static bool has_letter(struct str s)
     return false;
 }
 
-/* What is said behind a mark: "57 apples, or 5 dozen" is 57, "5 + 7 = 12" is 12, and in "each of
- * the 3 gets 5" it is the last. */
+/* The earliest place of any of the marks, or the text's end. */
+static size_t find_any(struct str text, const char *const *marks, unsigned n)
+{
+    size_t end = text.n;
+    for (unsigned i = 0; i < n; i++) {
+        ptrdiff_t at = str_find(str_head(text, end), str_from(marks[i]));
+        end = at >= 0 ? (size_t)at : end;
+    }
+    return end;
+}
+
+/* Behind the last "=" of `said`; 0: there is none. */
+static size_t behind_equals(struct str said)
+{
+    size_t i = said.n;
+    while (i > 0 && said.p[i - 1] != '=')
+        i--;
+    return i;
+}
+
+/* What is said behind a mark: "57 apples, or 5 dozen" is 57, "5 + 7 = 12" is 12, in "each of the 3
+ * gets 5" it is the last; what is remarked behind it, "not 8", "because 3 * 19 = 57", is not
+ * looked at. */
 static int pick_stated(struct arena *arena, struct str said, bool *ret_is,
                        struct number_found *ret_found)
 {
+    static const char *const remarks[] = {", not ",  " because ", ", because",
+                                          " since ", ", since",   ", which"};
+    static const char *const clauses[] = {", ", " ("};
     unsigned count;
     int err = pick(arena, said, true, ret_is, ret_found, &count);
     if (err || !*ret_is)
         return err;
     bool prose = has_letter(str_head(said, ret_found->from));
     struct str rest = str_tail(said, ret_found->to);
-    size_t equals = rest.n;
-    while (equals > 0 && rest.p[equals - 1] != '=')
-        equals--;
+    rest = str_head(rest, find_any(rest, remarks, ARRAY_LEN(remarks)));
+    if (prose)
+        return pick(arena, str_head(said, ret_found->to + rest.n), false, ret_is, ret_found,
+                    &count);
+    rest = str_head(rest, find_any(rest, clauses, ARRAY_LEN(clauses)));
     struct number_found other;
     bool is = false;
-    if (prose)
-        return pick(arena, said, false, ret_is, ret_found, &count);
-    if (equals > 0) {
-        size_t from = ret_found->to + equals;
-        err = pick(arena, str_tail(said, from), true, &is, &other, &count);
-        other.from += from;
-        other.to += from;
+    size_t behind = behind_equals(rest), from = ret_found->to + behind;
+    if (behind > 0)
+        err = pick(arena, str_tail(rest, behind), true, &is, &other, &count);
+    if (err || !is)
+        return err;
+    other.from += from;
+    other.to += from;
+    *ret_found = other;
+    return 0;
+}
+
+/* ---- the last one ---- */
+
+/* Is it " apples in 3 baskets.", what may follow a result within its sentence? No second number, no
+ * further clause, and the number there belongs to a preposition. */
+static int is_circumstance(struct arena *arena, struct str rest, bool *ret_is)
+{
+    static const char *const before[] = {"in",     "for",   "over",    "per",    "after",
+                                         "from",   "on",    "at",      "by",     "with",
+                                         "across", "among", "between", "during", "within"};
+    static const char *const articles[] = {"the",  "all", "these", "those",
+                                           "each", "his", "her",   "their"};
+    struct number_found found, other;
+    bool more;
+    size_t at = 0;
+    int err = number_next(arena, rest, &at, ret_is, &found);
+    if (!err && *ret_is)
+        err = number_next(arena, rest, &at, &more, &other);
+    if (err || !*ret_is)
+        return err;
+    struct str words = str_trim(str_head(rest, found.from)), behind = str_tail(rest, found.to);
+    bool plain = !more && words.n < CIRCUMSTANCE_BYTES_MAX;
+    for (size_t i = 0; i < words.n && plain; i++)
+        plain = words.p[i] == ' ' || has_letter(str_of(words.p + i, 1));
+    for (size_t i = 0; i < behind.n && plain; i++)
+        plain = strchr(" .!*", behind.p[i]) || has_letter(str_of(behind.p + i, 1));
+    struct str last[2] = {STR_NONE, STR_NONE};
+    while (plain && words.n > 0) {
+        last[0] = last[1];
+        last[1] = str_cut(&words, ' ');
     }
-    if (!err && is)
-        *ret_found = other;
+    bool article = is_one_of(last[1], articles, ARRAY_LEN(articles));
+    *ret_is = plain && is_one_of(article ? last[0] : last[1], before, ARRAY_LEN(before));
+    return 0;
+}
+
+/* Where the line begins that `at` is in. */
+static size_t line_begin(struct str text, size_t at)
+{
+    while (at > 0 && text.p[at - 1] != '\n')
+        at--;
+    return at;
+}
+
+/* Takes "(3 a basket)" off the text's end, which begins at or behind `from` and has the last
+ * number, where a number stands before it in its line; "5 * (2 + 7)" and LaTeX's "\(" are no
+ * remarks. */
+static int remark_cut(struct arena *arena, size_t from, struct str *text)
+{
+    size_t begin = line_begin(*text, from), open = from;
+    bool is = false;
+    struct number_found found;
+    unsigned count;
+    while (open > begin && text->p[open - 1] != '(' && text->p[open - 1] != ')')
+        open--;
+    if (open < begin + 3 || text->p[open - 1] != '(' || text->p[open - 2] != ' ' ||
+        !memchr(text->p + open, ')', text->n - open))
+        return 0;
+    struct str before = str_of(text->p + begin, open - 1 - begin);
+    char last = before.p[before.n - 2];
+    if (!has_letter(str_of(&last, 1)) && !strchr("0123456789%$.}", last))
+        return 0;
+    int err = pick(arena, before, false, &is, &found, &count);
+    if (!err && is && !found.aside)
+        *text = str_head(*text, open - 1);
     return err;
+}
+
+/* The last number; but in "5 + 7 = 12 apples in 3 baskets" the result. */
+static int pick_last(struct arena *arena, struct str plain, bool *ret_is,
+                     struct number_found *ret_found)
+{
+    unsigned count;
+    bool is = false, result = false;
+    struct number_found other;
+    int err = pick(arena, plain, false, ret_is, ret_found, &count);
+    size_t whole = plain.n;
+    if (!err && *ret_is)
+        err = remark_cut(arena, ret_found->from, &plain);
+    if (!err && plain.n < whole)
+        err = pick(arena, plain, false, ret_is, ret_found, &count);
+    if (err || !*ret_is)
+        return err;
+    size_t from = line_begin(plain, ret_found->from), to = ret_found->to;
+    while (to < plain.n && plain.p[to] != '\n')
+        to++;
+    from += behind_equals(str_of(plain.p + from, ret_found->from - from));
+    struct str line = str_of(plain.p + from, to - from);
+    if (from == 0 || plain.p[from - 1] != '=' || line.n > SAID_BYTES_MAX)
+        return 0;
+    err = pick(arena, line, true, &is, &other, &count);
+    if (!err && is && from + other.from < ret_found->from &&
+        !has_letter(str_head(line, other.from)))
+        err = is_circumstance(arena, str_tail(line, other.to), &result);
+    if (err || !result)
+        return err;
+    other.from += from;
+    other.to += from;
+    *ret_found = other;
+    return 0;
 }
 
 /* The last place of `mark`; -1: none. */
@@ -131,16 +267,31 @@ static struct str stated_behind(struct str rest)
     return STR_NONE;
 }
 
+/* What follows "answer" or "Ans", which ends there; 0: there is neither. */
+static size_t answer_end(struct str plain, size_t at)
+{
+    static const char *const marks[] = {"answer", "ans"};
+    struct str text = str_tail(plain, at);
+    bool begins = at == 0 || !has_letter(str_of(plain.p + at - 1, 1));
+    for (unsigned i = 0; i < ARRAY_LEN(marks) && begins; i++) {
+        size_t n = strlen(marks[i]);
+        if (str_starts_nocase(text, str_from(marks[i])) &&
+            (n == text.n || !has_letter(str_of(text.p + n, 1))))
+            return at + n;
+    }
+    return 0;
+}
+
 /* The last "the answer is ..." that has a number. */
 static int pick_answer(struct arena *arena, struct str plain, bool *ret_is,
                        struct number_found *ret_found)
 {
-    static const char mark[] = "nswer";
     *ret_is = false;
     for (size_t at = plain.n; at-- > 0 && !*ret_is;) {
-        if (plain.p[at] != mark[0] || !str_starts(str_tail(plain, at), STR(mark)))
+        size_t end = plain.p[at] == 'a' || plain.p[at] == 'A' ? answer_end(plain, at) : 0;
+        if (end == 0)
             continue;
-        struct str said = stated_behind(str_tail(plain, at + sizeof(mark) - 1));
+        struct str said = stated_behind(str_tail(plain, end));
         int err = said.n ? pick_stated(arena, said, ret_is, ret_found) : 0;
         if (err)
             return err;
@@ -174,11 +325,45 @@ static int pick_marked(struct arena *arena, struct str line, bool *ret_is,
     return *ret_is ? pick(arena, line, false, ret_is, ret_found, &count) : 0;
 }
 
-static int pick_number(struct arena *arena, struct str plain, struct pick *p)
+/* The last line that has a digit. */
+static struct str last_line(struct str text)
+{
+    size_t to = text.n;
+    while (to > 0 && (text.p[to - 1] < '0' || text.p[to - 1] > '9'))
+        to--;
+    size_t from = line_begin(text, to);
+    while (to < text.n && text.p[to] != '\n')
+        to++;
+    return str_of(text.p + from, to - from);
+}
+
+/* "She pays **$12** for 3 of them." Markdown's emphasis says which of the last line's is meant. */
+static int pick_bold(struct arena *arena, struct str text, struct pick *p)
+{
+    static const char mark[] = "**";
+    struct str line = last_line(text), rest;
+    ptrdiff_t close = line.n > SAID_BYTES_MAX ? -1 : find_last(line, STR(mark));
+    ptrdiff_t open = close > 0 ? find_last(str_head(line, (size_t)close), STR(mark)) : -1;
+    if (open < 0)
+        return 0;
+    size_t from = (size_t)open + strlen(mark);
+    int err = number_plain(arena, str_tail(line, (size_t)close + strlen(mark)), &rest);
+    if (!err)
+        err = is_circumstance(arena, rest, &p->is);
+    if (!err && p->is)
+        err = number_plain(arena, str_of(line.p + from, (size_t)close - from), &p->text);
+    if (!err && p->is)
+        err = pick_stated(arena, p->text, &p->is, &p->found);
+    if (!err && p->is)
+        p->is = !has_letter(str_head(p->text, p->found.from));
+    return err;
+}
+
+/* `plain` is the text's. */
+static int pick_number(struct arena *arena, struct str text, struct str plain, struct pick *p)
 {
     static const char hash[] = "####", boxed[] = "\\boxed{";
     ptrdiff_t mark = find_last(plain, STR(hash)), box = find_last(plain, STR(boxed));
-    unsigned count;
     p->is = false;
     int err = 0;
     if (mark >= 0) {
@@ -193,9 +378,13 @@ static int pick_number(struct arena *arena, struct str plain, struct pick *p)
         return err;
     p->text = plain;
     err = pick_answer(arena, plain, &p->is, &p->found);
-    if (!err && !p->is)
-        err = pick(arena, plain, false, &p->is, &p->found, &count);
-    return err;
+    if (err || p->is)
+        return err;
+    err = pick_bold(arena, text, p);
+    if (err || p->is)
+        return err;
+    p->text = plain;
+    return pick_last(arena, plain, &p->is, &p->found);
 }
 
 /* As it stands there, without currencies. */
@@ -224,11 +413,12 @@ static int wanted_read(struct arena *arena, struct str text, struct number_found
     unsigned count = 1;
     int err = number_plain(arena, text, &plain);
     if (!err && str_find(plain, STR("####")) >= 0)
-        err = pick_number(arena, plain, &p);
+        err = pick_number(arena, text, plain, &p);
     else if (!err)
         err = pick(arena, plain, false, &p.is, &p.found, &count);
     if (err)
         return err;
+    count += p.is && p.found.to < plain.n && plain.p[p.found.to] == '^'; /* "2^5" */
     if (!p.is || count > 1)
         return fault_set(f, E_BAD_REQUEST,
                          "number: expected is '%.*s', which holds %s; expected one number, \"57\" "
@@ -264,7 +454,7 @@ static int number_grade(const void *self, const struct grading *g, struct grade 
     if (!err)
         err = number_plain(g->arena, g->text, &plain);
     if (!err)
-        err = pick_number(g->arena, plain, &p);
+        err = pick_number(g->arena, g->text, plain, &p);
     for (unsigned i = 0; i < e.n && !err; i++) {
         err = wanted_read(g->arena, e.at[i], &wanted, f);
         right = right || (!err && p.is && is_right(self, &p.found, &wanted));
