@@ -3,8 +3,9 @@
  *
  * Where the words are single letters an answer may speak of its choice in many ways, and prose is
  * full of letters, so marks are looked for, the clearest first: \boxed{B}; "the answer is (B)", of
- * which the last counts; "B" or "B) Paris" that begins it; "(B)", "**B**", a line "B."; a capital
- * that stands alone, but not A and I, which are words. Other words (labels of classes) stand in the
+ * which the last counts; "B" that is its first line; "B" as the last line, or as the end of a
+ * conclusion, "So B."; "B) Paris" that begins a line; "(B)", "**B**", a line "B."; a capital that
+ * stands alone, but not A and I, which are words. Other words (labels of classes) stand in the
  * answer as whole words, the longest first. An answer that names several names none.
  */
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 
 #define WORDS_MAX         200
 #define PATTERN_BYTES_MAX (256u * 1024)
-#define WAYS              6
+#define WAYS              7
 #define GOT_BYTES         80
 
 struct self {
@@ -42,18 +43,24 @@ static const struct {
     bool last;
 } letter_ways[WAYS] = {
     {"\\\\boxed\\{" OPENING "(?|" CAPITAL "|" SMALL ")", true},
-    {"(?i:\\b(?:answer|choice|option|select|choose|pick)\\b)[^.\\n:=]{0,40}?"
+    {"(?<!each |every |any |which )(?i:\\b(?:answer|choice|option|select|choose|pick)\\b)"
+     "[^.\\n:=]{0,40}?"
      "(?:\\b(?:is|be|was)\\b:?|:|=|(?<=select|choose|pick|Select|Choose|Pick)(?:\\s+option)?)"
      "(?:\\s*\\n)?" OPENING "(?i:(?:option|choice)\\s+)?" OPENING NO_WORD "(?|" CAPITAL "|" SMALL
      ")|\\b([%s])[)*\"']*+ is (?:the )?(?:most |best )?(?:correct|right|best|answer)\\b",
      true},
     {"\\A[\\s*_\"'(\\[{$]*+(?i:([%s]))[\\s*_\"')\\]}.$]*+(?:\\z|(?<=\\n))", false},
+    {"(?:\\n\\s*|\\b(?i:so|thus|hence|therefore|must be|should be|is|it's|it\u2019s|left "
+     "with|leaves|"
+     "go with|going with|goes to|choose|select|pick)[ :,]+(?:option |choice )?)" OPENING
+     "([%s])[\\s*_\"')\\]}.$!]*+\\z",
+     true},
     {"(?m:^)[ *_\"'(\\[{$]*+(?i:([%s]))[*_\"'\\]}$]*[)\\].:]", false},
     {"[(\\[]([%s])[)\\]]|\\*\\*\\(?([%s])(?:[).:]|\\*\\*)|(?m:^[\\s*_(]*([%s])[)*_]*[.:]?[\\s*_]*$)"
      "|\\b(?i:option|choice)\\s+([%s])\\b",
      false},
     {"(?<![\\w'\u2019.])(?<!\\bnot )(?![AI]\\b(?! (?:and|or) "
-     "[%s]\\b))([%s])(?![\\w'\u2019]|\\.\\w)",
+     "[%s]\\b|, [%s]\\b))([%s])(?![\\w'\u2019]|\\.\\w)",
      false},
 };
 
