@@ -99,20 +99,25 @@ static int allowed_read(yyjson_val *item, unsigned number, struct expected_call 
     return 0;
 }
 
-static int expected_read(yyjson_val *item, unsigned number, yyjson_val *no_arguments,
-                         struct expected_call *call, struct fault *f)
+/* {"name", "arguments"}, bare or as OpenAI's answers have it: {"function": {...}}, the arguments as
+ * JSON in a text. */
+static int expected_read(struct arena *a, yyjson_val *item, unsigned number,
+                         yyjson_val *no_arguments, struct expected_call *call, struct fault *f)
 {
-    call->name = json_get_str(item, "name");
+    yyjson_val *function = yyjson_obj_get(item, "function");
+    yyjson_val *named = json_get_str(function, "name").p ? function : item;
+    call->name = json_get_str(named, "name");
     if (!call->name.p)
         return allowed_read(item, number, call, f);
-    yyjson_val *arguments = yyjson_obj_get(item, "arguments");
+    struct tool_call written = {.arguments = no_arguments};
+    yyjson_val *arguments = yyjson_obj_get(named, "arguments");
+    int err = arguments ? arguments_read(a, arguments, &written) : 0;
+    if (!err && written.wrong.p)
+        err = fault_set(f, E_BAD_REQUEST, "call %u of `expected`: %.*s", number,
+                        STR_ARGS(written.wrong));
     call->exact = true;
-    call->arguments = arguments ? arguments : no_arguments;
-    if (!yyjson_is_obj(call->arguments))
-        return fault_set(f, E_BAD_REQUEST,
-                         "call %u of `expected`: the arguments are %s; expected an object", number,
-                         values_kind(arguments));
-    return 0;
+    call->arguments = written.arguments;
+    return err;
 }
 
 int calls_expected(struct arena *a, yyjson_val *expected, struct expected_calls *ret_expected,
@@ -134,7 +139,7 @@ int calls_expected(struct arena *a, yyjson_val *expected, struct expected_calls 
     yyjson_arr_iter each = yyjson_arr_iter_with(expected);
     for (yyjson_val *item; !err && (item = yyjson_arr_iter_next(&each));) {
         unsigned i = ret_expected->n++;
-        err = expected_read(item, i + 1, yyjson_doc_get_root(empty), &ret_expected->at[i], f);
+        err = expected_read(a, item, i + 1, yyjson_doc_get_root(empty), &ret_expected->at[i], f);
     }
     return err;
 }

@@ -2,7 +2,8 @@
  * calls.h: the tool calls of an answer, held against those that were expected.
  *
  * What is expected is a list, each item in one of two forms:
- *   {"name": "f", "arguments": {"city": "Paris"}}   exactly these arguments
+ *   {"name": "f", "arguments": {"city": "Paris"}}   exactly these arguments; also as OpenAI's
+ *       answers have it, {"function": {"name": "f", "arguments": "{\"city\": \"Paris\"}"}}
  *   {"f": {"city": ["Paris", "Paris, France"], "unit": ["celsius", ""]}}
  * The second is the ground truth of the Berkeley function-calling leaderboard (BFCL): for each
  * argument the values that are allowed; "" among them means that it may be left out. So it goes on

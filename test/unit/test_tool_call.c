@@ -195,6 +195,10 @@ static void allowed_test(void **state)
 #define EXACTLY(arguments) "[{\"name\":\"get_weather\",\"arguments\":" arguments "}]"
 
 static const struct example exact_ones[] = {
+    /* an answer's calls, put where calls are expected */
+    {TOOLS, PARIS_AND("\"hours\":[1,2]"), PARIS_AND("\"hours\":[1,2]"), NULL},
+    {TOOLS, WEATHER("\"{\\\"city\\\":\\\"Paris\\\"}\""), WEATHER("{\"city\":\"Rome\"}"),
+     "get_weather: argument city: 'Rome' is not: 'Paris'"},
     {TOOLS, EXACTLY("{\"city\":\"Paris\",\"hours\":[1,2]}"), PARIS_AND("\"hours\":[1,2]"), NULL},
     {TOOLS, EXACTLY("{\"city\":\"Paris\"}"), WEATHER("{\"city\":\"paris\"}"),
      "get_weather: argument city: 'paris' is not: 'Paris'"},
@@ -338,8 +342,8 @@ static const char *const mistakes[][2] = {
     {"[{\"f\":{\"x\":3}}]",
      "call 1 of `expected`: f's argument x is an integer; expected a list of "
      "the values that are allowed"},
-    {"[{\"name\":\"f\",\"arguments\":\"{}\"}]",
-     "call 1 of `expected`: the arguments are a string; expected an object"},
+    {"[{\"name\":\"f\",\"arguments\":[]}]",
+     "call 1 of `expected`: the arguments are an array, no object"},
 };
 
 static void mistakes_test(void **state)
