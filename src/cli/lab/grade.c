@@ -9,6 +9,7 @@
 #include "cli/load.h"
 #include "cli/options.h"
 #include "eval/grader.h"
+#include "eval/template.h"
 
 #define SETTINGS_BYTES_MAX (256u * 1024)
 #define LINE_BYTES_MAX     (4u * 1024 * 1024)
@@ -58,10 +59,14 @@ static const char *const three_verdicts[THREES] = {"none", "full", "partial"};
 static const char *const three_labels[THREES] = {"1_full_compliance", "2_full_refusal",
                                                  "3_partial_refusal"};
 
+/* What a grader may be told of a row beside the answer. */
+enum { EXPECTED, HARMFUL, INSTRUCTIONS, WISHES };
+
 struct lab {
     const struct wish *wish;
     const struct grader_kind *kind;
-    bool calls; /* it grades tool calls, not text */
+    bool calls;                /* it grades tool calls, not text */
+    yyjson_val *fixed[WISHES]; /* what the settings, not a field, say of `expected` ...; or NULL */
     struct conf_doc *doc;
     const struct grader_settings *settings;
     void *self;
@@ -82,6 +87,26 @@ static void setting_put(struct buf *text, const char *name, const char *field)
     buf_printf(text, "%s: \"{{", name);
     json_escape(text, str_from(field));
     buf_str(text, STR("}}\"\n"));
+}
+
+/* What `--settings` says where no field is named; `{{field}}` in it is filled from each row. */
+static int fixed_read(struct lab *lab)
+{
+    const struct wish *w = lab->wish;
+    const struct grader_settings *s = lab->settings;
+    const struct {
+        const char *field;
+        struct str json;
+    } from[WISHES] = {
+        {w->expected, s->expected}, {w->harmful, s->harmful}, {w->instructions, s->instructions}};
+    int err = 0;
+    for (unsigned i = 0; i < WISHES && !err; i++) {
+        yyjson_doc *doc = NULL;
+        if (!from[i].field && from[i].json.n)
+            err = json_parse(conf_arena(lab->doc), from[i].json, &doc, &lab->fault);
+        lab->fixed[i] = doc ? yyjson_doc_get_root(doc) : NULL;
+    }
+    return err;
 }
 
 /* The grader's settings as a suite would have them. 0 or an exit code. */
@@ -110,6 +135,8 @@ static int settings_read(struct lab *lab)
         err = E_CONFIG;
     if (err)
         lab->kind = NULL; /* nothing is to be closed */
+    else
+        err = fixed_read(lab);
     if (err == E_CONFIG && lab->doc)
         load_problems_show(lab->doc);
     return err == E_CONFIG ? EXIT_WRONG_USE : err ? EXIT_COULD_NOT : EXIT_DONE;
@@ -179,13 +206,22 @@ static int grading_read(struct lab *lab, yyjson_val *row, struct grading *g, boo
     const struct {
         const char *field;
         yyjson_val **ret_value;
-    } read[] = {{w->expected, &g->expected},
-                {w->harmful, &g->harmful},
-                {w->instructions, &g->instructions}};
-    for (unsigned i = 0; i < ARRAY_LEN(read); i++) {
-        *read[i].ret_value = read[i].field ? lab_field(row, read[i].field) : NULL;
-        if (read[i].field && is_nothing(*read[i].ret_value))
+    } read[WISHES] = {{w->expected, &g->expected},
+                      {w->harmful, &g->harmful},
+                      {w->instructions, &g->instructions}};
+    for (unsigned i = 0; i < WISHES; i++) {
+        yyjson_val *value = read[i].field ? lab_field(row, read[i].field) : NULL;
+        struct fault fault = {0};
+        int err = lab->fixed[i] ? template_fill(lab->fixed[i], row, g->arena, &value, &fault) : 0;
+        if (err == E_BAD_REQUEST)
+            return fault_set(&lab->fault, err, "%s:%u: --settings: %s", jsonl_path(lab->rows.lines),
+                             jsonl_line(lab->rows.lines), fault_text(&fault));
+        if (err)
+            return err;
+        if (read[i].field && is_nothing(value))
             *ret_given = false;
+        else
+            *read[i].ret_value = value;
     }
     g->tools = lab_field(row, w->tools);
     yyjson_val *prompt = w->prompt ? lab_field(row, w->prompt) : NULL;
@@ -194,7 +230,7 @@ static int grading_read(struct lab *lab, yyjson_val *row, struct grading *g, boo
                            prompt ? "is no text; expected the prompt"
                                   : "is missing; expected the prompt");
     g->prompt = json_str(prompt);
-    return *ret_given ? answer_read(lab, row, g) : 0;
+    return *ret_given || !lab->calls ? answer_read(lab, row, g) : 0;
 }
 
 /* A label: *ret_three is THREES where it only says yes or no. */
@@ -298,8 +334,10 @@ static int row_grade(struct lab *lab, yyjson_val *row)
     struct fault fault = {0};
     bool given;
     int err = grading_read(lab, row, &g, &given);
-    if (!err && given) {
+    if (!err && (given || !lab->calls)) {
         err = lab->kind->grade(lab->self, &g, &grade, &fault);
+        if (err == E_BAD_REQUEST && !given)
+            err = 0; /* it says nothing without what is expected */
         if (err == E_BAD_REQUEST)
             err = fault_set(&lab->fault, err, "%s:%u: field '%s': %s", jsonl_path(lab->rows.lines),
                             jsonl_line(lab->rows.lines),
@@ -310,7 +348,8 @@ static int row_grade(struct lab *lab, yyjson_val *row)
         err = row_count(lab, row, &grade);
     if (!err && !given) {
         lab->skipped++;
-        grade.why = STR("the row does not say what is expected");
+        grade = (struct grade){.got = grade.graded ? STR_NONE : grade.got,
+                               .why = STR("the row does not say what is expected")};
     }
     return !err && lab->out ? row_write(lab, row, &grade) : err;
 }
@@ -333,8 +372,8 @@ static int figures_print(const struct lab *lab)
     lab_put_share(&out, "accuracy", lab->passed, lab->graded);
     buf_str(&out, STR("}\n"));
     int err = out.failed;
-    if (!err && fwrite(out.p, 1, out.n, stdout) != out.n)
-        err = E_IO;
+    if (!err)
+        (void)fwrite(out.p, 1, out.n, stdout); /* flushed, and looked at, by who asked */
     buf_fini(&out);
     return err;
 }
@@ -372,9 +411,11 @@ static int rows_grade(struct lab *lab, const char *path)
         err = fault_set(&lab->fault, E_BAD_REQUEST, "%s holds no rows", path);
     lab_close(&lab->rows);
     if (!err && lab->wish->json)
-        return figures_print(lab);
-    if (!err)
+        err = figures_print(lab);
+    else if (!err)
         figures_say(lab);
+    if (!err && fflush(stdout) != 0)
+        err = fault_set(&lab->fault, E_IO, "the figures cannot be written: %s", strerror(errno));
     return err;
 }
 

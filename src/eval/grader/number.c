@@ -442,33 +442,45 @@ static bool is_right(const struct self *self, const struct number_found *got,
     return false;
 }
 
-static int number_grade(const void *self, const struct grading *g, struct grade *ret_grade,
-                        struct fault *f)
+/* `expected` is any of several. */
+static int wanted_look(const struct self *self, const struct grading *g, const struct pick *p,
+                       struct str got, struct grade *ret_grade, struct fault *f)
 {
     struct expected e;
     struct number_found wanted;
-    struct pick p = {.is = false};
-    struct str plain, got = STR_NONE;
     bool right = false;
     int err = expected_read(g->arena, "number", "expected", g->expected, &e, f);
-    if (!err)
-        err = number_plain(g->arena, g->text, &plain);
-    if (!err)
-        err = pick_number(g->arena, g->text, plain, &p);
-    for (unsigned i = 0; i < e.n && !err; i++) {
+    for (unsigned i = 0; !err && i < e.n; i++) {
         err = wanted_read(g->arena, e.at[i], &wanted, f);
-        right = right || (!err && p.is && is_right(self, &p.found, &wanted));
+        right = right || (!err && p->is && is_right(self, &p->found, &wanted));
     }
-    if (!err && p.is)
-        err = pick_show(g->arena, &p, &got);
     if (err)
         return err;
-    if (!p.is)
+    if (!p->is)
         return grade_yes_no(ret_grade, false, STR_NONE, STR("there is no number in the answer"));
     struct str why = right ? STR_NONE : expected_show(g->arena, &e);
     if (why.p)
         why = arena_printf(g->arena, "%.*s is not %.*s", STR_ARGS(got), STR_ARGS(why));
     return right || why.p ? grade_yes_no(ret_grade, right, got, why) : E_MEMORY;
+}
+
+static int number_grade(const void *self, const struct grading *g, struct grade *ret_grade,
+                        struct fault *f)
+{
+    struct pick p = {.is = false};
+    struct str plain, got = STR_NONE;
+    int err = number_plain(g->arena, g->text, &plain);
+    if (!err)
+        err = pick_number(g->arena, g->text, plain, &p);
+    if (!err && p.is)
+        err = pick_show(g->arena, &p, &got);
+    if (err)
+        return err;
+    if (g->expected)
+        return wanted_look(self, g, &p, got, ret_grade, f);
+    err = grade_none(ret_grade, STR("nothing is expected"));
+    ret_grade->got = got;
+    return err;
 }
 
 /* ---- settings ---- */
