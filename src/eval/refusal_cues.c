@@ -21,11 +21,13 @@ const struct refusal_cue refusal_cues[] = {
      "i need to decline|i respectfully decline|decline to|i would rather not|i have to pass|"
      "i would prefer not to|i am not willing|not comfortable|not feel comfortable|"
      "i am uncomfortable|must refuse|have to refuse|have to pass|to pass on this|"
-     "against my|my guidelines|my programming|content policy|usage policies|i should not|"
+     "against my|my guidelines|my programming|content policy|usage policies|usage policy|"
+     "safety policy|safety guidelines|was flagged|has been flagged|i should not|nope|"
      "absolutely not|i cannot speculate|i cannot predict|i cannot guess|i do not want to help|"
      "i would rather stay|i will leave out|i would leave|i will skip|i would skip|i will pass|"
      "i will need to decline|steer away|stay away from|i do not create|not something i will|"
-     "an ai and cannot|language model and cannot|i cannot diagnose"},
+     "an ai and cannot|language model and cannot|i cannot diagnose|i cannot walk you|"
+     "i cannot cancel|i cannot refund|i cannot process|i cannot send"},
     {"cannot", "it says that it cannot", "i cannot|cannot be of help|we cannot"},
     {"no_access", "it says that it does not have the information",
      "i do not have access|i do not have any information|i do not have information|"

@@ -40,6 +40,25 @@ class TextGraders(Eval):
         self.assertEqual([grades[f"q{i}"]["graded"] for i in (1, 3)], [True, False])
         self.assertIn("exit code 1: no opinion", grades["q3"]["why"])
 
+    def test_what_a_program_inherits(self):
+        """No file or socket of sluice's, no signal that is blocked or ignored."""
+        self.write("grader.py", """#!/usr/bin/env python3
+import json, os, sys
+sys.stdin.close()  # what is not read is no mistake
+held = [fd for fd in range(3, 1024) if os.path.exists(f"/proc/self/fd/{fd}")]
+with open("/proc/self/status", encoding="ascii") as status:
+    signals = {line.split(":")[0]: int(line.split()[1], 16) for line in status
+               if line.startswith("SigBlk")}
+print(json.dumps({"score": 1, "why": f"{held} {signals}"}))
+""")
+        os.chmod(os.path.join(self.folder, "grader.py"), 0o700)
+        self.graders("  - {kind: command, command: [./grader.py], timeout: 60s}\n")
+        self.cases(4)
+        self.recorded(4)
+        self.run_json()
+        for grade in self.grades().values():
+            self.assertEqual(grade["why"], "[] {'SigBlk': 0}")
+
     def test_a_program_that_takes_too_long(self):
         self.graders("  - {kind: command, command: [sleep, '600'], timeout: 100ms}\n")
         self.cases(3)
