@@ -23,15 +23,22 @@ struct pattern {
     pcre2_jit_stack *stack; /* NULL: the machine's */
 };
 
-static int code_compile(struct str text, bool nocase, pcre2_code **ret_code, struct fault *f)
+static const uint32_t kind_options[] = {
+    [PATTERN_PERL] = PCRE2_UCP,
+    [PATTERN_PERL_NOCASE] = PCRE2_UCP | PCRE2_CASELESS,
+    [PATTERN_SCRIPT] = PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX | PCRE2_ALLOW_EMPTY_CLASS |
+                       PCRE2_MATCH_UNSET_BACKREF,
+};
+
+static int code_compile(struct str text, enum pattern_kind kind, pcre2_code **ret_code,
+                        struct fault *f)
 {
     int number = 0;
     size_t at = 0;
     PCRE2_UCHAR why[120];
     *ret_code = pcre2_compile((PCRE2_SPTR)(text.n ? text.p : ""), text.n,
-                              PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF |
-                                  PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT |
-                                  (nocase ? PCRE2_CASELESS : 0),
+                              PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
+                                  PCRE2_USE_OFFSET_LIMIT | kind_options[kind],
                               &number, &at, NULL);
     if (*ret_code) {
         /* Where no code may be made at run time, it is interpreted. */
@@ -43,12 +50,13 @@ static int code_compile(struct str text, bool nocase, pcre2_code **ret_code, str
     return fault_set(f, E_CONFIG, "at character %zu: %s", at + 1, (const char *)why);
 }
 
-int pattern_new(struct str text, bool nocase, struct pattern **ret_pattern, struct fault *f)
+int pattern_new(struct str text, enum pattern_kind kind, struct pattern **ret_pattern,
+                struct fault *f)
 {
     struct pattern *p = calloc(1, sizeof(*p));
     if (!p)
         return E_MEMORY;
-    int err = code_compile(text, nocase, &p->code, f);
+    int err = code_compile(text, kind, &p->code, f);
     if (!err) {
         p->data = pcre2_match_data_create_from_pattern(p->code, NULL);
         p->context = pcre2_match_context_create(NULL);

@@ -21,8 +21,14 @@
 
 struct pattern;
 
+enum pattern_kind {
+    PATTERN_PERL,        /* letters, digits and words as Unicode has them */
+    PATTERN_PERL_NOCASE, /* the same, letters' case does not count */
+    PATTERN_SCRIPT,      /* as near to JavaScript's as PCRE2 comes, which JSON Schema means */
+};
+
 /* E_CONFIG for what is no regular expression: "at character 3: missing closing parenthesis". */
-MUSTCHECK int pattern_new(struct str text, bool nocase, struct pattern **ret_pattern,
+MUSTCHECK int pattern_new(struct str text, enum pattern_kind kind, struct pattern **ret_pattern,
                           struct fault *f);
 void pattern_free(struct pattern *p); /* NULL is harmless */
 

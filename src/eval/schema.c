@@ -1,12 +1,12 @@
 /* schema.c: checking a value; what the words say is in schema_words.c, reading in schema_load.c. */
+#include "base/clock.h"
 #include "base/json.h"
 #include "eval/schema_internal.h"
 
-#define STEPS_MOST     20000000
-#define MATCH_LIMIT    200000 /* what one match of a pattern may cost */
-#define HEAP_LIMIT_KIB 4096
-#define BYTES_A_STEP   16 /* of a text that is matched */
-#define MATCH_STEPS    8
+#define STEPS_MOST   20000000
+#define MATCH_US_MAX 2000000 /* that all matches of patterns may take */
+#define BYTES_A_STEP 16      /* of a text that is matched */
+#define MATCH_STEPS  8
 
 bool schema_give_up(struct schema_run *run, const char *reason)
 {
@@ -25,29 +25,19 @@ const struct schema_rule *schema_beside(const struct schema_rule *rule, const ch
 
 /* ---- patterns ---- */
 
-static bool matcher_make(struct schema_run *run)
+bool schema_found(struct schema_run *run, const struct pattern *pattern, struct str text)
 {
-    run->data = pcre2_match_data_create(1, NULL);
-    run->context = pcre2_match_context_create(NULL);
-    if (!run->data || !run->context) {
-        run->no_memory = true;
-        return schema_give_up(run, "there is no memory to match a pattern");
-    }
-    (void)pcre2_set_match_limit(run->context, MATCH_LIMIT);
-    (void)pcre2_set_heap_limit(run->context, HEAP_LIMIT_KIB);
-    return true;
-}
-
-bool schema_found(struct schema_run *run, const pcre2_code *pattern, struct str text)
-{
+    struct pattern_found found;
+    bool is = false;
     if (!values_step(&run->steps, MATCH_STEPS + text.n / BYTES_A_STEP))
         return false;
-    if (!run->data && !matcher_make(run))
-        return false;
-    int n = pcre2_match(pattern, (PCRE2_SPTR)text.p, text.n, 0, 0, run->data, run->context);
-    if (n < 0 && n != PCRE2_ERROR_NOMATCH)
+    int64_t began = clock_mono_us();
+    int err = pattern_find(pattern, text, 0, &is, &found);
+    run->match_us += clock_mono_us() - began;
+    run->no_memory = run->no_memory || err == E_MEMORY;
+    if (err || run->match_us > MATCH_US_MAX)
         return schema_give_up(run, "a pattern took too much to match");
-    return n >= 0;
+    return is;
 }
 
 /* ---- telling ---- */
@@ -139,8 +129,6 @@ int schema_check(const struct schema *s, struct arena *a, yyjson_val *value,
 {
     struct schema_run run = {.schema = s, .arena = a, .steps = {STEPS_MOST}};
     bool obeyed = schema_part_obeyed(&run, s->root, value, NULL);
-    pcre2_match_data_free(run.data);
-    pcre2_match_context_free(run.context);
     if (run.no_memory)
         return E_MEMORY;
     if (run.steps.left == 0)

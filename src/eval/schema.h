@@ -1,7 +1,7 @@
 /*
  * schema.h: does a JSON value obey a JSON Schema?
  *
- * The schema is read once and then shared; what it is asked for is the vocabulary of draft 2020-12
+ * The schema is read once for many values; what it is asked for is the vocabulary of draft 2020-12
  * that schemas of structured output use (schema_words.c has the table). Titles, descriptions,
  * defaults, formats and the like are notes and check nothing, as the specification has it. What is
  * not supported is refused when the schema is read, by its name and place, and never passed over:
@@ -12,8 +12,9 @@
  * are PCRE2's in the form that comes closest to JavaScript's, found anywhere in the text.
  *
  * A check is bounded: in steps, in depth (SCHEMA_DEPTH_MAX schemas within each other, which take up
- * to 64 KiB of stack: for a thread's or the loop's, not a task's) and in what one match of a
- * pattern may cost. What goes beyond is told as not checked. Nothing here yields.
+ * to 64 KiB of stack: for a thread's or the loop's, not a task's) and in what its patterns may
+ * cost, one search (pattern.h) and all of them. What goes beyond is told as not checked. A schema
+ * is used by one thread at a time. Nothing here yields.
  */
 #ifndef EVAL_SCHEMA_H
 #define EVAL_SCHEMA_H

@@ -7,9 +7,7 @@
 #ifndef EVAL_SCHEMA_INTERNAL_H
 #define EVAL_SCHEMA_INTERNAL_H
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
+#include "eval/pattern.h"
 #include "eval/schema.h"
 #include "eval/values.h"
 
@@ -83,7 +81,7 @@ struct schema_rule {
     unsigned types; /* FORM_TYPES */
     unsigned n;     /* parts below, in the order of the source; and of patterns */
     struct schema_part **parts;
-    pcre2_code **patterns;
+    struct pattern **patterns;
 };
 
 struct schema {
@@ -108,8 +106,7 @@ struct schema_run {
     const char *unchecked; /* the reason to stop */
     struct str why;
     bool no_memory;
-    pcre2_match_data *data; /* made by the first match */
-    pcre2_match_context *context;
+    int64_t match_us; /* that patterns took */
 };
 
 /* Does the value obey the part? */
@@ -117,7 +114,7 @@ bool schema_part_obeyed(struct schema_run *run, const struct schema_part *part, 
                         const struct spot *spot);
 /* The rule of that name beside this one, or NULL. */
 const struct schema_rule *schema_beside(const struct schema_rule *rule, const char *name);
-bool schema_found(struct schema_run *run, const pcre2_code *pattern, struct str text);
+bool schema_found(struct schema_run *run, const struct pattern *pattern, struct str text);
 /* Stops the check; returns false. */
 bool schema_give_up(struct schema_run *run, const char *reason);
 /* Says what is broken, the first time; returns false. */

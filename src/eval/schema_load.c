@@ -5,11 +5,6 @@
 #define NAME_BYTES 60 /* of a word in a message */
 #define NAMES_MAX  64 /* in the table */
 
-/* As near to JavaScript's as PCRE2 comes: what `pattern` means by the specification. */
-#define PATTERN_FLAGS                                                                              \
-    (PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX |                 \
-     PCRE2_ALLOW_EMPTY_CLASS | PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C)
-
 struct loader {
     struct arena *arena;
     struct schema *schema;
@@ -125,19 +120,15 @@ static int types_read(struct loader *l, struct str at, struct schema_rule *rule)
     return err;
 }
 
-static int pattern_read(struct loader *l, struct str at, struct str pattern, pcre2_code **ret_code)
+static int pattern_read(struct loader *l, struct str at, struct str text,
+                        struct pattern **ret_pattern)
 {
-    int number = 0;
-    size_t offset = 0;
-    PCRE2_UCHAR text[120];
-    *ret_code = pcre2_compile((PCRE2_SPTR)(pattern.n ? pattern.p : ""), pattern.n, PATTERN_FLAGS,
-                              &number, &offset, NULL);
-    if (*ret_code)
-        return 0;
-    if (pcre2_get_error_message(number, text, sizeof(text)) < 0)
-        text[0] = 0;
-    return complain(l, at, "the pattern '%.*s': at character %zu: %s",
-                    STR_ARGS(str_head_utf8(pattern, NAME_BYTES)), offset + 1, (const char *)text);
+    struct fault f = {0};
+    int err = pattern_new(text, PATTERN_SCRIPT, ret_pattern, &f);
+    if (err != E_CONFIG)
+        return err;
+    return complain(l, at, "the pattern '%.*s': %s", STR_ARGS(str_head_utf8(text, NAME_BYTES)),
+                    fault_text(&f));
 }
 
 /* ---- parts ---- */
@@ -148,7 +139,7 @@ static int part_read(struct loader *l, yyjson_val *source, struct str at,
 static int rule_room(struct loader *l, struct schema_rule *rule, size_t n)
 {
     rule->parts = ARENA_ARRAY(l->arena, struct schema_part *, n + 1);
-    rule->patterns = ARENA_ARRAY(l->arena, pcre2_code *, n + 1);
+    rule->patterns = ARENA_ARRAY(l->arena, struct pattern *, n + 1);
     return rule->parts && rule->patterns ? 0 : E_MEMORY;
 }
 
@@ -402,5 +393,5 @@ void schema_free(struct schema *s)
     for (struct schema_part *part = s ? s->all : NULL; part; part = part->next)
         for (unsigned i = 0; i < part->n; i++)
             for (unsigned k = 0; part->rules[i].patterns && k < part->rules[i].n; k++)
-                pcre2_code_free(part->rules[i].patterns[k]);
+                pattern_free(part->rules[i].patterns[k]);
 }

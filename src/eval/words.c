@@ -25,7 +25,7 @@ int normaliser_new(struct normaliser **ret_normaliser, struct fault *f)
     if (!n)
         return E_MEMORY;
     for (unsigned i = 0; i < ARRAY_LEN(steps); i++) {
-        int err = pattern_new(str_from(steps[i].what), false, &n->step[i], f);
+        int err = pattern_new(str_from(steps[i].what), PATTERN_PERL, &n->step[i], f);
         if (err) {
             normaliser_free(n);
             return err;

@@ -241,6 +241,10 @@ static void bounds_test(void **state)
     unchecked(STR("{\"not\":{\"pattern\":\"^(a|aa)+$\"}}"),
               arena_printf(&arena, "\"%.*s", STR_ARGS(repeated(STR("a"), 60, STR("b\"")))),
               "a pattern took too much to match");
+    /* not dear at any place, but at all of them together */
+    unchecked(STR("{\"pattern\":\"a.*[bc]\"}"),
+              arena_printf(&arena, "\"%.*s", STR_ARGS(repeated(STR("a"), 2000000, STR("\"")))),
+              "a pattern took too much to match");
     /* three schemas deep for each list */
     unchecked(STR("{\"items\":{\"$ref\":\"#/$defs/a\"},\"$defs\":{\"a\":{\"$ref\":\"#/$defs/b\"},"
                   "\"b\":{\"$ref\":\"#\"}}}"),

@@ -89,7 +89,7 @@ static int letters_open(struct self *self, struct fault *f)
         self->last[self->ways] = letter_ways[self->ways].last;
         err = letters_put(letter_ways[self->ways].pattern, str_of(letters, self->n), &out);
         if (!err)
-            err = pattern_new(buf_view(&out), false, &self->way[self->ways], f);
+            err = pattern_new(buf_view(&out), PATTERN_PERL, &self->way[self->ways], f);
     }
     buf_fini(&out);
     return err;
@@ -121,11 +121,13 @@ static int words_open(struct self *self, struct fault *f)
     buf_init(&out, PATTERN_BYTES_MAX);
     buf_str(&out, str_from(stated));
     words_put(self, &out);
-    int err = out.failed ? out.failed : pattern_new(buf_view(&out), true, &self->way[0], f);
+    int err = out.failed ? out.failed
+                         : pattern_new(buf_view(&out), PATTERN_PERL_NOCASE, &self->way[0], f);
     buf_clear(&out);
     words_put(self, &out);
     if (!err)
-        err = out.failed ? out.failed : pattern_new(buf_view(&out), true, &self->way[1], f);
+        err = out.failed ? out.failed
+                         : pattern_new(buf_view(&out), PATTERN_PERL_NOCASE, &self->way[1], f);
     buf_fini(&out);
     self->last[0] = true;
     self->ways = 2;

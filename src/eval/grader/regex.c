@@ -7,7 +7,7 @@
 
 struct self {
     struct pattern *pattern; /* NULL: it is the expected one */
-    bool nocase;
+    enum pattern_kind kind;
 };
 
 static int regex_open(const struct grader_settings *s, struct conf_doc *doc, struct arena *arena,
@@ -18,14 +18,14 @@ static int regex_open(const struct grader_settings *s, struct conf_doc *doc, str
     if (!self)
         return E_MEMORY;
     *ret_self = self;
-    self->nocase = s->nocase;
+    self->kind = s->nocase ? PATTERN_PERL_NOCASE : PATTERN_PERL;
     if (!s->pattern.n == !s->expected.n) {
         conf_complain(doc, s,
                       "the grader regex needs `pattern`, or `expected` where each case has "
                       "its own");
         return E_CONFIG;
     }
-    int err = s->pattern.n ? pattern_new(s->pattern, s->nocase, &self->pattern, &fault) : 0;
+    int err = s->pattern.n ? pattern_new(s->pattern, self->kind, &self->pattern, &fault) : 0;
     if (err == E_CONFIG)
         conf_complain(doc, &s->pattern, "this is no regular expression: %s", fault_text(&fault));
     return err;
@@ -67,7 +67,7 @@ static int regex_grade(const void *arg, const struct grading *g, struct grade *r
     for (unsigned i = 0; i < e.n && !err; i++) {
         struct fault why = {0};
         struct pattern *p = NULL;
-        err = pattern_new(e.at[i], self->nocase, &p, &why);
+        err = pattern_new(e.at[i], self->kind, &p, &why);
         if (err == E_CONFIG)
             return fault_set(f, E_BAD_REQUEST, "regex: expected is no regular expression: %s",
                              fault_text(&why));

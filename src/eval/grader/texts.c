@@ -28,7 +28,7 @@ int texts_open(const struct grader_settings *s, struct conf_doc *doc, struct are
     t->begins = s->begins;
     t->either = s->either;
     if (s->nocase && !s->normalise) /* which has it already */
-        err = pattern_new(STR("[\\p{Lu}\\p{Lt}]+"), false, &t->capitals, NULL);
+        err = pattern_new(STR("[\\p{Lu}\\p{Lt}]+"), PATTERN_PERL, &t->capitals, NULL);
     return err;
 }
 
