@@ -191,6 +191,8 @@ class Tables(Eval):
         for kind in kinds:
             self.assertRegex(listed, rf"(?m)^{kind['kind']} +\S")
             self.assertNotIn("kind", kind["settings"])
+            self.assertLessEqual(set(kind["needs"]), set(kind["settings"]))
+        self.assertIn("settings: expected (needed), tolerance\n", listed)
 
 
 class Mistakes(Eval):

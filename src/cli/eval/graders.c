@@ -13,10 +13,28 @@ static const struct command_option options[] = {
     {0},
 };
 
-static void settings_print(const char *const *names, const char *before, const char *between)
+static bool is_needed(const struct grader_kind *g, const char *name)
 {
+    for (const char *const *need = g->needs; need && *need; need++)
+        if (strcmp(*need, name) == 0)
+            return true;
+    return false;
+}
+
+static void names_print(const char *member, const char *const *names)
+{
+    printf(",\"%s\":[", member);
     for (unsigned i = 0; names && names[i]; i++)
-        printf("%s%s", i ? between : before, names[i]);
+        printf("%s\"%s\"", i ? "," : "", names[i]);
+    fputs("]", stdout);
+}
+
+static void settings_say(const struct grader_kind *g)
+{
+    for (unsigned i = 0; g->uses && g->uses[i]; i++)
+        printf("%s%s%s", i ? ", " : "              settings: ", g->uses[i],
+               is_needed(g, g->uses[i]) ? " (needed)" : "");
+    fputs(g->uses && g->uses[0] ? "\n" : "", stdout);
 }
 
 static int run(int argc, char **argv)
@@ -32,15 +50,15 @@ static int run(int argc, char **argv)
     for (unsigned i = 0; graders[i]; i++) {
         const struct grader_kind *g = graders[i];
         if (w.json) {
-            printf("%s\n{\"kind\":\"%s\",\"summary\":\"%s\",\"waits\":%s,\"settings\":[",
-                   i ? "," : "", g->name, g->summary, g->waits ? "true" : "false");
-            settings_print(g->uses, "\"", "\",\"");
-            fputs(g->uses && g->uses[0] ? "\"]}" : "]}", stdout);
+            printf("%s\n{\"kind\":\"%s\",\"summary\":\"%s\",\"waits\":%s", i ? "," : "", g->name,
+                   g->summary, g->waits ? "true" : "false");
+            names_print("settings", g->uses);
+            names_print("needs", g->needs);
+            fputs("}", stdout);
             continue;
         }
         printf("%-13s %s\n", g->name, g->summary);
-        settings_print(g->uses, "              settings: ", ", ");
-        fputs(g->uses && g->uses[0] ? "\n" : "", stdout);
+        settings_say(g);
     }
     fputs(w.json ? "]}\n" : "", stdout);
     return EXIT_DONE;
