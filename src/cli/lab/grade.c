@@ -142,6 +142,20 @@ static int settings_read(struct lab *lab)
     return err == E_CONFIG ? EXIT_WRONG_USE : err ? EXIT_COULD_NOT : EXIT_DONE;
 }
 
+/* A field that the kind needs and nobody named; NULL: none. */
+static const char *field_missing(const struct grader_kind *kind, const struct wish *w)
+{
+    const struct {
+        const char *setting, *field;
+    } fields[] = {
+        {"expected", w->expected}, {"harmful", w->harmful}, {"instructions", w->instructions}};
+    for (const char *const *need = kind->needs; need && *need && !w->settings; need++)
+        for (unsigned i = 0; i < ARRAY_LEN(fields); i++)
+            if (!fields[i].field && strcmp(*need, fields[i].setting) == 0)
+                return fields[i].setting;
+    return NULL;
+}
+
 static int kind_find(struct lab *lab, struct wish *w)
 {
     const struct command *self = &command_lab_grade;
@@ -168,6 +182,9 @@ static int kind_find(struct lab *lab, struct wish *w)
         w->expected = "ground_truth";
     if (!w->tools)
         w->tools = "tools";
+    const char *missing = field_missing(lab->kind, w);
+    if (missing)
+        return options_wrong(self, "the grader %s needs --%s FIELD", w->grader, missing);
     return EXIT_DONE;
 }
 
