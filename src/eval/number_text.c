@@ -284,6 +284,20 @@ static int comma_read(struct arena *arena, const struct scan *s, size_t from, si
     return sure || found->readings > 1 ? 0 : reading_add(found, last);
 }
 
+#define PAIRS_MAX 5
+
+/* Where "12,34,567" ends, pairs before the last three digits, as in India; or `from`. */
+static size_t pairs_end(const struct scan *s, size_t from)
+{
+    size_t first = scan_digits_at(s, from), to = from + first;
+    unsigned pairs = 0;
+    for (; scan_at(s, to) == ',' && scan_digits_at(s, to + 1) == 2 && pairs < PAIRS_MAX; pairs++)
+        to += 3;
+    bool is = first > 0 && first <= 2 && pairs > 0 && scan_at(s, to) == ',' &&
+              scan_digits_at(s, to + 1) == 3 && scan_at(s, to + 4) != ',';
+    return is ? to + 4 : from;
+}
+
 /* Where groups of three digits end that begin at `from`: "1,234", "1'234", "1_234", "1.234.567";
  * `spaced`: "1 234", of which nobody can be sure. */
 static size_t whole_end(const struct scan *s, size_t from, bool *ret_spaced)
@@ -296,6 +310,8 @@ static size_t whole_end(const struct scan *s, size_t from, bool *ret_spaced)
     for (const char *c = separators; *c; c++)
         if (scan_groups_end(s, to, *c) > to)
             return scan_groups_end(s, to, *c);
+    if (pairs_end(s, from) > to)
+        return pairs_end(s, from);
     if (scan_dotted_groups_end(s, from) > to)
         return scan_dotted_groups_end(s, from);
     size_t end = scan_groups_end(s, to, ' ');
