@@ -112,6 +112,8 @@ static void failed_add(struct buf *out, const struct record *r)
     buf_decimal(out, r->quality, 6, 0);
     if (r->bar.n > 0)
         buf_printf(out, "; the bar is %.*s", STR_ARGS(r->bar));
+    else
+        buf_str(out, STR("; the suite has no bar to pass (bar: {quality: 90%})"));
 }
 
 /* What is wrong with one suite. */
