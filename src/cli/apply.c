@@ -158,10 +158,13 @@ static void verdict_show(const struct outcome *o, const struct wish *w)
            : d->reason == GATE_FORCED    ? "it was forced"
            : d->reason == GATE_ELSEWHERE ? "its suites have passed, as far as can be told here"
                                          : "no suite holds it back");
-    printf(
-        "`sluice serve --config %s` starts with it, and one that runs takes it at SIGHUP, or now "
-        "with --to URL\n",
-        file);
+    struct buf word;
+    buf_init(&word, OUTPUT_BYTES_MAX);
+    buf_shell(&word, str_from(file));
+    printf("`sluice serve --config %.*s` starts with it, and one that runs takes it at SIGHUP, or "
+           "now with --to URL\n",
+           STR_ARGS(buf_view(&word)));
+    buf_fini(&word);
 }
 
 static void said_show(const struct outcome *o, const struct wish *w)
