@@ -27,9 +27,11 @@
 struct brake {
     unsigned refs;
     struct arena arena;
-    char answers[CONF_ANSWERS_HEX_BYTES]; /* conf_answers_hash */
-    struct str lines;                     /* conf_answers */
+    char answers[CONF_ANSWERS_HEX_BYTES];  /* conf_answers_hash */
+    struct str lines;                      /* conf_answers */
+    char unforced[CONF_ANSWERS_HEX_BYTES]; /* the last that was not forced; empty: none known */
     unsigned suites_n;
+    struct str suites; /* a line each: its path from the root, a tab, suite_digest (or nothing) */
     struct gate_decision decision;
     struct str changes; /* lines of what changed of what shapes answers; n == 0: nothing */
     struct str told;    /* gate_tell; n == 0: all is well */
