@@ -260,7 +260,9 @@ static int run(int argc, char **argv)
     int err = conf_load(&config_table, file, &o.doc);
     if (!err)
         err = load_compile(o.doc);
-    if (o.doc)
+    if (o.doc && err && w.json)
+        load_problems_json(o.doc, false);
+    else if (o.doc)
         load_problems_show(o.doc);
     code = !err ? apply(&o, &w) : err == E_CONFIG ? EXIT_BAR : EXIT_COULD_NOT;
     brake_unref(o.brake);
