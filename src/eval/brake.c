@@ -331,8 +331,6 @@ int brake_record_add(const struct brake_ask *ask, const struct record *r, struct
             whole.suite_file = named;
         if (whole.sluice.n == 0)
             whole.sluice = STR(SLUICE_VERSION);
-        if (whole.at_wall_us == 0)
-            whole.at_wall_us = clock_wall_us();
         const struct record_keep keep = {.of_suite = ask->evals->keep,
                                          .in_force = kept[LAST_GOOD_FILE].answers};
         err = record_add(path.p, &whole, &keep, f);

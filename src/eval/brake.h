@@ -68,7 +68,7 @@ struct str brake_suite_named(struct arena *a, const struct brake_ask *ask, struc
 
 /*
  * Adds a record to the configuration's file of them, and lets old ones go. Where `r` lacks them,
- * answers, date and version are filled in. Its suite_file is the path from the working directory,
+ * answers and version are filled in. Its suite_file is the path from the working directory,
  * and is written down as the configuration has it. Errors as record_add.
  */
 MUSTCHECK int brake_record_add(const struct brake_ask *ask, const struct record *r,

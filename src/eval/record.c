@@ -369,16 +369,31 @@ static int file_replace(int folder, const char *name, struct str text)
     return error;
 }
 
+/* Now, but later than what is there of the same: a clock that was wrong once, or is, must not make
+ * an older verdict the newest. */
+static int64_t now_of(const struct records *all, const struct record *r)
+{
+    int64_t now_us = clock_wall_us();
+    for (unsigned i = 0; i < all->n; i++)
+        if (is_alike(&all->at[i], r) && str_eq(all->at[i].answers, r->answers) &&
+            all->at[i].at_wall_us >= now_us)
+            now_us = all->at[i].at_wall_us + 1000;
+    return now_us;
+}
+
 static int add_held(struct arena *a, int folder, const char *path, const char *name,
                     const struct record *r, const struct record_keep *keep, struct fault *f)
 {
     struct records all;
     struct buf out;
+    struct record dated = *r;
     int err = record_read(a, path, &all, f);
     if (err)
         return err;
+    if (dated.at_wall_us == 0)
+        dated.at_wall_us = now_of(&all, r);
     buf_init(&out, FILE_BYTES_MAX);
-    err = lines_write(a, &out, &all, r, keep);
+    err = lines_write(a, &out, &all, &dated, keep);
     int error = err ? 0 : file_replace(folder, name, buf_view(&out));
     buf_fini(&out);
     return error ? fault_set(f, E_IO, "%.150s cannot be written: %s", path, strerror(error)) : err;

@@ -70,7 +70,8 @@ struct record_keep {
 };
 
 /*
- * Adds one to the file, which is made where there is none. What record_read refuses is not written
+ * Adds one to the file, which is made where there is none; at_wall_us 0 is now. What record_read
+ * refuses is not written
  * over (E_CONFIG); E_BAD_REQUEST for a record that lacks something; E_IO, E_MEMORY.
  */
 MUSTCHECK int record_add(const char *path, const struct record *r, const struct record_keep *keep,
