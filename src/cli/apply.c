@@ -228,6 +228,8 @@ static int apply(struct outcome *o, const struct wish *w)
     /* The running one knows best what was in force. */
     if (!err && w->to)
         err = hand_over(o, w, &f);
+    if (err && o->recorded)
+        fprintf(stderr, "sluice apply: the reason was written into %.*s\n", STR_ARGS(o->records));
     if (err)
         return fault_show(err, &f);
     bool would_force = w->force && w->dry_run;

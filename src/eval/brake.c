@@ -58,7 +58,20 @@ static struct str real_name(struct arena *a, const char *file)
     return name;
 }
 
-static int suites_look(struct arena *a, const struct brake_ask *ask, struct gate_ask *gate)
+/* The hash that a suite had when it was last looked at; `known` are lines of struct brake. */
+static struct str hash_known(struct str path, struct str known)
+{
+    while (known.n > 0) {
+        struct str hash = str_cut(&known, '\n'), its_path = str_cut(&hash, '\t');
+        if (str_eq(path, its_path))
+            return hash;
+    }
+    return STR_NONE;
+}
+
+/* One that is gone is what it was, or to remove it would be as good as to pass it. */
+static int suites_look(struct arena *a, const struct brake_ask *ask, struct str known,
+                       struct gate_ask *gate)
 {
     const struct conf_strs *named = &ask->evals->suites;
     struct gate_suite *suites = ARENA_ARRAY(a, struct gate_suite, named->n + 1);
@@ -71,10 +84,11 @@ static int suites_look(struct arena *a, const struct brake_ask *ask, struct gate
         int err = path.p ? suite_digest(path.p, hash, &why) : E_MEMORY;
         if (err == E_MEMORY)
             return err;
-        suites[i] = (struct gate_suite){
-            .file = named->at[i],
-            .hash = err ? STR_NONE : arena_str(a, str_of(hash, SHA256_HEX_CHARS)),
-            .why = err ? arena_printf(a, "%s", why_text(&why, err)) : STR_NONE};
+        suites[i] = (struct gate_suite){.file = named->at[i],
+                                        .hash = err ? hash_known(path_whole(a, path), known)
+                                                    : arena_str(a, str_of(hash, SHA256_HEX_CHARS)),
+                                        .why = err ? arena_printf(a, "%s", why_text(&why, err))
+                                                   : STR_NONE};
         if (err ? !suites[i].why.p : !suites[i].hash.p)
             return E_MEMORY;
     }
@@ -169,7 +183,7 @@ static int good_look(struct arena *a, const struct brake_ask *ask, struct gate_a
     if (!err && ask->ledger.n > 0)
         err = last_good_read(a, ask->ledger, file, kept, f);
     bool same = ask->running && str_eq(str_from(ask->running->answers), gate->answers);
-    if (err == E_STORE && (gate->suites_n == 0 || same)) {
+    if (err == E_STORE && (ask->evals->suites.n == 0 || same)) {
         fault_clear(f); /* it would decide nothing */
         err = 0;
     }
@@ -228,9 +242,9 @@ static int look(struct brake *b, const struct brake_ask *ask, struct fault *f)
         err = conf_answers_hash(b->lines, b->answers);
     gate.answers = str_from(b->answers);
     if (!err)
-        err = suites_look(a, ask, &gate);
-    if (!err)
         err = good_look(a, ask, &gate, &before, f);
+    if (!err)
+        err = suites_look(a, ask, before.suites, &gate);
     if (!err)
         err = suites_keep(b, ask, &gate);
     if (!err)

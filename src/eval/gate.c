@@ -144,7 +144,7 @@ static void finding_add(struct buf *out, const char *indent, const struct gate_s
         buf_str(out, STR("; whether the suite has changed since cannot be told here"));
         break;
     }
-    if (suite->hash.n == 0 && suite->why.n > 0)
+    if (suite->why.n > 0)
         buf_printf(out, " (%.*s)", STR_ARGS(suite->why));
     buf_char(out, '\n');
 }

@@ -23,8 +23,8 @@
 /* A suite that the configuration names. */
 struct gate_suite {
     struct str file; /* as the configuration writes it */
-    struct str hash; /* suite_digest; n == 0: it cannot be read here ... */
-    struct str why;  /* ... for this reason */
+    struct str hash; /* suite_digest; n == 0: it never was read here */
+    struct str why;  /* n > 0: it cannot be read here, for this reason */
 };
 
 struct gate_ask {

@@ -499,6 +499,9 @@ def test_apply_to_a_running_one(w):
         assert json.loads(w.p.seen[-1][1])["model"] == "b"
         done = s.apply("--to", url, "--dry-run")
         assert done.returncode == 0 and "it would come into force" in done.stdout, done
+        s.write(other_model(w.config, "c") + EVALS)
+        done = s.apply("--to", "http://127.0.0.1:1", "--force", "they are away")
+        assert done.returncode == 3 and "the reason was written into" in done.stderr, done
         done = s.apply("--to", "http://127.0.0.1:1")
         assert done.returncode == 3 and "cannot be asked" in done.stderr, done
         done = s.apply("--to", "nowhere")

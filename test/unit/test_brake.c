@@ -454,6 +454,26 @@ static void a_suite_that_is_not_here_counts_by_its_record(void **state)
     assert_int_equal(look(p, CONFIG("b") EVALS), GATE_HELD);
 }
 
+/* To remove a suite that was made stricter is no pass. */
+static void a_suite_that_is_gone_is_what_it_was(void **state)
+{
+    struct place *p = *state;
+    char path[160];
+    look(p, CONFIG("b") EVALS);
+    record(p, true);
+    look(p, CONFIG("a") EVALS);
+    record(p, true);
+    put(p, "s.yaml", SUITE "bar: {quality: 99%}\n");
+    look(p, CONFIG("a") EVALS);
+    keep(p, LAST_GOOD_FILE);
+    snprintf(path, sizeof(path), "%s/s.yaml", p->folder);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(look(p, CONFIG("a") EVALS), GATE_SAME);
+    keep(p, LAST_GOOD_FILE);
+    assert_int_equal(look(p, CONFIG("b") EVALS), GATE_HELD);
+    assert_told(p, "but the suite has changed since (");
+}
+
 static void paths_are_relative_to_the_file(void **state)
 {
     (void)state;
@@ -510,6 +530,7 @@ int main(void)
         TEST(what_is_to_be_pasted_is_in_quotes),
         TEST(an_edited_record_holds_a_change_and_not_what_is_in_force),
         TEST(a_suite_that_is_not_here_counts_by_its_record),
+        TEST(a_suite_that_is_gone_is_what_it_was),
         cmocka_unit_test(paths_are_relative_to_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
