@@ -303,15 +303,22 @@ static bool is_alike(const struct record *a, const struct record *b)
     return str_eq(a->suite_file, b->suite_file) && str_eq(a->suite, b->suite);
 }
 
+/* Those that are counted together. Attempts that failed must not push out what may be in force on
+ * another machine. */
+static bool is_counted_with(const struct record *a, const struct record *b)
+{
+    return is_alike(a, b) && (a->forced || a->passed == b->passed);
+}
+
 static bool stays(const struct records *all, unsigned i, const struct record *added,
                   const struct record_keep *keep)
 {
     const struct record *r = &all->at[i];
-    int64_t alike = 1 + is_alike(r, added); /* with those that are newer */
+    int64_t alike = 1 + is_counted_with(r, added); /* with those that are newer */
     if (keep->in_force.n > 0 && str_eq(r->answers, keep->in_force))
         return true;
     for (unsigned k = i + 1; k < all->n; k++)
-        alike += is_alike(r, &all->at[k]);
+        alike += is_counted_with(r, &all->at[k]);
     return alike <= keep->of_suite;
 }
 

@@ -62,8 +62,8 @@ struct records {
 MUSTCHECK int record_read(struct arena *a, const char *path, struct records *ret_records,
                           struct fault *f);
 
-/* Which records stay when one is added: the newest of each suite, as many of the forced, and those
- * of the answers in force, where these are known. */
+/* Which records stay when one is added: the newest passes of each suite, as many of its failures
+ * and of the forced, and those of the answers in force, where these are known. */
 struct record_keep {
     int64_t of_suite;
     struct str in_force; /* n == 0: not known */

@@ -264,6 +264,19 @@ static void the_last_that_was_added_is_the_newest_whatever_the_clock_says(void *
 
 /* ---- which stay ---- */
 
+static void failures_push_out_no_pass(void **state)
+{
+    struct place *p = *state;
+    const struct record_keep keep = {.of_suite = 2};
+    add(p, run_of(H1, "a", 0, true), &keep);
+    for (int day = 1; day < 6; day++)
+        add(p, run_of(H2, "a", day, false), &keep);
+    struct records got = all(p);
+    assert_int_equal(got.n, 3);
+    assert_true(got.at[0].passed);
+    assert_int_equal(got.at[1].at_wall_us, SOME_TIME_US + 4 * DAY_US);
+}
+
 static void the_newest_of_each_suite_stay_and_all_in_force(void **state)
 {
     struct place *p = *state;
@@ -416,6 +429,7 @@ int main(void)
         TEST(a_link_stays_a_link_and_a_mode_a_mode),
         TEST(writers_wait_for_each_other),
         TEST(the_last_that_was_added_is_the_newest_whatever_the_clock_says),
+        TEST(failures_push_out_no_pass),
         TEST(the_newest_of_each_suite_stay_and_all_in_force),
         TEST(an_edited_record_is_found_with_its_line),
         TEST(another_way_to_write_it_is_no_edit),
