@@ -394,7 +394,14 @@ static void cases_from_standard_input_are_not_waited_for(void **state)
         "cases: \"-\"\nrequest: {messages: []}\n"
         "graders: [{kind: exact, expected: a}]\n");
     assert_int_equal(look(p, CONFIG("a") EVALS), GATE_HELD);
-    assert_told(p, "has cases from standard input");
+    assert_told(p, "/- cannot be read: No such file");
+    /* Nor where the suite's path has no folder. */
+    char hash[SHA256_HEX_CHARS + 1], *here = getcwd(NULL, 0);
+    struct fault f = {0};
+    assert_int_equal(chdir(p->folder), 0);
+    assert_int_equal(suite_digest("s.yaml", hash, &f), E_IO);
+    assert_int_equal(chdir(here), 0);
+    free(here);
 }
 
 static void what_is_to_be_pasted_is_in_quotes(void **state)
