@@ -110,7 +110,8 @@ void braking_reloaded(struct gateway *g, struct brake *fresh, enum reload_from f
     if (from != RELOAD_NAMED)
         g->was_sent = from == RELOAD_TEXT;
     g->brake = brake_ref(fresh);
-    bool same = was_sent == g->was_sent && strcmp(old->answers, fresh->answers) == 0;
+    bool same = was_sent == g->was_sent && strcmp(old->answers, fresh->answers) == 0 &&
+                strcmp(old->unforced, fresh->unforced) == 0 && str_eq(old->suites, fresh->suites);
     brake_unref(old);
     int err = same || ledger.n == 0
                   ? 0

@@ -295,8 +295,10 @@ static void record_age_put(struct gateway *g)
     if (g->record_age_shown)
         metric_hide(g->metrics, &record_age_desc);
     g->record_age_shown = g->record_age_shown || passed_wall_us > 0;
-    if (passed_wall_us > 0)
-        put(g, &record_age_desc, STR_NONE, STR_NONE, (clock_wall_us() - passed_wall_us) / 1000000);
+    if (passed_wall_us > 0) {
+        int64_t age_us = clock_wall_us() - passed_wall_us; /* clocks differ */
+        put(g, &record_age_desc, STR_NONE, STR_NONE, age_us > 0 ? age_us / 1000000 : 0);
+    }
 }
 
 void gateway_gauges(void *gateway)

@@ -134,3 +134,28 @@ char *buf_steal(struct buf *b, size_t *ret_n)
     *b = (struct buf){.bytes_max = b->bytes_max};
     return p;
 }
+
+static bool is_plain_word(struct str word)
+{
+    bool plain = word.n > 0;
+    for (size_t i = 0; i < word.n; i++) {
+        char c = word.p[i];
+        plain = plain && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || (c && strchr("_./:@%+,=-", c)));
+    }
+    return plain;
+}
+
+int buf_shell(struct buf *b, struct str word)
+{
+    if (is_plain_word(word))
+        return buf_str(b, word);
+    buf_char(b, '\'');
+    for (size_t i = 0; i < word.n; i++) {
+        if (word.p[i] == '\'')
+            buf_str(b, STR("'\\'")); /* out of the quotes, one of its own, and in again */
+        buf_char(b, word.p[i]);
+    }
+    buf_char(b, '\'');
+    return b->failed;
+}

@@ -53,6 +53,9 @@ int buf_i64(struct buf *b, int64_t value);
 int buf_decimal(struct buf *b, int64_t value, unsigned places,
                 unsigned places_least); /* as put_decimal */
 
+/* As one word of a POSIX shell's command: in quotes where it needs them. */
+int buf_shell(struct buf *b, struct str word);
+
 /* Makes `n` further bytes part of the buf, for the caller to write; NULL where an append fails. */
 MUSTCHECK static inline char *buf_extend(struct buf *b, size_t n)
 {

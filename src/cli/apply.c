@@ -158,10 +158,13 @@ static void verdict_show(const struct outcome *o, const struct wish *w)
            : d->reason == GATE_FORCED    ? "it was forced"
            : d->reason == GATE_ELSEWHERE ? "its suites have passed, as far as can be told here"
                                          : "no suite holds it back");
-    printf(
-        "`sluice serve --config %s` starts with it, and one that runs takes it at SIGHUP, or now "
-        "with --to URL\n",
-        file);
+    struct buf word;
+    buf_init(&word, OUTPUT_BYTES_MAX);
+    buf_shell(&word, str_from(file));
+    printf("`sluice serve --config %.*s` starts with it, and one that runs takes it at SIGHUP, or "
+           "now with --to URL\n",
+           STR_ARGS(buf_view(&word)));
+    buf_fini(&word);
 }
 
 static void said_show(const struct outcome *o, const struct wish *w)
@@ -225,6 +228,8 @@ static int apply(struct outcome *o, const struct wish *w)
     /* The running one knows best what was in force. */
     if (!err && w->to)
         err = hand_over(o, w, &f);
+    if (err && o->recorded)
+        fprintf(stderr, "sluice apply: the reason was written into %.*s\n", STR_ARGS(o->records));
     if (err)
         return fault_show(err, &f);
     bool would_force = w->force && w->dry_run;
@@ -257,7 +262,9 @@ static int run(int argc, char **argv)
     int err = conf_load(&config_table, file, &o.doc);
     if (!err)
         err = load_compile(o.doc);
-    if (o.doc)
+    if (o.doc && err && w.json)
+        load_problems_json(o.doc, false);
+    else if (o.doc)
         load_problems_show(o.doc);
     code = !err ? apply(&o, &w) : err == E_CONFIG ? EXIT_BAR : EXIT_COULD_NOT;
     brake_unref(o.brake);

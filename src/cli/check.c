@@ -42,27 +42,6 @@ static int show(struct buf *out, int err)
     return err ? EXIT_COULD_NOT : EXIT_DONE;
 }
 
-static void problems_json(const struct conf_doc *doc, bool fine)
-{
-    struct buf out;
-    buf_init(&out, OUTPUT_BYTES_MAX);
-    buf_printf(&out, "{\"ok\":%s,\"file\":", fine ? "true" : "false");
-    json_quote(&out, str_from(conf_path(doc)));
-    buf_str(&out, STR(",\"problems\":["));
-    for (unsigned i = 0; i < conf_problem_count(doc); i++) {
-        const struct conf_problem *p = conf_problem(doc, i);
-        buf_printf(&out, "%s{\"line\":%u,\"column\":%u,\"severity\":\"%s\",\"path\":", i ? "," : "",
-                   p->line, p->column, p->warning ? "warning" : "error");
-        json_quote(&out, p->path);
-        buf_str(&out, STR(",\"text\":"));
-        json_quote(&out, p->text);
-        buf_char(&out, '}');
-    }
-    buf_str(&out, STR("]}\n"));
-    int shown = show(&out, 0);
-    (void)shown;
-}
-
 /* The lines that belong together as one, from `*rest`, without the word in front. */
 static struct str told_take(struct arena *a, struct str *rest, bool all)
 {
@@ -121,7 +100,7 @@ static int check(const char *file, bool json, bool print)
     if (!doc)
         return EXIT_COULD_NOT;
     if (json)
-        problems_json(doc, err == 0);
+        load_problems_json(doc, err == 0);
     else
         load_problems_show(doc);
     struct buf out;

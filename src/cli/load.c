@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "api/gateway.h"
+#include "base/json.h"
 #include "cli/command.h"
 #include "llm/upstream.h"
 #include "rt/loop.h"
@@ -21,6 +22,28 @@ void load_problems_show(const struct conf_doc *doc)
     fprintf(stderr, "%.*s", STR_ARGS(buf_view(&out)));
     if (err)
         fputs("(more problems than can be shown)\n", stderr);
+    buf_fini(&out);
+}
+
+void load_problems_json(const struct conf_doc *doc, bool fine)
+{
+    struct buf out;
+    buf_init(&out, 16u << 20);
+    buf_printf(&out, "{\"ok\":%s,\"file\":", fine ? "true" : "false");
+    json_quote(&out, str_from(conf_path(doc)));
+    buf_str(&out, STR(",\"problems\":["));
+    for (unsigned i = 0; i < conf_problem_count(doc); i++) {
+        const struct conf_problem *p = conf_problem(doc, i);
+        buf_printf(&out, "%s{\"line\":%u,\"column\":%u,\"severity\":\"%s\",\"path\":", i ? "," : "",
+                   p->line, p->column, p->warning ? "warning" : "error");
+        json_quote(&out, p->path);
+        buf_str(&out, STR(",\"text\":"));
+        json_quote(&out, p->text);
+        buf_char(&out, '}');
+    }
+    buf_str(&out, STR("]}\n"));
+    if (!out.failed)
+        printf("%.*s", STR_ARGS(buf_view(&out)));
     buf_fini(&out);
 }
 

@@ -38,6 +38,9 @@ MUSTCHECK int load_compile(struct conf_doc *doc);
 /* All problems of the document on standard error, in colours where it is a terminal. */
 void load_problems_show(const struct conf_doc *doc);
 
+/* The same on standard output, as {"ok", "file", "problems"}. */
+void load_problems_json(const struct conf_doc *doc, bool fine);
+
 /* The database's URL, for who only looks into it: STR_NONE where there is none, or none yet, since
  * looking would make it. */
 struct str load_database(const struct config *c);

@@ -27,9 +27,11 @@
 struct brake {
     unsigned refs;
     struct arena arena;
-    char answers[CONF_ANSWERS_HEX_BYTES]; /* conf_answers_hash */
-    struct str lines;                     /* conf_answers */
+    char answers[CONF_ANSWERS_HEX_BYTES];  /* conf_answers_hash */
+    struct str lines;                      /* conf_answers */
+    char unforced[CONF_ANSWERS_HEX_BYTES]; /* the last that was not forced; empty: none known */
     unsigned suites_n;
+    struct str suites; /* a line each: its path from the root, a tab, suite_digest (or nothing) */
     struct gate_decision decision;
     struct str changes; /* lines of what changed of what shapes answers; n == 0: nothing */
     struct str told;    /* gate_tell; n == 0: all is well */
@@ -66,7 +68,7 @@ struct str brake_suite_named(struct arena *a, const struct brake_ask *ask, struc
 
 /*
  * Adds a record to the configuration's file of them, and lets old ones go. Where `r` lacks them,
- * answers, date and version are filled in. Its suite_file is the path from the working directory,
+ * answers and version are filled in. Its suite_file is the path from the working directory,
  * and is written down as the configuration has it. Errors as record_add.
  */
 MUSTCHECK int brake_record_add(const struct brake_ask *ask, const struct record *r,

@@ -74,11 +74,13 @@ int gate_decide(struct arena *a, const struct gate_ask *ask, struct gate_decisio
         if (d.passed_wall_us == 0 || at_us < d.passed_wall_us)
             d.passed_wall_us = at_us;
     }
-    if (ask->suites_n > 0 && !enough)
+    bool dropped = d.changed && ask->dropped_n > 0;
+    if (dropped || (ask->suites_n > 0 && !enough))
         d.forced = forced_find(ask);
     d.old = d.passed_wall_us > 0 && ask->old_after_ms > 0 &&
             ask->now_wall_us - d.passed_wall_us > ask->old_after_ms * 1000;
-    d.reason = ask->suites_n == 0                         ? GATE_NO_SUITES
+    d.reason = dropped                                    ? d.forced ? GATE_FORCED : GATE_HELD
+               : ask->suites_n == 0                       ? GATE_NO_SUITES
                : passed                                   ? GATE_PASSED
                : same                                     ? GATE_SAME
                : d.forced                                 ? GATE_FORCED
@@ -112,6 +114,8 @@ static void failed_add(struct buf *out, const struct record *r)
     buf_decimal(out, r->quality, 6, 0);
     if (r->bar.n > 0)
         buf_printf(out, "; the bar is %.*s", STR_ARGS(r->bar));
+    else
+        buf_str(out, STR("; the suite has no bar to pass (bar: {quality: 90%})"));
 }
 
 /* What is wrong with one suite. */
@@ -140,7 +144,7 @@ static void finding_add(struct buf *out, const char *indent, const struct gate_s
         buf_str(out, STR("; whether the suite has changed since cannot be told here"));
         break;
     }
-    if (suite->hash.n == 0 && suite->why.n > 0)
+    if (suite->why.n > 0)
         buf_printf(out, " (%.*s)", STR_ARGS(suite->why));
     buf_char(out, '\n');
 }
@@ -159,15 +163,21 @@ static void held_tell(const struct gate_ask *ask, const struct gate_decision *d,
     for (unsigned i = 0; i < ask->suites_n; i++)
         if (d->suites[i].found != GATE_RUN_PASSED)
             finding_add(out, "  ", &ask->suites[i], &d->suites[i]);
+    for (unsigned i = 0; i < ask->dropped_n; i++)
+        buf_printf(out,
+                   "  %.*s: it held the brake until now and is not named any more; let it go in "
+                   "a step of its own, while answers stay\n",
+                   STR_ARGS(ask->dropped[i]));
     if (ask->records_wrong.n > 0)
         buf_printf(out, "  the records cannot be used: %.*s\n", STR_ARGS(ask->records_wrong));
     else
         buf_printf(out, "  records: %s\n", w->records);
-    buf_printf(out, "to get it through: sluice eval run --config %s\n", file);
-    buf_printf(out,
-               "or without evidence, and for a reason that is kept: "
-               "sluice apply %s --force \"why\"\n",
-               file);
+    buf_printf(out, "to get it through: %ssluice eval run --config ",
+               ask->dropped_n > 0 ? "name what was let go again (evals.suites), and " : "");
+    buf_shell(out, str_from(file));
+    buf_str(out, STR("\nor without evidence, and for a reason that is kept: sluice apply "));
+    buf_shell(out, str_from(file));
+    buf_str(out, STR(" --force \"why\"\n"));
     if (!w->file)
         buf_printf(out, "where FILE is another than the one that is served, it says "
                         "evals: {records: PATH} with the path above\n");
@@ -196,6 +206,9 @@ static void allowed_tell(const struct gate_ask *ask, const struct gate_decision 
                    STR_ARGS(ask->records_wrong));
     if (d->forced)
         forced_tell(d->forced, out);
+    for (unsigned i = 0; i < ask->dropped_n; i++)
+        buf_printf(out, "warning: %.*s holds the brake no longer: it is not named any more\n",
+                   STR_ARGS(ask->dropped[i]));
     for (unsigned i = 0; i < ask->suites_n && !d->forced && !ask->records_wrong.n; i++)
         if (d->suites[i].found != GATE_RUN_PASSED)
             finding_add(out, "warning: ", &ask->suites[i], &d->suites[i]);

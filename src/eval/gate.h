@@ -5,7 +5,8 @@
  * configuration names, a record that it passed for them, or one that somebody forced them. Where
  * nothing was in force before, as on a machine that is new, the records decide alone, and a pass
  * under an older version of a suite is enough: such a configuration stands elsewhere. Where no
- * suite is named nothing is held.
+ * suite is named nothing is held. A configuration does not pick its own brake: one that lets a
+ * suite go and answers otherwise in the same step is held, and may do the one after the other.
  */
 #ifndef EVAL_GATE_H
 #define EVAL_GATE_H
@@ -22,8 +23,8 @@
 /* A suite that the configuration names. */
 struct gate_suite {
     struct str file; /* as the configuration writes it */
-    struct str hash; /* suite_digest; n == 0: it cannot be read here ... */
-    struct str why;  /* ... for this reason */
+    struct str hash; /* suite_digest; n == 0: it never was read here */
+    struct str why;  /* n > 0: it cannot be read here, for this reason */
 };
 
 struct gate_ask {
@@ -32,6 +33,8 @@ struct gate_ask {
     unsigned good_n;
     const struct gate_suite *suites;
     unsigned suites_n;
+    const struct str *dropped; /* suites that held the brake until now and are not named any more */
+    unsigned dropped_n;
     struct records records;
     struct str records_wrong; /* n > 0: the file of records cannot be used, and why */
     int64_t now_wall_us;

@@ -3,11 +3,11 @@
 #include "store/rows.h"
 
 static const char table_sql[] =
-    "CREATE TABLE IF NOT EXISTS last_good (file TEXT NOT NULL, source TEXT NOT NULL,"
-    " answers TEXT NOT NULL, lines TEXT NOT NULL, at_us INTEGER NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS in_force (file TEXT NOT NULL, source TEXT NOT NULL,"
+    " answers TEXT NOT NULL, lines TEXT NOT NULL, suites TEXT NOT NULL, at_us INTEGER NOT NULL,"
     " PRIMARY KEY (file, source))";
 
-static const char *const sources[LAST_GOODS] = {"file", "sent"};
+static const char *const sources[LAST_GOODS] = {"unforced", "file", "sent"};
 
 struct reading {
     struct arena *arena;
@@ -24,8 +24,9 @@ static int row_take(void *arg, struct rows_query *row)
             continue;
         *good = (struct last_good){.answers = arena_str(r->arena, rows_column(row, 1).s),
                                    .lines = arena_str(r->arena, rows_column(row, 2).s),
-                                   .at_wall_us = rows_column(row, 3).i};
-        if (!good->answers.p || !good->lines.p)
+                                   .suites = arena_str(r->arena, rows_column(row, 3).s),
+                                   .at_wall_us = rows_column(row, 4).i};
+        if (!good->answers.p || !good->lines.p || !good->suites.p)
             return E_MEMORY;
     }
     return 0;
@@ -47,7 +48,7 @@ int last_good_read(struct arena *a, struct str where, struct str file,
     }
     /* Where it cannot be prepared there is no such table: nothing was ever in force. */
     if (!err && rows_prepare(store,
-                             "SELECT source, answers, lines, at_us FROM last_good "
+                             "SELECT source, answers, lines, suites, at_us FROM in_force "
                              "WHERE file = $1",
                              &query, NULL) == 0)
         err = rows_each(query, values, ARRAY_LEN(values), row_take, &r, f);
@@ -69,27 +70,38 @@ static int row_run(struct rows_store *store, const char *sql, const struct rows_
     return err;
 }
 
-int last_good_write(struct str where, struct str file, enum last_good_of of,
+static int source_write(struct rows_store *store, struct str file, enum last_good_of of,
+                        const struct last_good *good, struct fault *f)
+{
+    const struct rows_value all[] = {rows_text(file),          rows_text(str_from(sources[of])),
+                                     rows_text(good->answers), rows_text(good->lines),
+                                     rows_text(good->suites),  rows_int(good->at_wall_us)};
+    return row_run(store,
+                   "INSERT INTO in_force (file, source, answers, lines, suites, at_us) "
+                   "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (file, source) DO UPDATE SET "
+                   "answers = excluded.answers, lines = excluded.lines, "
+                   "suites = excluded.suites, at_us = excluded.at_us",
+                   all, ARRAY_LEN(all), f);
+}
+
+int last_good_write(struct str where, struct str file, enum last_good_of of, bool forced,
                     const struct last_good *good, struct fault *f)
 {
     struct rows_store *store = NULL;
-    const struct rows_value all[] = {rows_text(file), rows_text(str_from(sources[of])),
-                                     rows_text(good->answers), rows_text(good->lines),
-                                     rows_int(good->at_wall_us)};
+    const struct rows_value sent[] = {rows_text(file),
+                                      rows_text(str_from(sources[LAST_GOOD_SENT]))};
     int err = rows_open(where, false, &store, f);
     if (!err)
         err = rows_exec(store, table_sql, f);
     if (!err) {
         err = rows_begin(store, f);
         if (!err && of == LAST_GOOD_FILE)
-            err = row_run(store, "DELETE FROM last_good WHERE file = $1", all, 1, f);
+            err = row_run(store, "DELETE FROM in_force WHERE file = $1 AND source = $2", sent,
+                          ARRAY_LEN(sent), f);
         if (!err)
-            err = row_run(store,
-                          "INSERT INTO last_good (file, source, answers, lines, at_us) "
-                          "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (file, source) DO UPDATE SET "
-                          "answers = excluded.answers, lines = excluded.lines, "
-                          "at_us = excluded.at_us",
-                          all, ARRAY_LEN(all), f);
+            err = source_write(store, file, of, good, f);
+        if (!err && !forced)
+            err = source_write(store, file, LAST_GOOD_UNFORCED, good, f);
         err = rows_end(store, err, f);
     }
     rows_close(store);

@@ -303,15 +303,22 @@ static bool is_alike(const struct record *a, const struct record *b)
     return str_eq(a->suite_file, b->suite_file) && str_eq(a->suite, b->suite);
 }
 
+/* Those that are counted together. Attempts that failed must not push out what may be in force on
+ * another machine. */
+static bool is_counted_with(const struct record *a, const struct record *b)
+{
+    return is_alike(a, b) && (a->forced || a->passed == b->passed);
+}
+
 static bool stays(const struct records *all, unsigned i, const struct record *added,
                   const struct record_keep *keep)
 {
     const struct record *r = &all->at[i];
-    int64_t alike = 1 + is_alike(r, added); /* with those that are newer */
+    int64_t alike = 1 + is_counted_with(r, added); /* with those that are newer */
     if (keep->in_force.n > 0 && str_eq(r->answers, keep->in_force))
         return true;
     for (unsigned k = i + 1; k < all->n; k++)
-        alike += is_alike(r, &all->at[k]);
+        alike += is_counted_with(r, &all->at[k]);
     return alike <= keep->of_suite;
 }
 
@@ -369,16 +376,31 @@ static int file_replace(int folder, const char *name, struct str text)
     return error;
 }
 
+/* Now, but later than what is there of the same: a clock that was wrong once, or is, must not make
+ * an older verdict the newest. */
+static int64_t now_of(const struct records *all, const struct record *r)
+{
+    int64_t now_us = clock_wall_us();
+    for (unsigned i = 0; i < all->n; i++)
+        if (is_alike(&all->at[i], r) && str_eq(all->at[i].answers, r->answers) &&
+            all->at[i].at_wall_us >= now_us)
+            now_us = all->at[i].at_wall_us + 1000;
+    return now_us;
+}
+
 static int add_held(struct arena *a, int folder, const char *path, const char *name,
                     const struct record *r, const struct record_keep *keep, struct fault *f)
 {
     struct records all;
     struct buf out;
+    struct record dated = *r;
     int err = record_read(a, path, &all, f);
     if (err)
         return err;
+    if (dated.at_wall_us == 0)
+        dated.at_wall_us = now_of(&all, r);
     buf_init(&out, FILE_BYTES_MAX);
-    err = lines_write(a, &out, &all, r, keep);
+    err = lines_write(a, &out, &all, &dated, keep);
     int error = err ? 0 : file_replace(folder, name, buf_view(&out));
     buf_fini(&out);
     return error ? fault_set(f, E_IO, "%.150s cannot be written: %s", path, strerror(error)) : err;

@@ -62,15 +62,16 @@ struct records {
 MUSTCHECK int record_read(struct arena *a, const char *path, struct records *ret_records,
                           struct fault *f);
 
-/* Which records stay when one is added: the newest of each suite, as many of the forced, and those
- * of the answers in force, where these are known. */
+/* Which records stay when one is added: the newest passes of each suite, as many of its failures
+ * and of the forced, and those of the answers in force, where these are known. */
 struct record_keep {
     int64_t of_suite;
     struct str in_force; /* n == 0: not known */
 };
 
 /*
- * Adds one to the file, which is made where there is none. What record_read refuses is not written
+ * Adds one to the file, which is made where there is none; at_wall_us 0 is now. What record_read
+ * refuses is not written
  * over (E_CONFIG); E_BAD_REQUEST for a record that lacks something; E_IO, E_MEMORY.
  */
 MUSTCHECK int record_add(const char *path, const struct record *r, const struct record_keep *keep,

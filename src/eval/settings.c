@@ -25,8 +25,8 @@ static const struct conf_row evals_rows[] = {
      .help = "The age from which on a record is old, which is a warning (`off`: it never is). "
              "Models change behind their names."},
     {.name = "keep", .type = CONF_INT, AT(keep), .fallback = "20", .min = 1, .max = 1000,
-     .help = "How many records of each suite are kept; those of the configuration in force always "
-             "are."},
+     .help = "How many passes of each suite are kept, and how many failures; those of the "
+             "configuration in force always are."},
     {0},
 };
 /* clang-format on */

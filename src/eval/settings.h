@@ -14,7 +14,7 @@ struct evals_settings {
     struct conf_strs suites; /* paths as they are written; none: nothing is held back */
     struct str records;      /* a path as it is written; STR_NONE: beside the configuration */
     int64_t old_after_ms;    /* 0: a record never gets old */
-    int64_t keep;            /* records of each suite */
+    int64_t keep;            /* passes of each suite, and failures */
 };
 
 extern const struct conf_table evals_table;

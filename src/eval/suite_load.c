@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/put.h"
 #include "eval/jsonl.h"
 #include "eval/suite.h"
 #include "eval/template.h"
@@ -23,7 +24,9 @@
 static struct str path_beside(struct arena *a, const char *suite, struct str name)
 {
     const char *slash = strrchr(suite, '/');
-    if (str_starts(name, STR("/")) || str_eq(name, STR("-")) || !slash)
+    if (str_eq(name, STR("-")) && !slash)
+        return STR("./-"); /* a file: a sluice that serves must not wait for standard input */
+    if (str_starts(name, STR("/")) || !slash)
         return arena_str(a, name);
     return arena_printf(a, "%.*s/%.*s", (int)(slash - suite), suite, STR_ARGS(name));
 }
@@ -39,46 +42,37 @@ static struct str name_of(const char *path)
 
 /* ---- the hash ---- */
 
-/* A chain over texts: what comes later depends on all before. */
+/* A chain over texts: what comes later depends on all before. Nothing is allocated for a text: in
+ * a process that serves, that would wait for the heap with everybody else. */
 struct chain {
     struct buf text;
-    struct str hash;
-    struct arena arena;
+    char hash[SHA256_HEX_CHARS + 1];
 };
 
 static int chain_add(struct chain *c, struct str text)
 {
-    struct arena next;
+    unsigned char hash[SHA256_BYTES];
     buf_clear(&c->text);
-    buf_str(&c->text, c->hash);
+    buf_str(&c->text, str_from(c->hash));
     buf_char(&c->text, '\n');
     buf_str(&c->text, text);
-    arena_init_private(&next, ARENA_BLOCK);
-    int err = c->text.failed;
-    c->hash = STR_NONE;
+    int err = c->text.failed ? c->text.failed : sha256(buf_view(&c->text), hash);
     if (!err)
-        err = sha256_hex(buf_view(&c->text), &next, &c->hash);
-    arena_fini(&c->arena);
-    c->arena = next;
+        *put_hex(c->hash, hash, sizeof(hash)) = '\0';
     return err;
 }
 
 static int chain_begin(struct chain *c, const struct conf_doc *doc)
 {
-    *c = (struct chain){.hash = STR("sluice suite")};
+    *c = (struct chain){.hash = "sluice suite"};
     buf_init(&c->text, JSONL_LINE_BYTES_MAX + ARENA_BLOCK);
-    arena_init_private(&c->arena, ARENA_BLOCK);
     return chain_add(c, conf_text(doc));
 }
 
 static void chain_end(struct chain *c, char ret_hash[SHA256_HEX_CHARS + 1])
 {
-    size_t n = c->hash.n < SHA256_HEX_CHARS ? c->hash.n : SHA256_HEX_CHARS;
-    if (n)
-        memcpy(ret_hash, c->hash.p, n);
-    ret_hash[n] = '\0';
+    memcpy(ret_hash, c->hash, sizeof(c->hash));
     buf_fini(&c->text);
-    arena_fini(&c->arena);
 }
 
 int suite_digest(const char *path, char ret_hash[SHA256_HEX_CHARS + 1], struct fault *f)

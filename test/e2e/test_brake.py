@@ -297,6 +297,70 @@ def test_admin_config_obeys(w):
         s.stop()
 
 
+def test_what_drops_the_suites_may_not_answer_otherwise(w):
+    """A text that somebody sends without its section evals; one step after the other is allowed."""
+    s = Braked(w)
+    try:
+        s.write(w.config + EVALS)
+        s.hup()
+        dropped = f"{s.folder}/evals/s.yaml: it held the brake until now and is not named any more"
+        a = s.admin("POST", "/admin/config", other_model(s.text()).replace(EVALS, ""))
+        assert a.status == 400 and dropped in a.json()["problems"], a.body
+        s.write(other_model(w.config))
+        said = s.hup()
+        assert HELD in said and dropped in said, said
+        assert s.stop() == 0
+        said = s.cannot_start()
+        assert HELD in said and dropped in said, said
+        s.write(w.config)
+        s.start()
+        assert "evals/s.yaml holds the brake no longer" in s.log(), s.log()
+        s.write(other_model(w.config))
+        said = s.hup()
+        assert " reloaded " in said and "no suite says" in said, said
+    finally:
+        s.stop()
+
+
+def test_who_was_forced_may_go_back(w):
+    s = Braked(w)
+    try:
+        s.write(w.config + EVALS)
+        s.hup()  # without any record
+        s.write(other_model(w.config) + EVALS)
+        assert s.apply("--force", "the old model is gone").returncode == 0
+        assert " reloaded " in s.hup()
+        s.restart()
+        s.write(w.config + EVALS)
+        assert " reloaded " in s.hup()
+        s.chat("one")
+        assert json.loads(w.p.seen[-1][1])["model"] == "a"
+    finally:
+        assert s.stop() == 0
+
+
+def test_a_file_that_is_a_link_is_the_same_after_an_update(w):
+    """As a ConfigMap is mounted."""
+    s = Braked(w)
+    try:
+        s.write(w.config + EVALS)
+        s.hup()
+        assert s.stop() == 0
+        for name in ("one", "two"):
+            os.mkdir(os.path.join(s.folder, name))
+            s.put(name + "/sluice.yaml", s.text())
+        os.unlink(s.file)
+        os.symlink("one/sluice.yaml", s.file)
+        s.start()
+        s.stop()
+        os.unlink(s.file)
+        os.symlink("two/sluice.yaml", s.file)
+        s.start()
+        assert s.chat("one").status == 200
+    finally:
+        s.stop()
+
+
 def test_a_successor_obeys(w):
     s = Braked(w)
     try:
@@ -435,6 +499,9 @@ def test_apply_to_a_running_one(w):
         assert json.loads(w.p.seen[-1][1])["model"] == "b"
         done = s.apply("--to", url, "--dry-run")
         assert done.returncode == 0 and "it would come into force" in done.stdout, done
+        s.write(other_model(w.config, "c") + EVALS)
+        done = s.apply("--to", "http://127.0.0.1:1", "--force", "they are away")
+        assert done.returncode == 3 and "the reason was written into" in done.stderr, done
         done = s.apply("--to", "http://127.0.0.1:1")
         assert done.returncode == 3 and "cannot be asked" in done.stderr, done
         done = s.apply("--to", "nowhere")
@@ -464,6 +531,8 @@ def test_apply_tells_what_is_wrong(w):
         f.write("models: {one: {iz: p/a}}\n")
     done = run("bad.yaml")
     assert done.returncode == 1 and "bad.yaml:1" in done.stderr and "known here: is" in done.stderr, done
+    done = run("bad.yaml", "--json")
+    assert done.returncode == 1 and "known here: is" in json.loads(done.stdout)["problems"][1]["text"]
     done = run("none.yaml")
     assert done.returncode == 3 and "none.yaml" in done.stderr, done
     done = run("bad.yaml", "more.yaml")

@@ -1,6 +1,7 @@
 """From a run to the brake: what is recorded, and what that lets through."""
 import json
 import os
+import shlex
 
 from place import RECORDED, SUITE, Eval
 
@@ -76,13 +77,43 @@ class Brake(Eval):
         self.apply(0, "conf/gateway.yaml")
 
     def test_what_is_no_evidence_is_not_recorded(self):
-        self.eval("run", "--model", "m", "suite.yaml")  # asked for by hand
+        done = self.eval("run", "--model", "m", "suite.yaml")  # asked for by hand
+        self.assertIn("no record for the brake: another model was asked", done.stderr)
         self.write("other.yaml", SUITE)
         self.eval("run", "other.yaml")  # not named
         self.assertEqual(self.records(), [])
         self.write("sluice.yaml", RECORDED)
         done = self.eval("run", code=2)
         self.assertIn("expected a suite, or a configuration that names some", done.stderr)
+
+    def test_without_a_bar_nothing_passes(self):
+        self.write("sluice.yaml", RECORDED.replace("recorded.jsonl", "worse.jsonl") + EVALS)
+        self.suite()
+        done = self.eval("run")
+        self.assertIn("without a bar it is no pass for the brake", done.stderr)
+        self.assertIn("the suite has no bar to pass (bar: {quality: 90%})", self.apply(1))
+
+    def test_fewer_samples_than_the_suite_asks_for_are_no_pass(self):
+        self.suite("bar: {quality: 80%}\nsamples: 3\n")
+        done = self.eval("run", "--samples", "2")
+        self.assertIn("no record for the brake: it took fewer samples", done.stderr)
+        self.assertEqual(self.records(), [])
+        self.eval("run", "--samples", "4")
+        self.assertEqual(len(self.records()), 1)
+
+    def test_a_run_that_was_broken_off_is_not_ended_with_fewer_samples(self):
+        self.suite("bar: {quality: 80%}\nsamples: 3\nspend: 0.0025\n")
+        self.assertIn("dollars are spent", self.eval("run", code=1).stderr)
+        self.eval("run", "--samples", "1", "--spend", "1")
+        self.assertEqual(self.records(), [])
+
+    def test_a_command_with_spaces_in_its_paths_can_be_pasted(self):
+        os.mkdir(os.path.join(self.folder, "a dir"))
+        self.write("a dir/it's.yaml", RECORDED + "evals: {suites: [../suite.yaml]}\n")
+        command = self.apply(1, "a dir/it's.yaml").split("to get it through: sluice ")[1]
+        done = self.sluice(*shlex.split(command.splitlines()[0]))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.apply(0, "a dir/it's.yaml")
 
     def test_records_that_cannot_be_written(self):
         self.write("sluice.evals.jsonl", "<<<<<<< HEAD\n")

@@ -50,9 +50,10 @@ static int place_make(void **state)
 static int place_leave(void **state)
 {
     struct place *p = *state;
-    static const char *const names[] = {"s.yaml",           "cases.jsonl",   "conf.yaml",
-                                        "conf.evals.jsonl", "ledger.db",     "ledger.db-wal",
-                                        "ledger.db-shm",    "ledger.db-live"};
+    static const char *const names[] = {"s.yaml",           "cases.jsonl",    "conf.yaml",
+                                        "conf.evals.jsonl", "ledger.db",      "ledger.db-wal",
+                                        "ledger.db-shm",    "ledger.db-live", "t.yaml",
+                                        "one.yaml",         "two.yaml"};
     for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
         char path[160];
         snprintf(path, sizeof(path), "%s/%s", p->folder, names[i]);
@@ -108,6 +109,7 @@ static void record(struct place *p, bool passed)
     const struct record r = {.suite = STR("s"),
                              .suite_file = str_from(path), /* it is written as the file has it */
                              .suite_hash = str_from(hash),
+                             .bar = STR("quality >= 90.0 %"),
                              .passed = passed,
                              .p95_us = -1,
                              .cost_per_success_nanos = -1};
@@ -263,6 +265,177 @@ static void a_forced_change_says_why_until_it_passes(void **state)
     assert_int_equal(p->told.n, 0);
 }
 
+/* Who was forced to a change has to be able to go back. */
+static void what_was_in_force_before_a_forced_change_comes_back(void **state)
+{
+    struct place *p = *state;
+    look(p, CONFIG("a") EVALS);
+    keep(p, LAST_GOOD_FILE); /* in force without a record, as where suites came later */
+    assert_int_equal(look(p, CONFIG("b") EVALS), GATE_HELD);
+    force(p, "the old model is gone");
+    assert_int_equal(look(p, CONFIG("b") EVALS), GATE_FORCED);
+    keep(p, LAST_GOOD_FILE);
+    assert_int_equal(look(p, CONFIG("a") EVALS), GATE_SAME);
+    assert_int_equal(look(p, CONFIG("c") EVALS), GATE_HELD);
+    assert_told(p, "models.fast.is: p/b -> p/c"); /* what is in force is what was forced */
+    look(p, CONFIG("b") EVALS);
+    record(p, true);
+    assert_int_equal(look(p, CONFIG("b") EVALS), GATE_PASSED);
+    keep(p, LAST_GOOD_FILE);
+    assert_int_equal(look(p, CONFIG("a") EVALS), GATE_HELD);
+}
+
+static void the_running_one_knows_what_was_before_it_was_forced(void **state)
+{
+    struct place *p = *state;
+    struct fault f = {0};
+    struct brake *first = NULL, *forced = NULL, *back = NULL;
+    p->ledger[0] = '\0';
+    look(p, CONFIG("a") EVALS);
+    first = brake_ref(p->brake);
+    look(p, CONFIG("b") EVALS);
+    force(p, "the old model is gone");
+    struct brake_ask ask = ask_of(p);
+    ask.running = first;
+    assert_int_equal(brake_look(&ask, &forced, &f), 0);
+    assert_int_equal(forced->decision.reason, GATE_FORCED);
+    look(p, CONFIG("a") EVALS);
+    ask = ask_of(p);
+    ask.running = forced;
+    assert_int_equal(brake_look(&ask, &back, &f), 0);
+    assert_int_equal(back->decision.reason, GATE_SAME);
+    brake_unref(first);
+    brake_unref(forced);
+    brake_unref(back);
+}
+
+static void a_change_does_not_pick_its_own_suites(void **state)
+{
+    struct place *p = *state;
+    put(p, "t.yaml", SUITE "bar: {quality: 1%}\n");
+    look(p, CONFIG("a") EVALS);
+    keep(p, LAST_GOOD_FILE);
+    assert_int_equal(look(p, CONFIG("b")), GATE_HELD);
+    assert_told(p, "/s.yaml: it held the brake until now and is not named any more");
+    assert_told(p, "name what was let go again (evals.suites), and sluice eval run --config ");
+    assert_int_equal(look(p, CONFIG("b") "evals: {suites: [t.yaml]}\n"), GATE_HELD);
+    assert_int_equal(look(p, CONFIG("b") "evals: {suites: [./s.yaml]}\n"), GATE_HELD);
+    assert_true(str_find(p->told, STR("held the brake until now")) < 0); /* it is the same file */
+    put(p, "t.yaml", SUITE);
+    look(p, CONFIG("b") EVALS);
+    record(p, true);
+    /* The same suite under another name. */
+    assert_int_equal(look(p, CONFIG("b") "evals: {suites: [t.yaml]}\n"), GATE_PASSED);
+    /* One step after the other. */
+    assert_int_equal(look(p, CONFIG("a")), GATE_NO_SUITES);
+    assert_told(p, "/s.yaml holds the brake no longer");
+    keep(p, LAST_GOOD_FILE);
+    assert_int_equal(look(p, CONFIG("c")), GATE_NO_SUITES);
+    assert_true(str_find(p->told, STR("the brake")) < 0);
+}
+
+static void a_suite_let_go_in_the_same_step_may_be_forced(void **state)
+{
+    struct place *p = *state;
+    look(p, CONFIG("a") EVALS);
+    keep(p, LAST_GOOD_FILE);
+    assert_int_equal(look(p, CONFIG("b")), GATE_HELD);
+    force(p, "the suite was about another product");
+    assert_int_equal(look(p, CONFIG("b")), GATE_FORCED);
+    assert_told(p, "about another product");
+}
+
+/* A ConfigMap's file is a link to a link, and each update makes the latter lead elsewhere. */
+static void a_file_that_is_a_link_keeps_its_name(void **state)
+{
+    struct place *p = *state;
+    char text[160], link[160], new[160];
+    snprintf(text, sizeof(text), "%s/one.yaml", p->folder);
+    snprintf(new, sizeof(new), "%s/two.yaml", p->folder);
+    snprintf(link, sizeof(link), "%s/conf.yaml", p->folder);
+    put(p, "one.yaml", "");
+    put(p, "two.yaml", "");
+    assert_int_equal(symlink(text, link), 0);
+    look(p, CONFIG("a") EVALS);
+    keep(p, LAST_GOOD_FILE);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(symlink(new, link), 0);
+    assert_int_equal(look(p, CONFIG("a") EVALS), GATE_SAME);
+    assert_int_equal(look(p, CONFIG("b") EVALS), GATE_HELD);
+    assert_told(p, "what shapes answers has changed");
+}
+
+static void a_file_has_one_name_from_wherever_it_is_called(void **state)
+{
+    struct place *p = *state;
+    char *here = getcwd(NULL, 0);
+    look(p, CONFIG("a") EVALS);
+    keep(p, LAST_GOOD_FILE);
+    assert_int_equal(chdir(p->folder), 0);
+    static const char *const names[] = {"conf.yaml", "./conf.yaml", ".//x/../conf.yaml"};
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        struct brake_ask ask = ask_of(p);
+        struct brake *b = NULL;
+        struct fault f = {0};
+        ask.file = names[i];
+        assert_int_equal(brake_look(&ask, &b, &f), 0);
+        assert_int_equal(b->decision.reason, GATE_SAME);
+        brake_unref(b);
+    }
+    assert_int_equal(chdir(here), 0);
+    free(here);
+}
+
+/* They would be gone, or whoever runs sluice would be waited for. */
+static void cases_from_standard_input_are_not_waited_for(void **state)
+{
+    struct place *p = *state;
+    put(p, "s.yaml",
+        "cases: \"-\"\nrequest: {messages: []}\n"
+        "graders: [{kind: exact, expected: a}]\n");
+    assert_int_equal(look(p, CONFIG("a") EVALS), GATE_HELD);
+    assert_told(p, "/- cannot be read: No such file");
+    /* Nor where the suite's path has no folder. */
+    char hash[SHA256_HEX_CHARS + 1], *here = getcwd(NULL, 0);
+    struct fault f = {0};
+    assert_int_equal(chdir(p->folder), 0);
+    assert_int_equal(suite_digest("s.yaml", hash, &f), E_IO);
+    assert_int_equal(chdir(here), 0);
+    free(here);
+}
+
+static void what_is_to_be_pasted_is_in_quotes(void **state)
+{
+    struct place *p = *state;
+    struct brake_ask ask;
+    struct brake *b = NULL;
+    struct fault f = {0};
+    look(p, CONFIG("a") EVALS);
+    ask = ask_of(p);
+    ask.file = "my conf's.yaml";
+    assert_int_equal(brake_look(&ask, &b, &f), 0);
+    p->told = b->told;
+    assert_told(p, "sluice eval run --config 'my conf'\\''s.yaml'\n");
+    assert_told(p, "sluice apply 'my conf'\\''s.yaml' --force \"why\"\n");
+    brake_unref(b);
+    /* Who reads the log of one that runs may be elsewhere. */
+    struct brake *running = brake_ref(p->brake);
+    look(p, CONFIG("b") EVALS);
+    ask = ask_of(p);
+    ask.running = running;
+    ask.file = "conf.yaml";
+    char *here = getcwd(NULL, 0);
+    assert_int_equal(chdir(p->folder), 0);
+    assert_int_equal(brake_look(&ask, &b, &f), 0);
+    assert_int_equal(chdir(here), 0);
+    free(here);
+    p->told = b->told;
+    assert_told(p, "sluice eval run --config /");
+    assert_told(p, "records: /");
+    brake_unref(b);
+    brake_unref(running);
+}
+
 static void an_edited_record_holds_a_change_and_not_what_is_in_force(void **state)
 {
     struct place *p = *state;
@@ -286,6 +459,26 @@ static void a_suite_that_is_not_here_counts_by_its_record(void **state)
     assert_int_equal(look(p, CONFIG("a") EVALS), GATE_ELSEWHERE);
     assert_told(p, "cannot be told here (");
     assert_int_equal(look(p, CONFIG("b") EVALS), GATE_HELD);
+}
+
+/* To remove a suite that was made stricter is no pass. */
+static void a_suite_that_is_gone_is_what_it_was(void **state)
+{
+    struct place *p = *state;
+    char path[160];
+    look(p, CONFIG("b") EVALS);
+    record(p, true);
+    look(p, CONFIG("a") EVALS);
+    record(p, true);
+    put(p, "s.yaml", SUITE "bar: {quality: 99%}\n");
+    look(p, CONFIG("a") EVALS);
+    keep(p, LAST_GOOD_FILE);
+    snprintf(path, sizeof(path), "%s/s.yaml", p->folder);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(look(p, CONFIG("a") EVALS), GATE_SAME);
+    keep(p, LAST_GOOD_FILE);
+    assert_int_equal(look(p, CONFIG("b") EVALS), GATE_HELD);
+    assert_told(p, "but the suite has changed since (");
 }
 
 static void paths_are_relative_to_the_file(void **state)
@@ -334,8 +527,17 @@ int main(void)
         TEST(the_running_one_counts_without_a_ledger),
         TEST(a_ledger_that_cannot_be_read_is_no_open_door),
         TEST(a_forced_change_says_why_until_it_passes),
+        TEST(what_was_in_force_before_a_forced_change_comes_back),
+        TEST(the_running_one_knows_what_was_before_it_was_forced),
+        TEST(a_change_does_not_pick_its_own_suites),
+        TEST(a_suite_let_go_in_the_same_step_may_be_forced),
+        TEST(a_file_that_is_a_link_keeps_its_name),
+        TEST(a_file_has_one_name_from_wherever_it_is_called),
+        TEST(cases_from_standard_input_are_not_waited_for),
+        TEST(what_is_to_be_pasted_is_in_quotes),
         TEST(an_edited_record_holds_a_change_and_not_what_is_in_force),
         TEST(a_suite_that_is_not_here_counts_by_its_record),
+        TEST(a_suite_that_is_gone_is_what_it_was),
         cmocka_unit_test(paths_are_relative_to_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

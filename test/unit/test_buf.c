@@ -134,6 +134,28 @@ static void decimals(void **state)
     buf_fini(&b);
 }
 
+static void a_word_of_a_shell_is_one_word(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word, *want;
+    } words[] = {
+        {"/etc/sluice/a-b_c.yaml", "/etc/sluice/a-b_c.yaml"},
+        {"", "''"},
+        {"a dir/x.yaml", "'a dir/x.yaml'"},
+        {"it's", "'it'\\''s'"},
+        {"$(reboot)", "'$(reboot)'"},
+        {"~/x;y", "'~/x;y'"},
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
+        struct buf b;
+        buf_init(&b, 1024);
+        assert_int_equal(buf_shell(&b, str_from(words[i].word)), 0);
+        assert_str(buf_view(&b), str_from(words[i].want));
+        buf_fini(&b);
+    }
+}
+
 static void gives_its_memory_away(void **state)
 {
     (void)state;
@@ -164,6 +186,7 @@ int main(void)
         cmocka_unit_test(reaches_its_ceiling_exactly),
         cmocka_unit_test(numbers),
         cmocka_unit_test(decimals),
+        cmocka_unit_test(a_word_of_a_shell_is_one_word),
         cmocka_unit_test(gives_its_memory_away),
     };
     return cmocka_run_group_tests_name("buf", tests, NULL, NULL);

@@ -242,7 +242,40 @@ static void writers_wait_for_each_other(void **state)
     assert_int_equal(all(p).n, WRITERS);
 }
 
+static void the_last_that_was_added_is_the_newest_whatever_the_clock_says(void **state)
+{
+    struct place *p = *state;
+    const struct record_keep keep = {.of_suite = 20};
+    add(p, run_of(H1, "a", 100000, true), &keep); /* a clock in the future */
+    struct record now = run_of(H1, "a", 0, false);
+    now.at_wall_us = 0;
+    add(p, now, &keep);
+    add(p, now, &keep);
+    struct record other = run_of(H2, "a", 0, true);
+    other.at_wall_us = 0;
+    add(p, other, &keep);
+    struct records got = all(p);
+    assert_int_equal(got.n, 4);
+    assert_str(got.at[0].answers, STR(H2)); /* of others it is told as it is */
+    assert_true(got.at[1].passed);
+    assert_false(got.at[2].passed || got.at[3].passed);
+    assert_true(got.at[3].at_wall_us > got.at[2].at_wall_us);
+}
+
 /* ---- which stay ---- */
+
+static void failures_push_out_no_pass(void **state)
+{
+    struct place *p = *state;
+    const struct record_keep keep = {.of_suite = 2};
+    add(p, run_of(H1, "a", 0, true), &keep);
+    for (int day = 1; day < 6; day++)
+        add(p, run_of(H2, "a", day, false), &keep);
+    struct records got = all(p);
+    assert_int_equal(got.n, 3);
+    assert_true(got.at[0].passed);
+    assert_int_equal(got.at[1].at_wall_us, SOME_TIME_US + 4 * DAY_US);
+}
 
 static void the_newest_of_each_suite_stay_and_all_in_force(void **state)
 {
@@ -395,6 +428,8 @@ int main(void)
         TEST(records_are_in_order_of_age),
         TEST(a_link_stays_a_link_and_a_mode_a_mode),
         TEST(writers_wait_for_each_other),
+        TEST(the_last_that_was_added_is_the_newest_whatever_the_clock_says),
+        TEST(failures_push_out_no_pass),
         TEST(the_newest_of_each_suite_stay_and_all_in_force),
         TEST(an_edited_record_is_found_with_its_line),
         TEST(another_way_to_write_it_is_no_edit),

@@ -107,8 +107,9 @@ struct judged_files {
 MUSTCHECK int judged_make(struct judged *j, struct fault *f);
 /*
  * Writes the verdict into the configuration's file of records, which is said on standard error. Not
- * where a case lacks its result, another model was asked than the suite's, or the configuration
- * does not name the suite: that is no evidence for the brake.
+ * where the configuration does not name the suite, or what was asked is not what the suite asks:
+ * a case lacks its result, or it was another model or fewer samples. That is no evidence for the
+ * brake. Without a bar nothing can pass.
  */
 MUSTCHECK int judged_remember(const char *command, const struct judged *j,
                               const struct conf_doc *doc, struct fault *f);

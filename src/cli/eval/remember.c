@@ -47,8 +47,17 @@ static int record_make(const struct judged *j, struct record *ret_record)
                                   .quality_high = whole(q->has_high, q->high, 1e6),
                                   .p95_us = whole(all->p95_us.has_value, all->p95_us.value, 1),
                                   .cost_per_success_nanos = whole(cost->has_value, cost->value, 1),
-                                  .passed = j->verdict.pass};
+                                  .passed = j->verdict.pass && j->verdict.bars_n > 0};
     return bar_write(&j->verdict, j->arena, &ret_record->bar);
+}
+
+/* What was asked has to be what the suite's file asks, whatever the command line said. */
+static const char *no_evidence(const struct judged *j)
+{
+    const struct suite_settings *said = conf_root(j->suite->doc);
+    return j->run->facts.model.n > 0               ? "another model was asked than the suite names"
+           : j->run->facts.samples < said->samples ? "it took fewer samples than the suite asks for"
+                                                   : NULL;
 }
 
 int judged_remember(const char *command, const struct judged *j, const struct conf_doc *doc,
@@ -58,15 +67,23 @@ int judged_remember(const char *command, const struct judged *j, const struct co
     struct str ledger = config_has_ledger(c) ? c->state.ledger : STR_NONE;
     const struct brake_ask ask = braking_ask(doc, conf_file(doc), ledger, NULL);
     struct record r;
-    if (!j->verdict.complete || j->run->facts.model.n > 0 ||
-        !brake_suite_named(j->arena, &ask, j->run->facts.suite_file).p)
+    if (!j->verdict.complete || !brake_suite_named(j->arena, &ask, j->run->facts.suite_file).p)
         return 0;
+    const char *why_not = no_evidence(j);
+    if (why_not) {
+        fprintf(stderr, "sluice %s: %.*s: no record for the brake: %s\n", command,
+                STR_ARGS(j->suite->name), why_not);
+        return 0;
+    }
     struct str path = evals_records_path(j->arena, &c->evals, ask.file);
     int err = path.p ? record_make(j, &r) : E_MEMORY;
     if (!err)
         err = brake_record_add(&ask, &r, f);
     if (!err)
         fprintf(stderr, "sluice %s: %.*s: %s, recorded in %s\n", command, STR_ARGS(j->suite->name),
-                r.passed ? "passed" : "not passed", path.p);
+                r.passed                 ? "passed"
+                : j->verdict.bars_n == 0 ? "without a bar it is no pass for the brake"
+                                         : "not passed",
+                path.p);
     return err;
 }
