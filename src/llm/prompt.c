@@ -189,6 +189,8 @@ static uint64_t value_hash(yyjson_val *v, uint64_t seed)
     size_t i, n;
     yyjson_val *key, *inner;
     uint64_t hash = mix(seed, yyjson_get_tag(v) & YYJSON_TAG_MASK);
+    if (yyjson_is_ctn(v)) /* where it ends: {"a":{},"b":1} is not {"a":{"b":1}} */
+        hash = mix(hash, yyjson_get_len(v));
     if (yyjson_is_str(v) || yyjson_is_raw(v))
         return XXH3_64bits_withSeed(yyjson_get_str(v) ? yyjson_get_str(v) : yyjson_get_raw(v),
                                     yyjson_get_len(v), hash);

@@ -246,9 +246,32 @@ static void it_costs_next_to_nothing(void **state)
     assert_true(seen_us < new_us);
 }
 
+/* A member that moves into another object, or out of it, is another schema. */
+static void schemas_are_told_apart_by_what_stands_in_what(void **state)
+{
+    (void)state;
+    static const char *const schemas[] = {
+        "{\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"a\"]}",
+        "{\"properties\":{\"a\":{\"type\":\"string\"},\"required\":[\"a\"]}}",
+        "{\"properties\":{\"a\":{\"type\":\"string\",\"required\":[\"a\"]}}}",
+        "{\"enum\":[[],1]}", "{\"enum\":[[1]]}"};
+    uint64_t got[ARRAY_LEN(schemas)];
+    for (size_t i = 0; i < ARRAY_LEN(schemas); i++) {
+        got[i] = chat(USER, arena_printf(&arena,
+                                         ",\"tools\":[{\"type\":\"function\",\"function\":{"
+                                         "\"name\":\"f\",\"parameters\":%s}}]",
+                                         schemas[i])
+                                .p);
+        for (size_t k = 0; k < i; k++)
+            assert_int_not_equal(got[i], got[k]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(schemas_are_told_apart_by_what_stands_in_what, setup,
+                                        teardown),
         cmocka_unit_test(what_changes_by_itself_does_not_count),
         cmocka_unit_test(what_an_application_says_counts),
         cmocka_unit_test(messages_in_front_are_the_prompt),
