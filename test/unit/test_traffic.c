@@ -136,6 +136,9 @@ static void what_is_no_case_says_why(void **state)
     assert_int_equal(why_of(&r), TRAFFIC_NO_CHAT);
     r = turn_of("openai.chat", "{\"messages\":7}", ANSWER);
     assert_int_equal(why_of(&r), TRAFFIC_UNREADABLE);
+    r = turn_of("openai.chat",
+                "{\"model\":\"m\",\"messages\":[" SAYS("user", "Half a pair \\ud83d") "]}", ANSWER);
+    assert_int_equal(why_of(&r), TRAFFIC_UNREADABLE);
     r = turn_of("openai.chat", "nothing", ANSWER);
     assert_int_equal(why_of(&r), TRAFFIC_UNREADABLE);
     r = turn_of("openai.responses",
@@ -212,6 +215,21 @@ static void a_case_has_what_shaped_the_answer(void **state)
     (void)case_of(&r, 1, TRAFFIC_UNREADABLE);
 }
 
+/* Half a surrogate pair, as programs leave it that cut texts: the case would be no JSON. */
+static void what_would_spoil_the_suite_is_no_case(void **state)
+{
+    (void)state;
+    struct recorded_turn r =
+        turn_of("openai.chat", CHAT,
+                "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":"
+                "\"Cut \\ud83d\"},\"finish_reason\":\"length\"}]}");
+    (void)case_of(&r, 1, TRAFFIC_UNREADABLE);
+    r = turn_of("openai.chat",
+                "{\"model\":\"m\",\"messages\":[" SAYS("user", "Half a pair \\ud83d") "]}", ANSWER);
+    r.fingerprint = STR("0123456789abcdef"); /* so that nobody has read it whole before */
+    (void)case_of(&r, 1, TRAFFIC_UNREADABLE);
+}
+
 static void anthropics_become_chats(void **state)
 {
     (void)state;
@@ -285,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_prompt_says_system_messages_and_tools),
         cmocka_unit_test(what_is_no_case_says_why),
         cmocka_unit_test(a_case_has_what_shaped_the_answer),
+        cmocka_unit_test(what_would_spoil_the_suite_is_no_case),
         cmocka_unit_test(anthropics_become_chats),
         cmocka_unit_test(streams_are_put_together),
         cmocka_unit_test(lengths_are_in_steps),

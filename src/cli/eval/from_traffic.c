@@ -62,7 +62,8 @@ struct drawing {
     FILE *cases, *suite;
     unsigned opened; /* the suite, then the cases: so many */
     struct buf line;
-    unsigned written, unfit, changed; /* cases; drawn but without a case; that lack something */
+    unsigned written, changed;    /* cases; ... that lack something */
+    uint64_t unfit[TRAFFIC_WHYS]; /* turns that were read, and yet can be no case */
     uint64_t redacted;
     struct fault fault;
 };
@@ -85,7 +86,7 @@ static int wish_read(struct drawing *d)
     unsigned seed = 1;
     int64_t near = USUAL_NEAR;
     int code = number_read("--cases", w->cases, 1, 100000, USUAL_CASES, &d->set.cases);
-    code = code ? code : number_read("--floor", w->floor, 0, 1000, USUAL_FLOOR, &d->set.floor);
+    code = code ? code : number_read("--floor", w->floor, 1, 1000, USUAL_FLOOR, &d->set.floor);
     code = code ? code : number_read("--seed", w->seed, 0, 1000000000, 1, &seed);
     if (!code && w->near && !options_share(&eval_from_traffic, "--near", w->near, 0.3, &near))
         code = EXIT_WRONG_USE;
@@ -144,14 +145,21 @@ static struct str stratum_name(const struct source *s, const struct traffic_turn
     return str_of(text, (size_t)n);
 }
 
-static int turn_take(void *arg, const struct traffic_turn *t, struct arena *arena UNUSED)
+/* Writes the case to see whether it can be one: what is drawn stands for others, so it has to. */
+static int turn_take(void *arg, const struct traffic_turn *t, struct arena *arena)
 {
     struct drawing *d = arg;
     struct near_mark mark;
     char text[STRATUM_BYTES];
     uint64_t group;
-    int err = source_mark(&d->source, t, &mark);
-    if (err)
+    enum traffic_why why;
+    struct str left_out;
+    buf_clear(&d->line);
+    int err = traffic_case_write(t, arena, 1, &d->line, &why, &left_out);
+    d->unfit[why]++;
+    if (!err && !why)
+        err = source_mark(&d->source, t, &mark);
+    if (err || why)
         return err;
     struct str stratum = stratum_name(&d->source, t, text, &group);
     return sample_add(d->sample, t->recorded->turn, group, stratum, &mark);
@@ -162,15 +170,13 @@ static int case_take(void *arg, const struct traffic_turn *t, struct arena *aren
     struct drawing *d = arg;
     enum traffic_why why;
     struct str left_out;
-    double weight = sample_weight(d->sample, t->recorded->turn) * d->scale;
+    double weight = sample_take(d->sample, t->recorded->turn) * d->scale;
     if (weight == 0)
         return 0;
     buf_clear(&d->line);
     int err = traffic_case_write(t, arena, weight, &d->line, &why, &left_out);
-    if (err || why) {
-        d->unfit += why != TRAFFIC_FINE;
+    if (err || why)
         return err;
-    }
     d->written++;
     d->redacted += t->recorded->redacted > 0;
     if (left_out.n && d->changed++ < LEFT_OUT_SHOWN)
@@ -188,15 +194,15 @@ static int draw(struct drawing *d)
 {
     int err = source_look(&d->source, TURNS_MAX);
     uint64_t all = d->source.whys[TRAFFIC_FINE];
-    if (!err && all == 0)
-        return fault_set(&d->fault, E_NOT_FOUND,
-                         "no turn there can be a case (of %llu): it takes chats that were answered "
-                         "with status 200; `sluice recordings` shows what there is",
-                         (unsigned long long)d->source.recordings.seen.turns);
     if (!err)
         err = sample_new(&d->set, &d->sample);
     if (!err)
         err = source_each(&d->source, turn_take, d);
+    if (!err && sample_stats(d->sample).turns == 0)
+        return fault_set(&d->fault, E_NOT_FOUND,
+                         "no turn there can be a case (of %llu): it takes chats that were answered "
+                         "with status 200; `sluice recordings` shows what there is",
+                         (unsigned long long)d->source.recordings.seen.turns);
     if (!err)
         err = sample_draw(d->sample);
     if (err)
@@ -206,7 +212,11 @@ static int draw(struct drawing *d)
     err = file_open(d, d->path, &d->suite);
     if (!err)
         err = file_open(d, d->cases_path, &d->cases);
-    return err ? err : source_each(&d->source, case_take, d);
+    if (!err)
+        err = source_each(&d->source, case_take, d);
+    for (unsigned i = TRAFFIC_FINE + 1; i < TRAFFIC_WHYS; i++)
+        d->source.whys[i] += d->unfit[i];
+    return err;
 }
 
 /* ---- the suite's file ---- */
@@ -283,10 +293,12 @@ static void tell_json(const struct drawing *d)
         &out,
         ",\"first_day\":\"%s\",\"last_day\":\"%s\",\"turns\":%.0f,\"looked_at\":%llu,"
         "\"different\":%u,\"near\":%g,\"cases\":%u,\"turns_like_them\":%.0f,\"redacted\":%llu,"
-        "\"not_carried\":%u,\"strata\":[",
+        "\"unreadable\":%llu,\"not_carried\":%llu,\"strata\":[",
         d->source.first_day, d->source.last_day, d->scale * (double)s.turns,
         (unsigned long long)s.turns, s.clusters, d->set.near, d->written,
-        d->scale * (double)s.drawn_turns, (unsigned long long)d->redacted, d->unfit);
+        d->scale * (double)s.drawn_turns, (unsigned long long)d->redacted,
+        (unsigned long long)d->source.whys[TRAFFIC_UNREADABLE],
+        (unsigned long long)d->source.whys[TRAFFIC_NOT_CARRIED]);
     for (unsigned i = 0; i < sample_strata(d->sample); i++) {
         struct sample_stratum x = sample_stratum_at(d->sample, i);
         buf_str(&out, i ? STR(",{\"name\":") : STR("{\"name\":"));
@@ -341,9 +353,6 @@ static void tell(const struct drawing *d)
                    dimensions[i].what, SOURCE_VARIETY_MAX);
     if (d->scale > 1)
         printf("A random %llu of the turns were looked at.\n", (unsigned long long)s.turns);
-    if (d->unfit)
-        printf("%u drawn turn%s no case: OpenAI's chat form has nothing for a part of it.\n",
-               d->unfit, d->unfit == 1 ? " is" : "s are");
     if (d->redacted)
         printf("%llu case%s something that was taken out when they were recorded.\n",
                (unsigned long long)d->redacted, d->redacted == 1 ? " lacks" : "s lack");
