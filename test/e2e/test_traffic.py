@@ -197,6 +197,27 @@ def test_a_seed_is_a_draw_and_nothing_is_written_over(w):
     assert "Left out: 1 turn that failed, or were cut short, 1 turn that are no chats." in done.stdout
 
 
+def test_what_is_replaced_stays_until_the_new_one_is_whole(w):
+    folder = w.sluice.folder
+    draw(w, "kept", "--cases", "5")
+    for name in ("kept.yaml", "kept.jsonl"):
+        os.chmod(os.path.join(folder, name), 0o644)
+    cases = os.path.join(folder, "kept.jsonl")
+    os.rename(cases, cases + ".aside")
+    os.mkdir(cases)  # so that the cases cannot be written
+    done = evals(w, "from-traffic", "--out", "kept.yaml", "--folder", "base", "--replace", want=3)
+    assert "kept.yaml cannot be written" in done.stderr, done.stderr
+    os.rmdir(cases)
+    os.rename(cases + ".aside", cases)
+    evals(w, "check", "kept.yaml")
+    draw(w, "kept", "--cases", "5")
+    for name in ("kept.yaml", "kept.jsonl"):
+        assert os.stat(os.path.join(folder, name)).st_mode & 0o777 == 0o600, name
+    assert not glob.glob(os.path.join(folder, "*.new"))
+    draw(w, 'a "suite"', "--cases", "5")
+    evals(w, "check", 'a "suite".yaml')
+
+
 def test_what_varies_by_turn_makes_no_strata(w):
     lines_at = os.path.join(w.sluice.folder, "varied")
     os.makedirs(lines_at, exist_ok=True)

@@ -22,6 +22,7 @@
 #define SAMPLE_BYTES   (768u << 20)
 #define CASE_BYTES_MAX (64u << 20)
 #define STRATUM_BYTES  1024
+#define PATH_BYTES     1024
 #define STRATA_SHOWN   12
 #define LEFT_OUT_SHOWN 5
 
@@ -57,8 +58,9 @@ struct drawing {
     struct sample_settings set;
     struct sample *sample;
     double scale; /* turns for each that was looked at */
-    char cases_path[1024];
+    char cases_path[PATH_BYTES];
     const char *path;
+    char fresh[2][PATH_BYTES + 8]; /* where the suite and the cases are written */
     FILE *cases, *suite;
     unsigned opened; /* the suite, then the cases: so many */
     struct buf line;
@@ -107,11 +109,15 @@ static int wish_read(struct drawing *d)
     return code;
 }
 
-/* Requests of people are in them: they are for nobody else to read. */
+/* Requests of people are in them: they are for nobody else to read. What is to be replaced stays
+ * until the new one is whole. */
 static int file_open(struct drawing *d, const char *path, FILE **ret_file)
 {
-    int how = O_WRONLY | O_CREAT | O_CLOEXEC | (d->wish->replace ? O_TRUNC : O_EXCL);
-    int fd = open(path, how, 0600);
+    char *fresh = d->fresh[d->opened];
+    (void)snprintf(fresh, sizeof(d->fresh[0]), "%s%s", path, d->wish->replace ? ".new" : "");
+    if (d->wish->replace)
+        (void)unlink(fresh); /* of a draw that was killed */
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_CLOEXEC | O_EXCL, 0600);
     *ret_file = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (*ret_file) {
         d->opened++;
@@ -121,8 +127,9 @@ static int file_open(struct drawing *d, const char *path, FILE **ret_file)
     if (fd >= 0)
         (void)close(fd);
     return fault_set(&d->fault, E_IO, "%s cannot be written: %s%s", path, strerror(failed),
-                     failed == EEXIST ? "; --replace writes over it, --out FILE names another"
-                                      : "");
+                     failed == EEXIST && !d->wish->replace
+                         ? "; --replace writes over it, --out FILE names another"
+                         : "");
 }
 
 /* ---- the draw ---- */
@@ -268,13 +275,19 @@ static int suite_write(struct drawing *d)
         days, d->source.last_day, (unsigned long long)(double)(d->scale * (double)s.turns + 0.5),
         s.clusters, d->set.near * 100, d->written);
     fputs(suite_text, d->suite);
+    struct buf name; /* JSON's strings are YAML's, too */
+    buf_init(&name, 8 * PATH_BYTES);
+    (void)json_quote(&name, str_from(slash ? slash + 1 : d->cases_path));
     fprintf(d->suite,
-            "about: Recorded turns of %s to %s\ncases: [\"%s\"]\nrequest: \"{{request}}\"\n", days,
-            d->source.last_day, slash ? slash + 1 : d->cases_path);
+            "about: Recorded turns of %s to %s\ncases: [%.*s]\nrequest: \"{{request}}\"\n", days,
+            d->source.last_day, STR_ARGS(buf_view(&name)));
+    buf_fini(&name);
     fputs(graders_text, d->suite);
-    int closed = fclose(d->suite) | fclose(d->cases);
+    int failed = fclose(d->suite) | fclose(d->cases);
     d->suite = d->cases = NULL;
-    return closed ? fault_set(&d->fault, E_IO, "%s cannot be written: %s", d->path, strerror(errno))
+    if (!failed && d->wish->replace)
+        failed = rename(d->fresh[1], d->cases_path) != 0 || rename(d->fresh[0], d->path) != 0;
+    return failed ? fault_set(&d->fault, E_IO, "%s cannot be written: %s", d->path, strerror(errno))
                   : 0;
 }
 
@@ -379,10 +392,8 @@ static int act(struct drawing *d)
     sample_free(d->sample);
     if (!err)
         return EXIT_DONE;
-    if (d->opened > 0) /* half a suite is none */
-        (void)unlink(d->path);
-    if (d->opened > 1)
-        (void)unlink(d->cases_path);
+    for (unsigned i = 0; i < d->opened; i++) /* half a suite is none */
+        (void)unlink(d->fresh[i]);
     const struct fault *f = d->fault.err ? &d->fault : &d->source.recordings.fault;
     fprintf(stderr, "sluice eval from-traffic: %s\n", why_text(f, err));
     return EXIT_COULD_NOT;
