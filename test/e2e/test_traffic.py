@@ -305,6 +305,16 @@ def test_wrong_use_is_told(w):
     assert "no turn there can be a case" in done.stderr
 
 
+def test_pictures_are_questions(w):
+    def about(picture):
+        return json.dumps({"model": "m", "messages": [{"role": "user", "content": [
+            {"type": "text", "text": "What is to be seen in this picture of our customer?"},
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}]}]})
+    recordings_make(w, "pictures", [{"request": about("AAA" + "BCDE"[i % 4])} for i in range(12)])
+    told, cases = draw(w, "pictures", folder="pictures")
+    assert told["different"] == 4 and [c["weight"] for c in cases] == [3] * 4, told
+
+
 # ---- coverage ----
 
 def test_coverage_rises_to_all(w):

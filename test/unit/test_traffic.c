@@ -79,8 +79,20 @@ static void the_last_question_is_what_is_asked(void **state)
         asks("{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"" LONG
              "\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://a.example/i.png\"}"
              "}]}"),
-        STR(LONG));
+        STR(LONG "\nimage7b4ea2c4cbaf3672"));
     assert_str(asks(SAYS("system", "Be brief.")), STR(""));
+}
+
+/* The same words about two pictures are two questions, and a picture alone is one. */
+static void pictures_are_asked_about(void **state)
+{
+    (void)state;
+    static const char picture[] = "{\"role\":\"user\",\"content\":[{\"type\":\"image_url\","
+                                  "\"image_url\":{\"url\":\"https://a.example/%s.png\"}}]}";
+    struct str one = asks(arena_printf(&arena, picture, "a").p);
+    assert_true(one.n > 0);
+    assert_str(asks(arena_printf(&arena, picture, "a").p), one);
+    assert_false(str_eq(asks(arena_printf(&arena, picture, "b").p), one));
 }
 
 /* Steps of one task are not one question. */
@@ -299,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_question_is_what_is_asked),
+        cmocka_unit_test(pictures_are_asked_about),
         cmocka_unit_test(steps_of_an_agent_differ),
         cmocka_unit_test(a_prompt_says_system_messages_and_tools),
         cmocka_unit_test(what_is_no_case_says_why),
