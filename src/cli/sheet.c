@@ -99,6 +99,18 @@ static void time_show(struct buf *out, int64_t wall_us)
     buf_str(out, str_from(iso));
 }
 
+/* Clients choose some of the names: nothing in them shall steer a terminal, or break a row. U+0080
+ * to U+009F do, too. */
+static void text_show(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool wide = c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0;
+        buf_char(out, wide || c < 0x20 || c == 0x7f ? '?' : s.p[i]);
+        i += wide;
+    }
+}
+
 /* `places`: how many decimals of dollars. */
 static void show(const struct sheet_column *c, const struct sheet_cell *cell, unsigned places,
                  struct buf *out)
@@ -110,7 +122,7 @@ static void show(const struct sheet_column *c, const struct sheet_cell *cell, un
     switch (c->kind) {
     case SHEET_TEXT:
     case SHEET_JSON:
-        buf_str(out, cell->s);
+        text_show(out, cell->s);
         break;
     case SHEET_COUNT:
         count_show(out, cell->n);

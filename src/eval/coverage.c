@@ -159,9 +159,11 @@ static int sessions_grow(struct coverage *c)
     return 0;
 }
 
-static int session_count(struct coverage *c, struct str name, bool covered)
+/* Two tenants that choose the same name have two sessions. */
+static int session_count(struct coverage *c, const struct coverage_turn *t, bool covered)
 {
-    uint64_t hash = XXH3_64bits(name.p, name.n);
+    struct str name = t->session.n ? t->session : t->id;
+    uint64_t hash = XXH3_64bits_withSeed(name.p, name.n, XXH3_64bits(t->tenant.p, t->tenant.n));
     int err = c->sessions_n * 2 >= c->places ? sessions_grow(c) : 0;
     if (err)
         return err;
@@ -298,7 +300,7 @@ int coverage_turn(struct coverage *c, const struct coverage_turn *t)
     count_add(&c->all, covered, moved, seen);
     if (day)
         count_add(&day->count, covered, moved, seen);
-    int err = session_count(c, t->session.n ? t->session : t->id, covered);
+    int err = session_count(c, t, covered);
     if (!err && !covered && !moved)
         err = missing_add(c, t);
     return err;

@@ -1,16 +1,14 @@
-#include "eval/near.h"
+#include "eval/near_internal.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
-#define BAND_RECALL   0.99
-#define WORD_BYTES    64 /* of a longer word, the head */
-#define GROUPS_MAX    256
-#define FIRST_TEXTS   8    /* what is common to most stands in one of so many, but for 1 in 256 */
-#define CANDIDATES    4096 /* of a group: a power of two */
-#define SEEN_TEXTS    65536
-#define LOOKED_AT_MAX 4096 /* sketches that one search compares */
+#define WORD_BYTES 64 /* of a longer word, the head */
+#define GROUPS_MAX 256
+#define CANDIDATES 16384 /* of a group: a power of two, of which half is used */
+#define FREQUENT   20    /* one in so many of a group's texts has it */
+#define RUN_WORDS  30    /* frequent pairs on end: people do not write as much word by word */
+#define SEEN_TEXTS 65536
 
 /* ---- shingles ---- */
 
@@ -18,7 +16,9 @@
 struct shingles {
     uint32_t *at;
     size_t n, cap;
-    uint64_t last; /* word's hash; 0: none */
+    uint64_t last;   /* word's hash; 0: none */
+    size_t run_from; /* where the frequent pairs on end begin that it ends with, */
+    unsigned run;    /* so many */
 };
 
 static int shingle_add(struct shingles *s, uint64_t hash)
@@ -69,7 +69,18 @@ static uint64_t word_hash(struct str word)
     return XXH3_64bits_withSeed(word.p, word.n, 1);
 }
 
-static int words_add(struct shingles *s, struct str text)
+static bool is_frequent(const struct near_common *c, uint32_t hash);
+
+/* A run of frequent pairs is over: what it added goes, if it was long. */
+static void run_end(struct shingles *s)
+{
+    if (s->run >= RUN_WORDS)
+        s->n = s->run_from;
+    s->run = 0;
+}
+
+/* `c` may be NULL. */
+static int words_add(const struct near_common *c, struct shingles *s, struct str text)
 {
     char space[WORD_BYTES];
     size_t at = 0, from = 0;
@@ -77,13 +88,18 @@ static int words_add(struct shingles *s, struct str text)
     int err = 0;
     while (!err && (word = word_next(text, &at, space, &from)).n > 0) {
         uint64_t hash = word_hash(word);
+        const uint64_t pair[2] = {s->last, hash};
+        uint64_t both = s->last ? XXH3_64bits(pair, sizeof(pair)) : 0;
+        if (c && s->last && !is_frequent(c, (uint32_t)(both >> 32)))
+            run_end(s);
+        else if (c && s->last && s->run++ == 0)
+            s->run_from = s->n - (s->n > 1 ? 2 : 1); /* with the word before, and its pair */
         err = shingle_add(s, hash);
-        if (!err && s->last) {
-            const uint64_t pair[2] = {s->last, hash};
-            err = shingle_add(s, XXH3_64bits(pair, sizeof(pair)));
-        }
+        if (!err && s->last)
+            err = shingle_add(s, both);
         s->last = hash ? hash : 1;
     }
+    run_end(s);
     return err;
 }
 
@@ -104,15 +120,15 @@ static size_t once_each(uint32_t *at, size_t n)
     return kept;
 }
 
-static int shingles_of(struct str text, struct shingles *ret)
+static int shingles_of(const struct near_common *c, struct str text, struct shingles *ret)
 {
     *ret = (struct shingles){.n = 0};
     size_t half = NEAR_TEXT_BYTES / 2;
     bool all = text.n <= NEAR_TEXT_BYTES;
-    int err = words_add(ret, all ? text : str_head(text, half));
+    int err = words_add(c, ret, all ? text : str_head(text, half));
     ret->last = all ? ret->last : 0;
     if (!err && !all)
-        err = words_add(ret, str_tail(text, text.n - half));
+        err = words_add(c, ret, str_tail(text, text.n - half));
     ret->n = once_each(ret->at, ret->n);
     return err;
 }
@@ -133,8 +149,10 @@ struct near_common {
     struct common_group groups[GROUPS_MAX];
     unsigned groups_n;
     uint64_t seen[SEEN_TEXTS]; /* hashes of texts, the last one at each place */
-    uint32_t *hashes;          /* in order, once settled */
+    uint32_t *hashes;          /* in order, once settled: of what more than half of texts have */
     size_t n;
+    uint32_t *frequent; /* ... and of what one in FREQUENT has */
+    size_t frequent_n;
 };
 
 int near_common_new(struct near_common **ret_common)
@@ -147,8 +165,10 @@ void near_common_free(struct near_common *c)
 {
     for (unsigned i = 0; c && i < c->groups_n; i++)
         free(c->groups[i].at);
-    if (c)
+    if (c) {
         free(c->hashes);
+        free(c->frequent);
+    }
     free(c);
 }
 
@@ -167,18 +187,58 @@ static struct common_group *common_group(struct near_common *c, uint64_t group)
     return g;
 }
 
-static void candidate_count(struct common_group *g, uint32_t hash)
+static struct candidate *candidate_place(struct candidate *at, uint32_t hash)
 {
     unsigned i = hash % CANDIDATES;
-    while (g->at[i].texts && g->at[i].hash != hash)
+    while (at[i].texts && at[i].hash != hash)
         i = (i + 1) % CANDIDATES;
-    if (!g->at[i].texts) {
-        if (g->texts > FIRST_TEXTS || g->used >= CANDIDATES / 2)
-            return;
-        g->used++;
-        g->at[i].hash = hash;
+    return &at[i];
+}
+
+/* Makes room: the rarest eighth goes, and all others are counted by as much less, so that whatever
+ * comes often, also late, is found (J. Misra and D. Gries, "Finding repeated elements", 1982). */
+static int candidates_sift(struct common_group *g)
+{
+    struct candidate *fresh = calloc(CANDIDATES, sizeof(*fresh));
+    uint32_t *texts = calloc(g->used, sizeof(*texts));
+    unsigned n = 0;
+    for (unsigned i = 0; i < CANDIDATES && texts; i++)
+        if (g->at[i].texts)
+            texts[n++] = g->at[i].texts;
+    if (!fresh || !texts) {
+        free(fresh);
+        free(texts);
+        return E_MEMORY;
     }
-    g->at[i].texts++;
+    qsort(texts, n, sizeof(*texts), hash_order);
+    uint32_t less = texts[n / 8];
+    g->used = 0;
+    for (unsigned i = 0; i < CANDIDATES; i++) {
+        const struct candidate *c = &g->at[i];
+        if (c->texts <= less)
+            continue;
+        *candidate_place(fresh, c->hash) = (struct candidate){c->hash, c->texts - less};
+        g->used++;
+    }
+    free(texts);
+    free(g->at);
+    g->at = fresh;
+    return 0;
+}
+
+static int candidate_count(struct common_group *g, uint32_t hash)
+{
+    struct candidate *c = candidate_place(g->at, hash);
+    if (!c->texts && g->used == CANDIDATES / 2) {
+        int err = candidates_sift(g);
+        if (err)
+            return err;
+        c = candidate_place(g->at, hash);
+    }
+    g->used += c->texts == 0;
+    c->hash = hash;
+    c->texts++;
+    return 0;
 }
 
 int near_common_see(struct near_common *c, uint64_t group, struct str text)
@@ -192,10 +252,10 @@ int near_common_see(struct near_common *c, uint64_t group, struct str text)
     if (!g)
         return 0;
     struct shingles s;
-    int err = shingles_of(text, &s);
+    int err = shingles_of(NULL, text, &s);
     g->texts++;
     for (size_t i = 0; i < s.n && !err; i++)
-        candidate_count(g, s.at[i]);
+        err = candidate_count(g, s.at[i]);
     free(s.at);
     return err;
 }
@@ -204,15 +264,24 @@ int near_common_settle(struct near_common *c)
 {
     size_t most = (size_t)c->groups_n * CANDIDATES / 2;
     c->hashes = calloc(most + 1, sizeof(*c->hashes));
-    if (!c->hashes)
+    c->frequent = calloc(most + 1, sizeof(*c->frequent));
+    if (!c->hashes || !c->frequent)
         return E_MEMORY;
     for (unsigned i = 0; i < c->groups_n; i++) {
         const struct common_group *g = &c->groups[i];
-        for (unsigned k = 0; k < CANDIDATES && g->texts >= NEAR_COMMON_TEXTS; k++)
+        unsigned often = g->texts / FREQUENT;
+        often = often < NEAR_COMMON_TEXTS / 2 ? NEAR_COMMON_TEXTS / 2 : often;
+        for (unsigned k = 0; k < CANDIDATES && g->texts >= NEAR_COMMON_TEXTS; k++) {
             if (g->at[k].texts > g->texts / 2)
                 c->hashes[c->n++] = g->at[k].hash;
+            if (g->at[k].texts >= often)
+                c->frequent[c->frequent_n++] = g->at[k].hash;
+        }
+        free(c->groups[i].at);
     }
+    c->groups_n = 0;
     c->n = once_each(c->hashes, c->n);
+    c->frequent_n = once_each(c->frequent, c->frequent_n);
     return 0;
 }
 
@@ -224,6 +293,11 @@ unsigned near_common_count(const struct near_common *c)
 static bool is_common(const struct near_common *c, uint32_t hash)
 {
     return bsearch(&hash, c->hashes, c->n, sizeof(hash), hash_order) != NULL;
+}
+
+static bool is_frequent(const struct near_common *c, uint32_t hash)
+{
+    return bsearch(&hash, c->frequent, c->frequent_n, sizeof(hash), hash_order) != NULL;
 }
 
 struct str near_own(const struct near_common *c, struct str text)
@@ -280,7 +354,11 @@ static void minima_find(const struct shingles *s, uint32_t minima[NEAR_MINIMA])
 int near_mark(const struct near_common *common, struct str text, struct near_mark *ret_mark)
 {
     struct shingles s;
-    int err = shingles_of(text, &s);
+    int err = shingles_of(common, text, &s);
+    if (!err && s.n == 0 && common) {
+        free(s.at);
+        err = shingles_of(NULL, text, &s);
+    }
     if (!err && common && common->n > 0)
         common_drop(common, &s);
     if (!err) {
@@ -295,8 +373,8 @@ int near_mark(const struct near_common *common, struct str text, struct near_mar
     return err;
 }
 
-/* Of the least hashes of both together, the share that is of both. */
-static double alike(const uint32_t *a, unsigned a_n, const uint32_t *b, unsigned b_n, bool whole)
+double near_alike_hashes(const uint32_t *a, unsigned a_n, const uint32_t *b, unsigned b_n,
+                         bool whole)
 {
     unsigned i = 0, k = 0, all = 0, shared = 0;
     while ((i < a_n || k < b_n) && (whole || all < NEAR_LEAST)) {
@@ -312,209 +390,5 @@ static double alike(const uint32_t *a, unsigned a_n, const uint32_t *b, unsigned
 
 double near_alike(const struct near_sketch *a, const struct near_sketch *b)
 {
-    return alike(a->least, a->n, b->least, b->n, a->whole && b->whole);
-}
-
-/* ---- the index ---- */
-
-struct item {
-    uint64_t group;
-    size_t at; /* its sketch among the index's hashes */
-    unsigned n;
-    bool whole;
-    uint32_t asked; /* the last search that looked at it */
-};
-
-struct link {
-    uint32_t band; /* hash of the band's rows, its number and the group */
-    uint32_t item, next;
-};
-
-struct near_index {
-    double threshold;
-    unsigned rows, bands;
-    size_t bytes_max;
-    struct item *items;
-    uint32_t items_n, items_cap;
-    uint32_t *hashes;
-    size_t hashes_n, hashes_cap;
-    struct link *links; /* bands of them for each item */
-    size_t links_cap;
-    uint32_t *heads; /* by band; NEAR_NONE: none */
-    size_t heads_n;  /* a power of two */
-    uint32_t searches;
-};
-
-static unsigned rows_for(double threshold)
-{
-    unsigned rows = 1;
-    for (unsigned r = 2; r <= NEAR_MINIMA / 8; r++)
-        if (1 - pow(1 - pow(threshold, r), NEAR_MINIMA / r) >= BAND_RECALL)
-            rows = r;
-    return rows;
-}
-
-int near_index_new(double threshold, size_t bytes_max, struct near_index **ret_index)
-{
-    struct near_index *x = calloc(1, sizeof(*x));
-    if (!x)
-        return E_MEMORY;
-    x->threshold = threshold;
-    x->bytes_max = bytes_max;
-    x->rows = rows_for(threshold);
-    x->bands = NEAR_MINIMA / x->rows;
-    *ret_index = x;
-    return 0;
-}
-
-void near_index_free(struct near_index *x)
-{
-    if (!x)
-        return;
-    free(x->items);
-    free(x->hashes);
-    free(x->links);
-    free(x->heads);
-    free(x);
-}
-
-size_t near_index_bytes(const struct near_index *x)
-{
-    return sizeof(*x) + x->items_cap * sizeof(*x->items) + x->hashes_cap * sizeof(*x->hashes) +
-           x->links_cap * sizeof(*x->links) + x->heads_n * sizeof(*x->heads);
-}
-
-uint32_t near_index_count(const struct near_index *x)
-{
-    return x->items_n;
-}
-
-unsigned near_index_rows(const struct near_index *x)
-{
-    return x->rows;
-}
-
-unsigned near_index_bands(const struct near_index *x)
-{
-    return x->bands;
-}
-
-static uint32_t band_hash(const struct near_index *x, unsigned band, uint64_t group,
-                          const struct near_mark *mark)
-{
-    return (uint32_t)XXH3_64bits_withSeed(&mark->minima[(size_t)band * x->rows],
-                                          x->rows * sizeof(uint32_t), group + band);
-}
-
-/* Room for `n` of `size` bytes each, within the index's ceiling. */
-static int room_make(const struct near_index *x, void **at, size_t size, size_t n)
-{
-    if (near_index_bytes(x) + n * size > x->bytes_max)
-        return E_TOO_LARGE;
-    void *more = reallocarray(*at, n, size);
-    if (!more)
-        return E_MEMORY;
-    *at = more;
-    return 0;
-}
-
-static int heads_grow(struct near_index *x)
-{
-    size_t n = x->heads_n ? x->heads_n * 2 : 1024;
-    void *heads = x->heads;
-    int err = room_make(x, &heads, sizeof(*x->heads), n);
-    if (err)
-        return err;
-    x->heads = heads;
-    x->heads_n = n;
-    memset(x->heads, 0xff, n * sizeof(*x->heads));
-    for (size_t i = 0; i < (size_t)x->items_n * x->bands; i++) {
-        uint32_t *head = &x->heads[x->links[i].band & (n - 1)];
-        x->links[i].next = *head;
-        *head = (uint32_t)i;
-    }
-    return 0;
-}
-
-static int index_grow(struct near_index *x, unsigned hashes)
-{
-    int err = 0;
-    if (x->items_n == x->items_cap) {
-        uint32_t cap = x->items_cap ? x->items_cap * 2 : 256;
-        void *items = x->items, *links = x->links;
-        err = room_make(x, &items, sizeof(*x->items), cap);
-        if (!err) {
-            x->items = items;
-            err = room_make(x, &links, sizeof(*x->links), (size_t)cap * x->bands);
-        }
-        if (!err) {
-            x->links = links;
-            x->items_cap = cap;
-            x->links_cap = (size_t)cap * x->bands;
-        }
-    }
-    if (!err && x->hashes_n + hashes > x->hashes_cap) {
-        size_t cap = x->hashes_cap ? x->hashes_cap * 2 : 4096;
-        void *at = x->hashes;
-        err = room_make(x, &at, sizeof(*x->hashes), cap);
-        if (!err) {
-            x->hashes = at;
-            x->hashes_cap = cap;
-        }
-    }
-    if (!err && (size_t)(x->items_n + 1) * x->bands > x->heads_n)
-        err = heads_grow(x);
-    return err;
-}
-
-int near_index_add(struct near_index *x, uint64_t group, const struct near_mark *mark)
-{
-    const struct near_sketch *s = &mark->sketch;
-    int err = index_grow(x, s->n);
-    if (err)
-        return err;
-    uint32_t item = x->items_n;
-    x->items[item] = (struct item){.group = group, .at = x->hashes_n, .n = s->n, .whole = s->whole};
-    if (s->n > 0)
-        memcpy(x->hashes + x->hashes_n, s->least, s->n * sizeof(*s->least));
-    x->hashes_n += s->n;
-    for (unsigned band = 0; band < x->bands; band++) {
-        size_t i = (size_t)item * x->bands + band;
-        uint32_t hash = band_hash(x, band, group, mark);
-        uint32_t *head = &x->heads[hash & (x->heads_n - 1)];
-        x->links[i] = (struct link){.band = hash, .item = item, .next = *head};
-        *head = (uint32_t)i;
-    }
-    x->items_n++;
-    return 0;
-}
-
-uint32_t near_index_find(struct near_index *x, uint64_t group, const struct near_mark *mark,
-                         double *ret_alike)
-{
-    const struct near_sketch *s = &mark->sketch;
-    uint32_t best = NEAR_NONE;
-    double best_alike = 0;
-    unsigned looked = 0;
-    x->searches++;
-    for (unsigned band = 0; band < x->bands && s->n > 0 && x->items_n > 0; band++) {
-        uint32_t hash = band_hash(x, band, group, mark);
-        uint32_t i = x->heads[hash & (x->heads_n - 1)];
-        for (; i != NEAR_NONE && looked < LOOKED_AT_MAX; i = x->links[i].next) {
-            struct item *it = &x->items[x->links[i].item];
-            if (x->links[i].band != hash || it->group != group || it->asked == x->searches)
-                continue;
-            it->asked = x->searches;
-            looked++;
-            double a = alike(s->least, s->n, x->hashes + it->at, it->n, s->whole && it->whole);
-            if (a > best_alike || (a == best_alike && x->links[i].item < best)) {
-                best_alike = a;
-                best = x->links[i].item;
-            }
-        }
-    }
-    bool near = best != NEAR_NONE && best_alike >= x->threshold;
-    if (ret_alike)
-        *ret_alike = near ? best_alike : 0;
-    return near ? best : NEAR_NONE;
+    return near_alike_hashes(a->least, a->n, b->least, b->n, a->whole && b->whole);
 }

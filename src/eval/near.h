@@ -47,7 +47,8 @@ struct near_mark {
 /*
  * What an application writes around each of its texts, and so says nothing of one: shingles that
  * stand in more than half of at least NEAR_COMMON_TEXTS different texts of a group (an
- * application's). See texts, settle once, then mark with it.
+ * application's), and runs of thirty pairs or more that each stand in a twentieth of them: it may
+ * have several templates, or get another one. See texts, settle once, then mark with it.
  */
 #define NEAR_COMMON_TEXTS 20
 struct near_common;

@@ -15,6 +15,7 @@ struct cluster {
     uint32_t turns;
     unsigned stratum;
     double weight; /* 0: not drawn */
+    bool taken;
 };
 
 struct stratum {
@@ -305,7 +306,7 @@ int sample_draw(struct sample *s)
     return err;
 }
 
-double sample_weight(const struct sample *s, struct str id)
+double sample_take(struct sample *s, struct str id)
 {
     struct cluster key = {.turns = 0};
     const struct cluster *sought = &key;
@@ -315,7 +316,10 @@ double sample_weight(const struct sample *s, struct str id)
     memcpy(key.id, kept.p, kept.n);
     struct cluster **found = bsearch(&sought, s->drawn, s->drawn_n, sizeof(struct cluster *),
                                      by_id);
-    return found ? (*found)->weight : 0;
+    if (!found || (*found)->taken)
+        return 0;
+    (*found)->taken = true;
+    return (*found)->weight;
 }
 
 struct sample_stats sample_stats(const struct sample *s)

@@ -33,7 +33,7 @@ struct sample;
 
 struct sample_settings {
     unsigned cases; /* to draw, at most */
-    unsigned floor; /* of each stratum */
+    unsigned floor; /* of each stratum, 1 at least, so that each one is stood for */
     double near;    /* from which likeness on two texts are one cluster */
     uint64_t seed;
     size_t bytes_max;
@@ -49,8 +49,9 @@ MUSTCHECK int sample_add(struct sample *s, struct str id, uint64_t group, struct
 /* Once, when all are there. */
 MUSTCHECK int sample_draw(struct sample *s);
 
-/* The case's weight, in turns; 0: that turn was not drawn. */
-double sample_weight(const struct sample *s, struct str id);
+/* The case's weight, in turns; 0: that turn was not drawn, or was taken before (a line that is
+ * there twice is one case). */
+double sample_take(struct sample *s, struct str id);
 
 struct sample_stats {
     uint64_t turns;

@@ -1,5 +1,7 @@
 #include "eval/traffic.h"
 
+#include <xxhash.h>
+
 #include "base/json.h"
 #include "eval/traffic_answer.h"
 #include "llm/prompt.h"
@@ -46,6 +48,23 @@ static int string_add(struct buf *out, struct str string, struct arena *arena)
     return buf_str(out, text);
 }
 
+static bool is_media(const struct chat_block *b)
+{
+    return (b->kind == BLOCK_DOCUMENT || b->kind == BLOCK_IMAGE || b->kind == BLOCK_AUDIO) &&
+           b->media.data.n > 2;
+}
+
+static const char *const media_words[] = {
+    [BLOCK_IMAGE] = "image", [BLOCK_DOCUMENT] = "document", [BLOCK_AUDIO] = "audio"};
+
+/* Pictures and the like are what is asked about: each has a word of its own. */
+static int media_add(struct buf *out, const char *what, struct str data)
+{
+    if (out->n)
+        buf_char(out, '\n');
+    return buf_printf(out, "%s%016llx", what, (unsigned long long)XXH3_64bits(data.p, data.n));
+}
+
 static int blocks_add(struct buf *out, const struct chat_block *block, struct arena *arena)
 {
     int err = 0;
@@ -60,6 +79,8 @@ static int blocks_add(struct buf *out, const struct chat_block *block, struct ar
             buf_str(out, b->input);
         } else if (b->kind == BLOCK_DOCUMENT && b->media.form == MEDIA_TEXT)
             err = string_add(out, b->media.data, arena);
+        else if (is_media(b))
+            err = media_add(out, media_words[b->kind], b->media.data);
     }
     return err;
 }
@@ -69,7 +90,7 @@ static bool is_asking(const struct chat_message *m)
     if (m->role != ROLE_USER)
         return false;
     for (const struct chat_block *b = m->blocks; b; b = b->next)
-        if (b->kind == BLOCK_TEXT && b->text.n > 2)
+        if ((b->kind == BLOCK_TEXT && b->text.n > 2) || is_media(b))
             return true;
     return false;
 }
@@ -209,6 +230,10 @@ int traffic_read(struct arena *arena, const struct recorded_turn *recorded,
     t.prompt = prompt_from_text(recorded->fingerprint);
     if (!t.prompt)
         err = request_prompt(t.wire, arena, recorded->request, &t.prompt, &ignored);
+    if (err && err != E_MEMORY) { /* half a surrogate pair, say, which a wire passes on */
+        *ret_why = TRAFFIC_UNREADABLE;
+        return 0;
+    }
     if (!err)
         err = traffic_text(&t.request, arena, &t.text);
     if (!err)
@@ -369,6 +394,7 @@ int traffic_case_write(const struct traffic_turn *turn, struct arena *arena, dou
     struct str body;
     struct fault ignored = {0};
     yyjson_doc *doc = NULL;
+    size_t before = out->n;
     *ret_why = TRAFFIC_FINE;
     *ret_left_out = STR_NONE;
     int err = traffic_answer_read(turn->recorded, turn->wire, arena, &answer);
@@ -380,5 +406,13 @@ int traffic_case_write(const struct traffic_turn *turn, struct arena *arena, dou
     if (err || *ret_why)
         return err;
     err = json_parse(arena, body, &doc, &ignored);
-    return err ? err : case_write(turn, weight, yyjson_doc_get_root(doc), &answer, out);
+    if (!err)
+        err = case_write(turn, weight, yyjson_doc_get_root(doc), &answer, out);
+    if (!err) /* one line that does not read would be the end of the whole suite */
+        err = json_parse(arena, str_tail(buf_view(out), before), &doc, &ignored);
+    if (err != E_BAD_JSON)
+        return err;
+    out->n = before;
+    *ret_why = TRAFFIC_UNREADABLE;
+    return 0;
 }

@@ -45,10 +45,10 @@ MUSTCHECK int traffic_read(struct arena *arena, const struct recorded_turn *reco
                            struct traffic_turn *ret_turn, enum traffic_why *ret_why);
 
 /*
- * What a chat asks: the text of the last message of the user's that has one, with what stands
- * behind it (calls of tools and their results, so that the steps of an agent differ), and, while
- * that is fewer than TRAFFIC_WORDS_LEAST words ("yes, go on"), the user's messages before it.
- * E_MEMORY.
+ * What a chat asks: the text of the last message of the user's that has one, and a word for each
+ * picture, sound and file that is in it, with what stands behind it (calls of tools and their
+ * results, so that the steps of an agent differ), and, while that is fewer than TRAFFIC_WORDS_LEAST
+ * words ("yes, go on"), the user's messages before it. E_MEMORY.
  */
 #define TRAFFIC_WORDS_LEAST 8
 MUSTCHECK int traffic_text(const struct chat_request *request, struct arena *arena,

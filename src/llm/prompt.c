@@ -6,7 +6,8 @@
 #include "base/json.h"
 #include "llm/wire.h"
 
-#define MASK_DIGITS 4 /* so many in a word are a year, a time or an id */
+#define MASK_DIGITS 4     /* so many in a word are a year, a time or an id */
+#define VALUES_MAX  32768 /* of tools; what a loop reads in a millisecond */
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -108,6 +109,7 @@ static enum word_kind word_kind_of(struct str word)
 struct words {
     uint64_t hash;
     struct str number; /* n == 0: none waits */
+    size_t *left;      /* bytes that are still read word by word */
     bool masked;       /* the last one was */
     bool date;         /* ... as a part of a date */
 };
@@ -152,10 +154,13 @@ static void words_take(struct words *w, struct str word)
         word_take(w, word);
 }
 
-/* Words end at space, and where ASCII and other letters meet: not all scripts have spaces. */
-static void text_take(struct words *w, struct str text)
+/* Words end at space, and where ASCII and other letters meet: not all scripts have spaces. What
+ * is too much for that counts by its bytes. */
+static void text_take(struct words *w, struct str whole)
 {
+    struct str text = str_head(whole, *w->left), rest = str_tail(whole, text.n);
     size_t from = 0;
+    *w->left -= text.n;
     for (size_t i = 0; i <= text.n; i++) {
         bool space = i == text.n || is_space(text.p[i]);
         bool meets = !space && i > from &&
@@ -167,6 +172,8 @@ static void text_take(struct words *w, struct str text)
         from = space ? i + 1 : i;
     }
     number_settle(w, false);
+    if (rest.n)
+        word_take(w, rest);
 }
 
 /* A string, or a list of parts of which some have a text. */
@@ -183,12 +190,23 @@ static void content_take(struct words *w, yyjson_val *content)
 
 /* ---- tools ---- */
 
+/* What is still looked at of a request's tools. */
+struct effort {
+    size_t bytes; /* of descriptions, word by word */
+    unsigned values;
+};
+
 /* Of a value, whatever the space in its text. */
-static uint64_t value_hash(yyjson_val *v, uint64_t seed)
+static uint64_t value_hash(yyjson_val *v, uint64_t seed, struct effort *left)
 {
     size_t i, n;
     yyjson_val *key, *inner;
+    if (left->values == 0)
+        return seed;
+    left->values--;
     uint64_t hash = mix(seed, yyjson_get_tag(v) & YYJSON_TAG_MASK);
+    if (yyjson_is_ctn(v)) /* where it ends: {"a":{},"b":1} is not {"a":{"b":1}} */
+        hash = mix(hash, yyjson_get_len(v));
     if (yyjson_is_str(v) || yyjson_is_raw(v))
         return XXH3_64bits_withSeed(yyjson_get_str(v) ? yyjson_get_str(v) : yyjson_get_raw(v),
                                     yyjson_get_len(v), hash);
@@ -196,16 +214,20 @@ static uint64_t value_hash(yyjson_val *v, uint64_t seed)
         return XXH3_64bits_withSeed(&(double){yyjson_get_num(v)}, sizeof(double), seed);
     yyjson_arr_foreach(v, i, n, inner)
     {
-        hash = value_hash(inner, hash);
+        if (left->values == 0)
+            break;
+        hash = value_hash(inner, hash, left);
     }
     yyjson_obj_foreach(v, i, n, key, inner)
     {
-        hash = value_hash(inner, value_hash(key, hash));
+        if (left->values == 0)
+            break;
+        hash = value_hash(inner, value_hash(key, hash, left), left);
     }
     return hash;
 }
 
-static uint64_t tool_hash(yyjson_val *tool)
+static uint64_t tool_hash(yyjson_val *tool, struct effort *left)
 {
     yyjson_val *inner = yyjson_obj_get(tool, "function");
     yyjson_val *t = yyjson_is_obj(inner) ? inner : tool;
@@ -213,10 +235,10 @@ static uint64_t tool_hash(yyjson_val *tool)
     struct str name = json_get_str(t, "name");
     schema = schema ? schema : yyjson_obj_get(t, "input_schema");
     if (!name.n || !schema) /* one of the provider's own */
-        return value_hash(tool, 2);
-    struct words w = {.hash = XXH3_64bits_withSeed(name.p, name.n, 3)};
+        return value_hash(tool, 2, left);
+    struct words w = {.hash = XXH3_64bits_withSeed(name.p, name.n, 3), .left = &left->bytes};
     text_take(&w, json_get_str(t, "description"));
-    return value_hash(schema, w.hash);
+    return value_hash(schema, w.hash, left);
 }
 
 /* A sum: their order does not count. */
@@ -225,9 +247,12 @@ static uint64_t tools_hash(yyjson_val *tools)
     size_t i, n;
     yyjson_val *tool;
     uint64_t sum = 0;
+    struct effort left = {.bytes = PROMPT_WORDS_BYTES, .values = VALUES_MAX};
     yyjson_arr_foreach(tools, i, n, tool)
     {
-        sum += tool_hash(tool);
+        if (left.values == 0)
+            break;
+        sum += tool_hash(tool, &left);
     }
     return yyjson_arr_size(tools) ? some(sum) : 0;
 }
@@ -259,8 +284,8 @@ static const struct {
 
 uint64_t prompt_of(const struct wire *wire, yyjson_val *request)
 {
-    struct words w = {.hash = 0};
-    size_t at = 0;
+    size_t left = PROMPT_WORDS_BYTES, at = 0;
+    struct words w = {.left = &left};
     while (at < ARRAY_LEN(places) && places[at].wire != wire)
         at++;
     if (at == ARRAY_LEN(places))
@@ -346,7 +371,8 @@ static uint64_t system_of(const struct parts *parts, struct prompt_memo *memo)
     unsigned place = (unsigned)(bytes % PROMPT_MEMO_PLACES);
     if (LIKELY(memo->system[place].bytes == bytes))
         return memo->system[place].fingerprint;
-    struct words w = {.hash = 0};
+    size_t left = PROMPT_WORDS_BYTES;
+    struct words w = {.left = &left};
     for (unsigned i = 0; i < parts->n; i++)
         content_take(&w, json_peek(parts->at[i]));
     memo->system[place].bytes = bytes;
@@ -368,6 +394,8 @@ static uint64_t tools_of(struct str tools, struct prompt_memo *memo)
 uint64_t prompt_of_request(const struct llm_request *r, struct prompt_memo *memo)
 {
     struct parts parts = {.n = 0};
+    if (r->tools_at.to - r->tools_at.from > PROMPT_TOOLS_BYTES)
+        return 0;
     if (r->system_at.to > r->system_at.from)
         parts.at[parts.n++] = span_of(r, r->system_at);
     if (r->messages_at.to > r->messages_at.from)

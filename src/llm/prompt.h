@@ -12,6 +12,10 @@
  * is put into a system prompt make another fingerprint each. Of a tool count its name, description
  * and schema.
  *
+ * Requests are read on the loop, so there is an end to it: behind PROMPT_WORDS_BYTES of texts the
+ * rest counts byte by byte, dates and white space too, and of tools count the first 32,768 values.
+ * With tools of more than PROMPT_TOOLS_BYTES a request is not looked at while it is served: none.
+ *
  * A request that has neither has none (0). Nothing here yields.
  */
 #ifndef LLM_PROMPT_H
@@ -24,8 +28,9 @@
 #include "base/str.h"
 #include "llm/request.h"
 
-#define PROMPT_LEADING_MAX 8  /* system messages in front that count */
-#define PROMPT_CHARS       16 /* of a fingerprint as text */
+#define PROMPT_LEADING_MAX 8            /* system messages in front that count */
+#define PROMPT_CHARS       16           /* of a fingerprint as text */
+#define PROMPT_WORDS_BYTES (128u << 10) /* of a system prompt, and of all tools' descriptions */
 
 /* Of a parsed request in the protocol of `wire`; any thread. */
 uint64_t prompt_of(const struct wire *wire, yyjson_val *request);
@@ -40,6 +45,8 @@ struct prompt_memo {
         uint64_t bytes, fingerprint;
     } system[PROMPT_MEMO_PLACES], tools[PROMPT_MEMO_PLACES];
 };
+
+#define PROMPT_TOOLS_BYTES (1u << 20)
 
 /* Of a request that was read (wire_ask), whose body is still there. Loop thread. */
 uint64_t prompt_of_request(const struct llm_request *r, struct prompt_memo *memo);

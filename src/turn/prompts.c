@@ -1,10 +1,16 @@
 #include "turn/prompts.h"
 
 #include <stdlib.h>
+#include <xxhash.h>
 
 #include "llm/wire.h"
 
 #define PLACES (2u * PROMPTS_UNSEEN_MAX)
+#define SHARES 256 /* of tenants, by a hash of their names */
+
+struct share {
+    uint16_t held, said;
+};
 
 struct prompts {
     struct prompt_memo memo;
@@ -12,9 +18,11 @@ struct prompts {
     uint64_t *known; /* sorted, each once */
     size_t known_n;
     uint64_t unseen_turns, others;
-    unsigned unseen_n, said;
+    unsigned unseen_n;
     uint16_t place[PLACES]; /* by fingerprint: the number in `unseen` and 1; 0: free */
     struct prompt_unseen unseen[PROMPTS_UNSEEN_MAX];
+    uint8_t share_of[PROMPTS_UNSEEN_MAX]; /* of each in `unseen` */
+    struct share share[SHARES];
 };
 
 int prompts_new(struct prompts **ret_prompts)
@@ -53,14 +61,18 @@ static uint16_t *place_of(struct prompts *p, uint64_t fingerprint)
 static void unseen_sift(struct prompts *p)
 {
     unsigned kept = 0;
-    for (unsigned i = 0; i < p->unseen_n; i++)
-        if (!is_known(p, p->unseen[i].fingerprint))
-            p->unseen[kept++] = p->unseen[i];
+    memset(p->share, 0, sizeof(p->share));
+    for (unsigned i = 0; i < p->unseen_n; i++) {
+        if (is_known(p, p->unseen[i].fingerprint))
+            continue;
+        p->share[p->share_of[i]].held++;
+        p->share_of[kept] = p->share_of[i];
+        p->unseen[kept++] = p->unseen[i];
+    }
     p->unseen_n = kept;
     memset(p->place, 0, sizeof(p->place));
     for (unsigned i = 0; i < kept; i++)
         *place_of(p, p->unseen[i].fingerprint) = (uint16_t)(i + 1);
-    p->said = 0;
 }
 
 void prompts_know(struct prompts *p, uint64_t *known, size_t n)
@@ -100,20 +112,24 @@ static void unseen_count(struct prompts *p, uint64_t fingerprint, const struct l
                          struct str tenant, int64_t wall_us, enum prompt_news *ret_news)
 {
     uint16_t *place = place_of(p, fingerprint);
+    uint8_t whose = (uint8_t)(XXH3_64bits(tenant.p, tenant.n) % SHARES);
+    struct share *share = &p->share[whose];
     p->unseen_turns++;
-    if (!*place && p->unseen_n == PROMPTS_UNSEEN_MAX) {
+    if (!*place && (p->unseen_n == PROMPTS_UNSEEN_MAX || share->held == PROMPTS_TENANT_MAX)) {
         p->others++;
         return;
     }
     if (!*place) {
+        share->held++;
+        p->share_of[p->unseen_n] = whose;
         struct prompt_unseen *u = &p->unseen[p->unseen_n++];
         *u = (struct prompt_unseen){
             .fingerprint = fingerprint, .first_wall_us = wall_us, .api = r->wire->name};
         name_keep(u->tenant, tenant);
         name_keep(u->model, r->model);
         *place = (uint16_t)p->unseen_n;
-        if (p->said < PROMPTS_SAID_MAX)
-            *ret_news = ++p->said < PROMPTS_SAID_MAX ? PROMPT_UNSEEN : PROMPT_TOO_MANY;
+        if (share->said < PROMPTS_SAID_MAX)
+            *ret_news = ++share->said < PROMPTS_SAID_MAX ? PROMPT_UNSEEN : PROMPT_TOO_MANY;
     }
     struct prompt_unseen *u = &p->unseen[*place - 1];
     u->turns++;

@@ -7,7 +7,8 @@
  * counted, kept with who sent it, and said once. While nobody has said which ones the suites have,
  * none is missed.
  *
- * It holds PROMPTS_UNSEEN_MAX fingerprints at most; what is in excess is counted together. Loop
+ * It holds PROMPTS_UNSEEN_MAX fingerprints at most, of one tenant PROMPTS_TENANT_MAX: a prompt that
+ * varies by turn hides none of another tenant's. What is in excess is counted together. Loop
  * thread; nothing yields.
  */
 #ifndef TURN_PROMPTS_H
@@ -23,7 +24,8 @@
 #include "llm/request.h"
 
 #define PROMPTS_UNSEEN_MAX 1024
-#define PROMPTS_SAID_MAX   50 /* of them are said one by one, until other suites are known */
+#define PROMPTS_TENANT_MAX 256
+#define PROMPTS_SAID_MAX   50 /* of a tenant's are said one by one, until other suites are known */
 #define PROMPTS_NAME_BYTES 64
 
 struct prompts;
@@ -58,7 +60,7 @@ struct prompts_stats {
     bool known;            /* somebody said which ones suites have */
     size_t known_n;        /* so many */
     uint64_t unseen_turns; /* of prompts that no suite has, since the process began */
-    uint64_t others;       /* of them those in excess of PROMPTS_UNSEEN_MAX prompts */
+    uint64_t others;       /* of them those in excess of what is held */
     unsigned unseen_n;     /* prompts, of the suites known now */
 };
 struct prompts_stats prompts_stats(const struct prompts *p);

@@ -197,6 +197,27 @@ def test_a_seed_is_a_draw_and_nothing_is_written_over(w):
     assert "Left out: 1 turn that failed, or were cut short, 1 turn that are no chats." in done.stdout
 
 
+def test_what_is_replaced_stays_until_the_new_one_is_whole(w):
+    folder = w.sluice.folder
+    draw(w, "kept", "--cases", "5")
+    for name in ("kept.yaml", "kept.jsonl"):
+        os.chmod(os.path.join(folder, name), 0o644)
+    cases = os.path.join(folder, "kept.jsonl")
+    os.rename(cases, cases + ".aside")
+    os.mkdir(cases)  # so that the cases cannot be written
+    done = evals(w, "from-traffic", "--out", "kept.yaml", "--folder", "base", "--replace", want=3)
+    assert "kept.yaml cannot be written" in done.stderr, done.stderr
+    os.rmdir(cases)
+    os.rename(cases + ".aside", cases)
+    evals(w, "check", "kept.yaml")
+    draw(w, "kept", "--cases", "5")
+    for name in ("kept.yaml", "kept.jsonl"):
+        assert os.stat(os.path.join(folder, name)).st_mode & 0o777 == 0o600, name
+    assert not glob.glob(os.path.join(folder, "*.new"))
+    draw(w, 'a "suite"', "--cases", "5")
+    evals(w, "check", 'a "suite".yaml')
+
+
 def test_what_varies_by_turn_makes_no_strata(w):
     lines_at = os.path.join(w.sluice.folder, "varied")
     os.makedirs(lines_at, exist_ok=True)
@@ -218,9 +239,58 @@ def test_what_varies_by_turn_makes_no_strata(w):
     assert len(prompts) == 300 and sum(p["seen"] for p in prompts) == 1
 
 
+def recordings_make(w, name, made):
+    """A folder with these lines, each of which is what is different in one that was recorded."""
+    folder = os.path.join(w.sluice.folder, name)
+    os.makedirs(folder, exist_ok=True)
+    line = next(x for x in lines(w) if x["api"] == "openai.chat" and x["state"] == "done" and
+                "body" in x)
+    with open(os.path.join(folder, "sluice-20261101-000000-1-1.jsonl"), "w", encoding="utf-8") as f:
+        for i, more in enumerate(made):
+            f.write(json.dumps({**line, "turn": f"01KC{i:022}", **more}) + "\n")
+
+
+def asking(text):
+    return json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]})
+
+
+def test_one_bad_recording_spoils_nothing(w):
+    fine = [{"request": asking(q)} for q in QUESTIONS]
+    cut = asking("A text that was cut.").replace("cut.", "cut \\ud83d")
+    spoilt = [{"request": cut}, {"request": cut, "fingerprint": ""},
+              {"request": asking("What is this?"), "body": json.dumps(
+                  answer("chat", "ANSWER")).replace("ANSWER", "\\ud83d")},
+              {"request": asking("When?"), "time": "2026\"\n- x: ["},
+              {"request": asking("Who?"), "turn": "\x1b[31mred"}, {"request": asking("Why?"), "turn": ""},
+              {"request": asking("Where from?"), "api": "anthropic"}]
+    recordings_make(w, "spoilt", fine + spoilt + [{**fine[0], "turn": "01KC" + "0" * 22}])
+    told, cases = draw(w, "spoilt", folder="spoilt")
+    evals(w, "check", "spoilt.yaml")
+    assert sorted(c["request"]["messages"][0]["content"] for c in cases) == sorted(QUESTIONS)
+    assert sum(c["weight"] for c in cases) == told["turns"] == len(QUESTIONS) + 1, told
+    assert told["unreadable"] == len(spoilt), told
+    assert cover(w, "spoilt.yaml", folder="spoilt")["turns"] >= len(QUESTIONS) + 1
+    done = evals(w, "from-traffic", "--out", "spoilt.yaml", "--folder", "spoilt", "--replace")
+    assert "7 turns that do not read as what they were recorded as" in done.stdout, done.stdout
+
+
+def test_names_of_clients_are_safe_on_a_terminal(w):
+    recordings_make(w, "coloured", [{
+        "request": asking("Whose \x1b[31mcolour\u009b31m is that?"), "asked": "\x1b[31mred\u009b31m",
+        "tenant": "a\nb", "fingerprint": "0123456789abcdef"}])
+    draw(w, "all", "--cases", "100")
+    told = (evals(w, "coverage", "all.yaml", "--folder", "coloured").stdout +
+            evals(w, "from-traffic", "--folder", "coloured", "--out", "coloured.yaml",
+                  "--replace").stdout)
+    assert "red" in told and "colour" in told, told
+    assert "\x1b" not in told and "\u009b" not in told, told
+    assert any("a?b" in line for line in told.split("\n")), told
+
+
 def test_wrong_use_is_told(w):
     for words, said in [
             (["from-traffic", "--cases", "0"], "--cases '0' is no number from 1"),
+            (["from-traffic", "--floor", "0"], "--floor '0' is no number from 1"),
             (["from-traffic", "--near", "2%"], "--near '2%'"),
             (["from-traffic", "--out", "x.json"], "ends in .yaml"),
             (["from-traffic", "--since", "soon"], "is no day"),
@@ -233,6 +303,16 @@ def test_wrong_use_is_told(w):
     assert "none.yaml" in done.stderr and "--folder" not in done.stderr
     done = evals(w, "from-traffic", "--folder", "base", "--tenant", "nobody", want=3)
     assert "no turn there can be a case" in done.stderr
+
+
+def test_pictures_are_questions(w):
+    def about(picture):
+        return json.dumps({"model": "m", "messages": [{"role": "user", "content": [
+            {"type": "text", "text": "What is to be seen in this picture of our customer?"},
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}]}]})
+    recordings_make(w, "pictures", [{"request": about("AAA" + "BCDE"[i % 4])} for i in range(12)])
+    told, cases = draw(w, "pictures", folder="pictures")
+    assert told["different"] == 4 and [c["weight"] for c in cases] == [3] * 4, told
 
 
 # ---- coverage ----

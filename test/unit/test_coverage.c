@@ -28,8 +28,8 @@ static void case_add(struct coverage *c, uint64_t prompt, const char *text)
     assert_int_equal(coverage_case(c, prompt, &m), 0);
 }
 
-static void turn_add(struct coverage *c, const char *day, const char *session, uint64_t prompt,
-                     const char *text)
+static void turn_add_of(struct coverage *c, const char *tenant, const char *day,
+                        const char *session, uint64_t prompt, const char *text)
 {
     static unsigned number;
     char id[16];
@@ -38,12 +38,18 @@ static void turn_add(struct coverage *c, const char *day, const char *session, u
     const struct coverage_turn t = {.id = str_of(id, (size_t)n),
                                     .day = str_from(day),
                                     .session = str_from(session),
-                                    .tenant = STR("shop"),
+                                    .tenant = str_from(tenant),
                                     .model = STR("m"),
                                     .prompt = prompt,
                                     .text = str_from(text),
                                     .mark = &m};
     assert_int_equal(coverage_turn(c, &t), 0);
+}
+
+static void turn_add(struct coverage *c, const char *day, const char *session, uint64_t prompt,
+                     const char *text)
+{
+    turn_add_of(c, "shop", day, session, prompt, text);
 }
 
 static void near_under_the_same_prompt_is_covered(void **state)
@@ -144,6 +150,18 @@ static void turns_of_a_session_count_as_what_they_are_worth(void **state)
     coverage_free(apart);
 }
 
+static void tenants_have_their_own_sessions(void **state)
+{
+    (void)state;
+    struct coverage *c = coverage_make(false);
+    struct coverage_report r;
+    for (unsigned i = 0; i < 4; i++)
+        turn_add_of(c, i % 2 ? "a" : "b", "2026-11-02", "the same name", 0, "x y z");
+    coverage_report(c, &r);
+    assert_int_equal(r.sessions, 2);
+    coverage_free(c);
+}
+
 static void a_prompt_is_like_the_one_it_was_made_of(void **state)
 {
     (void)state;
@@ -181,6 +199,7 @@ int main(void)
         cmocka_unit_test(the_interval_knows_what_the_turns_are_worth),
         cmocka_unit_test(a_prompt_is_like_the_one_it_was_made_of),
         cmocka_unit_test(turns_of_a_session_count_as_what_they_are_worth),
+        cmocka_unit_test(tenants_have_their_own_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -388,6 +388,78 @@ static void questions_of_people(void **state)
     }
 }
 
+/* A template of words that no question has. */
+static int template_write(char *to, size_t room, unsigned which)
+{
+    int n = 0;
+    for (unsigned k = 0; k < 60; k++)
+        n += snprintf(to + n, room - (size_t)n, "t%uw%u ", which, k * k % 61 * 7);
+    return n;
+}
+
+static void question_write(char *to, size_t room, unsigned which, unsigned question)
+{
+    int n = template_write(to, room, which);
+    snprintf(to + n, room - (size_t)n, "what of q%u and r%u?", question, question);
+}
+
+/* Of several templates none is in most texts, and one may come later than the others. */
+static void an_application_may_have_several_templates(void **state)
+{
+    (void)state;
+    static const unsigned share_of[][4] = {{0, 1, 0, 1}, {0, 1, 2, 3}, {0, 0, 0, 0}};
+    char text[2048];
+    for (size_t round = 0; round < ARRAY_LEN(share_of); round++) {
+        struct near_common *c = NULL;
+        struct near_mark a, b, again;
+        assert_int_equal(near_common_new(&c), 0);
+        for (unsigned i = 0; i < 400; i++) {
+            unsigned which = share_of[round][i % 4];
+            question_write(text, sizeof(text), round == 2 && i >= 100 ? 9 : which, i);
+            assert_int_equal(near_common_see(c, 1, str_from(text)), 0);
+        }
+        assert_int_equal(near_common_settle(c), 0);
+        unsigned last = round == 2 ? 9 : share_of[round][3];
+        question_write(text, sizeof(text), last, 395);
+        assert_int_equal(near_mark(c, str_from(text), &a), 0);
+        assert_int_equal(near_mark(c, str_from(text), &again), 0);
+        question_write(text, sizeof(text), last, 399);
+        assert_int_equal(near_mark(c, str_from(text), &b), 0);
+        assert_true(near_alike(&a.sketch, &again.sketch) == 1);
+        assert_true(near_alike(&a.sketch, &b.sketch) < 0.6);
+        (void)template_write(text, sizeof(text), last); /* nothing else: then that counts */
+        assert_int_equal(near_mark(c, str_from(text), &a), 0);
+        assert_true(a.sketch.n > 30);
+        near_common_free(c);
+    }
+}
+
+/* What many people ask in the same words but for a number is no template. */
+static void a_sentence_of_people_is_no_template(void **state)
+{
+    (void)state;
+    static const char sentence[] = "my parcel with the number %u should have been here on monday "
+                                   "and nobody could tell me where it is now";
+    char text[256];
+    struct near_common *c = NULL;
+    struct near_mark a, b;
+    assert_int_equal(near_common_new(&c), 0);
+    for (unsigned i = 0; i < 400; i++) {
+        if (i % 4 == 0)
+            snprintf(text, sizeof(text), sentence, i);
+        else
+            snprintf(text, sizeof(text), "q%u w%u e%u r%u", i, i, i, i);
+        assert_int_equal(near_common_see(c, 1, str_from(text)), 0);
+    }
+    assert_int_equal(near_common_settle(c), 0);
+    snprintf(text, sizeof(text), sentence, 7);
+    assert_int_equal(near_mark(c, str_from(text), &a), 0);
+    snprintf(text, sizeof(text), sentence, 8);
+    assert_int_equal(near_mark(c, str_from(text), &b), 0);
+    assert_true(near_alike(&a.sketch, &b.sketch) > 0.8);
+    near_common_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +472,8 @@ int main(void)
         cmocka_unit_test(the_ceiling_holds),
         cmocka_unit_test(what_stands_around_every_text_does_not_count),
         cmocka_unit_test(questions_of_people),
+        cmocka_unit_test(an_application_may_have_several_templates),
+        cmocka_unit_test(a_sentence_of_people_is_no_template),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

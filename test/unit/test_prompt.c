@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "llm/prompt.h"
@@ -246,6 +248,83 @@ static void it_costs_next_to_nothing(void **state)
     assert_true(seen_us < new_us);
 }
 
+/* A member that moves into another object, or out of it, is another schema. */
+static void schemas_are_told_apart_by_what_stands_in_what(void **state)
+{
+    (void)state;
+    static const char *const schemas[] = {
+        "{\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"a\"]}",
+        "{\"properties\":{\"a\":{\"type\":\"string\"},\"required\":[\"a\"]}}",
+        "{\"properties\":{\"a\":{\"type\":\"string\",\"required\":[\"a\"]}}}", "{\"enum\":[[],1]}",
+        "{\"enum\":[[1]]}"};
+    uint64_t got[ARRAY_LEN(schemas)];
+    for (size_t i = 0; i < ARRAY_LEN(schemas); i++) {
+        got[i] = chat(USER, arena_printf(&arena,
+                                         ",\"tools\":[{\"type\":\"function\",\"function\":{"
+                                         "\"name\":\"f\",\"parameters\":%s}}]",
+                                         schemas[i])
+                                .p);
+        for (size_t k = 0; k < i; k++)
+            assert_int_not_equal(got[i], got[k]);
+    }
+}
+
+/* Of processor, for a system prompt or tools of so many bytes. */
+static double new_one_ms(size_t bytes, bool tools)
+{
+    static struct prompt_memo memo;
+    struct fault f = {0};
+    struct llm_request r;
+    struct buf b;
+    buf_init(&b, 64u << 20);
+    buf_str(&b, tools ? STR("{\"model\":\"m\",\"messages\":[" USER "],\"tools\":[{\"x\":[1")
+                      : STR("{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\""));
+    while (b.n < bytes)
+        buf_str(&b, tools ? STR(",1") : STR("a b "));
+    buf_str(&b, tools ? STR("]}]}") : STR("\"}]}"));
+    if (wire_ask(&wire_openai_chat, buf_view(&b), &arena, &r, &f) != 0)
+        fail_msg("%s", fault_text(&f));
+    clock_t began = clock();
+    assert_true((prompt_of_request(&r, &memo) == 0) == (tools && bytes > PROMPT_TOOLS_BYTES));
+    double took = (double)(clock() - began) * 1e3 / CLOCKS_PER_SEC;
+    buf_fini(&b);
+    return took;
+}
+
+/* The loop waits for it. Many a machine is slow, so it is held against a small one's time. */
+static void a_huge_prompt_does_not_hold_up_the_loop(void **state)
+{
+    (void)state;
+    double small = 1e9, huge = 1e9, tools = 1e9;
+    for (size_t i = 0; i < 5; i++) { /* what was new is no more the next time: others each */
+        double took[] = {new_one_ms(PROMPT_WORDS_BYTES + 64 * i, false),
+                         new_one_ms((8u << 20) + 64 * i, false),
+                         new_one_ms((8u << 20) + 64 * i, true)};
+        small = took[0] < small ? took[0] : small;
+        huge = took[1] < huge ? took[1] : huge;
+        tools = took[2] < tools ? took[2] : tools;
+    }
+    printf("128 KiB take %.2f ms, 8 MiB %.2f, 8 MiB of tools %.2f\n", small, huge, tools);
+    assert_true(huge < 20 * small); /* word by word it would be 64 */
+    assert_true(tools < 20 * small);
+}
+
+/* What stands behind the part that is read by words counts, too. */
+static void the_end_of_a_long_prompt_counts(void **state)
+{
+    (void)state;
+    char *text = malloc(2 * PROMPT_WORDS_BYTES + 64);
+    for (size_t i = 0; i < 2 * PROMPT_WORDS_BYTES; i++)
+        text[i] = i % 5 == 4 ? ' ' : 'w';
+    strcpy(text + 2 * PROMPT_WORDS_BYTES, "Be kind.");
+    uint64_t kind = says(text);
+    strcpy(text + 2 * PROMPT_WORDS_BYTES, "Be rude.");
+    assert_int_not_equal(says(text), kind);
+    strcpy(text + 2 * PROMPT_WORDS_BYTES, "Be \\u006bind.");
+    assert_int_equal(says(text), kind); /* whatever the JSON looks like */
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,9 +332,12 @@ int main(void)
         cmocka_unit_test(what_an_application_says_counts),
         cmocka_unit_test(messages_in_front_are_the_prompt),
         cmocka_unit_test(tools_count_whatever_their_order),
+        cmocka_unit_test(schemas_are_told_apart_by_what_stands_in_what),
         cmocka_unit_test(every_protocol_has_the_same),
         cmocka_unit_test(as_text_and_back),
         cmocka_unit_test(it_costs_next_to_nothing),
+        cmocka_unit_test(a_huge_prompt_does_not_hold_up_the_loop),
+        cmocka_unit_test(the_end_of_a_long_prompt_counts),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -26,8 +26,9 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A turn whose system prompt has this word in it. */
-static uint64_t see(struct prompts *p, unsigned word, int64_t wall_us, enum prompt_news *ret_news)
+/* A tenant's turn whose system prompt has this word in it. */
+static uint64_t see_of(struct prompts *p, struct str tenant, unsigned word, int64_t wall_us,
+                       enum prompt_news *ret_news)
 {
     struct fault f = {0};
     struct llm_request r;
@@ -42,7 +43,12 @@ static uint64_t see(struct prompts *p, unsigned word, int64_t wall_us, enum prom
                      letters);
     assert_int_equal(wire_ask(&wire_openai_chat, body, &arena, &r, &f), 0);
     r.wire = &wire_openai_chat;
-    return prompts_see(p, &r, STR("shop"), wall_us, ret_news);
+    return prompts_see(p, &r, tenant, wall_us, ret_news);
+}
+
+static uint64_t see(struct prompts *p, unsigned word, int64_t wall_us, enum prompt_news *ret_news)
+{
+    return see_of(p, STR("shop"), word, wall_us, ret_news);
 }
 
 static void know(struct prompts *p, const uint64_t *known, size_t n)
@@ -122,13 +128,43 @@ static void too_many_are_counted_together(void **state)
     struct prompts_stats s = prompts_stats(p);
     assert_int_equal(said, PROMPTS_SAID_MAX);
     assert_int_equal(last, 1);
-    assert_int_equal(s.unseen_n, PROMPTS_UNSEEN_MAX);
+    assert_int_equal(s.unseen_n, PROMPTS_TENANT_MAX);
     assert_int_equal(s.unseen_turns, 2 * PROMPTS_UNSEEN_MAX);
-    assert_int_equal(s.others, PROMPTS_UNSEEN_MAX);
-    for (unsigned i = 0; i < PROMPTS_UNSEEN_MAX; i++)
+    assert_int_equal(s.others, 2 * PROMPTS_UNSEEN_MAX - PROMPTS_TENANT_MAX);
+    for (unsigned i = 0; i < PROMPTS_TENANT_MAX; i++)
         (void)see(p, i, 0, &news);
-    assert_int_equal(prompts_stats(p).others, PROMPTS_UNSEEN_MAX);
+    assert_int_equal(prompts_stats(p).others, s.others);
     assert_int_equal(prompts_unseen_at(p, 0)->turns, 2);
+    static const struct str others[] = {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}};
+    for (unsigned i = 0; i < 4 * PROMPTS_UNSEEN_MAX; i++)
+        (void)see_of(p, others[i % 4], i, 0, &news);
+    assert_int_equal(prompts_stats(p).unseen_n, PROMPTS_UNSEEN_MAX);
+}
+
+/* One application whose prompt varies by turn hides no change of another tenant's. */
+static void a_tenant_hides_nothing_of_another(void **state)
+{
+    struct prompts *p = *state;
+    enum prompt_news news;
+    know(p, NULL, 0);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 2 * PROMPTS_UNSEEN_MAX; i++)
+            (void)see_of(p, STR("noisy"), i, i, &news);
+        assert_int_equal(news, PROMPT_NO_NEWS);
+        uint64_t quiet = see_of(p, STR("quiet"), 9000 + round, 7, &news);
+        assert_int_equal(news, PROMPT_UNSEEN);
+        const struct prompt_unseen *u = prompts_unseen_at(p, PROMPTS_TENANT_MAX + round);
+        assert_int_equal(u->fingerprint, quiet);
+        assert_string_equal(u->tenant, "quiet");
+        know(p, NULL, 0); /* other suites: who holds how many is known anew */
+    }
+    uint64_t all[PROMPTS_TENANT_MAX];
+    for (unsigned i = 0; i < PROMPTS_TENANT_MAX; i++)
+        all[i] = prompts_unseen_at(p, i)->fingerprint;
+    know(p, all, PROMPTS_TENANT_MAX);
+    assert_int_equal(prompts_stats(p).unseen_n, 2);
+    (void)see_of(p, STR("noisy"), 5000, 0, &news);
+    assert_int_equal(news, PROMPT_UNSEEN);
 }
 
 int main(void)
@@ -138,6 +174,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(one_that_no_suite_has_is_said_once, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_are_counted_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_tenant_hides_nothing_of_another, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

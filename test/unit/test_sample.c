@@ -54,7 +54,7 @@ static double weights_sum(const struct world *w, double *ret_values, unsigned *r
     *ret_values = 0;
     *ret_drawn = 0;
     for (unsigned i = 0; i < w->n; i++) {
-        double weight = sample_weight(w->s, str_from(w->id[i]));
+        double weight = sample_take(w->s, str_from(w->id[i]));
         sum += weight;
         *ret_values += weight * w->value[i];
         *ret_drawn += weight > 0;
@@ -143,8 +143,9 @@ static void a_seed_makes_one_draw(void **state)
     }
     for (unsigned i = 0; i < w[0]->n; i++) {
         struct str id = str_from(w[0]->id[i]);
-        assert_true(sample_weight(w[0]->s, id) == sample_weight(w[1]->s, id));
-        other += sample_weight(w[0]->s, id) != sample_weight(w[2]->s, id);
+        double weight = sample_take(w[0]->s, id);
+        assert_true(weight == sample_take(w[1]->s, id));
+        other += weight != sample_take(w[2]->s, id);
     }
     assert_true(other > 10);
     for (unsigned i = 0; i < 3; i++)
@@ -170,8 +171,9 @@ static void small_strata_have_their_floor(void **state)
     assert_str(one.name, STR("s2"));
     assert_int_equal(one.clusters, 1);
     assert_int_equal(one.drawn, 1);
-    assert_true(sample_weight(w->s, str_from(w->id[1006])) == 10); /* the first of the ten */
-    assert_true(sample_weight(w->s, str_from(w->id[1007])) == 0);
+    assert_true(sample_take(w->s, str_from(w->id[1006])) == 10); /* the first of the ten */
+    assert_true(sample_take(w->s, str_from(w->id[1006])) == 0);  /* which is one case */
+    assert_true(sample_take(w->s, str_from(w->id[1007])) == 0);
     assert_str(small.name, STR("s1"));
     assert_int_equal(small.drawn, 4);
     world_free(w);
@@ -203,7 +205,7 @@ static void nothing_gives_nothing(void **state)
     assert_int_equal(sample_draw(w->s), 0);
     assert_int_equal(sample_stats(w->s).drawn, 0);
     assert_int_equal(sample_strata(w->s), 0);
-    assert_true(sample_weight(w->s, STR("t00000")) == 0);
+    assert_true(sample_take(w->s, STR("t00000")) == 0);
     world_free(w);
 }
 

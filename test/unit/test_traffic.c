@@ -79,8 +79,20 @@ static void the_last_question_is_what_is_asked(void **state)
         asks("{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"" LONG
              "\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://a.example/i.png\"}"
              "}]}"),
-        STR(LONG));
+        STR(LONG "\nimage7b4ea2c4cbaf3672"));
     assert_str(asks(SAYS("system", "Be brief.")), STR(""));
+}
+
+/* The same words about two pictures are two questions, and a picture alone is one. */
+static void pictures_are_asked_about(void **state)
+{
+    (void)state;
+    static const char picture[] = "{\"role\":\"user\",\"content\":[{\"type\":\"image_url\","
+                                  "\"image_url\":{\"url\":\"https://a.example/%s.png\"}}]}";
+    struct str one = asks(arena_printf(&arena, picture, "a").p);
+    assert_true(one.n > 0);
+    assert_str(asks(arena_printf(&arena, picture, "a").p), one);
+    assert_false(str_eq(asks(arena_printf(&arena, picture, "b").p), one));
 }
 
 /* Steps of one task are not one question. */
@@ -135,6 +147,9 @@ static void what_is_no_case_says_why(void **state)
     r = turn_of("openai.embedding", "{\"input\":\"x\"}", "{}");
     assert_int_equal(why_of(&r), TRAFFIC_NO_CHAT);
     r = turn_of("openai.chat", "{\"messages\":7}", ANSWER);
+    assert_int_equal(why_of(&r), TRAFFIC_UNREADABLE);
+    r = turn_of("openai.chat",
+                "{\"model\":\"m\",\"messages\":[" SAYS("user", "Half a pair \\ud83d") "]}", ANSWER);
     assert_int_equal(why_of(&r), TRAFFIC_UNREADABLE);
     r = turn_of("openai.chat", "nothing", ANSWER);
     assert_int_equal(why_of(&r), TRAFFIC_UNREADABLE);
@@ -212,6 +227,21 @@ static void a_case_has_what_shaped_the_answer(void **state)
     (void)case_of(&r, 1, TRAFFIC_UNREADABLE);
 }
 
+/* Half a surrogate pair, as programs leave it that cut texts: the case would be no JSON. */
+static void what_would_spoil_the_suite_is_no_case(void **state)
+{
+    (void)state;
+    struct recorded_turn r =
+        turn_of("openai.chat", CHAT,
+                "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":"
+                "\"Cut \\ud83d\"},\"finish_reason\":\"length\"}]}");
+    (void)case_of(&r, 1, TRAFFIC_UNREADABLE);
+    r = turn_of("openai.chat",
+                "{\"model\":\"m\",\"messages\":[" SAYS("user", "Half a pair \\ud83d") "]}", ANSWER);
+    r.fingerprint = STR("0123456789abcdef"); /* so that nobody has read it whole before */
+    (void)case_of(&r, 1, TRAFFIC_UNREADABLE);
+}
+
 static void anthropics_become_chats(void **state)
 {
     (void)state;
@@ -281,10 +311,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_question_is_what_is_asked),
+        cmocka_unit_test(pictures_are_asked_about),
         cmocka_unit_test(steps_of_an_agent_differ),
         cmocka_unit_test(a_prompt_says_system_messages_and_tools),
         cmocka_unit_test(what_is_no_case_says_why),
         cmocka_unit_test(a_case_has_what_shaped_the_answer),
+        cmocka_unit_test(what_would_spoil_the_suite_is_no_case),
         cmocka_unit_test(anthropics_become_chats),
         cmocka_unit_test(streams_are_put_together),
         cmocka_unit_test(lengths_are_in_steps),

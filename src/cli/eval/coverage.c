@@ -270,7 +270,8 @@ static void tell_json(const struct survey *s)
     }
     missing_json(s, &out);
     prompts_json(s, &out);
-    buf_str(&out, STR("]}\n"));
+    buf_printf(&out, "],\"missing_untold\":%.0f,\"prompts_untold\":%.0f}\n",
+               turns_of(s, r->missing_untold), turns_of(s, r->prompts_untold));
     (void)fwrite(out.p, 1, out.n, stdout);
     buf_fini(&out);
 }
@@ -346,6 +347,9 @@ static void missing_tell(const struct survey *s)
                prompt_text(m->prompt, prompt), STR_ARGS(buf_view(&text)));
         buf_fini(&text);
     }
+    if (r->missing_untold)
+        printf("... and %.0f turns of more kinds than are told apart\n",
+               turns_of(s, r->missing_untold));
 }
 
 static unsigned unseen_count(const struct coverage_report *r)

@@ -22,6 +22,7 @@
 #define SAMPLE_BYTES   (768u << 20)
 #define CASE_BYTES_MAX (64u << 20)
 #define STRATUM_BYTES  1024
+#define PATH_BYTES     1024
 #define STRATA_SHOWN   12
 #define LEFT_OUT_SHOWN 5
 
@@ -57,12 +58,14 @@ struct drawing {
     struct sample_settings set;
     struct sample *sample;
     double scale; /* turns for each that was looked at */
-    char cases_path[1024];
+    char cases_path[PATH_BYTES];
     const char *path;
+    char fresh[2][PATH_BYTES + 8]; /* where the suite and the cases are written */
     FILE *cases, *suite;
     unsigned opened; /* the suite, then the cases: so many */
     struct buf line;
-    unsigned written, unfit, changed; /* cases; drawn but without a case; that lack something */
+    unsigned written, changed;    /* cases; ... that lack something */
+    uint64_t unfit[TRAFFIC_WHYS]; /* turns that were read, and yet can be no case */
     uint64_t redacted;
     struct fault fault;
 };
@@ -85,7 +88,7 @@ static int wish_read(struct drawing *d)
     unsigned seed = 1;
     int64_t near = USUAL_NEAR;
     int code = number_read("--cases", w->cases, 1, 100000, USUAL_CASES, &d->set.cases);
-    code = code ? code : number_read("--floor", w->floor, 0, 1000, USUAL_FLOOR, &d->set.floor);
+    code = code ? code : number_read("--floor", w->floor, 1, 1000, USUAL_FLOOR, &d->set.floor);
     code = code ? code : number_read("--seed", w->seed, 0, 1000000000, 1, &seed);
     if (!code && w->near && !options_share(&eval_from_traffic, "--near", w->near, 0.3, &near))
         code = EXIT_WRONG_USE;
@@ -106,11 +109,15 @@ static int wish_read(struct drawing *d)
     return code;
 }
 
-/* Requests of people are in them: they are for nobody else to read. */
+/* Requests of people are in them: they are for nobody else to read. What is to be replaced stays
+ * until the new one is whole. */
 static int file_open(struct drawing *d, const char *path, FILE **ret_file)
 {
-    int how = O_WRONLY | O_CREAT | O_CLOEXEC | (d->wish->replace ? O_TRUNC : O_EXCL);
-    int fd = open(path, how, 0600);
+    char *fresh = d->fresh[d->opened];
+    (void)snprintf(fresh, sizeof(d->fresh[0]), "%s%s", path, d->wish->replace ? ".new" : "");
+    if (d->wish->replace)
+        (void)unlink(fresh); /* of a draw that was killed */
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_CLOEXEC | O_EXCL, 0600);
     *ret_file = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (*ret_file) {
         d->opened++;
@@ -120,8 +127,9 @@ static int file_open(struct drawing *d, const char *path, FILE **ret_file)
     if (fd >= 0)
         (void)close(fd);
     return fault_set(&d->fault, E_IO, "%s cannot be written: %s%s", path, strerror(failed),
-                     failed == EEXIST ? "; --replace writes over it, --out FILE names another"
-                                      : "");
+                     failed == EEXIST && !d->wish->replace
+                         ? "; --replace writes over it, --out FILE names another"
+                         : "");
 }
 
 /* ---- the draw ---- */
@@ -144,14 +152,21 @@ static struct str stratum_name(const struct source *s, const struct traffic_turn
     return str_of(text, (size_t)n);
 }
 
-static int turn_take(void *arg, const struct traffic_turn *t, struct arena *arena UNUSED)
+/* Writes the case to see whether it can be one: what is drawn stands for others, so it has to. */
+static int turn_take(void *arg, const struct traffic_turn *t, struct arena *arena)
 {
     struct drawing *d = arg;
     struct near_mark mark;
     char text[STRATUM_BYTES];
     uint64_t group;
-    int err = source_mark(&d->source, t, &mark);
-    if (err)
+    enum traffic_why why;
+    struct str left_out;
+    buf_clear(&d->line);
+    int err = traffic_case_write(t, arena, 1, &d->line, &why, &left_out);
+    d->unfit[why]++;
+    if (!err && !why)
+        err = source_mark(&d->source, t, &mark);
+    if (err || why)
         return err;
     struct str stratum = stratum_name(&d->source, t, text, &group);
     return sample_add(d->sample, t->recorded->turn, group, stratum, &mark);
@@ -162,15 +177,13 @@ static int case_take(void *arg, const struct traffic_turn *t, struct arena *aren
     struct drawing *d = arg;
     enum traffic_why why;
     struct str left_out;
-    double weight = sample_weight(d->sample, t->recorded->turn) * d->scale;
+    double weight = sample_take(d->sample, t->recorded->turn) * d->scale;
     if (weight == 0)
         return 0;
     buf_clear(&d->line);
     int err = traffic_case_write(t, arena, weight, &d->line, &why, &left_out);
-    if (err || why) {
-        d->unfit += why != TRAFFIC_FINE;
+    if (err || why)
         return err;
-    }
     d->written++;
     d->redacted += t->recorded->redacted > 0;
     if (left_out.n && d->changed++ < LEFT_OUT_SHOWN)
@@ -188,15 +201,15 @@ static int draw(struct drawing *d)
 {
     int err = source_look(&d->source, TURNS_MAX);
     uint64_t all = d->source.whys[TRAFFIC_FINE];
-    if (!err && all == 0)
-        return fault_set(&d->fault, E_NOT_FOUND,
-                         "no turn there can be a case (of %llu): it takes chats that were answered "
-                         "with status 200; `sluice recordings` shows what there is",
-                         (unsigned long long)d->source.recordings.seen.turns);
     if (!err)
         err = sample_new(&d->set, &d->sample);
     if (!err)
         err = source_each(&d->source, turn_take, d);
+    if (!err && sample_stats(d->sample).turns == 0)
+        return fault_set(&d->fault, E_NOT_FOUND,
+                         "no turn there can be a case (of %llu): it takes chats that were answered "
+                         "with status 200; `sluice recordings` shows what there is",
+                         (unsigned long long)d->source.recordings.seen.turns);
     if (!err)
         err = sample_draw(d->sample);
     if (err)
@@ -206,7 +219,11 @@ static int draw(struct drawing *d)
     err = file_open(d, d->path, &d->suite);
     if (!err)
         err = file_open(d, d->cases_path, &d->cases);
-    return err ? err : source_each(&d->source, case_take, d);
+    if (!err)
+        err = source_each(&d->source, case_take, d);
+    for (unsigned i = TRAFFIC_FINE + 1; i < TRAFFIC_WHYS; i++)
+        d->source.whys[i] += d->unfit[i];
+    return err;
 }
 
 /* ---- the suite's file ---- */
@@ -258,13 +275,19 @@ static int suite_write(struct drawing *d)
         days, d->source.last_day, (unsigned long long)(double)(d->scale * (double)s.turns + 0.5),
         s.clusters, d->set.near * 100, d->written);
     fputs(suite_text, d->suite);
+    struct buf name; /* JSON's strings are YAML's, too */
+    buf_init(&name, 8 * PATH_BYTES);
+    (void)json_quote(&name, str_from(slash ? slash + 1 : d->cases_path));
     fprintf(d->suite,
-            "about: Recorded turns of %s to %s\ncases: [\"%s\"]\nrequest: \"{{request}}\"\n", days,
-            d->source.last_day, slash ? slash + 1 : d->cases_path);
+            "about: Recorded turns of %s to %s\ncases: [%.*s]\nrequest: \"{{request}}\"\n", days,
+            d->source.last_day, STR_ARGS(buf_view(&name)));
+    buf_fini(&name);
     fputs(graders_text, d->suite);
-    int closed = fclose(d->suite) | fclose(d->cases);
+    int failed = fclose(d->suite) | fclose(d->cases);
     d->suite = d->cases = NULL;
-    return closed ? fault_set(&d->fault, E_IO, "%s cannot be written: %s", d->path, strerror(errno))
+    if (!failed && d->wish->replace)
+        failed = rename(d->fresh[1], d->cases_path) != 0 || rename(d->fresh[0], d->path) != 0;
+    return failed ? fault_set(&d->fault, E_IO, "%s cannot be written: %s", d->path, strerror(errno))
                   : 0;
 }
 
@@ -283,10 +306,12 @@ static void tell_json(const struct drawing *d)
         &out,
         ",\"first_day\":\"%s\",\"last_day\":\"%s\",\"turns\":%.0f,\"looked_at\":%llu,"
         "\"different\":%u,\"near\":%g,\"cases\":%u,\"turns_like_them\":%.0f,\"redacted\":%llu,"
-        "\"not_carried\":%u,\"strata\":[",
+        "\"unreadable\":%llu,\"not_carried\":%llu,\"strata\":[",
         d->source.first_day, d->source.last_day, d->scale * (double)s.turns,
         (unsigned long long)s.turns, s.clusters, d->set.near, d->written,
-        d->scale * (double)s.drawn_turns, (unsigned long long)d->redacted, d->unfit);
+        d->scale * (double)s.drawn_turns, (unsigned long long)d->redacted,
+        (unsigned long long)d->source.whys[TRAFFIC_UNREADABLE],
+        (unsigned long long)d->source.whys[TRAFFIC_NOT_CARRIED]);
     for (unsigned i = 0; i < sample_strata(d->sample); i++) {
         struct sample_stratum x = sample_stratum_at(d->sample, i);
         buf_str(&out, i ? STR(",{\"name\":") : STR("{\"name\":"));
@@ -341,9 +366,6 @@ static void tell(const struct drawing *d)
                    dimensions[i].what, SOURCE_VARIETY_MAX);
     if (d->scale > 1)
         printf("A random %llu of the turns were looked at.\n", (unsigned long long)s.turns);
-    if (d->unfit)
-        printf("%u drawn turn%s no case: OpenAI's chat form has nothing for a part of it.\n",
-               d->unfit, d->unfit == 1 ? " is" : "s are");
     if (d->redacted)
         printf("%llu case%s something that was taken out when they were recorded.\n",
                (unsigned long long)d->redacted, d->redacted == 1 ? " lacks" : "s lack");
@@ -370,10 +392,8 @@ static int act(struct drawing *d)
     sample_free(d->sample);
     if (!err)
         return EXIT_DONE;
-    if (d->opened > 0) /* half a suite is none */
-        (void)unlink(d->path);
-    if (d->opened > 1)
-        (void)unlink(d->cases_path);
+    for (unsigned i = 0; i < d->opened; i++) /* half a suite is none */
+        (void)unlink(d->fresh[i]);
     const struct fault *f = d->fault.err ? &d->fault : &d->source.recordings.fault;
     fprintf(stderr, "sluice eval from-traffic: %s\n", why_text(f, err));
     return EXIT_COULD_NOT;

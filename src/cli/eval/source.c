@@ -5,6 +5,7 @@
 
 #include "cli/options.h"
 #include "cli/when.h"
+#include "eval/sample.h"
 #include "llm/prompt.h"
 
 #define ARENA_BYTES_MAX (1024u * 1024 * 1024)
@@ -57,6 +58,18 @@ struct each {
     struct arena arena;
 };
 
+/* sluice's own recordings have both; what they end up in are names in tables and files. */
+static bool has_id_and_day(const struct recorded_turn *r)
+{
+    for (size_t i = 0; i < r->turn.n; i++) {
+        char c = r->turn.p[i];
+        if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') &&
+            c != '-' && c != '_')
+            return false;
+    }
+    return r->turn.n > 0 && r->turn.n < SAMPLE_ID_BYTES && when_is_day(str_head(r->time, 10));
+}
+
 static bool is_kept(const struct source *s, struct str id)
 {
     return !s->keeps_some || XXH3_64bits_withSeed(id.p, id.n, s->seed) < s->keep_below;
@@ -64,8 +77,6 @@ static bool is_kept(const struct source *s, struct str id)
 
 static void day_see(struct source *s, struct str day)
 {
-    if (day.n != 10)
-        return;
     if (!s->first_day[0] || str_cmp(day, str_from(s->first_day)) < 0)
         memcpy(s->first_day, day.p, day.n);
     if (!s->last_day[0] || str_cmp(day, str_from(s->last_day)) > 0)
@@ -76,12 +87,12 @@ static int each_take(void *arg, const struct recorded_turn *recorded, struct str
 {
     struct each *e = arg;
     struct traffic_turn turn;
-    enum traffic_why why;
+    enum traffic_why why = TRAFFIC_UNREADABLE;
     if (!is_kept(e->s, recorded->turn))
         return 0;
     arena_fini(&e->arena);
     arena_init_private(&e->arena, TURN_BYTES_MAX);
-    int err = traffic_read(&e->arena, recorded, &turn, &why);
+    int err = has_id_and_day(recorded) ? traffic_read(&e->arena, recorded, &turn, &why) : 0;
     if (err)
         return err;
     e->s->whys[why]++;
