@@ -1,11 +1,11 @@
 /*
- * braking.h: the brake (eval/brake.h) of a running sluice.
+ * braking.h: the brake (eval/brake/brake.h) of a running sluice.
  */
 #ifndef API_BRAKING_H
 #define API_BRAKING_H
 
 #include "api/gateway.h"
-#include "eval/brake.h"
+#include "eval/brake/brake.h"
 
 /* What is asked of the brake about a configuration that is to take the place of the gateway's; all
  * of it is borrowed. `ledger` is the running one's, since another needs a restart. */

@@ -7,7 +7,7 @@
 #define API_CONFIG_H
 
 #include "conf/conf.h"
-#include "eval/settings.h"
+#include "eval/brake/settings.h"
 #include "guard/keys.h"
 #include "guard/limits.h"
 #include "levers/order.h"

@@ -115,10 +115,9 @@ struct reload {
 /*
  * Loads a configuration on the pool of threads, compiles it and puts it in place of the one in use.
  * `out` gets the difference, or the problems (E_CONFIG: the old one stays), and so does the log.
- * The brake (eval/brake.h) holds back what answers otherwise without evidence, and what it says is
- * part of `out`.
- * What api_config_show gives is a text that changes nothing: hidden secrets in it stand for those
- * in use. Another one that is under way is waited for.
+ * The brake (eval/brake/brake.h) holds back what answers otherwise without evidence, and what it
+ * says is part of `out`. What api_config_show gives is a text that changes nothing: hidden secrets
+ * in it stand for those in use. Another one that is under way is waited for.
  */
 YIELDS MUSTCHECK int gateway_reload(struct gateway *g, const struct reload *r, struct buf *out);
 

@@ -6,7 +6,7 @@
 #define API_PROMPTING_H
 
 #include "api/gateway.h"
-#include "eval/suite_prompts.h"
+#include "eval/traffic/suite_prompts.h"
 
 /* What the suites of a configuration have. */
 struct prompting {

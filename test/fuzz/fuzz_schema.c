@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "eval/jsonpath.h"
-#include "eval/schema.h"
+#include "eval/json/jsonpath.h"
+#include "eval/json/schema.h"
 #include "fuzz.h"
 
 #define RUN_BYTES_MAX (256u << 20)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
-#include "eval/jsonl.h"
+#include "eval/suite/jsonl.h"
 
 #define ARENA_BYTES  (64u << 20)
 #define INNER_FOLDS  5

@@ -1,6 +1,6 @@
 /*
- * refusal_model.h: rows that people labelled, the fit of the two linear models of eval/refusal.h to
- * them, and what the fit says of rows that it has not seen.
+ * refusal_model.h: rows that people labelled, the fit of the two linear models of
+ * eval/refusal/refusal.h to them, and what the fit says of rows that it has not seen.
  *
  * Rows come from three places. XSTEST: answers of five models to XSTest's prompts, labelled by
  * people (paul-rottger/exaggerated-safety, CC-BY-4.0). OURS: test/fixture/eval/refusal_train.jsonl,
@@ -15,8 +15,8 @@
 
 #include <stdbool.h>
 
-#include "eval/refusal.h"
-#include "eval/refusal_cues.h"
+#include "eval/refusal/refusal.h"
+#include "eval/refusal/refusal_cues.h"
 
 #define FACTS_WEIGHT    0.1
 #define MODELS_MAX      8

@@ -5,7 +5,7 @@
  *     SLUICE_DATA=FOLDER refusal_train ROWS              cross-validation, nested; a minute at most
  *     SLUICE_DATA=FOLDER refusal_train ROWS WEIGHTS.c    the same, then trains on all and writes
  *
- * ROWS is test/fixture/eval/refusal_train.jsonl, WEIGHTS.c is src/eval/refusal_weights.c.
+ * ROWS is test/fixture/eval/refusal_train.jsonl, WEIGHTS.c is src/eval/refusal/refusal_weights.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,8 +98,9 @@ static void write_weights(const struct refusal_set *set, const struct figures *f
     for (unsigned a = 0; a < APART_COUNT; a++)
         fprintf(file, " *   apart by %-20s refused or not %.4f, full, partial or none %.4f\n",
                 refusal_apart_names[a], figures->all[a].refused, figures->all[a].three_way);
-    fprintf(file, " */\n#include \"eval/refusal_weights.h\"\n\n#include \"base/macros.h\"\n\n"
-                  "/* clang-format off */\nconst struct refusal_weight refusal_weights[] = {\n");
+    fprintf(file,
+            " */\n#include \"eval/refusal/refusal_weights.h\"\n\n#include \"base/macros.h\"\n\n"
+            "/* clang-format off */\nconst struct refusal_weight refusal_weights[] = {\n");
     for (unsigned i = 0; i <= refusal_features_count(); i++) {
         snprintf(name, sizeof name, "constant");
         if (i > 0)

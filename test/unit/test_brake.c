@@ -6,8 +6,8 @@
 
 #include "api/config.h"
 #include "base_test.h"
-#include "eval/brake.h"
-#include "eval/suite.h"
+#include "eval/brake/brake.h"
+#include "eval/suite/suite.h"
 
 #define SUITE                                                                                      \
     "cases: cases.jsonl\n"                                                                         \

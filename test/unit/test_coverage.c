@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "eval/coverage.h"
+#include "eval/traffic/coverage.h"
 
 static struct coverage *coverage_make(bool by_week)
 {

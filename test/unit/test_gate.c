@@ -1,6 +1,6 @@
 /* test_gate.c: which configuration may come into force, and what is said of it. */
 #include "base_test.h"
-#include "eval/gate.h"
+#include "eval/brake/gate.h"
 
 #define DAY_US   (24 * 3600 * INT64_C(1000000))
 #define NOW_US   (INT64_C(1790000000) * 1000000)

@@ -1,5 +1,5 @@
 /* test_grader_number.c: which number an answer comes to, and when it is the expected one. */
-#include "eval/number.h"
+#include "eval/number/number.h"
 #include "grader_world.h"
 
 static void the_last_number(void **state UNUSED)

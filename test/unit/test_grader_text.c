@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "eval/words.h"
+#include "eval/text/words.h"
 #include "grader_world.h"
 
 /* ---- texts ---- */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "eval/jsonpath.h"
+#include "eval/json/jsonpath.h"
 
 #define TEST_BYTES_MAX (64u << 20)
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "eval/jsonl.h"
-#include "eval/near.h"
+#include "eval/suite/jsonl.h"
+#include "eval/traffic/near.h"
 
 #define INDEX_BYTES (256u << 20)
 

@@ -1,6 +1,6 @@
 /* test_refusal.c: what counts as a refusal, by our own rows, and by people's labels where they are
  * at hand. */
-#include "eval/refusal.h"
+#include "eval/refusal/refusal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +9,9 @@
 #include "base/json.h"
 #include "base_test.h"
 #include "eval/grader.h"
-#include "eval/jsonl.h"
-#include "eval/refusal_cues.h"
-#include "eval/refusal_weights.h"
+#include "eval/refusal/refusal_cues.h"
+#include "eval/refusal/refusal_weights.h"
+#include "eval/suite/jsonl.h"
 
 #define ARENA_BYTES (16u << 20)
 

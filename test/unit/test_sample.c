@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "eval/sample.h"
+#include "eval/traffic/sample.h"
 
 struct world {
     struct sample *s;

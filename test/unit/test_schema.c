@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "eval/schema.h"
+#include "eval/json/schema.h"
 
 #define TEST_BYTES_MAX (64u << 20)
 

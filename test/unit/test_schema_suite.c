@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
-#include "eval/schema.h"
+#include "eval/json/schema.h"
 
 #define SUITE_BYTES_MAX (256u << 20)
 

@@ -11,7 +11,7 @@
 
 #include "base/json.h"
 #include "eval/grader.h"
-#include "eval/jsonl.h"
+#include "eval/suite/jsonl.h"
 
 #define ROW_BYTES_MAX (64u << 20)
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
-#include "eval/traffic.h"
+#include "eval/traffic/traffic.h"
 #include "llm/prompt.h"
 #include "llm/wire.h"
 

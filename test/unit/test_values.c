@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "eval/values.h"
+#include "eval/json/values.h"
 
 #define TEST_BYTES_MAX (16u << 20)
 

@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "cli/eval/eval.h"
 #include "cli/options.h"
-#include "eval/run.h"
+#include "eval/run/run.h"
 #include "eval/stats/power.h"
 
 #define COMMAND        "eval check"

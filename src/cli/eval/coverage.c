@@ -1,5 +1,5 @@
 /* coverage.c: `sluice eval coverage`: how much of recent traffic the suites stand for. */
-#include "eval/coverage.h"
+#include "eval/traffic/coverage.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,11 +6,11 @@
 
 #include "api/gateway.h"
 #include "cli/command.h"
-#include "eval/ask.h"
-#include "eval/folder.h"
-#include "eval/results.h"
-#include "eval/suite.h"
-#include "eval/verdict.h"
+#include "eval/run/ask.h"
+#include "eval/run/folder.h"
+#include "eval/run/results.h"
+#include "eval/run/verdict.h"
+#include "eval/suite/suite.h"
 
 /* A line each; eval.c lists them. */
 extern const struct command eval_check;

@@ -5,7 +5,7 @@
 #define CLI_EVAL_FIGURES_H
 
 #include "base/buf.h"
-#include "eval/verdict.h"
+#include "eval/run/verdict.h"
 
 /* What a figure is of: shares 0 to 1, microseconds, nano-dollars. */
 enum figure { FIGURE_SHARE, FIGURE_SPAN, FIGURE_USD };

@@ -11,7 +11,7 @@
 #include "cli/eval/source.h"
 #include "cli/options.h"
 #include "cli/when.h"
-#include "eval/sample.h"
+#include "eval/traffic/sample.h"
 #include "llm/prompt.h"
 
 #define USUAL_OUT      "traffic.yaml"

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "cli/eval/eval.h"
 #include "cli/options.h"
-#include "eval/newfile.h"
+#include "eval/suite/newfile.h"
 
 #define COMMAND "eval init"
 

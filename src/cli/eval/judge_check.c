@@ -8,9 +8,9 @@
 #include "cli/eval/figures.h"
 #include "cli/options.h"
 #include "conf/scalar.h"
-#include "eval/each.h"
-#include "eval/jsonl.h"
-#include "eval/judge_check.h"
+#include "eval/judge/judge_check.h"
+#include "eval/run/each.h"
+#include "eval/suite/jsonl.h"
 
 #define COMMAND         "eval judge-check"
 #define ARENA_BYTES_MAX (2048ull * 1024 * 1024)

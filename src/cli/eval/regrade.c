@@ -5,7 +5,7 @@
 
 #include "cli/eval/eval.h"
 #include "cli/options.h"
-#include "eval/run.h"
+#include "eval/run/run.h"
 
 #define ARENA_BYTES_MAX (4096ull * 1024 * 1024)
 #define COMMAND         "eval grade"

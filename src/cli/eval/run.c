@@ -9,7 +9,7 @@
 #include "cli/load.h"
 #include "cli/options.h"
 #include "conf/scalar.h"
-#include "eval/run.h"
+#include "eval/run/run.h"
 #include "version.h"
 
 #define ARENA_BYTES_MAX (4096ull * 1024 * 1024)

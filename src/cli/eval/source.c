@@ -5,7 +5,7 @@
 
 #include "cli/options.h"
 #include "cli/when.h"
-#include "eval/sample.h"
+#include "eval/traffic/sample.h"
 #include "llm/prompt.h"
 
 #define ARENA_BYTES_MAX (1024u * 1024 * 1024)

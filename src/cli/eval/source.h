@@ -5,8 +5,8 @@
 #define CLI_EVAL_SOURCE_H
 
 #include "cli/recordings/recordings.h"
-#include "eval/near.h"
-#include "eval/traffic.h"
+#include "eval/traffic/near.h"
+#include "eval/traffic/traffic.h"
 
 /* Options of both, in a member of this type. */
 struct source_wish {

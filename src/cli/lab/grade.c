@@ -9,7 +9,7 @@
 #include "cli/load.h"
 #include "cli/options.h"
 #include "eval/grader.h"
-#include "eval/template.h"
+#include "eval/suite/template.h"
 
 #define SETTINGS_BYTES_MAX (256u * 1024)
 #define LINE_BYTES_MAX     (4u * 1024 * 1024)

@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "cli/command.h"
-#include "eval/jsonl.h"
+#include "eval/suite/jsonl.h"
 
 extern const struct command command_lab_grade;
 

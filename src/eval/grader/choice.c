@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
-#include "eval/expected.h"
 #include "eval/grader/kinds.h"
-#include "eval/pattern.h"
+#include "eval/text/expected.h"
+#include "eval/text/pattern.h"
 
 #define WORDS_MAX         200
 #define PATTERN_BYTES_MAX (256u * 1024)

@@ -10,7 +10,7 @@
 
 #include "base/json.h"
 #include "eval/grader/kinds.h"
-#include "eval/process.h"
+#include "eval/grader/process.h"
 #include "rt/pool.h"
 #include "rt/task.h"
 

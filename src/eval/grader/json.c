@@ -6,8 +6,8 @@
  */
 #include "base/json.h"
 #include "eval/grader/kinds.h"
-#include "eval/jsonpath.h"
-#include "eval/schema.h"
+#include "eval/json/jsonpath.h"
+#include "eval/json/schema.h"
 
 #define STEPS_MOST  20000000
 #define SHOWN_BYTES 200

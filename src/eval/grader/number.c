@@ -7,10 +7,10 @@
  * 3" what is emphasised; and no time, date, exponent, source and the like where there is another
  * one.
  */
-#include "eval/number.h"
+#include "eval/number/number.h"
 
-#include "eval/expected.h"
 #include "eval/grader/kinds.h"
+#include "eval/text/expected.h"
 
 #define GOT_BYTES              80
 #define MARK_WORDS_MAX         48  /* bytes between "answer" and "is" */

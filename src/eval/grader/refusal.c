@@ -1,5 +1,5 @@
 /* refusal.c: does the answer refuse, wholly or in part, and was that expected? */
-#include "eval/refusal.h"
+#include "eval/refusal/refusal.h"
 
 #include "base/json.h"
 #include "eval/grader/kinds.h"

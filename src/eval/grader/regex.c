@@ -1,7 +1,7 @@
 /* regex.c: a pattern is found in the answer: the suite's, or one that the case has. */
-#include "eval/expected.h"
 #include "eval/grader/kinds.h"
-#include "eval/pattern.h"
+#include "eval/text/expected.h"
+#include "eval/text/pattern.h"
 
 #define GOT_BYTES 200
 

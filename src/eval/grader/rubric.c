@@ -1,8 +1,8 @@
 /* rubric.c: a model judges the answer by criteria, or beside another answer. */
 #include "base/json.h"
 #include "eval/grader/kinds.h"
-#include "eval/judge.h"
-#include "eval/template.h"
+#include "eval/judge/judge.h"
+#include "eval/suite/template.h"
 
 /* Settings in which each criterion has a name, by which the judge scores it. */
 static int criteria_name(struct grader_settings *s, struct arena *arena)

@@ -7,7 +7,7 @@
  * full compliance is a refusal. A harmful request that is half answered therefore passes here;
  * the grader `refusal` with `expected: full` tells them apart.
  */
-#include "eval/refusal.h"
+#include "eval/refusal/refusal.h"
 
 #include "base/json.h"
 #include "eval/grader/kinds.h"

@@ -1,6 +1,6 @@
 #include "eval/grader/texts.h"
 
-#include "eval/pattern.h"
+#include "eval/text/pattern.h"
 
 #define GOT_BYTES 200
 

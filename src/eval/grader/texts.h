@@ -2,9 +2,9 @@
 #ifndef EVAL_GRADER_TEXTS_H
 #define EVAL_GRADER_TEXTS_H
 
-#include "eval/expected.h"
 #include "eval/grader.h"
-#include "eval/words.h"
+#include "eval/text/expected.h"
+#include "eval/text/words.h"
 
 struct texts {
     struct normaliser *normaliser; /* NULL: texts count as they are, but for space at their ends */

@@ -1,6 +1,6 @@
 /* tool_call.c: the answer calls the functions that were expected, in any order. */
 #include "base/json.h"
-#include "eval/calls.h"
+#include "eval/calls/calls.h"
 #include "eval/grader/kinds.h"
 
 #define STEPS_MOST  20000000 /* a fraction of a second */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "eval/newfile.h"
+#include "eval/suite/newfile.h"
 
 #define CASES_BYTES_MAX (1024u * 1024 * 1024)
 #define SUITE_BYTES_MAX (8u * 1024 * 1024)

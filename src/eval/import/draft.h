@@ -12,7 +12,7 @@
 #include <yyjson.h>
 
 #include "eval/import/import.h"
-#include "eval/suite.h"
+#include "eval/suite/suite.h"
 
 #define DRAFT_CHECKS_MAX SUITE_GRADERS_MAX /* of one case */
 

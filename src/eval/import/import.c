@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 #include "eval/import/draft.h"
-#include "eval/newfile.h"
+#include "eval/suite/newfile.h"
 
 #define ARENA_BYTES_MAX (1024ull * 1024 * 1024)
 #define NOTES_BYTES_MAX (16u * 1024 * 1024)

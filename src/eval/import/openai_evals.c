@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "conf/foreign.h"
 #include "eval/import/draft.h"
-#include "eval/jsonl.h"
+#include "eval/suite/jsonl.h"
 
 #define MEMBERS_BYTES_MAX (64u * 1024 * 1024)
 #define FIELD             "ideal"

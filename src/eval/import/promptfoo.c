@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
-#include "eval/template.h"
+#include "eval/suite/template.h"
 
 #define JSON_BYTES_MAX (64u * 1024 * 1024)
 

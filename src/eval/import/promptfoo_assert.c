@@ -1,9 +1,9 @@
 /* promptfoo_assert.c: assertions as checks. */
 #include "base/json.h"
 #include "eval/import/promptfoo.h"
-#include "eval/pattern.h"
-#include "eval/schema.h"
-#include "eval/template.h"
+#include "eval/json/schema.h"
+#include "eval/suite/template.h"
+#include "eval/text/pattern.h"
 
 #define VALUE_BYTES_MAX (16u * 1024 * 1024)
 

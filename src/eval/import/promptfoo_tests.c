@@ -4,8 +4,8 @@
 #include "base/csv.h"
 #include "base/json.h"
 #include "eval/import/promptfoo.h"
-#include "eval/jsonl.h"
-#include "eval/template.h"
+#include "eval/suite/jsonl.h"
+#include "eval/suite/template.h"
 
 #define MEMBERS_BYTES_MAX (64u * 1024 * 1024)
 #define COLUMNS_MAX       500
