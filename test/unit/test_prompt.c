@@ -316,11 +316,11 @@ static void the_end_of_a_long_prompt_counts(void **state)
     char *text = malloc(2 * PROMPT_WORDS_BYTES + 64);
     for (size_t i = 0; i < 2 * PROMPT_WORDS_BYTES; i++)
         text[i] = i % 5 == 4 ? ' ' : 'w';
-    strcpy(text + 2 * PROMPT_WORDS_BYTES, "Be kind.");
+    snprintf(text + 2 * PROMPT_WORDS_BYTES, 64, "%s", "Be kind.");
     uint64_t kind = says(text);
-    strcpy(text + 2 * PROMPT_WORDS_BYTES, "Be rude.");
+    snprintf(text + 2 * PROMPT_WORDS_BYTES, 64, "%s", "Be rude.");
     assert_int_not_equal(says(text), kind);
-    strcpy(text + 2 * PROMPT_WORDS_BYTES, "Be \\u006bind.");
+    snprintf(text + 2 * PROMPT_WORDS_BYTES, 64, "%s", "Be \\u006bind.");
     assert_int_equal(says(text), kind); /* whatever the JSON looks like */
     free(text);
 }
