@@ -282,6 +282,7 @@ def test_names_of_clients_are_safe_on_a_terminal(w):
     told = (evals(w, "coverage", "all.yaml", "--folder", "coloured").stdout +
             evals(w, "from-traffic", "--folder", "coloured", "--out", "coloured.yaml",
                   "--replace").stdout)
+    evals(w, "check", "coloured.yaml")  # whose tags are these names
     assert "red" in told and "colour" in told, told
     assert "\x1b" not in told and "\u009b" not in told, told
     assert any("a?b" in line for line in told.split("\n")), told

@@ -317,6 +317,7 @@ static int request_convert(const struct traffic_turn *t, struct arena *arena, st
     return err == E_MEMORY || (!err && !ret_body->p) ? E_MEMORY : 0;
 }
 
+/* Clients choose some of the values; a suite takes no control characters in its tags. */
 static void tag_add(struct buf *out, const char *what, struct str value)
 {
     if (!value.n)
@@ -326,7 +327,12 @@ static void tag_add(struct buf *out, const char *what, struct str value)
     buf_char(out, '"');
     buf_str(out, str_from(what));
     buf_char(out, ':');
-    (void)json_escape(out, str_head_utf8(value, 200));
+    struct str left = str_head_utf8(value, 200);
+    for (size_t n; left.n > 0; left = str_tail(left, n)) {
+        n = str_utf8_len(left);
+        n = n ? n : 1;
+        (void)json_escape(out, str_is_text(str_head(left, n)) ? str_head(left, n) : STR("?"));
+    }
     buf_char(out, '"');
 }
 
