@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/put.h"
 #include "llm/outgoing.h"
+#include "llm/prefix.h"
 #include "rt/task.h"
 #include "turn/telemetry/telemetry.h"
 
@@ -21,6 +22,7 @@ struct ask {
     struct llm_sink sink; /* first: the call knows only this */
     struct visit *v;
     struct llm_request request;
+    struct llm_request counted; /* the same with its prefix, of what sluice answers itself */
     struct http_headers headers;
     struct task *task;
     struct recording *recording; /* NULL: this turn is not recorded */
@@ -320,13 +322,21 @@ static bool is_answered_here(const struct ask *a)
            provider_wire(route->at[0].provider, &a->request) != a->v->wire;
 }
 
+/* It is of what the model would get. */
+static int here_take(struct ask *a)
+{
+    a->counted = a->request;
+    return prefix_body(a->turn.route.at[0].prefix, &a->request, a->v->x->arena, &a->counted.body,
+                       &a->turn.fault);
+}
+
 static int answer_here(struct ask *a)
 {
     struct http_headers headers;
     struct buf json;
     http_headers_init(&headers, a->v->x->arena);
     buf_init(&json, 4096);
-    int err = a->v->wire->answer_here(&a->request, &json);
+    int err = a->v->wire->answer_here(&a->counted, &json);
     if (!err)
         err = http_headers_add(&headers, STR("Content-Type"), STR("application/json"));
     if (!err)
@@ -370,8 +380,9 @@ void api_llm(struct visit *v)
     bool here = !err && is_answered_here(a);
     if (here) {
         err = turn_admit(t);
-        here = !err;
         turn_leave(t, err); /* it takes nothing but its place among the requests */
+        err = err ? err : here_take(a);
+        here = !err;
     } else if (!err) {
         exchange_watch_hangup(v->x, client_left, a);
         err = turn_run(t);

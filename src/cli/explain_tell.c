@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/explain.h"
 #include "llm/crossing.h"
+#include "llm/prefix.h"
 
 static void price_print(struct buf *out, int64_t price)
 {
@@ -28,6 +29,9 @@ static void target_text(const struct target *t, unsigned i, struct buf *out)
                STR_ARGS(p->key_header));
     if (t->params.n)
         buf_printf(out, "   adds %.*s where the request does not say\n", STR_ARGS(t->params));
+    if (t->prefix)
+        buf_printf(out, "   puts the prefix of %.*s in front of a chat, %lld bytes\n",
+                   STR_ARGS(t->prefix->name), (long long)prefix_bytes(t->prefix));
     if (t->price) {
         buf_str(out, STR("   $ a million tokens: input "));
         price_print(out, t->price->input);
@@ -47,11 +51,12 @@ static void target_text(const struct target *t, unsigned i, struct buf *out)
 }
 
 /* What would go upstream differently than it came. */
-static void body_text(struct explaining *x, const struct asking *a, struct buf *out)
+static void body_text(struct explaining *x, const struct target *t, const struct asking *a,
+                      struct buf *out)
 {
     const struct llm_outgoing *o = &a->out;
     struct str left_out = o->crossing ? crossing_left_out(o->crossing) : STR_NONE;
-    long long tokens = tokens_of_bytes((int64_t)x->body.n);
+    long long tokens = tokens_of_bytes((int64_t)x->body.n + prefix_bytes(t->prefix));
     if (o->crossing)
         buf_printf(
             out, "   body of %zu bytes, about %lld tokens; translated from %s to %s, %zu bytes%s\n",
@@ -86,7 +91,7 @@ static void request_text(struct explaining *x, unsigned i, struct buf *out)
     if (a && a->err)
         buf_printf(out, "   refuses this request: %s\n", why_text(&a->fault, a->err));
     else if (a)
-        body_text(x, a, out);
+        body_text(x, &x->turn.route.at[i], a, out);
     else if (to != x->wire)
         buf_printf(out, "   requests and answers are translated: %s here, %s there\n",
                    x->wire->name, to->name);
@@ -121,6 +126,17 @@ static void request_json(struct explaining *x, unsigned i, struct buf *out)
     refusal_json(a ? a->err : 0, a ? &a->fault : NULL, out);
 }
 
+static void prefix_json(const struct prefix *p, struct buf *out)
+{
+    if (!p) {
+        buf_str(out, STR("null"));
+        return;
+    }
+    buf_str(out, STR("{\"of\":"));
+    json_quote(out, p->name);
+    buf_printf(out, ",\"bytes\":%lld}", (long long)prefix_bytes(p));
+}
+
 static void target_json(struct explaining *x, unsigned at, struct buf *out)
 {
     const struct target *t = &x->turn.route.at[at];
@@ -128,8 +144,9 @@ static void target_json(struct explaining *x, unsigned at, struct buf *out)
     json_quote(out, t->provider->name);
     buf_str(out, STR(",\"model\":"));
     json_quote(out, t->model);
-    buf_printf(out, ",\"params\":%.*s,\"usd_per_million_tokens\":",
-               STR_ARGS(t->params.n ? t->params : STR("{}")));
+    buf_printf(out, ",\"params\":%.*s,\"prefix\":", STR_ARGS(t->params.n ? t->params : STR("{}")));
+    prefix_json(t->prefix, out);
+    buf_str(out, STR(",\"usd_per_million_tokens\":"));
     if (t->price) {
         buf_char(out, '{');
         price_json(out, "input", t->price->input);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/put.h"
 #include "llm/outgoing.h"
+#include "llm/prefix.h"
 
 struct limits {
     struct turn_gate gate;
@@ -22,12 +23,24 @@ static int64_t at_most(int64_t n, int64_t max)
     return n < max ? n : max;
 }
 
-static struct tokens tokens_of(const struct limits_rules *rules, const struct llm_request *r)
+/* Of the longest prefix that one of its targets puts in front. */
+static int64_t prefix_bytes_most(const struct route *route)
 {
+    int64_t most = 0;
+    for (unsigned i = 0; i < route->n; i++) {
+        int64_t bytes = prefix_bytes(route->at[i].prefix);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static struct tokens tokens_of(const struct limits_rules *rules, const struct turn *turn)
+{
+    const struct llm_request *r = turn->request;
     struct tokens t = {.source = TOKENS_ESTIMATE};
     if (!r)
         return t; /* passed on unread */
-    t.input = tokens_of_bytes((int64_t)r->body.n);
+    t.input = tokens_of_bytes((int64_t)r->body.n + prefix_bytes_most(&turn->route));
     int64_t most = r->max_tokens > 0 ? r->max_tokens
                    : r->ceiling > 0  ? r->ceiling
                                      : rules->reserve_tokens;
@@ -70,7 +83,7 @@ static struct dearest dearest_of(const struct turn *t, const struct tokens *toke
 int64_t limits_cost_most(const struct limits_rules *rules, const struct turn *t,
                          const struct target **ret_unpriced)
 {
-    const struct tokens tokens = tokens_of(rules, t->request);
+    const struct tokens tokens = tokens_of(rules, t);
     const struct dearest dearest = dearest_of(t, &tokens);
     *ret_unpriced = dearest.unpriced;
     return dearest.known ? dearest.usd_nanos : COST_UNKNOWN;
@@ -201,7 +214,7 @@ static int enter(struct turn_gate *gate, struct turn *t)
     int err = ceilings_take(l, t, name, limit);
     if (err)
         return err;
-    const struct tokens tokens = tokens_of(rules, t->request);
+    const struct tokens tokens = tokens_of(rules, t);
     const struct dearest dearest = dearest_of(t, &tokens);
     stay->priced = dearest.known;
     struct claim claim = {.name = {t->key, t->tenant},

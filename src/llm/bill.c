@@ -1,5 +1,6 @@
 /* bill.c: what a call took, and what that costs. */
 #include "llm/call.h"
+#include "llm/prefix.h"
 
 /*
  * What the provider did not count is estimated: of a request that it may have seen the prompt, and
@@ -11,7 +12,8 @@ static void count(struct llm_call *c, bool refused)
     if (c->tokens.source != TOKENS_PROVIDER || tokens_all(&c->tokens) > CALL_TOKENS_MAX) {
         c->tokens = (struct tokens){.source = TOKENS_ESTIMATE};
         if (!refused) {
-            c->tokens.input = tokens_of_bytes((int64_t)c->request->body.n);
+            c->tokens.input =
+                tokens_of_bytes((int64_t)c->request->body.n + prefix_bytes(c->target->prefix));
             c->tokens.output = tokens_of_bytes(c->content_bytes);
         }
     } else if (c->content_bytes > c->counted_bytes) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "llm/prefix.h"
 
 /* The longest chain of aliases and lanes. */
 #define ALIAS_DEPTH_MAX 16
@@ -60,6 +61,13 @@ static int providers_compile(struct models *m)
 }
 
 /* ---- names ---- */
+
+/* What the names on the way to a target say of it; the outer ones come first. */
+struct outer {
+    struct str params;
+    const struct prefix *prefix;
+    struct timeouts timeouts;
+};
 
 /* What is collected while one name is followed to its targets. */
 struct expansion {
@@ -164,13 +172,32 @@ static int effort_find(struct arena *arena, struct str params, struct str *ret_r
     return err;
 }
 
+/* A body has room for one of each: what a parameter says would stand beside the prefix. */
+static bool prefix_fits(struct expansion *x, const struct outer *outer)
+{
+    static const char *const same[] = {"messages", "system", "instructions", "input"};
+    yyjson_val *params = outer->prefix && outer->params.n ? json_peek(outer->params) : NULL;
+    for (unsigned i = 0; params && i < ARRAY_LEN(same); i++) {
+        if (!yyjson_obj_get(params, same[i]))
+            continue;
+        conf_complain(x->m->doc, x->field,
+                      "its parameters have '%s', and it has a prefix; expected all messages in the "
+                      "prefix",
+                      same[i]);
+        return false;
+    }
+    return true;
+}
+
 static int target_add(struct expansion *x, const struct provider *p, struct str model,
-                      struct str params, const struct timeouts *timeouts)
+                      const struct outer *outer)
 {
     struct str effort, rest;
-    int err = effort_find(x->m->arena, params, &rest, &effort);
+    int err = effort_find(x->m->arena, outer->params, &rest, &effort);
     if (err)
         return err;
+    if (!prefix_fits(x, outer))
+        return E_CONFIG;
     if (x->n == TARGETS_MAX) {
         conf_complain(x->m->doc, x->field, "more than %d models stand behind this name",
                       TARGETS_MAX);
@@ -179,16 +206,17 @@ static int target_add(struct expansion *x, const struct provider *p, struct str 
     x->at[x->n++] =
         (struct target){.provider = p,
                         .model = model,
-                        .params = params,
+                        .params = outer->params,
                         .params_rest = rest,
                         .effort = effort,
-                        .timeouts = timeouts_over(timeouts, &p->timeouts),
+                        .prefix = outer->prefix,
+                        .timeouts = timeouts_over(&outer->timeouts, &p->timeouts),
                         .price = prices_find(x->m->prices, x->m->arena, p->name, p->listed, model)};
     return 0;
 }
 
-static int name_expand(struct expansion *x, struct str name, struct str params,
-                       const struct timeouts *timeouts, unsigned depth);
+static int name_expand(struct expansion *x, struct str name, const struct outer *outer,
+                       unsigned depth);
 
 static struct str effort_params(struct arena *arena, struct str effort)
 {
@@ -202,8 +230,38 @@ static struct str effort_params(struct arena *arena, struct str effort)
     return params;
 }
 
-static int lane_expand(struct expansion *x, struct str lane, struct str params,
-                       const struct timeouts *timeouts, unsigned depth)
+/* What a name or a lane's item adds to what the names outside of it say. */
+static int outer_add(struct expansion *x, const struct outer *outer, struct str params,
+                     const struct conf_list *prefix, const struct timeouts *timeouts, struct str of,
+                     struct outer *ret_outer)
+{
+    const struct prefix *own = NULL;
+    int err = params_merge(x->m->arena, outer->params, params, &ret_outer->params);
+    if (!err)
+        err = prefix_compile(x->m->doc, prefix, of, &own);
+    ret_outer->prefix = outer->prefix ? outer->prefix : own;
+    ret_outer->timeouts = timeouts_over(&outer->timeouts, timeouts);
+    return err;
+}
+
+static int item_expand(struct expansion *x, struct str lane, const struct lane_item_settings *item,
+                       const struct outer *outer, unsigned depth)
+{
+    struct str own = item->params;
+    struct outer with;
+    struct str of = arena_printf(x->m->arena, "lanes.%.*s", STR_ARGS(lane));
+    int err = params_check(x->m, &item->params, own) ? 0 : E_CONFIG;
+    if (!err && item->reasoning_effort.n) {
+        struct str effort = effort_params(x->m->arena, item->reasoning_effort);
+        err = effort.p ? params_merge(x->m->arena, effort, item->params, &own) : E_MEMORY;
+    }
+    if (!err)
+        err = of.p ? outer_add(x, outer, own, &item->prefix, &item->timeouts, of, &with) : E_MEMORY;
+    return err ? err : name_expand(x, item->is, &with, depth + 1);
+}
+
+static int lane_expand(struct expansion *x, struct str lane, const struct outer *outer,
+                       unsigned depth)
 {
     const struct conf_map *lanes = &x->m->settings->lanes;
     for (unsigned i = 0; i < lanes->n; i++) {
@@ -213,17 +271,7 @@ static int lane_expand(struct expansion *x, struct str lane, struct str params,
         for (unsigned k = 0; k < items->n; k++) {
             const struct lane_item_settings *item =
                 &((const struct lane_item_settings *)items->at)[k];
-            struct str own = item->params;
-            int err = params_check(x->m, &item->params, own) ? 0 : E_CONFIG;
-            if (!err && item->reasoning_effort.n) {
-                struct str effort = effort_params(x->m->arena, item->reasoning_effort);
-                err = effort.p ? params_merge(x->m->arena, effort, item->params, &own) : E_MEMORY;
-            }
-            if (!err)
-                err = params_merge(x->m->arena, params, own, &own);
-            struct timeouts t = timeouts_over(timeouts, &item->timeouts);
-            if (!err)
-                err = name_expand(x, item->is, own, &t, depth + 1);
+            int err = item_expand(x, lane, item, outer, depth);
             if (err)
                 return err;
         }
@@ -235,20 +283,21 @@ static int lane_expand(struct expansion *x, struct str lane, struct str params,
     return E_CONFIG;
 }
 
-static int alias_expand(struct expansion *x, const struct model_settings *alias, struct str params,
-                        const struct timeouts *timeouts, unsigned depth)
+static int alias_expand(struct expansion *x, struct str name, const struct model_settings *alias,
+                        const struct outer *outer, unsigned depth)
 {
+    struct outer with;
+    struct str of = arena_printf(x->m->arena, "models.%.*s", STR_ARGS(name));
     if (!params_check(x->m, &alias->params, alias->params))
         return E_CONFIG;
-    struct str merged;
-    int err = params_merge(x->m->arena, params, alias->params, &merged);
-    struct timeouts t = timeouts_over(timeouts, &alias->timeouts);
+    int err = of.p ? outer_add(x, outer, alias->params, &alias->prefix, &alias->timeouts, of, &with)
+                   : E_MEMORY;
     if (!err)
-        err = name_expand(x, alias->is, merged, &t, depth + 1);
+        err = name_expand(x, alias->is, &with, depth + 1);
     for (unsigned i = 0; !err && i < alias->fallback.n; i++) {
         if (depth == 0)
             x->field = &alias->fallback.at[i];
-        err = name_expand(x, alias->fallback.at[i], merged, &t, depth + 1);
+        err = name_expand(x, alias->fallback.at[i], &with, depth + 1);
     }
     return err;
 }
@@ -303,8 +352,8 @@ static struct str nearest(const struct models *m, struct str name)
     return near.n ? arena_join(m->arena, near, str_tail(name, (size_t)slash)) : near;
 }
 
-static int name_expand(struct expansion *x, struct str name, struct str params,
-                       const struct timeouts *timeouts, unsigned depth)
+static int name_expand(struct expansion *x, struct str name, const struct outer *outer,
+                       unsigned depth)
 {
     if (str_eq(name, STR("auto"))) {
         conf_complain(x->m->doc, x->field,
@@ -317,13 +366,13 @@ static int name_expand(struct expansion *x, struct str name, struct str params,
     if ((lane || alias) && !name_open(x, name, depth))
         return E_CONFIG;
     if (lane)
-        return lane_expand(x, str_tail(name, 5), params, timeouts, depth);
+        return lane_expand(x, str_tail(name, 5), outer, depth);
     if (alias)
-        return alias_expand(x, alias, params, timeouts, depth);
+        return alias_expand(x, name, alias, outer, depth);
     struct str model;
     const struct provider *p = provider_of(x->m, name, &model);
     if (p)
-        return target_add(x, p, model, params, timeouts);
+        return target_add(x, p, model, outer);
     struct str near = nearest(x->m, name);
     conf_complain(x->m->doc, x->field,
                   "'%.*s' is neither a name of 'models' nor provider/model%s%.*s%s", STR_ARGS(name),
@@ -349,7 +398,7 @@ static int named_compare(const void *a, const void *b)
 
 static int names_compile(struct models *m)
 {
-    static const struct timeouts none = {0};
+    static const struct outer none = {.prefix = NULL};
     const struct conf_map *models = &m->settings->models, *lanes = &m->settings->lanes;
     m->names = ARENA_ARRAY(m->arena, struct named_route, models->n + lanes->n + 1);
     struct expansion *x = ARENA_NEW(m->arena, struct expansion);
@@ -363,7 +412,7 @@ static int names_compile(struct models *m)
         x->field = s;
         x->open[0] = models->name[i];
         struct str lane = str_starts(s->is, STR("lane/")) ? str_tail(s->is, 5) : STR_NONE;
-        int err = alias_expand(x, s, STR_NONE, &none, 0);
+        int err = alias_expand(x, models->name[i], s, &none, 0);
         err = err ? err : route_make(m, x, models->name[i], lane);
         first = first ? first : err;
     }
@@ -372,7 +421,7 @@ static int names_compile(struct models *m)
         x->field = &((const struct conf_list *)lanes->at)[i];
         struct str name = arena_printf(m->arena, "lane/%.*s", STR_ARGS(lanes->name[i]));
         x->open[0] = name;
-        int err = name.p ? lane_expand(x, lanes->name[i], STR_NONE, &none, 0) : E_MEMORY;
+        int err = name.p ? lane_expand(x, lanes->name[i], &none, 0) : E_MEMORY;
         err = err ? err : route_make(m, x, name, lanes->name[i]);
         first = first ? first : err;
     }

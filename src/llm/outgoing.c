@@ -2,6 +2,7 @@
 
 #include "llm/crossing.h"
 #include "llm/openai.h"
+#include "llm/prefix.h"
 #include "llm/wire.h"
 
 /* What is written is seldom twice as large as what was read. */
@@ -97,10 +98,12 @@ static int params_edit(const struct target *t, bool limited, struct arena *arena
 }
 
 static int passed_on(const struct target *t, const struct llm_request *r, struct arena *arena,
-                     struct llm_outgoing *out)
+                     struct llm_outgoing *out, struct fault *f)
 {
     out->body = r->body;
-    int err = model_edit(t, r, arena, &out->edits);
+    int err = prefix_edits(t->prefix, r, arena, &out->edits, f);
+    if (!err)
+        err = model_edit(t, r, arena, &out->edits);
     int64_t limit = limit_due(t, r);
     if (!err && t->params.n)
         err = params_edit(t, limit > 0, arena, out);
@@ -119,11 +122,14 @@ static int passed_on(const struct target *t, const struct llm_request *r, struct
 static int carried_over(const struct target *t, const struct llm_request *r, struct arena *arena,
                         struct llm_outgoing *out, struct fault *f)
 {
-    int err = crossing_new(r, t, out->wire, arena, &out->crossing, f);
+    struct llm_request with = *r;
+    int err = prefix_body(t->prefix, r, arena, &with.body, f);
+    if (!err)
+        err = crossing_new(&with, t, out->wire, arena, &out->crossing, f);
     if (err)
         return err;
     crossing_limit(out->crossing, limit_due(t, r));
-    buf_init(&out->written, r->body.n * 8 + WRITTEN_BYTES_MIN);
+    buf_init(&out->written, with.body.n * 8 + WRITTEN_BYTES_MIN);
     err = crossing_request(out->crossing, &out->written, f);
     out->body = buf_view(&out->written);
     return !err && t->params.n ? params_edit(t, false, arena, out) : err;
@@ -142,7 +148,8 @@ int llm_outgoing_make(const struct target *t, const struct llm_request *r, struc
                   : provider_path(t, out->wire, arena, &out->path);
     if (err)
         return err;
-    return out->wire == r->wire ? passed_on(t, r, arena, out) : carried_over(t, r, arena, out, f);
+    return out->wire == r->wire ? passed_on(t, r, arena, out, f)
+                                : carried_over(t, r, arena, out, f);
 }
 
 void llm_outgoing_fini(struct llm_outgoing *out)

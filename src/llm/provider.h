@@ -24,6 +24,7 @@
 #include "llm/upstream.h"
 
 struct llm_call;
+struct prefix;
 struct provider;
 struct target;
 struct wire;
@@ -136,12 +137,13 @@ MUSTCHECK int provider_compile(const struct provider_makings *with, struct str n
 /* A model of a provider, as one request will ask for it. */
 struct target {
     const struct provider *provider;
-    struct str model;          /* the provider's name for it */
-    struct str params;         /* JSON object, in the provider's words; n == 0 for none */
-    struct str effort;         /* string of JSON: their reasoning_effort, which each protocol has */
-    struct str params_rest;    /* in another place; and the other parameters */
-    struct timeouts timeouts;  /* complete: nothing in it is 0 */
-    const struct price *price; /* NULL: not known */
+    struct str model;       /* the provider's name for it */
+    struct str params;      /* JSON object, in the provider's words; n == 0 for none */
+    struct str effort;      /* string of JSON: their reasoning_effort, which each protocol has */
+    struct str params_rest; /* in another place; and the other parameters */
+    const struct prefix *prefix; /* messages in front of a chat's own; NULL: none */
+    struct timeouts timeouts;    /* complete: nothing in it is 0 */
+    const struct price *price;   /* NULL: not known */
 };
 
 /*

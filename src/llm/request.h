@@ -54,6 +54,7 @@ struct llm_request {
     struct str tenant;    /* who asks; set by the API, as `alone` */
     bool alone;           /* all who ask are one user */
     bool in_conversation; /* one that the provider keeps */
+    bool goes_on;         /* from an earlier answer, which the provider keeps */
     bool may_name;        /* a member is called as names of what a provider keeps are */
     unsigned kept_n;      /* what it names there, but for a conversation */
     struct llm_kept *kept;

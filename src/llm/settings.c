@@ -261,6 +261,33 @@ const struct conf_table provider_table = {
                "home:   {base_url: [http://127.0.0.1:9001/v1, http://127.0.0.1:9002/v1]}",
 };
 
+const char *const message_roles[] = {"system", "user", "assistant", NULL};
+
+/* clang-format off */
+#define THIS struct message_settings
+static const struct conf_row message_rows[] = {
+    {.name = "role", ROW(CONF_CHOICE, role), .fallback = "system", .choices = message_roles,
+     .flags = CONF_SHAPES_ANSWERS,
+     .help = "Who says it. System messages come first; a text alone is one."},
+    {.name = "content", ROW(CONF_STR, content), .flags = CONF_REQUIRED | CONF_SHAPES_ANSWERS,
+     .help = "What is said. `$$` is a dollar sign."},
+    {0},
+};
+/* clang-format on */
+#undef THIS
+static const struct conf_table message_table = {
+    .name = "prefix",
+    .help = "A message in front of those that a chat request brings: a system prompt, or one of "
+            "worked examples. See [Messages in front](manual.md#messages-in-front).",
+    .size = sizeof(struct message_settings),
+    .rows = message_rows,
+    .shorthand = "content",
+    .example = "prefix:\n"
+               "  - Answer with the class alone.\n"
+               "  - {role: user, content: \"The parcel is late.\"}\n"
+               "  - {role: assistant, content: delivery}",
+};
+
 /* clang-format off */
 #define THIS struct model_settings
 static const struct conf_row model_rows[] = {
@@ -270,6 +297,10 @@ static const struct conf_row model_rows[] = {
      .help = "What is asked in its place, in this order, while it cannot answer."},
     {.name = "params", ROW(CONF_JSON, params), .flags = CONF_SHAPES_ANSWERS,
      .help = "Parameters for requests that do not set them themselves."},
+    {.name = "prefix", ROW(CONF_LIST, prefix), .child = &message_table,
+     .flags = CONF_SHAPES_ANSWERS,
+     .help = "Messages in front of a chat request's own, also for what the name stands for and for "
+             "its fallbacks, in place of theirs. A text alone is a system prompt."},
     {.name = "timeouts", ROW(CONF_TABLE, timeouts), .child = &timeouts_table,
      .help = "Of its calls."},
     {0},
@@ -294,6 +325,9 @@ static const struct conf_row lane_item_rows[] = {
      .help = "Short for params: {reasoning_effort: ...}."},
     {.name = "params", ROW(CONF_JSON, params), .flags = CONF_SHAPES_ANSWERS,
      .help = "Parameters for requests that do not set them themselves."},
+    {.name = "prefix", ROW(CONF_LIST, prefix), .child = &message_table,
+     .flags = CONF_SHAPES_ANSWERS,
+     .help = "Messages in front of a chat request's own, as a model's."},
     {.name = "timeouts", ROW(CONF_TABLE, timeouts), .child = &timeouts_table,
      .help = "Of its calls."},
     {0},

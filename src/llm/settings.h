@@ -87,10 +87,20 @@ struct provider_settings {
     int http2;
 };
 
+enum message_role { MESSAGE_SYSTEM, MESSAGE_USER, MESSAGE_ASSISTANT };
+extern const char *const message_roles[]; /* by enum message_role; ends with NULL */
+
+/* A message that is put in front of a request's own. */
+struct message_settings {
+    int role;
+    struct str content;
+};
+
 struct model_settings {
     struct str is;
     struct conf_strs fallback;
-    struct str params; /* JSON object */
+    struct str params;       /* JSON object */
+    struct conf_list prefix; /* struct message_settings */
     struct timeouts timeouts;
 };
 
@@ -98,6 +108,7 @@ struct lane_item_settings {
     struct str is;
     struct str params;
     struct str reasoning_effort;
+    struct conf_list prefix; /* struct message_settings */
     struct timeouts timeouts;
 };
 

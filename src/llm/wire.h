@@ -22,6 +22,8 @@
 #include "llm/frames.h"
 #include "llm/request.h"
 
+struct prefix;
+
 /* How a wire stands to a feature. What a row leaves out is refused: nothing is lost by omission. */
 enum wire_how {
     WIRE_REFUSES, /* 400, with the feature's name */
@@ -126,6 +128,10 @@ struct wire {
      * can be named later; else only parts that carry no content. NULL: there are none. */
     void (*kept_each)(yyjson_val *kept, bool stored, void (*fn)(void *arg, struct str id),
                       void *arg);
+    /* The edits that put the configuration's messages in front of the request's own (prefix.h):
+     * E_BAD_REQUEST where those have no form in which that could be done. NULL: it has none. */
+    int (*prefix_edit)(const struct prefix *prefix, const struct llm_request *request,
+                       struct arena *arena, struct llm_edits *edits, struct fault *f);
     /* An error's body, and the event that tells of one in a stream, framed; `number` is that
      * event's where they have any. `text` is plain. */
     int (*error_write)(struct buf *out, int status, const char *code, struct str text,

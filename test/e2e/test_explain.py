@@ -16,6 +16,7 @@ providers:
   other: {kind: anthropic, base_url: "http://127.0.0.1:%d/v1", key: k}
 models:
   fast: {is: plain/m}
+  primed: {is: plain/m, prefix: Be curt.}
   smart: {is: other/claude-sonnet-4-5, fallback: [plain/m]}
 http: {body_bytes: 64KiB}
 keys:
@@ -76,6 +77,15 @@ def test_a_translated_body_is_called_so(w):
     # What the first has nothing for, the second is asked.
     done = explain(w, "-", text=json.dumps({"model": "smart", "logprobs": True, **ASK}))
     assert done.returncode == 0 and "refuses this request: anthropic has nothing" in done.stdout, done
+
+
+def test_a_prefix_is_shown(w):
+    done = explain(w, "-", text=json.dumps({"model": "primed", **ASK}))
+    assert done.returncode == 0 and "puts the prefix of models.primed in front of a chat" in done.stdout, done
+    assert "Be curt." in done.stdout, done
+    told = json.loads(explain(w, "--json", "primed").stdout)["targets"][0]["prefix"]
+    assert told["of"] == "models.primed" and told["bytes"] > 20, told
+    assert json.loads(explain(w, "--json", "fast").stdout)["targets"][0]["prefix"] is None
 
 
 def test_a_key_is_named_without_its_secret(w):

@@ -152,6 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_init(&out, 32u << 20);
     check_request(&a, &out, text);
     check_facts_of_request(&a, text);
+    fuzz_prefix(&wire_anthropic, text);
     check_answer(&a, &out, text);
     int err = anthropic_answer_read(text, &facts);
     MUST(err == 0 || err == E_UPSTREAM_BODY);

@@ -119,6 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str text = {(const char *)data, size};
     check_request(text);
     check_answer(text);
+    fuzz_prefix(wire, text);
     check_stream(text, true);
     check_stream(text, false);
     return 0;

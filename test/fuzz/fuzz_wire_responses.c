@@ -151,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str text = {(const char *)data, size};
     check_request(text);
     check_answer(text);
+    fuzz_prefix(&wire_responses, text);
     check_stream(text, '\0');
     check_stream(text, '\n');
     return 0;

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "fuzz.h"
+#include "llm/prefix.h"
 #include "llm/wire.h"
 
 /* Half a surrogate pair is JSON to the reader that wires use, but not to yyjson. */
@@ -60,6 +61,74 @@ static inline void fuzz_refusal(int err, const struct fault *f)
 {
     MUST(err == 0 || err == E_BAD_JSON || err == E_BAD_REQUEST || err == E_DUPLICATE_KEY);
     MUST(err == 0 || (f->err == err && f->text[0] != '\0'));
+}
+
+/* ---- messages in front ---- */
+
+#define FUZZ_SYSTEM "{\"role\":\"system\",\"content\":\"S\\n\"}"
+#define FUZZ_EXAMPLES                                                                              \
+    "{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"a\"}"
+
+/* Edits are in order, and take nothing away but what says nothing. */
+static inline void fuzz_prefix_edits(const struct llm_edits *edits, struct str body)
+{
+    size_t done = 0;
+    for (unsigned i = 0; i < edits->n; i++) {
+        struct json_span at = edits->at[i].at;
+        struct str was = str_of(body.p + at.from, at.to - at.from);
+        MUST(at.from >= done && at.to >= at.from && at.to <= body.n && edits->at[i].with.n > 0);
+        MUST(was.n == 0 || json_is_null(was) || str_eq(was, STR("\"\"")));
+        done = at.to;
+    }
+}
+
+/* A request with messages in front says the same besides, and can be read if it could before. */
+static inline void fuzz_prefix_of(const struct wire *wire, const struct prefix *p, struct str body)
+{
+    struct fuzz_room room;
+    struct llm_request r, again;
+    struct chat_request chat;
+    struct str with;
+    struct fault f = {0};
+    struct llm_edits edits = {.n = 0};
+    const struct json_scan *scan = NULL;
+    fuzz_room_init(&room);
+    int err = wire_ask(wire, body, &room.arena, &r, &f);
+    if (!err) {
+        err = prefix_edits(p, &r, &room.arena, &edits, &f);
+        MUST(err == 0 || ((err == E_BAD_REQUEST || err == E_UNSUPPORTED) && f.err == err));
+    }
+    if (!err && json_scan(body, &scan, NULL) == 0 && scan->count + 2 <= JSON_MEMBERS_MAX) {
+        fuzz_prefix_edits(&edits, body);
+        MUST(prefix_body(p, &r, &room.arena, &with, &f) == 0);
+        MUST(edits.n > 0 || str_eq(with, body));
+        MUST(wire_ask(wire, with, &room.arena, &again, &f) == 0);
+        MUST(str_eq(again.model, r.model) && again.stream == r.stream && again.op == r.op);
+        MUST(again.max_tokens == r.max_tokens && again.kept_n == r.kept_n);
+        if (wire->request_read && wire->request_read(body, &room.arena, &chat, &f) == 0)
+            MUST(wire->request_read(with, &room.arena, &chat, &f) == 0);
+    }
+    fuzz_room_fini(&room);
+}
+
+static inline void fuzz_prefix(const struct wire *wire, struct str body)
+{
+    static const struct prefix all = {.name = {"all", 3},
+                                      .system = {"S\\n", 3},
+                                      .items = {"," FUZZ_SYSTEM "," FUZZ_EXAMPLES ",",
+                                                sizeof("," FUZZ_SYSTEM "," FUZZ_EXAMPLES ",") - 1},
+                                      .examples_at = sizeof("," FUZZ_SYSTEM) - 1};
+    static const struct prefix system = {
+        .name = {"system", 6},
+        .system = {"S\\n", 3},
+        .items = {"," FUZZ_SYSTEM ",", sizeof("," FUZZ_SYSTEM ",") - 1},
+        .examples_at = sizeof("," FUZZ_SYSTEM) - 1};
+    static const struct prefix examples = {
+        .name = {"examples", 8},
+        .items = {"," FUZZ_EXAMPLES ",", sizeof("," FUZZ_EXAMPLES ",") - 1}};
+    fuzz_prefix_of(wire, &all, body);
+    fuzz_prefix_of(wire, &system, body);
+    fuzz_prefix_of(wire, &examples, body);
 }
 
 /* ---- the order of events ---- */

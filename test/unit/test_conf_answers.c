@@ -27,9 +27,13 @@ static const char shaping[] = "sluice.default_provider\n"
                               "model.is\n"
                               "model.fallback\n"
                               "model.params\n"
+                              "model.prefix\n"
                               "lane.is\n"
                               "lane.reasoning_effort\n"
                               "lane.params\n"
+                              "lane.prefix\n"
+                              "prefix.role\n"
+                              "prefix.content\n"
                               "fallback.on\n"
                               "fallback.holdout\n";
 static const char others[] = "sluice.listen\n"
@@ -261,6 +265,7 @@ static const struct {
     {true, "{is: p/a, fallback: [q/b, p/c], params: {temperature: 0, top_p: 0.5}}",
      "{params: {top_p: 0.5, temperature: 0}, fallback: [q/b, p/c], is: \"p/a\"}"},
     {true, "slow: q/b", "slow: {is: q/b}"},
+    {true, "slow: q/b", "slow: {is: q/b, prefix: []}"},
     {true, "slow: q/b", "slow: {is: q/b, params: {}, fallback: []}"},
     {true, "{X-A: '1', X-B: '2'}", "{X-B: '2', X-A: '1'}"},
     {true, "q: {kind: anthropic, key: def}", "q: {kind: anthropic, key: def, responses: auto}"},
@@ -285,6 +290,8 @@ static const struct {
     {false, "temperature: 0", "temperature: 1"},
     {false, "temperature: 0, ", ""},
     {false, "slow: q/b", "slow: q/c"},
+    {false, "slow: q/b", "slow: {is: q/b, prefix: Be brief.}"},
+    {false, "cheap: [fast, q/b]", "cheap: [{is: fast, prefix: Be brief.}, q/b]"},
     {false, "  slow: q/b\n", ""},
     {false, "  slow: q/b\n", "  slow: q/b\n  more: q/b\n"},
     {false, "cheap: [fast, q/b]", "cheap: [q/b, fast]"},

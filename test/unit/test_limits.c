@@ -8,6 +8,7 @@
 #include "base_test.h"
 #include "guard/limits.h"
 #include "ledger_world.h"
+#include "llm/prefix.h"
 
 #define SECOND_US INT64_C(1000000)
 #define DAY_US    INT64_C(86400000000)
@@ -220,6 +221,21 @@ static void what_is_reserved_is_replaced_by_what_it_took(void **state)
     assert_int_equal(standing(w, OF_KEY, "app").used[METER_TOKENS], 77);
     assert_int_equal(standing(w, OF_KEY, "app").used[METER_REQUESTS], 1);
     assert_int_equal(totals(w).running, 0);
+}
+
+static void a_prefix_is_a_part_of_the_prompt(void **state)
+{
+    struct world *w = *state;
+    static const char items[40] = ",";
+    const struct prefix ten = {.items = str_of(items, 40)}, five = {.items = str_of(items, 20)};
+    rules_take(w, "limits: {per_key: {concurrent: 9}}\n");
+    w->target[0].prefix = &five;
+    w->target[1].prefix = &ten;
+    struct walk *k = walk_begin(w, "app", "shop", 500);
+    k->turn.route.n = 2; /* whichever answers: the longest counts */
+    assert_int_equal(walk_admit(k), 0);
+    assert_int_equal(standing(w, OF_KEY, "app").used[METER_TOKENS], 610);
+    walk_end(k, E_CLIENT_GONE);
 }
 
 static void money_is_of_the_day_on_which_the_turn_began(void **state)
@@ -652,6 +668,7 @@ int main(void)
         WORLD(without_limits_there_is_no_gate),
         WORLD(a_rule_goes_before_the_default_setting_by_setting),
         WORLD(what_is_reserved_is_replaced_by_what_it_took),
+        WORLD(a_prefix_is_a_part_of_the_prompt),
         WORLD(money_is_of_the_day_on_which_the_turn_began),
         WORLD(a_clock_that_was_wrong_locks_nobody_out),
         WORLD(a_clock_that_was_wrong_forgets_nothing_of_today),

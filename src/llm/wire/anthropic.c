@@ -103,6 +103,7 @@ const struct wire wire_anthropic = {
     .effort = {"output_config", "effort"},
     .ask_read = anthropic_request_read,
     .kept_each = anthropic_kept_each,
+    .prefix_edit = anthropic_prefix_edit,
     .answer_facts = anthropic_answer_read,
     .event_facts = anthropic_event_read,
     .usage_merge = anthropic_usage_merge,

@@ -8,6 +8,7 @@
 #define LLM_WIRE_ANTHROPIC_H
 
 #include "llm/anthropic.h"
+#include "llm/prefix.h"
 #include "llm/wire.h"
 #include "llm/wire/parts.h"
 
@@ -68,6 +69,10 @@ struct str anthropic_explanation(struct str details);
 void anthropic_usage_write(struct buf *out, const struct tokens *usage);
 
 /* ---- the row ---- */
+
+/* See wire.h. */
+MUSTCHECK int anthropic_prefix_edit(const struct prefix *prefix, const struct llm_request *request,
+                                    struct arena *arena, struct llm_edits *edits, struct fault *f);
 
 int anthropic_error_write(struct buf *out, int status, const char *code, struct str text,
                           struct str param);

@@ -38,4 +38,5 @@ const struct wire wire_anthropic_count = {
     .error_write = anthropic_error_write,
     .error_event_write = anthropic_error_event_write,
     .answer_here = answer_here,
+    .prefix_edit = anthropic_prefix_edit,
 };

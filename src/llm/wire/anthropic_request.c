@@ -367,3 +367,10 @@ int anthropic_chat_read(struct str body, struct arena *arena, struct chat_reques
         *ret_request = request;
     return err;
 }
+
+int anthropic_prefix_edit(const struct prefix *prefix, const struct llm_request *request,
+                          struct arena *arena, struct llm_edits *edits, struct fault *f)
+{
+    int err = prefix_edit_text(prefix, true, request, "system", arena, edits, f);
+    return err ? err : prefix_edit_list(prefix, false, request, "messages", edits, f);
+}

@@ -8,6 +8,7 @@
 #ifndef LLM_WIRE_OPENAI_CHAT_H
 #define LLM_WIRE_OPENAI_CHAT_H
 
+#include "llm/prefix.h"
 #include "llm/wire.h"
 #include "llm/wire/parts.h"
 
@@ -80,6 +81,11 @@ void openai_chat_calls_put(struct buf *out, const struct chat_block *blocks);
  * there, by which OpenAI's clients put lists together; -1: none. */
 void openai_chat_thought_put(struct buf *out, enum chat_block_kind kind, struct str text,
                              struct str signature, int64_t index);
+
+/* See wire.h. */
+MUSTCHECK int openai_chat_prefix_edit(const struct prefix *prefix,
+                                      const struct llm_request *request, struct arena *arena,
+                                      struct llm_edits *edits, struct fault *f);
 
 /* The wire's functions, by file. */
 int openai_chat_request_read(struct str body, struct arena *arena, struct chat_request *ret_request,

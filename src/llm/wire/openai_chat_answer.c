@@ -488,6 +488,7 @@ const struct wire wire_openai_chat = {
     .effort = {"reasoning_effort"},
     .ask_read = ask_read,
     .kept_each = openai_kept_each,
+    .prefix_edit = openai_chat_prefix_edit,
     .answer_facts = openai_answer_read,
     .event_facts = openai_stream_event_read,
     .carries = carries,

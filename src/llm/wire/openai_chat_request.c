@@ -392,3 +392,10 @@ int openai_chat_request_read(struct str body, struct arena *arena, struct chat_r
         *ret_request = q;
     return err;
 }
+
+int openai_chat_prefix_edit(const struct prefix *prefix, const struct llm_request *request,
+                            struct arena *arena, struct llm_edits *edits, struct fault *f)
+{
+    (void)arena;
+    return prefix_edit_list(prefix, true, request, "messages", edits, f);
+}

@@ -164,6 +164,7 @@ const struct wire wire_responses = {
     .effort = {"reasoning", "effort"},
     .ask_read = responses_ask_read,
     .kept_each = responses_kept_each,
+    .prefix_edit = responses_prefix_edit,
     .answer_facts = responses_answer_facts,
     .event_facts = responses_event_facts,
     .carries = carries,

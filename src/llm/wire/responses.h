@@ -18,6 +18,7 @@
 #ifndef LLM_WIRE_RESPONSES_H
 #define LLM_WIRE_RESPONSES_H
 
+#include "llm/prefix.h"
 #include "llm/wire.h"
 #include "llm/wire/parts.h"
 
@@ -57,6 +58,10 @@ static const struct str responses_roles[] = {[ROLE_SYSTEM] = WORD("system"),
 #define RESPONSES_PARAMS 12
 #define RESPONSES_READ   7
 extern const struct param responses_params[RESPONSES_PARAMS];
+
+/* See wire.h. */
+MUSTCHECK int responses_prefix_edit(const struct prefix *prefix, const struct llm_request *request,
+                                    struct arena *arena, struct llm_edits *edits, struct fault *f);
 
 int responses_request_read(struct str body, struct arena *arena, struct chat_request *ret_request,
                            struct fault *f);

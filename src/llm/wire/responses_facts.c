@@ -64,6 +64,7 @@ int responses_ask_read(struct str body, struct arena *arena, struct llm_request 
     r.in_conversation = is_said(found.at[KEY_CONVERSATION]);
     r.tier = facts_tier(deciding_word(found.at[KEY_SERVICE_TIER]));
     const struct json_member *previous = found.at[KEY_PREVIOUS], *input = found.at[KEY_INPUT];
+    r.goes_on = is_said(previous);
     err = responses_kept_read(is_said(previous) ? previous->value : STR_NONE,
                               input ? input->value : STR_NONE, arena, &r, f);
     *ret_request = r;

@@ -320,3 +320,23 @@ int responses_request_read(struct str body, struct arena *arena, struct chat_req
         *ret_request = q;
     return err;
 }
+
+/*
+ * The system text goes before `instructions`, which the provider does not carry over from an
+ * earlier answer; examples go into `input`, which it does: a request that goes on from an answer
+ * has them already. Of a conversation nobody knows here whether they stand in it.
+ */
+int responses_prefix_edit(const struct prefix *prefix, const struct llm_request *request,
+                          struct arena *arena, struct llm_edits *edits, struct fault *f)
+{
+    if (request->in_conversation && prefix_has_examples(prefix))
+        return fault_set(f, E_UNSUPPORTED,
+                         "%.*s has worked examples as its prefix, and a conversation that the "
+                         "provider keeps may have them already; send the messages themselves, or "
+                         "ask the model by its own name (provider/model)",
+                         STR_ARGS(prefix->name));
+    int err = prefix_edit_text(prefix, false, request, "instructions", arena, edits, f);
+    if (err || request->goes_on)
+        return err;
+    return prefix_edit_input(prefix, request, "input", arena, edits, f);
+}
