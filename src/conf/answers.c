@@ -339,6 +339,21 @@ static bool is_within_new(struct str path, struct str lines, struct str other)
     return false;
 }
 
+/* The list whose item the path is, if `lines` has no item of it; else STR_NONE. */
+static struct str list_gone(struct str path, struct str lines)
+{
+    size_t at = path.n;
+    if (!str_ends(path, STR("]")))
+        return STR_NONE;
+    while (at > 0 && path.p[at - 1] != '[')
+        at--;
+    struct str list = str_head(path, at);
+    while (lines.n > 0)
+        if (str_starts(str_cut(&lines, '\n'), list))
+            return STR_NONE;
+    return at > 0 ? str_head(list, at - 1) : STR_NONE;
+}
+
 static void shown_add(struct buf *out, struct str value)
 {
     buf_str(out, str_head_utf8(value, SHOWN_BYTES_MAX));
@@ -350,13 +365,17 @@ static void change_add(struct answers_diff *d, struct str path, struct str was, 
 {
     const struct str *lines = is.p ? &d->after : &d->before, *other = is.p ? &d->before : &d->after;
     bool one_side = !was.p || !is.p;
+    bool within = one_side && is_within_new(path, *lines, *other);
+    if (within && !is.p)
+        return; /* that it all went is said by its name */
+    struct str list = !is.p && was.n == 0 ? list_gone(path, d->after) : STR_NONE;
+    if (list.n && !str_ends(path, STR("[0]")))
+        return; /* said by the first of its items, which comes first */
+    path = list.n ? list : path;
     if (d->lines >= d->lines_max) {
         d->lines++;
         return;
     }
-    bool within = one_side && is_within_new(path, *lines, *other);
-    if (within && !is.p)
-        return; /* that it all went is said by its name */
     d->lines++;
     buf_str(d->out, path);
     buf_str(d->out, STR(": "));

@@ -426,6 +426,15 @@ static void the_difference_names_what_changed(void **state)
     diff_is("fallback: {on: off}\nlanes: {l: [p/x, p/y]}\n", "lanes: {l: [p/x]}\n", 9,
             "fallback.on: off -> (default)\n"
             "lanes.l[1]: removed\n");
+    /* A list that went is one line, whatever it held; what it holds is shown when it comes. */
+    diff_is("models: {a: {is: p/x, prefix: [S, {role: user, content: q}]}}\n",
+            "models: {a: {is: p/x}}\n", 1, "models.a.prefix: removed\n");
+    diff_is("models: {a: {is: p/x, prefix: [S, T]}}\n", "models: {a: {is: p/x, prefix: [U]}}\n", 9,
+            "models.a.prefix[0].content: S -> U\nmodels.a.prefix[1]: removed\n");
+    diff_is("models: {a: {is: p/x}}\n",
+            "models: {a: {is: p/x, prefix: [{role: user, content: q}]}}\n", 9,
+            "models.a.prefix[0]: added\nmodels.a.prefix[0].content: q\n"
+            "models.a.prefix[0].role: user\n");
     diff_is("models: {a: p/x, b: p/y, c: p/z}\n", "models: {a: p/1, b: p/2, c: p/3}\n", 1,
             "models.a.is: p/x -> p/1\n"
             "and 2 more\n");
