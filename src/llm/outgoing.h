@@ -2,8 +2,9 @@
  * outgoing.h: what goes upstream for one request.
  *
  * Where the provider speaks the client's protocol, the client's bytes, with a short list of edits:
- * the model's name, parameters that the configuration adds, and the usage that a stream is asked
- * for. Else a body of its own, carried over by way of the chat model (crossing.h).
+ * the model's name, parameters and messages that the configuration adds (prefix.h), and the usage
+ * that a stream is asked for. Else a body of its own, carried over by way of the chat model
+ * (crossing.h); messages are added before that.
  *
  * Nothing here yields. What is made lies in the arena, or in `written`, which lives for as long as
  * the outgoing.
@@ -40,8 +41,9 @@ const struct wire *provider_wire(const struct provider *p, const struct llm_requ
 enum service_tier outgoing_tier(const struct target *t, const struct llm_request *r);
 
 /*
- * Makes it; llm_outgoing_fini in any case. Of a crossing: E_UNSUPPORTED for what the provider's
- * protocol has no place for, E_BAD_JSON, E_BAD_REQUEST for what the client's reader refuses.
+ * Makes it; llm_outgoing_fini in any case. Errors of prefix_edits. Of a crossing: E_UNSUPPORTED for
+ * what the provider's protocol has no place for, E_BAD_JSON, E_BAD_REQUEST for what the client's
+ * reader refuses.
  */
 MUSTCHECK int llm_outgoing_make(const struct target *t, const struct llm_request *r,
                                 struct arena *arena, struct llm_outgoing *ret_out, struct fault *f);
