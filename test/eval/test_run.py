@@ -75,6 +75,33 @@ class Verdicts(Eval):
         self.assertIn("only the 39 common cases are compared (11 are new or changed, 1 gone)", shown.stdout)
         self.assertIn("would go unseen", shown.stdout)
 
+    def test_worse_than_the_baseline_fails_where_the_bar_says_so(self):
+        self.cases(60)
+        self.recorded(60)
+        good = self.run_json()["suites"][0]["run"]["id"]
+        self.recorded(60, wrong=lambda i: i < 10)
+        self.assertIn("not worse by 2 points: not shown",
+                      self.eval("run", "--baseline", good, "suite.yaml").stdout)
+        self.suite("bar: {quality: 80%, not_worse: on}\n")
+        done = self.eval("run", "--baseline", good, "suite.yaml", code=1)
+        self.assertIn("not_worse         at least -2.0 points: missed, with -16.7 points", done.stdout)
+        bar = self.run_json(code=1)["suites"][0]["bar"][1]
+        self.assertEqual((bar["name"], bar["state"], bar["at_least"]), ("not_worse", "not known", -0.02))
+        self.assertIn("there is no baseline", bar["why"])
+
+    def test_not_worse_is_met_where_it_is_shown(self):
+        self.cases(60)
+        self.recorded(60, wrong=lambda i: i < 2)
+        good = self.run_json()["suites"][0]["run"]["id"]
+        self.suite("margin: 10%\nbar: {not_worse: on}\n")
+        verdict = self.run_json("--baseline", good)["suites"][0]
+        self.assertEqual([b["state"] for b in verdict["bar"]], ["met"])
+        self.assertTrue(verdict["pass"])
+        self.assertTrue(json.loads(self.eval("grade", "--json", "--baseline", good, "last").stdout)["pass"])
+        self.suite("margin: 1%\nbar: {not_worse: on}\n")
+        verdict = self.run_json("--baseline", good, code=1)["suites"][0]
+        self.assertEqual(verdict["bar"][0]["why"], "the cases are too few to show it")
+
     def test_holm_over_several_suites(self):
         self.cases(60)
         self.recorded(60, wrong=lambda i: i < 8)

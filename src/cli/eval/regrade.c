@@ -11,7 +11,7 @@
 #define COMMAND         "eval grade"
 
 struct wish {
-    const char *config, *runs, *suite;
+    const char *config, *runs, *suite, *baseline;
     bool json;
     struct judged_files files;
 };
@@ -23,6 +23,8 @@ static const struct command_option options[] = {
     {"--config", "FILE", offsetof(struct wish, config),
      "the configuration by which judges are asked (default: as for sluice serve)", VALUE_FILE,
      NULL},
+    {"--baseline", "RUN", offsetof(struct wish, baseline), "compare with this run", VALUE_ANY,
+     NULL},
     {"--runs", "FOLDER", offsetof(struct wish, runs), RUNS_USUAL_HELP, VALUE_FILE, NULL},
     {"--json", NULL, offsetof(struct wish, json), "the verdict as JSON", VALUE_ANY, NULL},
     JUDGED_FILE_OPTIONS(struct wish, files),
@@ -33,6 +35,8 @@ struct regrading {
     struct arena arena;
     struct eval_home home;
     struct run_folder folder;
+    struct loaded_run baseline;
+    bool has_baseline;
     struct suite *suite;
     struct answers *answers;
     struct eval_asker asker;
@@ -95,6 +99,12 @@ static int open_all(struct regrading *r, const struct wish *w, const char *what)
         fprintf(stderr, "sluice eval grade: %s\n", why_text(&r->fault, err));
         return EXIT_COULD_NOT;
     }
+    if (w->baseline) {
+        code = run_take(COMMAND, &r->arena, runs, w->baseline, &r->baseline);
+        if (code)
+            return code;
+        r->has_baseline = true;
+    }
     struct str suite = w->suite ? str_from(w->suite)
                                 : arena_str(&r->arena, r->folder.facts.suite_file);
     return suite_take(COMMAND, suite.p, &r->suite);
@@ -102,8 +112,12 @@ static int open_all(struct regrading *r, const struct wish *w, const char *what)
 
 static int judge_and_show(struct regrading *r, const struct wish *w)
 {
-    struct judged judged = {
-        .arena = &r->arena, .run = &r->folder, .results = &r->run.results, .suite = r->suite};
+    struct judged judged = {.arena = &r->arena,
+                            .run = &r->folder,
+                            .results = &r->run.results,
+                            .suite = r->suite,
+                            .baseline = r->has_baseline ? &r->baseline.folder : NULL,
+                            .baseline_results = r->has_baseline ? &r->baseline.results : NULL};
     struct judged *all[] = {&judged};
     int code = EXIT_COULD_NOT, err = judged_make(&judged, &r->fault);
     if (!err) {
@@ -139,6 +153,7 @@ static int run(int argc, char **argv)
         code = judge_and_show(r, &w);
     (void)!answers_close(r->answers);
     results_fini(&r->run.results);
+    results_fini(&r->baseline.results);
     suite_free(r->suite);
     home_close(&r->home);
     arena_fini(&r->arena);

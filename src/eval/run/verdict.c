@@ -399,6 +399,29 @@ static void bar_add(struct verdict *v, const char *name, double bound, bool at_l
                                 : str_from(without);
 }
 
+/* By the test that the verdict shows, which is stricter than what was seen. */
+static void bar_add_not_worse(struct verdict *v)
+{
+    const struct verdict_part *all = &v->parts[0];
+    const struct verdict_paired *p = &all->paired;
+    bool compared = all->has_baseline && p->common > 0;
+    struct verdict_bar *b = &v->bars[v->bars_n++];
+    *b = (struct verdict_bar){.name = "not_worse", .bound = -v->margin, .at_least = true};
+    b->state = BAR_UNKNOWN;
+    if (compared)
+        b->seen = p->difference;
+    if (!all->has_baseline)
+        b->why = STR("there is no baseline to compare with: --baseline RUN");
+    else if (!compared)
+        b->why = STR("the baseline has no case in common with the run");
+    else if (p->not_worse.holds)
+        b->state = BAR_MET;
+    else if (b->seen.has_value && b->seen.value < b->bound - ROUNDING)
+        b->state = BAR_MISSED;
+    else
+        b->why = STR("the cases are too few to show it");
+}
+
 static void bars_make(struct verdict *v, const struct bar_settings *bar)
 {
     const struct verdict_part *all = &v->parts[0];
@@ -418,6 +441,8 @@ static void bars_make(struct verdict *v, const struct bar_settings *bar)
         bar_add(v, "cost_per_success", (double)bar->cost_per_success_nanos, false,
                 all->success.usd_nanos, bar->certain,
                 all->unpriced ? "not every model has a price" : "no case passed");
+    if (bar->not_worse)
+        bar_add_not_worse(v);
     /* A mean over the priced cases alone would flatter. */
     for (unsigned i = 0; i < v->bars_n; i++)
         if (strcmp(v->bars[i].name, "cost_per_success") == 0 && all->unpriced) {
