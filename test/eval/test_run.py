@@ -142,6 +142,23 @@ class Verdicts(Eval):
         self.assertIn("cases.jsonl:5: no grader with a weight is for this case",
                       self.eval("run", "suite.yaml", code=2).stderr)
 
+    def test_what_failed_is_named(self):
+        self.cases(40)
+        self.recorded(40, wrong=lambda i: i < 12)
+        self.suite(text=SUITE + "  - {kind: regex, name: digits, pattern: '[0-9]'}\n")
+        done = self.eval("run", "suite.yaml")
+        self.assertIn("  exact             score 70.0 %, 28 of 40 passed\n"
+                      "  digits            score 70.0 %, 28 of 40 passed\n", done.stdout)
+        self.assertIn("  q0: exact: took no idea", done.stdout)
+        self.assertIn("  q9: exact: took no idea", done.stdout)
+        self.assertNotIn("  q10: ", done.stdout)
+        self.assertIn("  2 more; --html shows them with their answers\n", done.stdout)
+        [folder] = os.listdir(self.path("runs/suite"))
+        self.assertIn(f"\nkept in runs/suite/{folder}\nPASS", done.stdout)
+        told = json.loads(self.eval("show", "--json", "last").stdout)["suites"][0]
+        self.assertEqual([(g["grader"], g["score"], g["graded"], g["passed"]) for g in told["by_grader"]],
+                         [("exact", 0.7, 40, 28), ("digits", 0.7, 40, 28)])
+
     def test_junit_is_xml_with_each_case(self):
         from xml.etree import ElementTree
         self.cases(20)
@@ -308,6 +325,39 @@ class Live(Eval):
         self.assertFalse(verdict["pass"])
         self.assertEqual(verdict["parts"][0]["errors"], 3)
         self.assertEqual({line["error"] for line in self.lines("results.jsonl")}, {"upstream_unavailable"})
+
+    def test_the_commonest_reasons_are_told(self):
+        def partly(conn, head, body, n):
+            number = int(question_of(body).split()[2])
+            if number % 2:
+                return status("500 No")(conn, head, body, n)
+            if number == 4:
+                return status("400 Bad Request")(conn, head, body, n)
+            conn.sendall(whole(chat(str(2 * number))))
+            return None
+        self.provider(partly)
+        self.cases(12)
+        self.suite("tries: 1\n")
+        done = self.eval("run", "--concurrency", "1", "suite.yaml")
+        self.assertRegex(done.stdout, r"no answer, or no grade\n  6: upstream_unavailable: .*\(case q1\)\n"
+                                      r"  1: upstream_error: .*\(case q4\)\n")
+        self.assertIn("of 12 answers 7 are errors and 0 have no grade", done.stdout)
+        told = json.loads(self.eval("show", "--json", "last").stdout)["suites"][0]
+        self.assertEqual([(r["count"], r["error"], r["case"]) for r in told["reasons"]],
+                         [(6, "upstream_unavailable", "q1"), (1, "upstream_error", "q4")])
+
+    def test_a_run_ends_where_all_fail_alike(self):
+        live = self.provider(status("404 Not Found"))
+        self.cases(60)
+        self.suite("tries: 1\n")
+        done = self.eval("run", "suite.yaml", code=1)
+        self.assertIn("the first 10 answers all came to nothing in the same way", done.stderr)
+        self.assertIn("upstream_error: ", done.stderr)
+        self.assertRegex(done.stderr, r"suite: 1\d of 60 answers are kept in runs/suite/")
+        self.assertLess(len(live.seen), 20)
+        done = self.eval("run", "--keep-going", "suite.yaml", code=1)
+        self.assertIn("  60: upstream_error: ", done.stdout)
+        self.assertGreaterEqual(len(live.seen), 60)
 
     def test_what_may_pass_is_tried_again(self):
         def flaky(conn, head, body, n):

@@ -53,6 +53,9 @@ void home_asker(struct eval_home *home, struct eval_asker *ret_asker);
 /* The hash of what shapes answers, in the arena; STR_NONE without memory. */
 struct str home_answers_hash(const struct eval_home *home, struct arena *arena);
 
+/* A run ends where so many answers, the first, came to nothing in one way. */
+#define ALIKE_MOST 10
+
 /* ---- suites and runs ---- */
 
 /* The model that a new suite asks: `model`, or the first alias of the configuration, in the arena.

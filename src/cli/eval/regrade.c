@@ -12,7 +12,7 @@
 
 struct wish {
     const char *config, *runs, *suite, *baseline;
-    bool json;
+    bool keep_going, json;
     struct judged_files files;
 };
 
@@ -23,6 +23,8 @@ static const struct command_option options[] = {
     {"--config", "FILE", offsetof(struct wish, config),
      "the configuration by which judges are asked (default: as for sluice serve)", VALUE_FILE,
      NULL},
+    {"--keep-going", NULL, offsetof(struct wish, keep_going),
+     "go on where the first answers all get no grade, in the same way", VALUE_ANY, NULL},
     {"--baseline", "RUN", offsetof(struct wish, baseline), "compare with this run", VALUE_ANY,
      NULL},
     {"--runs", "FOLDER", offsetof(struct wish, runs), RUNS_USUAL_HELP, VALUE_FILE, NULL},
@@ -50,6 +52,15 @@ static int work(struct eval_home *home UNUSED, void *arg)
     return eval_run(&r->run, &r->fault);
 }
 
+/* Pure graders, over what is kept, cost nothing. */
+static bool asks_judges(const struct suite *s)
+{
+    for (unsigned i = 0; i < s->graders_n; i++)
+        if (s->graders[i].settings->judge.n)
+            return true;
+    return false;
+}
+
 /* So many answers to a case as the run has, whatever the suite says by now. */
 static int samples_take(struct regrading *r)
 {
@@ -62,7 +73,7 @@ static int samples_take(struct regrading *r)
     return 0;
 }
 
-static int regrade(struct regrading *r)
+static int regrade(struct regrading *r, bool keep_going)
 {
     struct str answers = folder_file(&r->arena, &r->folder, "answers.jsonl");
     struct str results = folder_file(&r->arena, &r->folder, "results.jsonl");
@@ -78,8 +89,11 @@ static int regrade(struct regrading *r)
     r->asker.tags = arena_printf(&r->arena, "eval:%.*s", STR_ARGS(r->suite->name));
     if (r->suite->settings->spend_nanos != CONF_NOT_GIVEN) /* what judges cost anew */
         r->asker.spend_nanos = r->suite->settings->spend_nanos;
-    r->run = (struct eval_run){
-        .suite = r->suite, .asker = &r->asker, .model = r->folder.facts.model, .only_kept = true};
+    r->run = (struct eval_run){.suite = r->suite,
+                               .asker = &r->asker,
+                               .model = r->folder.facts.model,
+                               .alike_most = keep_going || !asks_judges(r->suite) ? 0 : ALIKE_MOST,
+                               .only_kept = true};
     err = eval_run_check(&r->run, &r->fault);
     if (!err)
         err = home_run(&r->home, work, r);
@@ -144,10 +158,12 @@ static int run(int argc, char **argv)
         return EXIT_COULD_NOT;
     arena_init_private(&r->arena, ARENA_BYTES_MAX);
     code = open_all(r, &w, argv[1]);
-    int err = code ? 0 : regrade(r);
+    int err = code ? 0 : regrade(r, w.keep_going);
     if (err) {
         fprintf(stderr, "sluice eval grade: %s\n", why_text(&r->fault, err));
-        code = err == E_BAD_REQUEST ? EXIT_WRONG_USE : EXIT_COULD_NOT;
+        code = err == E_BAD_REQUEST       ? EXIT_WRONG_USE
+               : err == E_UPSTREAM_STATUS ? EXIT_BAR
+                                          : EXIT_COULD_NOT;
     }
     if (!code)
         code = judge_and_show(r, &w);

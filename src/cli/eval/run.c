@@ -20,7 +20,7 @@
 
 struct wish {
     const char *config, *model, *baseline, *concurrency, *samples, *spend, *runs;
-    bool fresh, json;
+    bool fresh, keep_going, json;
     struct judged_files files;
 };
 
@@ -39,6 +39,8 @@ static const struct command_option options[] = {
      VALUE_ANY, NULL},
     {"--fresh", NULL, offsetof(struct wish, fresh), "begin anew where the same run was broken off",
      VALUE_ANY, NULL},
+    {"--keep-going", NULL, offsetof(struct wish, keep_going),
+     "go on where the first answers all come to nothing in the same way", VALUE_ANY, NULL},
     {"--concurrency", "N", offsetof(struct wish, concurrency),
      "how many are under way at once, in place of the suite's", VALUE_ANY, NULL},
     {"--samples", "N", offsetof(struct wish, samples),
@@ -176,6 +178,7 @@ static int job_open(struct sitting *s, struct job *j, struct fault *f)
     j->run = (struct eval_run){.suite = j->suite,
                                .asker = &j->asker,
                                .model = str_from(s->wish->model),
+                               .alike_most = s->wish->keep_going ? 0 : ALIKE_MOST,
                                .progress = isatty(STDERR_FILENO) ? progress_show : NULL,
                                .arg = s};
     if (j->taken_up)
@@ -268,7 +271,7 @@ static int judge(struct sitting *s)
 static int code_of(int err)
 {
     return err == E_BAD_REQUEST || err == E_UNKNOWN_MODEL || err == E_UNKNOWN_LANE ? EXIT_WRONG_USE
-           : err == E_BUDGET || err == E_UNPRICED                                  ? EXIT_BAR
+           : err == E_BUDGET || err == E_UNPRICED || err == E_UPSTREAM_STATUS      ? EXIT_BAR
                                                                                    : EXIT_COULD_NOT;
 }
 
@@ -278,6 +281,11 @@ static void error_tell(const struct sitting *s, int err)
         fputs("sluice eval run: interrupted; the same command goes on from here\n", stderr);
     else
         fprintf(stderr, "sluice eval run: %s\n", why_text(&s->fault, err));
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->jobs[i].run.state.done > 0)
+            fprintf(stderr, "sluice eval run: %.*s: %u of %u answers are kept in %.*s\n",
+                    STR_ARGS(s->jobs[i].suite->name), s->jobs[i].run.state.done,
+                    s->jobs[i].run.state.of, STR_ARGS(s->jobs[i].folder.path));
 }
 
 /* Everything from the first request on; what was answered is kept whatever comes. */
@@ -392,7 +400,8 @@ const struct command eval_run_command = {
     .options = options,
     .notes =
         "Exit codes: 0 every suite passed its bar, 1 one is under it, has no answer at all, or\n"
-        "ended early at its limit of dollars, 2 wrong use, or a mistake in a suite, a case or\n"
+        "ended early, at its limit of dollars or as its first ten answers all came to nothing in\n"
+        "the same way, 2 wrong use, or a mistake in a suite, a case or\n"
         "the configuration, 3 it could not run, or was interrupted.\n\n"
         "Examples:\n"
         "  sluice eval run evals/support.yaml\n"

@@ -1,7 +1,7 @@
 /* table.c: a verdict for people, on a terminal. */
 #include <stdio.h>
 
-#include "cli/eval/eval.h"
+#include "cli/eval/failures.h"
 #include "cli/eval/figures.h"
 #include "cli/sheet.h"
 
@@ -234,6 +234,7 @@ int judged_table(const struct judged *j, bool colors)
     safety_put(&out, &v->parts[0]);
     money_put(&out, &v->parts[0]);
     flaky_put(&out, &v->parts[0]);
+    failures_put(&out, j);
     if (v->bars_n)
         buf_str(&out, STR("bar\n"));
     for (unsigned i = 0; i < v->bars_n; i++)
@@ -241,6 +242,7 @@ int judged_table(const struct judged *j, bool colors)
     paired_put(&out, j);
     if (v->sentences.n)
         buf_printf(&out, "%.*s\n", STR_ARGS(v->sentences));
+    buf_printf(&out, "kept in %.*s\n", STR_ARGS(j->run->path));
     end_put(&out, j, colors);
     if (!err)
         err = out.failed;

@@ -123,6 +123,27 @@ static int answer_get(struct eval_run *r, const struct suite_case *c, const stru
     return q.err ? q.err : eval_ask(r->asker, &question, arena, ret_answer, f);
 }
 
+/* Where nothing but failures of one kind comes at the beginning, the rest would fare no better, and
+ * cost as much: a misspelt model, a judge that does not answer as it is asked to. */
+static int alike_look(struct eval_run *r, const struct result *result, struct fault *f)
+{
+    const struct result *first = r->first ? r->first : result;
+    bool nothing = result->state == RESULT_ERROR || result->state == RESULT_UNGRADED;
+    if (r->alike + 1 != r->state.done || r->state.done > r->alike_most)
+        return 0;
+    if (!nothing || first->state != result->state || !str_eq(first->error, result->error))
+        return 0;
+    r->first = first;
+    if (++r->alike < r->alike_most || r->state.done == r->state.of)
+        return 0;
+    return fault_set(f, E_UPSTREAM_STATUS,
+                     "the first %u answers all came to nothing in the same way, so the rest is not "
+                     "asked (--keep-going asks it): %.*s: %.*s (case %.*s)",
+                     r->alike,
+                     STR_ARGS(first->state == RESULT_ERROR ? first->error : STR("no grade")),
+                     STR_ARGS(first->why), STR_ARGS(first->id));
+}
+
 static int case_run(void *arg, unsigned at, struct arena *arena, struct fault *f)
 {
     struct eval_run *r = arg;
@@ -149,7 +170,7 @@ static int case_run(void *arg, unsigned at, struct arena *arena, struct fault *f
     r->state.spent_nanos = r->asker->spent_nanos;
     if (r->progress)
         r->progress(r->arg, &r->state);
-    return 0;
+    return alike_look(r, result, f);
 }
 
 int eval_run(struct eval_run *r, struct fault *f)

@@ -493,8 +493,9 @@ static int sentences_make(struct arena *a, struct verdict *v)
     }
     if (all->errors + all->ungraded > 0) {
         line_begin(&out);
-        buf_printf(&out, "%u without an answer and %u without a grade count as failures",
-                   all->errors, all->ungraded);
+        buf_printf(&out,
+                   "of %u answers %u are errors and %u have no grade: these count as failures",
+                   all->answers, all->errors, all->ungraded);
     }
     v->sentences = arena_str(a, buf_view(&out));
     buf_fini(&out);
