@@ -159,14 +159,31 @@ class Verdicts(Eval):
         self.assertEqual([(g["grader"], g["score"], g["graded"], g["passed"]) for g in told["by_grader"]],
                          [("exact", 0.7, 40, 28), ("digits", 0.7, 40, 28)])
 
-    def test_junit_is_xml_with_each_case(self):
+    def junit(self, *words, code=0):
         from xml.etree import ElementTree
+        self.eval(*words, "--junit", "out.xml", "suite.yaml" if words == ("run",) else "last", code=code)
+        suite = ElementTree.parse(self.path("out.xml")).getroot().find("testsuite")
+        counts = tuple(int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped"))
+        self.assertEqual(counts[1:], tuple(len(suite.findall(f"testcase/{name}"))
+                                           for name in ("failure", "error", "skipped")))
+        return suite, counts
+
+    def test_junit_is_xml_with_each_case(self):
         self.cases(20)
         self.recorded(20, wrong=lambda i: i < 2)
-        self.eval("run", "--junit", "out.xml", "suite.yaml")
-        suite = ElementTree.parse(self.path("out.xml")).getroot().find("testsuite")
-        self.assertEqual((suite.get("tests"), suite.get("failures"), suite.get("errors")), ("21", "2", "0"))
-        self.assertEqual(len(suite.findall("testcase/failure")), 2)
+        self.suite()
+        self.assertEqual(self.junit("run")[1], (20, 2, 0, 0))
+
+    def test_junit_is_red_by_the_bar(self):
+        self.cases(20)
+        self.recorded(20, wrong=lambda i: i < 2)
+        suite, counts = self.junit("run")
+        self.assertEqual(counts, (21, 0, 0, 2))
+        self.assertIn("it failed, and the bar decides", suite.find("testcase/skipped").get("message"))
+        self.suite("bar: 95%\n")
+        suite, counts = self.junit("show", code=1)
+        self.assertEqual(counts, (21, 1, 0, 2))
+        self.assertEqual(suite.find("testcase/failure/..").get("name"), "bar: quality")
 
     def test_graded_again_costs_nothing(self):
         self.cases(10)

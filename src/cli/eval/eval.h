@@ -116,6 +116,10 @@ MUSTCHECK int judged_make(struct judged *j, struct fault *f);
  */
 MUSTCHECK int judged_remember(const char *command, const struct judged *j,
                               const struct conf_doc *doc, struct fault *f);
+/* Can a run of this suite be recorded afterwards? E_CONFIG, with file and line, where the records
+ * are broken; E_IO. 0 where the configuration does not name the suite. */
+MUSTCHECK int records_check(struct arena *a, const struct conf_doc *doc, struct str suite_file,
+                            struct fault *f);
 /* Shows all of them and writes the files; the exit code: EXIT_BAR where one has not passed. */
 MUSTCHECK int judged_show(const char *command, struct judged *const *all, unsigned n, bool json,
                           const struct judged_files *files);

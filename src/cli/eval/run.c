@@ -270,9 +270,11 @@ static int judge(struct sitting *s)
 
 static int code_of(int err)
 {
-    return err == E_BAD_REQUEST || err == E_UNKNOWN_MODEL || err == E_UNKNOWN_LANE ? EXIT_WRONG_USE
-           : err == E_BUDGET || err == E_UNPRICED || err == E_UPSTREAM_STATUS      ? EXIT_BAR
-                                                                                   : EXIT_COULD_NOT;
+    return err == E_CONFIG || err == E_BAD_REQUEST || err == E_UNKNOWN_MODEL ||
+                   err == E_UNKNOWN_LANE
+               ? EXIT_WRONG_USE
+           : err == E_BUDGET || err == E_UNPRICED || err == E_UPSTREAM_STATUS ? EXIT_BAR
+                                                                              : EXIT_COULD_NOT;
 }
 
 static void error_tell(const struct sitting *s, int err)
@@ -292,6 +294,8 @@ static void error_tell(const struct sitting *s, int err)
 static int sit(struct sitting *s)
 {
     int err = 0;
+    for (unsigned i = 0; i < s->n && !err && !s->wish->model; i++)
+        err = records_check(&s->arena, s->home.doc, str_from(s->jobs[i].path), &s->fault);
     for (unsigned i = 0; i < s->n && !err; i++)
         err = job_open(s, &s->jobs[i], &s->fault);
     bool begun = !err;
