@@ -195,6 +195,39 @@ class Verdicts(Eval):
         done = json.loads(self.eval("grade", "--json", "last").stdout)
         self.assertEqual(done["suites"][0]["parts"][0]["quality"]["value"], 0.1)
 
+    def test_grading_without_a_judge_needs_no_configuration(self):
+        self.cases(10)
+        self.recorded(10, wrong=lambda i: i == 0)
+        self.run_json()
+        os.remove(self.path("sluice.yaml"))
+        done = json.loads(self.eval("grade", "--json", "last").stdout)
+        self.assertEqual(done["suites"][0]["parts"][0]["quality"]["value"], 0.9)
+        self.suite("  - {kind: rubric, judge: m}\n", text=SUITE)
+        self.assertIn("there is no configuration", self.eval("grade", "last", code=3).stderr)
+
+    def test_a_name_that_may_be_misspelt(self):
+        self.cases(3)
+        self.recorded(3)
+        self.recorded(3, name="other.jsonl", model="asistant")
+        self.write("sluice.yaml", RECORDED.replace("recorded.jsonl", "other.jsonl")
+                   + "models: {assistant: {is: rec/asistant}}\n")
+        for name, warned in (("asistant", True), ("assistant", False), ("rec/asistant", False)):
+            self.suite(text=SUITE.replace("model: m", f"model: {name}"))
+            said = self.eval("run", "suite.yaml").stderr
+            self.assertEqual("warning: suite: `asistant` is no name of the configuration "
+                             "(did you mean `assistant`?); the provider rec gets it" in said, warned)
+        self.write("sluice.yaml", RECORDED)  # a name with a price is nobody's slip
+        self.suite()
+        self.assertEqual(self.eval("run", "suite.yaml").stderr, "")
+
+    def test_what_has_no_price_is_named(self):
+        self.write("sluice.yaml", RECORDED.split("prices")[0])
+        self.cases(3)
+        self.recorded(3)
+        done = self.eval("run", "suite.yaml")
+        self.assertIn("3 of 3 cases have a cost that is not known", done.stdout)
+        self.assertIn("  prices: {rec/m: {input: 1, output: 2}} ", done.stdout)
+
     def test_answers_are_played_back(self):
         """What a run has kept is what the provider `recorded` plays."""
         self.cases(10)
@@ -416,7 +449,8 @@ class Live(Eval):
         self.cases(50)
         self.suite(text=SUITE.replace("  model: m\n", "  model: m\n  max_tokens: 5\n"))
         done = self.eval("run", "--spend", "0.001", "suite.yaml", code=1)  # 30 micro-dollars each
-        self.assertIn("more than the 0.001000 that the run may cost", done.stderr)
+        self.assertIn("more than the 0.001000 that the run may cost. With a higher limit", done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^INCOMPLETE: \d+ of 50 answers are missing")
         self.assertLessEqual(len(live.seen) * 30e-6, 0.001)
         self.assertGreater(len(live.seen) * 30e-6, 0.0008)
         before = len(live.seen)

@@ -103,7 +103,7 @@ static int check(const char *path, bool json)
     struct suite *suite = NULL;
     struct fault f = {0};
     int code = suite_take(COMMAND, path, &suite);
-    const struct eval_run run = {.suite = suite};
+    struct eval_run run = {.suite = suite};
     int err = code ? 0 : eval_run_check(&run, &f);
     if (err) {
         fprintf(stderr, "sluice " COMMAND ": %s\n", why_text(&f, err));

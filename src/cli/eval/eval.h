@@ -44,6 +44,8 @@ struct eval_home {
 
 /* An exit code; what is wrong is on standard error, and home_close is due in any case. */
 MUSTCHECK int home_open(struct eval_home *home, const char *config, const char *command);
+/* The same for who asks nobody: without any configuration where there is none. */
+MUSTCHECK int home_open_alone(struct eval_home *home, const char *config, const char *command);
 void home_close(struct eval_home *home);
 /* Runs work(home, arg) as a task on the loop until it returns; Ctrl-C cancels it (E_CANCELED). */
 MUSTCHECK int home_run(struct eval_home *home, int (*work)(struct eval_home *home, void *arg),

@@ -21,8 +21,9 @@ static const struct command_option options[] = {
     {"--suite", "FILE", offsetof(struct wish, suite),
      "the suite whose graders judge; without it: the one that was run", VALUE_FILE, NULL},
     {"--config", "FILE", offsetof(struct wish, config),
-     "the configuration by which judges are asked (default: as for sluice serve)", VALUE_FILE,
-     NULL},
+     "the configuration by which judges are asked, and that has the records of\n"
+     "the brake (default: as for sluice serve; without a judge none is needed)",
+     VALUE_FILE, NULL},
     {"--keep-going", NULL, offsetof(struct wish, keep_going),
      "go on where the first answers all get no grade, in the same way", VALUE_ANY, NULL},
     {"--baseline", "RUN", offsetof(struct wish, baseline), "compare with this run", VALUE_ANY,
@@ -105,9 +106,7 @@ static int regrade(struct regrading *r, bool keep_going)
 static int open_all(struct regrading *r, const struct wish *w, const char *what)
 {
     struct str runs = runs_usual(w->runs);
-    int code = home_open(&r->home, w->config, COMMAND);
-    if (code)
-        return code;
+    int code = 0;
     int err = folder_find(&r->arena, runs, str_from(what), &r->folder, &r->fault);
     if (err) {
         fprintf(stderr, "sluice eval grade: %s\n", why_text(&r->fault, err));
@@ -121,7 +120,11 @@ static int open_all(struct regrading *r, const struct wish *w, const char *what)
     }
     struct str suite = w->suite ? str_from(w->suite)
                                 : arena_str(&r->arena, r->folder.facts.suite_file);
-    return suite_take(COMMAND, suite.p, &r->suite);
+    code = suite_take(COMMAND, suite.p, &r->suite);
+    if (code)
+        return code;
+    return asks_judges(r->suite) ? home_open(&r->home, w->config, COMMAND)
+                                 : home_open_alone(&r->home, w->config, COMMAND);
 }
 
 static int judge_and_show(struct regrading *r, const struct wish *w)

@@ -158,6 +158,18 @@ static int folder_open(struct sitting *s, struct job *j, struct fault *f)
     return folder_make(a, runs, &facts, &j->folder, f);
 }
 
+/* It may be meant; but a misspelt name passes as well where a provider does not complain. */
+static void as_is_warn(const struct sitting *s, const struct job *j)
+{
+    const char *near = j->run.as_is_near;
+    const struct provider *p = models_default_provider(s->home.snapshot->models);
+    fprintf(stderr,
+            "sluice eval run: warning: %.*s: `%s` is no name of the configuration%s%s%s; the "
+            "provider %.*s gets it as it is\n",
+            STR_ARGS(j->suite->name), j->run.as_is, near[0] ? " (did you mean `" : "", near,
+            near[0] ? "`?)" : "", STR_ARGS(p->name));
+}
+
 static int job_open(struct sitting *s, struct job *j, struct fault *f)
 {
     int err = folder_open(s, j, f);
@@ -184,7 +196,10 @@ static int job_open(struct sitting *s, struct job *j, struct fault *f)
     if (j->taken_up)
         fprintf(stderr, "sluice eval run: going on with run %.*s: %llu answers are kept\n",
                 STR_ARGS(j->folder.facts.id), (unsigned long long)answers_sums(j->answers).done);
-    return eval_run_check(&j->run, f);
+    err = eval_run_check(&j->run, f);
+    if (!err && j->run.as_is[0])
+        as_is_warn(s, j);
+    return err;
 }
 
 static int jobs_work(struct eval_home *home UNUSED, void *arg)
@@ -309,6 +324,8 @@ static int sit(struct sitting *s)
     }
     if (err) {
         error_tell(s, err);
+        if (err == E_BUDGET && s->n == 1 && s->jobs[0].run.state.done > 0 && judge(s) == 0)
+            (void)show(s); /* what it came to so far, for what was paid */
         return code_of(err);
     }
     err = judge(s);

@@ -56,7 +56,9 @@ static int spend_reserve(struct asking *x, struct fault *f)
     if (most == COST_UNKNOWN)
         return fault_set(f, E_UNPRICED,
                          "a limit of dollars cannot be kept, since %.*s%.*s has no price; give it "
-                         "one (prices:), or run without a limit",
+                         "one, as `prices: {%.*s%.*s: {input: 1, output: 2}}` in the configuration "
+                         "(dollars a million tokens), or run without a limit",
+                         STR_ARGS(unpriced->provider->prefix), STR_ARGS(unpriced->model),
                          STR_ARGS(unpriced->provider->prefix), STR_ARGS(unpriced->model));
     int err = 0;
     while (!err && a->reserved_nanos > 0 && !spend_has_room(a, most))
@@ -64,11 +66,14 @@ static int spend_reserve(struct asking *x, struct fault *f)
     if (err)
         return err;
     if (!spend_has_room(a, most))
-        return fault_set(f, E_BUDGET,
-                         "%.6f dollars are spent, and the next question may cost %.6f: more than "
-                         "the %.6f that the run may cost",
-                         (double)a->spent_nanos / 1e9, (double)spend_scaled(a, most) / 1e9,
-                         (double)a->spend_nanos / 1e9);
+        return fault_set(
+            f, E_BUDGET,
+            "%.6f dollars are spent, and the next question may cost %.6f: more than "
+            "the %.6f that the run may cost. With a higher limit (--spend) the same "
+            "command goes on from here; max_tokens in the request makes less of what a "
+            "question may cost",
+            (double)a->spent_nanos / 1e9, (double)spend_scaled(a, most) / 1e9,
+            (double)a->spend_nanos / 1e9);
     x->reserved_nanos = most;
     a->reserved_nanos += most;
     return 0;
@@ -115,12 +120,14 @@ static int request_take(struct asking *x, struct arena *arena, struct fault *f)
 }
 
 int eval_ask_check(const struct eval_asker *a, struct str body, struct arena *arena,
-                   struct fault *f)
+                   struct str *ret_model, struct route *ret_route, struct fault *f)
 {
     struct llm_request *request = ARENA_NEW(arena, struct llm_request);
-    struct route route;
     int err = request ? wire_ask(&wire_openai_chat, body, arena, request, f) : E_MEMORY;
-    return err ? err : models_resolve(a->models, request->model, arena, &route, f);
+    if (err)
+        return err;
+    *ret_model = request->model;
+    return models_resolve(a->models, request->model, arena, ret_route, f);
 }
 
 /* What went upstream, as it is made once more: the same for the same request. */

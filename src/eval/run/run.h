@@ -33,6 +33,11 @@ struct eval_run {
     struct results results;
     struct eval_progress state;
 
+    /* out, of eval_run_check: the first name that the configuration does not know, that may well be
+     * misspelt, and that goes to the default provider as it is; "" where there is none */
+    char as_is[80];
+    char as_is_near[80]; /* the configuration's name that is like it, if any */
+
     /* its own; zero to begin */
     unsigned alike;             /* answers, all there are, that came to nothing in one way */
     const struct result *first; /* of them */
@@ -43,7 +48,7 @@ struct eval_run {
  * where there is an asker, E_UNKNOWN_MODEL, E_UNKNOWN_LANE, E_NO_PROVIDER of a case or a judge.
  * Does not yield.
  */
-MUSTCHECK int eval_run_check(const struct eval_run *r, struct fault *f);
+MUSTCHECK int eval_run_check(struct eval_run *r, struct fault *f);
 
 /* The errors of eval_ask, of graders (E_BAD_REQUEST), E_UPSTREAM_STATUS where the first
  * `alike_most` answers came to nothing in one way, or 0. results_fini(&r->results) in any case.
