@@ -73,7 +73,7 @@ class Verdicts(Eval):
         self.assertFalse(part["not_worse"])
         shown = self.eval("show", "--baseline", first, "last")
         self.assertIn("only the 39 common cases are compared (11 are new or changed, 1 gone)", shown.stdout)
-        self.assertIn("would go unseen", shown.stdout)
+        self.assertRegex(shown.stdout, r"a drop of 4 points would go unseen.*\(that drop is twice the margin\)")
 
     def test_worse_than_the_baseline_fails_where_the_bar_says_so(self):
         self.cases(60)
@@ -228,6 +228,18 @@ class Verdicts(Eval):
         self.assertIn("3 of 3 cases have a cost that is not known", done.stdout)
         self.assertIn("  prices: {rec/m: {input: 1, output: 2}} ", done.stdout)
 
+    def test_runs_are_listed_with_their_verdicts(self):
+        self.cases(10)
+        self.recorded(10, wrong=lambda i: i == 0)
+        self.run_json()
+        self.recorded(10, wrong=lambda i: i < 4)
+        self.run_json(code=1)
+        listed = json.loads(self.eval("list", "--json").stdout)["runs"]
+        self.assertEqual([(run["verdict"], run["score"]) for run in listed], [("pass", 0.9), ("fail", 0.6)])
+        self.suite("bar: {quality: 50%}\n")
+        self.eval("grade", "last")
+        self.assertRegex(self.eval("list").stdout, r"pass +60\.0 ?%")
+
     def test_answers_are_played_back(self):
         """What a run has kept is what the provider `recorded` plays."""
         self.cases(10)
@@ -272,7 +284,7 @@ class Tables(Eval):
     def test_a_suite_is_checked_without_asking(self):
         self.cases(20)
         self.suite()
-        self.assertIn("suite: 20 cases, 1 graders, 2 tags: no mistakes found", self.eval("check", "suite.yaml").stdout)
+        self.assertIn("suite: 20 cases, 1 grader, 2 tags: no mistakes found", self.eval("check", "suite.yaml").stdout)
         told = json.loads(self.eval("check", "--json", "suite.yaml").stdout)
         self.assertEqual((told["cases"], told["graders"], told["tags"]), (20, ["exact"], ["even", "odd"]))
         self.assertEqual(json.loads(self.eval("check", "--schema").stdout)["required"], ["cases", "request", "graders"])

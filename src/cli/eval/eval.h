@@ -118,6 +118,8 @@ MUSTCHECK int judged_make(struct judged *j, struct fault *f);
  */
 MUSTCHECK int judged_remember(const char *command, const struct judged *j,
                               const struct conf_doc *doc, struct fault *f);
+/* Writes what it was judged as into the run's own run.json, for who lists runs. */
+MUSTCHECK int judged_keep(const struct judged *j, struct run_folder *run, struct fault *f);
 /* Can a run of this suite be recorded afterwards? E_CONFIG, with file and line, where the records
  * are broken; E_IO. 0 where the configuration does not name the suite. */
 MUSTCHECK int records_check(struct arena *a, const struct conf_doc *doc, struct str suite_file,

@@ -139,7 +139,9 @@ static int judge_and_show(struct regrading *r, const struct wish *w)
     int code = EXIT_COULD_NOT, err = judged_make(&judged, &r->fault);
     if (!err) {
         code = judged_show(COMMAND, all, 1, w->json, &w->files);
-        err = judged_remember(COMMAND, &judged, r->home.doc, &r->fault);
+        err = judged_keep(&judged, &r->folder, &r->fault);
+        if (!err)
+            err = judged_remember(COMMAND, &judged, r->home.doc, &r->fault);
     }
     if (!err)
         return code;

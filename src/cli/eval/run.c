@@ -335,6 +335,8 @@ static int sit(struct sitting *s)
     }
     int code = show(s);
     for (unsigned i = 0; i < s->n && !err; i++)
+        err = judged_keep(&s->jobs[i].judged, &s->jobs[i].folder, &s->fault);
+    for (unsigned i = 0; i < s->n && !err; i++)
         err = judged_remember(COMMAND, &s->jobs[i].judged, s->home.doc, &s->fault);
     if (!err)
         return code;

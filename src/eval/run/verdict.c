@@ -481,6 +481,8 @@ static int sentences_make(struct arena *a, struct verdict *v)
     double discordant = fmax(discordant_of(all), v->margin);
     int64_t n = paired ? all->paired.common : all->cases;
     int err = n > 0 ? power_sentence(&out, n, discordant, 2 * v->margin, STATS_LEVEL, &ignored) : 0;
+    if (!err && n > 0)
+        buf_str(&out, STR(" (that drop is twice the margin)"));
     if (!err &&
         power_cases_for_margin(discordant, v->margin, STATS_LEVEL, POWER_PLANNED,
                                &v->recommended_cases, &ignored) == 0 &&
