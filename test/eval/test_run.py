@@ -394,7 +394,10 @@ class Live(Eval):
             if number % 2:
                 return status("500 No")(conn, head, body, n)
             if number == 4:
-                return status("400 Bad Request")(conn, head, body, n)
+                return status("400 Bad Request", b'{"error":{"message":"none of that"}}')(conn, head, body, n)
+            if number > 5:  # the same but for its number
+                return status("400 Bad Request", b'{"error":{"message":"request %d is too long"}}' % number)(
+                    conn, head, body, n)
             conn.sendall(whole(chat(str(2 * number))))
             return None
         self.provider(partly)
@@ -402,11 +405,12 @@ class Live(Eval):
         self.suite("tries: 1\n")
         done = self.eval("run", "--concurrency", "1", "suite.yaml")
         self.assertRegex(done.stdout, r"no answer, or no grade\n  6: upstream_unavailable: .*\(case q1\)\n"
-                                      r"  1: upstream_error: .*\(case q4\)\n")
-        self.assertIn("of 12 answers 7 are errors and 0 have no grade", done.stdout)
+                                      r"  3: upstream_error: .*request 6 is too long.*\(case q6\)\n"
+                                      r"  1: upstream_error: .*none of that.*\(case q4\)\n")
+        self.assertIn("of 12 answers 10 are errors and 0 have no grade", done.stdout)
         told = json.loads(self.eval("show", "--json", "last").stdout)["suites"][0]
         self.assertEqual([(r["count"], r["error"], r["case"]) for r in told["reasons"]],
-                         [(6, "upstream_unavailable", "q1"), (1, "upstream_error", "q4")])
+                         [(6, "upstream_unavailable", "q1"), (3, "upstream_error", "q6"), (1, "upstream_error", "q4")])
 
     def test_a_run_ends_where_all_fail_alike(self):
         live = self.provider(status("404 Not Found"))

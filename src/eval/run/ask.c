@@ -3,12 +3,14 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "llm/outgoing.h"
 #include "llm/wire.h"
 
-#define PAUSE_FIRST_MS 500
-#define PAUSE_MOST_MS  30000
-#define SENT_BYTES_MAX (64u * 1024 * 1024)
+#define PAUSE_FIRST_MS  500
+#define PAUSE_MOST_MS   30000
+#define SENT_BYTES_MAX  (64u * 1024 * 1024)
+#define THEIR_BYTES_MAX 300 /* of what a provider says of an error */
 
 /* One try of a question under way. */
 struct asking {
@@ -162,6 +164,25 @@ static bool is_live(const struct turn *t)
     return t->asked && t->asked->provider->kind->over_http;
 }
 
+/* What went wrong, with the provider's own words where it said some: they tell a misspelt model
+ * from a prompt that is too long. */
+static struct str why_of(const struct turn *t, int err, struct arena *arena)
+{
+    const struct llm_call *c = t->call;
+    struct str why = str_from(why_text(&t->fault, err));
+    bool theirs = c && c->status >= 400 && c->body.n > 0;
+    yyjson_doc *doc = NULL;
+    struct fault ignored = {0}; /* a body that is no JSON has no message */
+    if (!theirs || json_parse(arena, buf_view(&c->body), &doc, &ignored) != 0)
+        return arena_str(arena, why);
+    yyjson_val *error = yyjson_obj_get(yyjson_doc_get_root(doc), "error");
+    struct str message = yyjson_is_str(error) ? json_str(error) : json_get_str(error, "message");
+    if (!message.n)
+        return arena_str(arena, why);
+    return arena_printf(arena, "%.*s: %.*s", STR_ARGS(why),
+                        STR_ARGS(str_head_utf8(message, THEIR_BYTES_MAX)));
+}
+
 /* What came of the turn, before it ends; of its cost, what this try took is added. */
 static int answer_take(struct asking *x, int err, struct arena *arena, struct answer *ret)
 {
@@ -183,7 +204,7 @@ static int answer_take(struct asking *x, int err, struct arena *arena, struct an
         .live = is_live(t),
         .status = c ? c->status : 0,
         .error = err ? str_from(err_code(err)) : STR_NONE,
-        .why = err ? arena_str(arena, str_from(why_text(&t->fault, err))) : STR_NONE,
+        .why = err ? why_of(t, err, arena) : STR_NONE,
         .tokens = t->tokens,
         .cost_usd_nanos = t->calls_n ? cost_add(before, t->cost_usd_nanos) : before,
         .calls = ret->calls + t->calls_n,
