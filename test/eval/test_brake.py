@@ -1,9 +1,11 @@
 """From a run to the brake: what is recorded, and what that lets through."""
 import json
 import os
+import re
 import shlex
 
-from place import RECORDED, SUITE, Eval
+from place import LIVE, RECORDED, SUITE, Eval, chat, question_of
+from world import whole
 
 EVALS = "evals: {suites: [suite.yaml]}\n"
 
@@ -115,9 +117,26 @@ class Brake(Eval):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.apply(0, "a dir/it's.yaml")
 
-    def test_records_that_cannot_be_written(self):
+    def test_broken_records_are_told_before_anything_is_asked(self):
+        live = self.provider()
+        self.write("sluice.yaml", LIVE % live.port + EVALS)
         self.write("sluice.evals.jsonl", "<<<<<<< HEAD\n")
-        done = self.eval("run", code=3)
+        done = self.eval("run", code=2)
         self.assertIn("sluice.evals.jsonl", done.stderr)
         self.assertIn("line 1", done.stderr)
+        self.assertEqual(live.seen, [])
+
+    def test_records_that_cannot_be_written(self):
+        def breaks(conn, head, body, n):
+            self.write("sluice.evals.jsonl", "<<<<<<< HEAD\n")
+            conn.sendall(whole(chat(str(2 * int(question_of(body).split()[2])))))
+        live = self.provider(breaks)
+        self.write("sluice.yaml", LIVE % live.port + EVALS)
+        done = self.eval("run", code=3)
+        self.assertIn("sluice.evals.jsonl", done.stderr)
         self.assertTrue(done.stdout.endswith("PASS\n"))  # and is not lost
+        asked = len(live.seen)
+        [run] = re.findall(r"`sluice eval grade (\S+)` records it", done.stderr)
+        os.remove(self.path("sluice.evals.jsonl"))
+        self.assertIn("passed, recorded", self.eval("grade", run).stderr)
+        self.assertEqual((len(self.records()), len(live.seen)), (1, asked))

@@ -71,6 +71,16 @@ class Scores(Judges):
         self.assertEqual(between(self.asked[0], "answer"), "0" if "0 plus 0" in between(self.asked[0], "task")
                          else str(2 * int(between(self.asked[0], "task").split()[2])))
 
+    def test_nonsense_alone_ends_the_run(self):
+        self.world(lambda body: "I think it is rather good", n=60)
+        done = self.eval("run", "suite.yaml", code=1)
+        self.assertIn("the first 10 answers all came to nothing in the same way", done.stderr)
+        self.assertLess(len(self.asked), 3 * (10 + 4 + 1))
+        self.assertIn("the first 10 answers", self.eval("grade", "last", code=1).stderr)
+        done = self.eval("grade", "--keep-going", "last", code=1)
+        self.assertRegex(done.stdout, r"\n  1\d: no grade: the judge's reply is nonsense: I think")
+        self.assertIn("INCOMPLETE", done.stdout)
+
     def test_nonsense_is_asked_again_and_ends_ungraded(self):
         self.world(lambda body: "I think it is rather good, 9 of 10 {really}")
         verdict = self.run_json(code=1)["suites"][0]

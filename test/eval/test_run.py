@@ -73,7 +73,34 @@ class Verdicts(Eval):
         self.assertFalse(part["not_worse"])
         shown = self.eval("show", "--baseline", first, "last")
         self.assertIn("only the 39 common cases are compared (11 are new or changed, 1 gone)", shown.stdout)
-        self.assertIn("would go unseen", shown.stdout)
+        self.assertRegex(shown.stdout, r"a drop of 4 points would go unseen.*\(that drop is twice the margin\)")
+
+    def test_worse_than_the_baseline_fails_where_the_bar_says_so(self):
+        self.cases(60)
+        self.recorded(60)
+        good = self.run_json()["suites"][0]["run"]["id"]
+        self.recorded(60, wrong=lambda i: i < 10)
+        self.assertIn("not worse by 2 points: not shown",
+                      self.eval("run", "--baseline", good, "suite.yaml").stdout)
+        self.suite("bar: {quality: 80%, not_worse: on}\n")
+        done = self.eval("run", "--baseline", good, "suite.yaml", code=1)
+        self.assertIn("not_worse         at least -2.0 points: missed, with -16.7 points", done.stdout)
+        bar = self.run_json(code=1)["suites"][0]["bar"][1]
+        self.assertEqual((bar["name"], bar["state"], bar["at_least"]), ("not_worse", "not known", -0.02))
+        self.assertIn("there is no baseline", bar["why"])
+
+    def test_not_worse_is_met_where_it_is_shown(self):
+        self.cases(60)
+        self.recorded(60, wrong=lambda i: i < 2)
+        good = self.run_json()["suites"][0]["run"]["id"]
+        self.suite("margin: 10%\nbar: {not_worse: on}\n")
+        verdict = self.run_json("--baseline", good)["suites"][0]
+        self.assertEqual([b["state"] for b in verdict["bar"]], ["met"])
+        self.assertTrue(verdict["pass"])
+        self.assertTrue(json.loads(self.eval("grade", "--json", "--baseline", good, "last").stdout)["pass"])
+        self.suite("margin: 1%\nbar: {not_worse: on}\n")
+        verdict = self.run_json("--baseline", good, code=1)["suites"][0]
+        self.assertEqual(verdict["bar"][0]["why"], "the cases are too few to show it")
 
     def test_holm_over_several_suites(self):
         self.cases(60)
@@ -115,14 +142,48 @@ class Verdicts(Eval):
         self.assertIn("cases.jsonl:5: no grader with a weight is for this case",
                       self.eval("run", "suite.yaml", code=2).stderr)
 
-    def test_junit_is_xml_with_each_case(self):
+    def test_what_failed_is_named(self):
+        self.cases(40)
+        self.recorded(40, wrong=lambda i: i < 12)
+        self.suite(text=SUITE + "  - {kind: regex, name: digits, pattern: '[0-9]'}\n")
+        done = self.eval("run", "suite.yaml")
+        self.assertIn("  exact             score 70.0 %, 28 of 40 passed\n"
+                      "  digits            score 70.0 %, 28 of 40 passed\n", done.stdout)
+        self.assertIn("  q0: exact: took no idea", done.stdout)
+        self.assertIn("  q9: exact: took no idea", done.stdout)
+        self.assertNotIn("  q10: ", done.stdout)
+        self.assertIn("  2 more; --html shows them with their answers\n", done.stdout)
+        [folder] = os.listdir(self.path("runs/suite"))
+        self.assertIn(f"\nkept in runs/suite/{folder}\nPASS", done.stdout)
+        told = json.loads(self.eval("show", "--json", "last").stdout)["suites"][0]
+        self.assertEqual([(g["grader"], g["score"], g["graded"], g["passed"]) for g in told["by_grader"]],
+                         [("exact", 0.7, 40, 28), ("digits", 0.7, 40, 28)])
+
+    def junit(self, *words, code=0):
         from xml.etree import ElementTree
+        self.eval(*words, "--junit", "out.xml", "suite.yaml" if words == ("run",) else "last", code=code)
+        suite = ElementTree.parse(self.path("out.xml")).getroot().find("testsuite")
+        counts = tuple(int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped"))
+        self.assertEqual(counts[1:], tuple(len(suite.findall(f"testcase/{name}"))
+                                           for name in ("failure", "error", "skipped")))
+        return suite, counts
+
+    def test_junit_is_xml_with_each_case(self):
         self.cases(20)
         self.recorded(20, wrong=lambda i: i < 2)
-        self.eval("run", "--junit", "out.xml", "suite.yaml")
-        suite = ElementTree.parse(self.path("out.xml")).getroot().find("testsuite")
-        self.assertEqual((suite.get("tests"), suite.get("failures"), suite.get("errors")), ("21", "2", "0"))
-        self.assertEqual(len(suite.findall("testcase/failure")), 2)
+        self.suite()
+        self.assertEqual(self.junit("run")[1], (20, 2, 0, 0))
+
+    def test_junit_is_red_by_the_bar(self):
+        self.cases(20)
+        self.recorded(20, wrong=lambda i: i < 2)
+        suite, counts = self.junit("run")
+        self.assertEqual(counts, (21, 0, 0, 2))
+        self.assertIn("it failed, and the bar decides", suite.find("testcase/skipped").get("message"))
+        self.suite("bar: 95%\n")
+        suite, counts = self.junit("show", code=1)
+        self.assertEqual(counts, (21, 1, 0, 2))
+        self.assertEqual(suite.find("testcase/failure/..").get("name"), "bar: quality")
 
     def test_graded_again_costs_nothing(self):
         self.cases(10)
@@ -133,6 +194,51 @@ class Verdicts(Eval):
         self.write("recorded.jsonl", "")
         done = json.loads(self.eval("grade", "--json", "last").stdout)
         self.assertEqual(done["suites"][0]["parts"][0]["quality"]["value"], 0.1)
+
+    def test_grading_without_a_judge_needs_no_configuration(self):
+        self.cases(10)
+        self.recorded(10, wrong=lambda i: i == 0)
+        self.run_json()
+        os.remove(self.path("sluice.yaml"))
+        done = json.loads(self.eval("grade", "--json", "last").stdout)
+        self.assertEqual(done["suites"][0]["parts"][0]["quality"]["value"], 0.9)
+        self.suite("  - {kind: rubric, judge: m}\n", text=SUITE)
+        self.assertIn("there is no configuration", self.eval("grade", "last", code=3).stderr)
+
+    def test_a_name_that_may_be_misspelt(self):
+        self.cases(3)
+        self.recorded(3)
+        self.recorded(3, name="other.jsonl", model="asistant")
+        self.write("sluice.yaml", RECORDED.replace("recorded.jsonl", "other.jsonl")
+                   + "models: {assistant: {is: rec/asistant}}\n")
+        for name, warned in (("asistant", True), ("assistant", False), ("rec/asistant", False)):
+            self.suite(text=SUITE.replace("model: m", f"model: {name}"))
+            said = self.eval("run", "suite.yaml").stderr
+            self.assertEqual("warning: suite: `asistant` is no name of the configuration "
+                             "(did you mean `assistant`?); the provider rec gets it" in said, warned)
+        self.write("sluice.yaml", RECORDED)  # a name with a price is nobody's slip
+        self.suite()
+        self.assertEqual(self.eval("run", "suite.yaml").stderr, "")
+
+    def test_what_has_no_price_is_named(self):
+        self.write("sluice.yaml", RECORDED.split("prices")[0])
+        self.cases(3)
+        self.recorded(3)
+        done = self.eval("run", "suite.yaml")
+        self.assertIn("3 of 3 cases have a cost that is not known", done.stdout)
+        self.assertIn("  prices: {rec/m: {input: 1, output: 2}} ", done.stdout)
+
+    def test_runs_are_listed_with_their_verdicts(self):
+        self.cases(10)
+        self.recorded(10, wrong=lambda i: i == 0)
+        self.run_json()
+        self.recorded(10, wrong=lambda i: i < 4)
+        self.run_json(code=1)
+        listed = json.loads(self.eval("list", "--json").stdout)["runs"]
+        self.assertEqual([(run["verdict"], run["score"]) for run in listed], [("pass", 0.9), ("fail", 0.6)])
+        self.suite("bar: {quality: 50%}\n")
+        self.eval("grade", "last")
+        self.assertRegex(self.eval("list").stdout, r"pass +60\.0 ?%")
 
     def test_answers_are_played_back(self):
         """What a run has kept is what the provider `recorded` plays."""
@@ -178,7 +284,7 @@ class Tables(Eval):
     def test_a_suite_is_checked_without_asking(self):
         self.cases(20)
         self.suite()
-        self.assertIn("suite: 20 cases, 1 graders, 2 tags: no mistakes found", self.eval("check", "suite.yaml").stdout)
+        self.assertIn("suite: 20 cases, 1 grader, 2 tags: no mistakes found", self.eval("check", "suite.yaml").stdout)
         told = json.loads(self.eval("check", "--json", "suite.yaml").stdout)
         self.assertEqual((told["cases"], told["graders"], told["tags"]), (20, ["exact"], ["even", "odd"]))
         self.assertEqual(json.loads(self.eval("check", "--schema").stdout)["required"], ["cases", "request", "graders"])
@@ -282,6 +388,43 @@ class Live(Eval):
         self.assertEqual(verdict["parts"][0]["errors"], 3)
         self.assertEqual({line["error"] for line in self.lines("results.jsonl")}, {"upstream_unavailable"})
 
+    def test_the_commonest_reasons_are_told(self):
+        def partly(conn, head, body, n):
+            number = int(question_of(body).split()[2])
+            if number % 2:
+                return status("500 No")(conn, head, body, n)
+            if number == 4:
+                return status("400 Bad Request", b'{"error":{"message":"none of that"}}')(conn, head, body, n)
+            if number > 5:  # the same but for its number
+                return status("400 Bad Request", b'{"error":{"message":"request %d is too long"}}' % number)(
+                    conn, head, body, n)
+            conn.sendall(whole(chat(str(2 * number))))
+            return None
+        self.provider(partly)
+        self.cases(12)
+        self.suite("tries: 1\n")
+        done = self.eval("run", "--concurrency", "1", "suite.yaml")
+        self.assertRegex(done.stdout, r"no answer, or no grade\n  6: upstream_unavailable: .*\(case q1\)\n"
+                                      r"  3: upstream_error: .*request 6 is too long.*\(case q6\)\n"
+                                      r"  1: upstream_error: .*none of that.*\(case q4\)\n")
+        self.assertIn("of 12 answers 10 are errors and 0 have no grade", done.stdout)
+        told = json.loads(self.eval("show", "--json", "last").stdout)["suites"][0]
+        self.assertEqual([(r["count"], r["error"], r["case"]) for r in told["reasons"]],
+                         [(6, "upstream_unavailable", "q1"), (3, "upstream_error", "q6"), (1, "upstream_error", "q4")])
+
+    def test_a_run_ends_where_all_fail_alike(self):
+        live = self.provider(status("404 Not Found"))
+        self.cases(60)
+        self.suite("tries: 1\n")
+        done = self.eval("run", "suite.yaml", code=1)
+        self.assertIn("the first 10 answers all came to nothing in the same way", done.stderr)
+        self.assertIn("upstream_error: ", done.stderr)
+        self.assertRegex(done.stderr, r"suite: 1\d of 60 answers are kept in runs/suite/")
+        self.assertLess(len(live.seen), 20)
+        done = self.eval("run", "--keep-going", "suite.yaml", code=1)
+        self.assertIn("  60: upstream_error: ", done.stdout)
+        self.assertGreaterEqual(len(live.seen), 60)
+
     def test_what_may_pass_is_tried_again(self):
         def flaky(conn, head, body, n):
             if n % 3 == 1:
@@ -322,7 +465,8 @@ class Live(Eval):
         self.cases(50)
         self.suite(text=SUITE.replace("  model: m\n", "  model: m\n  max_tokens: 5\n"))
         done = self.eval("run", "--spend", "0.001", "suite.yaml", code=1)  # 30 micro-dollars each
-        self.assertIn("more than the 0.001000 that the run may cost", done.stderr)
+        self.assertIn("more than the 0.001000 that the run may cost. With a higher limit", done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^INCOMPLETE: \d+ of 50 answers are missing")
         self.assertLessEqual(len(live.seen) * 30e-6, 0.001)
         self.assertGreater(len(live.seen) * 30e-6, 0.0008)
         before = len(live.seen)

@@ -63,10 +63,16 @@ static int64_t cases_needed(const struct suite *s)
     return err ? 0 : n;
 }
 
+static const char *plural(unsigned n)
+{
+    return n == 1 ? "" : "s";
+}
+
 static void people_tell(const struct suite *s, int64_t needed)
 {
-    printf("%.*s: %u cases, %u graders, %u tags: no mistakes found\n", STR_ARGS(s->name),
-           s->cases_n, s->graders_n, s->tags_n);
+    printf("%.*s: %u case%s, %u grader%s, %u tag%s: no mistakes found\n", STR_ARGS(s->name),
+           s->cases_n, plural(s->cases_n), s->graders_n, plural(s->graders_n), s->tags_n,
+           plural(s->tags_n));
     if (needed > 0)
         printf("to show that an equal candidate is not worse by more than %.3g points, up to %lld "
                "cases are needed\n",
@@ -103,7 +109,7 @@ static int check(const char *path, bool json)
     struct suite *suite = NULL;
     struct fault f = {0};
     int code = suite_take(COMMAND, path, &suite);
-    const struct eval_run run = {.suite = suite};
+    struct eval_run run = {.suite = suite};
     int err = code ? 0 : eval_run_check(&run, &f);
     if (err) {
         fprintf(stderr, "sluice " COMMAND ": %s\n", why_text(&f, err));

@@ -44,6 +44,8 @@ struct eval_home {
 
 /* An exit code; what is wrong is on standard error, and home_close is due in any case. */
 MUSTCHECK int home_open(struct eval_home *home, const char *config, const char *command);
+/* The same for who asks nobody: without any configuration where there is none. */
+MUSTCHECK int home_open_alone(struct eval_home *home, const char *config, const char *command);
 void home_close(struct eval_home *home);
 /* Runs work(home, arg) as a task on the loop until it returns; Ctrl-C cancels it (E_CANCELED). */
 MUSTCHECK int home_run(struct eval_home *home, int (*work)(struct eval_home *home, void *arg),
@@ -52,6 +54,9 @@ MUSTCHECK int home_run(struct eval_home *home, int (*work)(struct eval_home *hom
 void home_asker(struct eval_home *home, struct eval_asker *ret_asker);
 /* The hash of what shapes answers, in the arena; STR_NONE without memory. */
 struct str home_answers_hash(const struct eval_home *home, struct arena *arena);
+
+/* A run ends where so many answers, the first, came to nothing in one way. */
+#define ALIKE_MOST 10
 
 /* ---- suites and runs ---- */
 
@@ -113,6 +118,12 @@ MUSTCHECK int judged_make(struct judged *j, struct fault *f);
  */
 MUSTCHECK int judged_remember(const char *command, const struct judged *j,
                               const struct conf_doc *doc, struct fault *f);
+/* Writes what it was judged as into the run's own run.json, for who lists runs. */
+MUSTCHECK int judged_keep(const struct judged *j, struct run_folder *run, struct fault *f);
+/* Can a run of this suite be recorded afterwards? E_CONFIG, with file and line, where the records
+ * are broken; E_IO. 0 where the configuration does not name the suite. */
+MUSTCHECK int records_check(struct arena *a, const struct conf_doc *doc, struct str suite_file,
+                            struct fault *f);
 /* Shows all of them and writes the files; the exit code: EXIT_BAR where one has not passed. */
 MUSTCHECK int judged_show(const char *command, struct judged *const *all, unsigned n, bool json,
                           const struct judged_files *files);

@@ -15,6 +15,8 @@ static void bare_put(struct buf *out, enum figure kind, double value)
 {
     if (kind == FIGURE_SHARE)
         buf_printf(out, "%.1f", value * 100);
+    else if (kind == FIGURE_POINTS)
+        buf_printf(out, "%+.1f", value * 100);
     else if (kind == FIGURE_USD)
         usd_put(out, value / 1e9);
     else if (value < 1000)
@@ -27,6 +29,8 @@ static const char *unit_of(enum figure kind, double value)
 {
     if (kind == FIGURE_SHARE)
         return " %";
+    if (kind == FIGURE_POINTS)
+        return " points";
     return kind == FIGURE_USD ? "" : value < 1e6 ? " ms" : " s";
 }
 
@@ -66,5 +70,6 @@ enum figure figure_of_bar(const struct verdict_bar *bar)
 {
     return strcmp(bar->name, "p95") == 0                ? FIGURE_SPAN
            : strcmp(bar->name, "cost_per_success") == 0 ? FIGURE_USD
+           : strcmp(bar->name, "not_worse") == 0        ? FIGURE_POINTS
                                                         : FIGURE_SHARE;
 }

@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "eval/run/verdict.h"
 
-/* What a figure is of: shares 0 to 1, microseconds, nano-dollars. */
-enum figure { FIGURE_SHARE, FIGURE_SPAN, FIGURE_USD };
+/* What a figure is of: shares 0 to 1, differences of them, microseconds, nano-dollars. */
+enum figure { FIGURE_SHARE, FIGURE_POINTS, FIGURE_SPAN, FIGURE_USD };
 
 void figure_put(struct buf *out, enum figure kind, double value);
 /* "80.3 to 91.2 %"; an end that is missing is a dash. */

@@ -24,13 +24,10 @@ static int ledger_take(struct eval_home *home, struct fault *f)
     return ledger_open(&settings, &home->ledger, f);
 }
 
-int home_open(struct eval_home *home, const char *config, const char *command)
+/* Everything that home->doc makes. */
+static int home_make(struct eval_home *home, const char *command)
 {
     struct fault f = {0};
-    *home = (struct eval_home){0};
-    int code = load_config(config, &home->doc);
-    if (code) /* 1 says that a bar is missed, and nothing was run */
-        return code == EXIT_BAR ? EXIT_WRONG_USE : code;
     int err = loop_init();
     if (!err)
         err = upstreams_new(&home->upstreams);
@@ -50,6 +47,27 @@ int home_open(struct eval_home *home, const char *config, const char *command)
     if (err)
         fprintf(stderr, "sluice %s: %s\n", command, why_text(&f, err));
     return err ? EXIT_COULD_NOT : 0;
+}
+
+int home_open(struct eval_home *home, const char *config, const char *command)
+{
+    *home = (struct eval_home){0};
+    int code = load_config(config, &home->doc);
+    if (code) /* 1 says that a bar is missed, and nothing was run */
+        return code == EXIT_BAR ? EXIT_WRONG_USE : code;
+    return home_make(home, command);
+}
+
+int home_open_alone(struct eval_home *home, const char *config, const char *command)
+{
+    if (!load_has_nothing(config))
+        return home_open(home, config, command);
+    *home = (struct eval_home){0};
+    int err = conf_load_text(&config_table, "(none)", STR("state: {ledger: off}\n"), &home->doc);
+    if (!err)
+        return home_make(home, command);
+    fprintf(stderr, "sluice %s: %s\n", command, err_text(err));
+    return EXIT_COULD_NOT;
 }
 
 void home_close(struct eval_home *home)

@@ -41,6 +41,10 @@ static const char head[] =
     "var(--line);"
     " white-space: nowrap; }\n"
     "th { color: var(--soft); font-weight: 500; }\n"
+    "td div { font-size: .8rem; } td { vertical-align: top; }\n"
+    "section + section { margin-top: 4rem; padding-top: 2.5rem; border-top: 3px solid var(--line); "
+    "}\n"
+    "nav { margin-bottom: 2.5rem; } nav .badge { font-size: .8rem; }\n"
     "td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }\n"
     "svg { width: 100%; height: auto; max-width: 46rem; } svg text { fill: var(--soft); font-size: "
     "12px; }\n"
@@ -80,9 +84,9 @@ static void value_cell(struct buf *out, enum figure kind, const struct estimate 
         figure_put(out, kind, e->value);
     else
         buf_char(out, '-');
-    buf_str(out, STR("</td><td class=\"soft\">"));
+    buf_str(out, STR("<div class=\"soft\">"));
     figure_interval(out, kind, e);
-    buf_str(out, STR("</td>"));
+    buf_str(out, STR("</div></td>"));
 }
 
 static void part_row(struct buf *out, const struct verdict_part *p, bool live)
@@ -107,15 +111,15 @@ static void parts_put(struct buf *out, const struct verdict *v)
     bool live = v->parts[0].live > 0; /* else nothing took any time */
     buf_str(out,
             STR("<div class=\"wide\"><table id=\"parts\"><tr><th></th><th class=\"n\">cases</th>"
-                "<th class=\"n\">score</th><th>95 %</th>"));
+                "<th class=\"n\">score</th>"));
     if (live)
-        buf_str(out, STR("<th class=\"n\">p50</th><th>95 %</th><th class=\"n\">p95</th>"
-                         "<th>95 %</th>"));
+        buf_str(out, STR("<th class=\"n\">p50</th><th class=\"n\">p95</th>"));
     buf_str(out, STR("<th class=\"n\">tokens in / out</th><th class=\"n\">USD a success</th>"
-                     "<th>95 %</th><th class=\"n\">no verdict</th></tr>\n"));
+                     "<th class=\"n\">no verdict</th></tr>\n"));
     for (unsigned i = 0; i < v->parts_n; i++)
         part_row(out, &v->parts[i], live);
-    buf_str(out, STR("</table></div>\n"));
+    buf_str(out,
+            STR("</table></div>\n<p class=\"soft\">Below each figure: its 95 % interval.</p>\n"));
 }
 
 /* ---- the verdict ---- */
@@ -171,7 +175,10 @@ static void paired_put(struct buf *out, const struct judged *j)
                "; %lld gained, %lld lost. A difference? p = %.3g (McNemar, exact; %.3g by Holm). "
                "Not worse by %.3g points: <b class=\"%s\">%s</b>.</p>\n",
                (long long)p->pairs.gained, (long long)p->pairs.lost, p->mcnemar_p, p->holm_p,
-               j->verdict.margin * 100, p->not_worse.holds ? "good" : "bad",
+               j->verdict.margin * 100,
+               p->not_worse.holds                                 ? "good"
+               : p->difference.has_high && p->difference.high < 0 ? "bad"
+                                                                  : "soft",
                p->not_worse.holds ? "shown" : "not shown");
 }
 
@@ -208,13 +215,33 @@ static void facts_put(struct buf *out, const struct run_facts *r)
     buf_str(out, STR("</p>\n"));
 }
 
-static int suite_put(struct buf *out, const struct judged *j)
+static void badge_put(struct buf *out, const struct verdict *v)
+{
+    const char *word = !v->complete ? "incomplete" : v->pass ? "pass" : "fail";
+    buf_printf(out, "<span class=\"badge %s\">%s</span>", v->pass ? "pass" : "fail", word);
+}
+
+/* Of several suites, what there is. */
+static void contents_put(struct buf *out, struct judged *const *all, unsigned n)
+{
+    buf_str(out, STR("<nav><ul>\n"));
+    for (unsigned i = 0; i < n; i++) {
+        buf_printf(out, "<li><a href=\"#suite-%u\">", i + 1);
+        html_text(out, all[i]->run->facts.suite);
+        buf_str(out, STR("</a>"));
+        badge_put(out, &all[i]->verdict);
+        buf_str(out, STR("</li>\n"));
+    }
+    buf_str(out, STR("</ul></nav>\n"));
+}
+
+static int suite_put(struct buf *out, const struct judged *j, unsigned number)
 {
     const struct verdict *v = &j->verdict;
-    const char *word = !v->complete ? "incomplete" : v->pass ? "pass" : "fail";
-    buf_str(out, STR("<section>\n<h1>"));
+    buf_printf(out, "<section id=\"suite-%u\">\n<h1>", number);
     html_text(out, j->run->facts.suite);
-    buf_printf(out, "<span class=\"badge %s\">%s</span></h1>\n", v->pass ? "pass" : "fail", word);
+    badge_put(out, v);
+    buf_str(out, STR("</h1>\n"));
     facts_put(out, &j->run->facts);
     bars_put(out, v);
     buf_str(out, STR("<h2>Figures</h2>\n"));
@@ -239,8 +266,10 @@ int judged_html(struct judged *const *all, unsigned n, struct buf *out)
         html_text(out, all[i]->run->facts.suite);
     }
     buf_str(out, STR("</title>\n</head>\n<body>\n"));
+    if (n > 1)
+        contents_put(out, all, n);
     for (unsigned i = 0; i < n && !err; i++)
-        err = suite_put(out, all[i]);
+        err = suite_put(out, all[i], i + 1);
     buf_str(out, STR("</body>\n</html>\n"));
     return err ? err : out->failed;
 }

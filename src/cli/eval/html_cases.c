@@ -2,9 +2,10 @@
 #include "base/json.h"
 #include "cli/eval/html.h"
 
-#define SHOWN_MAX        200
-#define TEXT_BYTES_SHOWN 20000
-#define SCRATCH_BYTES    (256u * 1024 * 1024)
+#define SHOWN_MAX           200
+#define TEXT_BYTES_SHOWN    20000
+#define SUMMARY_BYTES_SHOWN 80
+#define SCRATCH_BYTES       (256u * 1024 * 1024)
 
 /* ---- texts of a kept answer ---- */
 
@@ -125,7 +126,29 @@ static int request_side(struct buf *out, const struct side *s)
     return out->failed;
 }
 
-static void case_head(struct buf *out, const struct result *r, const char *class, const char *word)
+/* What the first grader that did not pass it took, and says; or why there is no answer. */
+static void summary_put(struct buf *out, const struct results *all, const struct result *r)
+{
+    struct str got = STR_NONE, why = r->why.n ? r->why : r->error;
+    for (unsigned i = 0; r->grades && i < all->graders_n; i++) {
+        const struct result_grade *g = &r->grades[i];
+        if (g->skipped || g->pass || r->state == RESULT_ERROR)
+            continue;
+        got = g->got;
+        why = g->why;
+        break;
+    }
+    if (got.n)
+        buf_str(out, STR(" took "));
+    html_text(out, str_head_utf8(got, SUMMARY_BYTES_SHOWN));
+    if (got.n && why.n)
+        buf_str(out, STR(";"));
+    buf_char(out, ' ');
+    html_text(out, str_head_utf8(why, SUMMARY_BYTES_SHOWN));
+}
+
+static void case_head(struct buf *out, const struct results *all, const struct result *r,
+                      const char *class, const char *word)
 {
     buf_printf(out, "<details class=\"case\"><summary><span class=\"%s\">%s</span> <b>", class,
                word);
@@ -135,7 +158,10 @@ static void case_head(struct buf *out, const struct result *r, const char *class
         buf_str(out, i ? STR(", ") : STR(""));
         html_text(out, r->tags[i]);
     }
-    buf_str(out, STR("</span></summary>\n<div class=\"both\">\n"));
+    buf_str(out, STR("</span>"));
+    if (!r->pass)
+        summary_put(out, all, r);
+    buf_str(out, STR("</summary>\n<div class=\"both\">\n"));
 }
 
 /* ---- lists ---- */
@@ -167,7 +193,7 @@ static int changed_put(const struct judged *j, struct answers *now, struct answe
         const struct side sides[] = {
             {"Baseline", j->baseline_results, &j->baseline_results->at[cases[i].baseline], before},
             {"This run", j->results, &j->results->at[cases[i].run], now}};
-        case_head(out, sides[1].result, cases[i].gained ? "good" : "bad",
+        case_head(out, sides[1].results, sides[1].result, cases[i].gained ? "good" : "bad",
                   cases[i].gained ? "gained" : "lost");
         for (unsigned k = 0; k < ARRAY_LEN(sides) && !err; k++)
             err = side_put(out, &sides[k], true);
@@ -189,7 +215,9 @@ static int failed_put(const struct judged *j, struct answers *answers, struct bu
         if (side.result->pass)
             continue;
         shown++;
-        case_head(out, side.result, "bad", result_state_names[side.result->state]);
+        bool graded = side.result->state == RESULT_GRADED;
+        case_head(out, side.results, side.result, "bad",
+                  graded ? "failed" : result_state_names[side.result->state]);
         err = request_side(out, &side);
         if (!err)
             err = side_put(out, &side, false);

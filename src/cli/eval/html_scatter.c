@@ -5,13 +5,14 @@
 #include "cli/eval/figures.h"
 #include "cli/eval/html.h"
 
-#define RUNS_MAX 40 /* the youngest ones */
-#define WIDTH    736.0
-#define HEIGHT   340.0
-#define LEFT     64.0
-#define RIGHT    24.0
-#define TOP      16.0
-#define BOTTOM   48.0
+#define RUNS_MAX  40 /* the youngest ones */
+#define WIDTH     736.0
+#define HEIGHT    340.0
+#define LEFT      64.0
+#define RIGHT     24.0
+#define TOP       16.0
+#define BOTTOM    48.0
+#define SUCCESSES 1000 /* the axis: what one costs has too many zeros */
 
 struct point {
     struct str label;
@@ -122,14 +123,17 @@ static void axes_put(struct buf *out, const struct points *all)
         double usd_nanos = all->usd_most * 1.1 * i / 4;
         buf_printf(out, "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"%s\">", x_of(all, usd_nanos),
                    HEIGHT - BOTTOM + 18, i == 4 ? "end" : "middle");
-        figure_put(out, FIGURE_USD, usd_nanos);
+        figure_put(out, FIGURE_USD, usd_nanos * SUCCESSES);
         buf_str(out, STR("</text>\n"));
     }
-    buf_printf(out, "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\">dollars a success</text>\n",
-               (WIDTH + LEFT - RIGHT) / 2, HEIGHT - 10);
+    buf_printf(
+        out,
+        "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\">dollars for 1,000 successes</text>\n",
+        (WIDTH + LEFT - RIGHT) / 2, HEIGHT - 10);
 }
 
-static void point_put(struct buf *out, const struct points *all, const struct point *p)
+static void point_put(struct buf *out, const struct points *all, const struct point *p,
+                      unsigned number)
 {
     const char *color = p->is_this ? "var(--this)" : p->is_baseline ? "var(--ink)" : "var(--other)";
     double x = x_of(all, p->usd_nanos.value), y = y_of(all, p->quality.value);
@@ -147,12 +151,35 @@ static void point_put(struct buf *out, const struct points *all, const struct po
     buf_str(out, STR(" at "));
     figure_put(out, FIGURE_USD, p->usd_nanos.value);
     buf_str(out, STR(" dollars a success</title></circle>\n"));
-    if (!p->is_this && !p->is_baseline)
-        return;
-    bool right = x > WIDTH - 140;
-    buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n",
-               right ? x - 12 : x + 12, y - 10, right ? "end" : "start",
-               p->is_this ? "this run" : "baseline");
+    /* Two may stand on one spot: this run's name above it, the baseline's below, numbers on the
+     * other side. */
+    bool named = p->is_this || p->is_baseline, left = (x > WIDTH - 140) == named;
+    double at = p->is_this ? y - 10 : y + 20;
+    buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", left ? x - 12 : x + 12, at,
+               left ? "end" : "start");
+    if (named)
+        buf_str(out, p->is_this ? STR("this run") : STR("baseline"));
+    else
+        buf_printf(out, "%u", number);
+    buf_str(out, STR("</text>\n"));
+}
+
+/* What the numbers in the drawing are. */
+static void names_put(struct buf *out, const struct points *all)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < all->n; i++) {
+        const struct point *p = &all->at[i];
+        if (p->is_this || p->is_baseline)
+            continue;
+        buf_printf(out, "%s%u ", n++ ? ", " : "<p class=\"soft\">Other runs: ", i + 1);
+        html_text(out, p->label);
+        buf_str(out, STR(" ("));
+        figure_put(out, FIGURE_SHARE, p->quality.value);
+        buf_char(out, ')');
+    }
+    if (n)
+        buf_str(out, STR("</p>\n"));
 }
 
 int html_scatter(const struct judged *j, struct buf *out)
@@ -174,8 +201,9 @@ int html_scatter(const struct judged *j, struct buf *out)
                WIDTH, HEIGHT);
     axes_put(out, all);
     for (unsigned i = 0; i < all->n; i++)
-        point_put(out, all, &all->at[i]);
+        point_put(out, all, &all->at[i], i + 1);
     buf_str(out, STR("</svg>\n"));
+    names_put(out, all);
     if (all->unpriced)
         buf_printf(out, "<p class=\"soft\">%u more without a price or a success.</p>\n",
                    all->unpriced);

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "base/json.h"
-#include "cli/eval/eval.h"
+#include "cli/eval/failures.h"
 
 static void number_put(struct buf *out, bool has, double value)
 {
@@ -144,7 +144,9 @@ int judged_json(const struct judged *j, struct buf *out)
             buf_char(out, ',');
         json_quote(out, j->results->graders[i]);
     }
-    buf_printf(out, "],\"recommended_cases\":%lld", (long long)v->recommended_cases);
+    buf_char(out, ']');
+    failures_json(out, j);
+    buf_printf(out, ",\"recommended_cases\":%lld", (long long)v->recommended_cases);
     text_put(out, "sentences", v->sentences);
     return buf_str(out, STR("}"));
 }

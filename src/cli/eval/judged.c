@@ -1,5 +1,6 @@
 /* judged.c: a verdict made, shown and written to files. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,14 @@ int judged_make(struct judged *j, struct fault *f)
                                               .seed = s ? (uint64_t)s->seed : 1,
                                               .baseline = j->baseline_results};
     return verdict_make(j->arena, j->results, &settings, &j->verdict, f);
+}
+
+int judged_keep(const struct judged *j, struct run_folder *run, struct fault *f)
+{
+    const struct estimate *score = &j->verdict.parts[0].quality;
+    run->facts.verdict = j->verdict.pass ? STR("pass") : STR("fail");
+    run->facts.score = score->has_value ? llround(score->value * 1e6) : -1;
+    return folder_write(run, f);
 }
 
 static int json_print(struct judged *const *all, unsigned n)

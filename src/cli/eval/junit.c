@@ -35,7 +35,18 @@ static void xml_put(struct buf *out, struct str s)
     }
 }
 
-static void case_put(struct buf *out, const struct judged *j, const struct result *r)
+/* A run is judged by its bar: a case that fails under one that is met is no reason to go red, and
+ * where one is missed its own line does. Without a bar, and where the run fails although each line
+ * is met, it is the cases that fail. */
+static bool bar_decides(const struct verdict *v)
+{
+    bool met = true;
+    for (unsigned i = 0; i < v->bars_n; i++)
+        met = met && v->bars[i].state == BAR_MET;
+    return v->bars_n > 0 && (v->pass || !met);
+}
+
+static void case_put(struct buf *out, const struct judged *j, const struct result *r, bool decides)
 {
     buf_str(out, STR("  <testcase classname=\""));
     xml_put(out, j->run->facts.suite);
@@ -48,15 +59,18 @@ static void case_put(struct buf *out, const struct judged *j, const struct resul
         buf_str(out, STR("/>\n"));
         return;
     }
-    const char *element = r->state == RESULT_ERROR     ? "error"
-                          : r->state == RESULT_MISSING ? "skipped"
-                                                       : "failure";
-    buf_printf(out, ">\n    <%s message=\"", element);
+    const char *element = r->state == RESULT_MISSING || !decides ? "skipped"
+                          : r->state == RESULT_ERROR             ? "error"
+                                                                 : "failure";
+    buf_printf(out, ">\n    <%s message=\"%s", element,
+               decides || r->state == RESULT_MISSING ? "" : "it failed, and the bar decides: ");
     if (r->error.n) {
         xml_put(out, r->error);
         buf_str(out, STR(": "));
     }
-    xml_put(out, r->why.n ? r->why : str_from(result_state_names[r->state]));
+    xml_put(out, r->why.n                    ? r->why
+                 : r->state == RESULT_GRADED ? STR("failed")
+                                             : str_from(result_state_names[r->state]));
     buf_str(out, STR("\"/>\n  </testcase>\n"));
 }
 
@@ -83,24 +97,26 @@ static void suite_put(struct buf *out, const struct judged *j)
 {
     const struct results *r = j->results;
     const struct verdict *v = &j->verdict;
-    unsigned failures = 0, errors = 0, missing = 0;
+    bool decides = !bar_decides(v);
+    unsigned failures = 0, errors = 0, skipped = 0;
     for (unsigned i = 0; i < r->n; i++) {
-        errors += r->at[i].state == RESULT_ERROR;
-        missing += r->at[i].state == RESULT_MISSING;
-        failures += !r->at[i].pass;
+        const struct result *one = &r->at[i];
+        bool skips = one->state == RESULT_MISSING || (!one->pass && !decides);
+        skipped += skips;
+        errors += !skips && one->state == RESULT_ERROR;
+        failures += !skips && !one->pass && one->state != RESULT_ERROR;
     }
-    failures -= errors + missing;
     for (unsigned i = 0; i < v->bars_n; i++)
         failures += v->bars[i].state != BAR_MET;
     buf_str(out, STR(" <testsuite name=\""));
     xml_put(out, j->run->facts.suite);
     buf_printf(
         out, "\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" timestamp=\"%.*s\">\n",
-        r->n + v->bars_n, failures, errors, missing, STR_ARGS(str_head(j->run->facts.began, 19)));
+        r->n + v->bars_n, failures, errors, skipped, STR_ARGS(str_head(j->run->facts.began, 19)));
     for (unsigned i = 0; i < v->bars_n; i++)
         bar_put(out, j, &v->bars[i]);
     for (unsigned i = 0; i < r->n; i++)
-        case_put(out, j, &r->at[i]);
+        case_put(out, j, &r->at[i], decides);
     buf_str(out, STR(" </testsuite>\n"));
 }
 

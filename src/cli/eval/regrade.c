@@ -11,8 +11,8 @@
 #define COMMAND         "eval grade"
 
 struct wish {
-    const char *config, *runs, *suite;
-    bool json;
+    const char *config, *runs, *suite, *baseline;
+    bool keep_going, json;
     struct judged_files files;
 };
 
@@ -21,7 +21,12 @@ static const struct command_option options[] = {
     {"--suite", "FILE", offsetof(struct wish, suite),
      "the suite whose graders judge; without it: the one that was run", VALUE_FILE, NULL},
     {"--config", "FILE", offsetof(struct wish, config),
-     "the configuration by which judges are asked (default: as for sluice serve)", VALUE_FILE,
+     "the configuration by which judges are asked, and that has the records of\n"
+     "the brake (default: as for sluice serve; without a judge none is needed)",
+     VALUE_FILE, NULL},
+    {"--keep-going", NULL, offsetof(struct wish, keep_going),
+     "go on where the first answers all get no grade, in the same way", VALUE_ANY, NULL},
+    {"--baseline", "RUN", offsetof(struct wish, baseline), "compare with this run", VALUE_ANY,
      NULL},
     {"--runs", "FOLDER", offsetof(struct wish, runs), RUNS_USUAL_HELP, VALUE_FILE, NULL},
     {"--json", NULL, offsetof(struct wish, json), "the verdict as JSON", VALUE_ANY, NULL},
@@ -33,6 +38,8 @@ struct regrading {
     struct arena arena;
     struct eval_home home;
     struct run_folder folder;
+    struct loaded_run baseline;
+    bool has_baseline;
     struct suite *suite;
     struct answers *answers;
     struct eval_asker asker;
@@ -44,6 +51,15 @@ static int work(struct eval_home *home UNUSED, void *arg)
 {
     struct regrading *r = arg;
     return eval_run(&r->run, &r->fault);
+}
+
+/* Pure graders, over what is kept, cost nothing. */
+static bool asks_judges(const struct suite *s)
+{
+    for (unsigned i = 0; i < s->graders_n; i++)
+        if (s->graders[i].settings->judge.n)
+            return true;
+    return false;
 }
 
 /* So many answers to a case as the run has, whatever the suite says by now. */
@@ -58,7 +74,7 @@ static int samples_take(struct regrading *r)
     return 0;
 }
 
-static int regrade(struct regrading *r)
+static int regrade(struct regrading *r, bool keep_going)
 {
     struct str answers = folder_file(&r->arena, &r->folder, "answers.jsonl");
     struct str results = folder_file(&r->arena, &r->folder, "results.jsonl");
@@ -74,8 +90,11 @@ static int regrade(struct regrading *r)
     r->asker.tags = arena_printf(&r->arena, "eval:%.*s", STR_ARGS(r->suite->name));
     if (r->suite->settings->spend_nanos != CONF_NOT_GIVEN) /* what judges cost anew */
         r->asker.spend_nanos = r->suite->settings->spend_nanos;
-    r->run = (struct eval_run){
-        .suite = r->suite, .asker = &r->asker, .model = r->folder.facts.model, .only_kept = true};
+    r->run = (struct eval_run){.suite = r->suite,
+                               .asker = &r->asker,
+                               .model = r->folder.facts.model,
+                               .alike_most = keep_going || !asks_judges(r->suite) ? 0 : ALIKE_MOST,
+                               .only_kept = true};
     err = eval_run_check(&r->run, &r->fault);
     if (!err)
         err = home_run(&r->home, work, r);
@@ -87,28 +106,42 @@ static int regrade(struct regrading *r)
 static int open_all(struct regrading *r, const struct wish *w, const char *what)
 {
     struct str runs = runs_usual(w->runs);
-    int code = home_open(&r->home, w->config, COMMAND);
-    if (code)
-        return code;
+    int code = 0;
     int err = folder_find(&r->arena, runs, str_from(what), &r->folder, &r->fault);
     if (err) {
         fprintf(stderr, "sluice eval grade: %s\n", why_text(&r->fault, err));
         return EXIT_COULD_NOT;
     }
+    if (w->baseline) {
+        code = run_take(COMMAND, &r->arena, runs, w->baseline, &r->baseline);
+        if (code)
+            return code;
+        r->has_baseline = true;
+    }
     struct str suite = w->suite ? str_from(w->suite)
                                 : arena_str(&r->arena, r->folder.facts.suite_file);
-    return suite_take(COMMAND, suite.p, &r->suite);
+    code = suite_take(COMMAND, suite.p, &r->suite);
+    if (code)
+        return code;
+    return asks_judges(r->suite) ? home_open(&r->home, w->config, COMMAND)
+                                 : home_open_alone(&r->home, w->config, COMMAND);
 }
 
 static int judge_and_show(struct regrading *r, const struct wish *w)
 {
-    struct judged judged = {
-        .arena = &r->arena, .run = &r->folder, .results = &r->run.results, .suite = r->suite};
+    struct judged judged = {.arena = &r->arena,
+                            .run = &r->folder,
+                            .results = &r->run.results,
+                            .suite = r->suite,
+                            .baseline = r->has_baseline ? &r->baseline.folder : NULL,
+                            .baseline_results = r->has_baseline ? &r->baseline.results : NULL};
     struct judged *all[] = {&judged};
     int code = EXIT_COULD_NOT, err = judged_make(&judged, &r->fault);
     if (!err) {
         code = judged_show(COMMAND, all, 1, w->json, &w->files);
-        err = judged_remember(COMMAND, &judged, r->home.doc, &r->fault);
+        err = judged_keep(&judged, &r->folder, &r->fault);
+        if (!err)
+            err = judged_remember(COMMAND, &judged, r->home.doc, &r->fault);
     }
     if (!err)
         return code;
@@ -130,15 +163,18 @@ static int run(int argc, char **argv)
         return EXIT_COULD_NOT;
     arena_init_private(&r->arena, ARENA_BYTES_MAX);
     code = open_all(r, &w, argv[1]);
-    int err = code ? 0 : regrade(r);
+    int err = code ? 0 : regrade(r, w.keep_going);
     if (err) {
         fprintf(stderr, "sluice eval grade: %s\n", why_text(&r->fault, err));
-        code = err == E_BAD_REQUEST ? EXIT_WRONG_USE : EXIT_COULD_NOT;
+        code = err == E_BAD_REQUEST       ? EXIT_WRONG_USE
+               : err == E_UPSTREAM_STATUS ? EXIT_BAR
+                                          : EXIT_COULD_NOT;
     }
     if (!code)
         code = judge_and_show(r, &w);
     (void)!answers_close(r->answers);
     results_fini(&r->run.results);
+    results_fini(&r->baseline.results);
     suite_free(r->suite);
     home_close(&r->home);
     arena_fini(&r->arena);

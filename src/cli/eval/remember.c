@@ -60,6 +60,18 @@ static const char *no_evidence(const struct judged *j)
                                                    : NULL;
 }
 
+int records_check(struct arena *a, const struct conf_doc *doc, struct str suite_file,
+                  struct fault *f)
+{
+    const struct config *c = conf_root(doc);
+    const struct brake_ask ask = braking_ask(doc, conf_file(doc), STR_NONE, NULL);
+    struct records ignored;
+    if (!brake_suite_named(a, &ask, suite_file).p)
+        return 0;
+    struct str path = evals_records_path(a, &c->evals, ask.file);
+    return path.p ? record_read(a, path.p, &ignored, f) : E_MEMORY;
+}
+
 int judged_remember(const char *command, const struct judged *j, const struct conf_doc *doc,
                     struct fault *f)
 {
@@ -79,6 +91,11 @@ int judged_remember(const char *command, const struct judged *j, const struct co
     int err = path.p ? record_make(j, &r) : E_MEMORY;
     if (!err)
         err = brake_record_add(&ask, &r, f);
+    if (err)
+        fprintf(stderr,
+                "sluice %s: %.*s is not recorded for the brake; once what is wrong is mended, "
+                "`sluice eval grade %.*s` records it without asking again\n",
+                command, STR_ARGS(j->suite->name), STR_ARGS(j->run->path));
     if (!err)
         fprintf(stderr, "sluice %s: %.*s: %s, recorded in %s\n", command, STR_ARGS(j->suite->name),
                 r.passed                 ? "passed"

@@ -20,7 +20,7 @@
 
 struct wish {
     const char *config, *model, *baseline, *concurrency, *samples, *spend, *runs;
-    bool fresh, json;
+    bool fresh, keep_going, json;
     struct judged_files files;
 };
 
@@ -39,6 +39,8 @@ static const struct command_option options[] = {
      VALUE_ANY, NULL},
     {"--fresh", NULL, offsetof(struct wish, fresh), "begin anew where the same run was broken off",
      VALUE_ANY, NULL},
+    {"--keep-going", NULL, offsetof(struct wish, keep_going),
+     "go on where the first answers all come to nothing in the same way", VALUE_ANY, NULL},
     {"--concurrency", "N", offsetof(struct wish, concurrency),
      "how many are under way at once, in place of the suite's", VALUE_ANY, NULL},
     {"--samples", "N", offsetof(struct wish, samples),
@@ -156,6 +158,18 @@ static int folder_open(struct sitting *s, struct job *j, struct fault *f)
     return folder_make(a, runs, &facts, &j->folder, f);
 }
 
+/* It may be meant; but a misspelt name passes as well where a provider does not complain. */
+static void as_is_warn(const struct sitting *s, const struct job *j)
+{
+    const char *near = j->run.as_is_near;
+    const struct provider *p = models_default_provider(s->home.snapshot->models);
+    fprintf(stderr,
+            "sluice eval run: warning: %.*s: `%s` is no name of the configuration%s%s%s; the "
+            "provider %.*s gets it as it is\n",
+            STR_ARGS(j->suite->name), j->run.as_is, near[0] ? " (did you mean `" : "", near,
+            near[0] ? "`?)" : "", STR_ARGS(p->name));
+}
+
 static int job_open(struct sitting *s, struct job *j, struct fault *f)
 {
     int err = folder_open(s, j, f);
@@ -176,12 +190,16 @@ static int job_open(struct sitting *s, struct job *j, struct fault *f)
     j->run = (struct eval_run){.suite = j->suite,
                                .asker = &j->asker,
                                .model = str_from(s->wish->model),
+                               .alike_most = s->wish->keep_going ? 0 : ALIKE_MOST,
                                .progress = isatty(STDERR_FILENO) ? progress_show : NULL,
                                .arg = s};
     if (j->taken_up)
         fprintf(stderr, "sluice eval run: going on with run %.*s: %llu answers are kept\n",
                 STR_ARGS(j->folder.facts.id), (unsigned long long)answers_sums(j->answers).done);
-    return eval_run_check(&j->run, f);
+    err = eval_run_check(&j->run, f);
+    if (!err && j->run.as_is[0])
+        as_is_warn(s, j);
+    return err;
 }
 
 static int jobs_work(struct eval_home *home UNUSED, void *arg)
@@ -267,9 +285,11 @@ static int judge(struct sitting *s)
 
 static int code_of(int err)
 {
-    return err == E_BAD_REQUEST || err == E_UNKNOWN_MODEL || err == E_UNKNOWN_LANE ? EXIT_WRONG_USE
-           : err == E_BUDGET || err == E_UNPRICED                                  ? EXIT_BAR
-                                                                                   : EXIT_COULD_NOT;
+    return err == E_CONFIG || err == E_BAD_REQUEST || err == E_UNKNOWN_MODEL ||
+                   err == E_UNKNOWN_LANE
+               ? EXIT_WRONG_USE
+           : err == E_BUDGET || err == E_UNPRICED || err == E_UPSTREAM_STATUS ? EXIT_BAR
+                                                                              : EXIT_COULD_NOT;
 }
 
 static void error_tell(const struct sitting *s, int err)
@@ -278,12 +298,19 @@ static void error_tell(const struct sitting *s, int err)
         fputs("sluice eval run: interrupted; the same command goes on from here\n", stderr);
     else
         fprintf(stderr, "sluice eval run: %s\n", why_text(&s->fault, err));
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->jobs[i].run.state.done > 0)
+            fprintf(stderr, "sluice eval run: %.*s: %u of %u answers are kept in %.*s\n",
+                    STR_ARGS(s->jobs[i].suite->name), s->jobs[i].run.state.done,
+                    s->jobs[i].run.state.of, STR_ARGS(s->jobs[i].folder.path));
 }
 
 /* Everything from the first request on; what was answered is kept whatever comes. */
 static int sit(struct sitting *s)
 {
     int err = 0;
+    for (unsigned i = 0; i < s->n && !err && !s->wish->model; i++)
+        err = records_check(&s->arena, s->home.doc, str_from(s->jobs[i].path), &s->fault);
     for (unsigned i = 0; i < s->n && !err; i++)
         err = job_open(s, &s->jobs[i], &s->fault);
     bool begun = !err;
@@ -297,6 +324,8 @@ static int sit(struct sitting *s)
     }
     if (err) {
         error_tell(s, err);
+        if (err == E_BUDGET && s->n == 1 && s->jobs[0].run.state.done > 0 && judge(s) == 0)
+            (void)show(s); /* what it came to so far, for what was paid */
         return code_of(err);
     }
     err = judge(s);
@@ -305,6 +334,8 @@ static int sit(struct sitting *s)
         return code_of(err);
     }
     int code = show(s);
+    for (unsigned i = 0; i < s->n && !err; i++)
+        err = judged_keep(&s->jobs[i].judged, &s->jobs[i].folder, &s->fault);
     for (unsigned i = 0; i < s->n && !err; i++)
         err = judged_remember(COMMAND, &s->jobs[i].judged, s->home.doc, &s->fault);
     if (!err)
@@ -392,7 +423,8 @@ const struct command eval_run_command = {
     .options = options,
     .notes =
         "Exit codes: 0 every suite passed its bar, 1 one is under it, has no answer at all, or\n"
-        "ended early at its limit of dollars, 2 wrong use, or a mistake in a suite, a case or\n"
+        "ended early, at its limit of dollars or as its first ten answers all came to nothing in\n"
+        "the same way, 2 wrong use, or a mistake in a suite, a case or\n"
         "the configuration, 3 it could not run, or was interrupted.\n\n"
         "Examples:\n"
         "  sluice eval run evals/support.yaml\n"

@@ -128,6 +128,8 @@ static int list_print(struct arena *a, const struct run_list *list, bool json)
     sheet_column(&s, "suite", "suite", SHEET_TEXT, 0);
     sheet_column(&s, "cases", "cases", SHEET_COUNT, 0);
     sheet_column(&s, "complete", "complete", SHEET_BOOL, 0);
+    sheet_column(&s, "verdict", "verdict", SHEET_TEXT, 0);
+    sheet_column(&s, "score", "score", SHEET_SHARE, 0);
     sheet_column(&s, "model", "model", SHEET_TEXT, 0);
     sheet_column(&s, "began", "began", SHEET_TEXT, 0);
     sheet_column(&s, "folder", "folder", SHEET_TEXT, SHEET_NOT_TABLE);
@@ -142,9 +144,12 @@ static int list_print(struct arena *a, const struct run_list *list, bool json)
         row[1] = sheet_text(r->suite);
         row[2] = sheet_number(r->cases);
         row[3] = sheet_number(r->complete);
-        row[4] = sheet_text(r->model);
-        row[5] = sheet_text(r->began);
-        row[6] = sheet_text(list->at[i].path);
+        row[4] = sheet_text(r->verdict);
+        if (r->score >= 0)
+            row[5] = sheet_number(r->score);
+        row[6] = sheet_text(r->model);
+        row[7] = sheet_text(r->began);
+        row[8] = sheet_text(list->at[i].path);
     }
     if (!err && !json)
         err = sheet_print_table(&s, stdout);
@@ -198,7 +203,9 @@ const struct command eval_list = {
     .name = "eval list",
     .summary = "list the runs that there are",
     .usage = "eval list [--suite NAME] [--runs FOLDER] [--json]",
-    .about = "Lists the runs that are kept, the oldest first.\n",
+    .about = "Lists the runs that are kept, the oldest first, with what each was judged as last: "
+             "by the\n"
+             "suite's bar as it was then.\n",
     .options = list_options,
     .notes = "Exit codes: 0 done, 2 wrong use, 3 the folder cannot be read.\n",
     .run = list_run,

@@ -1,9 +1,10 @@
 /* table.c: a verdict for people, on a terminal. */
 #include <stdio.h>
 
-#include "cli/eval/eval.h"
+#include "cli/eval/failures.h"
 #include "cli/eval/figures.h"
 #include "cli/sheet.h"
+#include "eval/run/answers.h"
 
 #define TEXT_BYTES_MAX (1024u * 1024)
 
@@ -166,9 +167,37 @@ static void money_put(struct buf *out, const struct verdict_part *all)
     } else if (all->judge_usd_nanos == COST_UNKNOWN) {
         buf_str(out, STR("what the judges cost is not known: their model has no price\n"));
     }
-    if (all->unpriced)
-        buf_printf(out, "%u of %u cases have a cost that is not known: give the model a price\n",
-                   all->unpriced, all->cases);
+}
+
+/* Whose price is not known: the model of the first case whose cost is not. */
+static int unpriced_put(struct buf *out, const struct judged *j)
+{
+    const struct verdict_part *all = &j->verdict.parts[0];
+    struct answers *answers = NULL;
+    struct answer answer = {0};
+    struct fault ignored = {0}; /* without the answers the line names no model */
+    unsigned i = 0;
+    if (!all->unpriced)
+        return 0;
+    while (i < j->results->n && j->results->at[i].cost_usd_nanos != COST_UNKNOWN)
+        i++;
+    struct str path = folder_file(j->arena, j->run, "answers.jsonl");
+    struct str key = i < j->results->n
+                         ? result_key(j->arena, j->results->at[i].id, j->results->at[i].sample)
+                         : STR_NONE;
+    if (!path.p)
+        return E_MEMORY;
+    if (key.p && answers_open(path.p, false, &answers, &ignored) == 0)
+        (void)!answers_last(answers, key, j->arena, &answer, &ignored);
+    buf_printf(out, "%u of %u cases have a cost that is not known: give the model a price",
+               all->unpriced, all->cases);
+    if (answer.provider.n && answer.model.n)
+        buf_printf(out,
+                   " in the configuration, as\n  prices: {%.*s/%.*s: {input: 1, output: 2}}   "
+                   "(dollars a million tokens)",
+                   STR_ARGS(answer.provider), STR_ARGS(answer.model));
+    buf_char(out, '\n');
+    return answers_close(answers);
 }
 
 static void flaky_put(struct buf *out, const struct verdict_part *all)
@@ -233,7 +262,10 @@ int judged_table(const struct judged *j, bool colors)
     int err = parts_print(j);
     safety_put(&out, &v->parts[0]);
     money_put(&out, &v->parts[0]);
+    if (!err)
+        err = unpriced_put(&out, j);
     flaky_put(&out, &v->parts[0]);
+    failures_put(&out, j);
     if (v->bars_n)
         buf_str(&out, STR("bar\n"));
     for (unsigned i = 0; i < v->bars_n; i++)
@@ -241,6 +273,7 @@ int judged_table(const struct judged *j, bool colors)
     paired_put(&out, j);
     if (v->sentences.n)
         buf_printf(&out, "%.*s\n", STR_ARGS(v->sentences));
+    buf_printf(&out, "kept in %.*s\n", STR_ARGS(j->run->path));
     end_put(&out, j, colors);
     if (!err)
         err = out.failed;

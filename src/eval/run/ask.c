@@ -3,12 +3,14 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "llm/outgoing.h"
 #include "llm/wire.h"
 
-#define PAUSE_FIRST_MS 500
-#define PAUSE_MOST_MS  30000
-#define SENT_BYTES_MAX (64u * 1024 * 1024)
+#define PAUSE_FIRST_MS  500
+#define PAUSE_MOST_MS   30000
+#define SENT_BYTES_MAX  (64u * 1024 * 1024)
+#define THEIR_BYTES_MAX 300 /* of what a provider says of an error */
 
 /* One try of a question under way. */
 struct asking {
@@ -56,7 +58,9 @@ static int spend_reserve(struct asking *x, struct fault *f)
     if (most == COST_UNKNOWN)
         return fault_set(f, E_UNPRICED,
                          "a limit of dollars cannot be kept, since %.*s%.*s has no price; give it "
-                         "one (prices:), or run without a limit",
+                         "one, as `prices: {%.*s%.*s: {input: 1, output: 2}}` in the configuration "
+                         "(dollars a million tokens), or run without a limit",
+                         STR_ARGS(unpriced->provider->prefix), STR_ARGS(unpriced->model),
                          STR_ARGS(unpriced->provider->prefix), STR_ARGS(unpriced->model));
     int err = 0;
     while (!err && a->reserved_nanos > 0 && !spend_has_room(a, most))
@@ -64,11 +68,14 @@ static int spend_reserve(struct asking *x, struct fault *f)
     if (err)
         return err;
     if (!spend_has_room(a, most))
-        return fault_set(f, E_BUDGET,
-                         "%.6f dollars are spent, and the next question may cost %.6f: more than "
-                         "the %.6f that the run may cost",
-                         (double)a->spent_nanos / 1e9, (double)spend_scaled(a, most) / 1e9,
-                         (double)a->spend_nanos / 1e9);
+        return fault_set(
+            f, E_BUDGET,
+            "%.6f dollars are spent, and the next question may cost %.6f: more than "
+            "the %.6f that the run may cost. With a higher limit (--spend) the same "
+            "command goes on from here; max_tokens in the request makes less of what a "
+            "question may cost",
+            (double)a->spent_nanos / 1e9, (double)spend_scaled(a, most) / 1e9,
+            (double)a->spend_nanos / 1e9);
     x->reserved_nanos = most;
     a->reserved_nanos += most;
     return 0;
@@ -115,12 +122,14 @@ static int request_take(struct asking *x, struct arena *arena, struct fault *f)
 }
 
 int eval_ask_check(const struct eval_asker *a, struct str body, struct arena *arena,
-                   struct fault *f)
+                   struct str *ret_model, struct route *ret_route, struct fault *f)
 {
     struct llm_request *request = ARENA_NEW(arena, struct llm_request);
-    struct route route;
     int err = request ? wire_ask(&wire_openai_chat, body, arena, request, f) : E_MEMORY;
-    return err ? err : models_resolve(a->models, request->model, arena, &route, f);
+    if (err)
+        return err;
+    *ret_model = request->model;
+    return models_resolve(a->models, request->model, arena, ret_route, f);
 }
 
 /* What went upstream, as it is made once more: the same for the same request. */
@@ -155,6 +164,25 @@ static bool is_live(const struct turn *t)
     return t->asked && t->asked->provider->kind->over_http;
 }
 
+/* What went wrong, with the provider's own words where it said some: they tell a misspelt model
+ * from a prompt that is too long. */
+static struct str why_of(const struct turn *t, int err, struct arena *arena)
+{
+    const struct llm_call *c = t->call;
+    struct str why = str_from(why_text(&t->fault, err));
+    bool theirs = c && c->status >= 400 && c->body.n > 0;
+    yyjson_doc *doc = NULL;
+    struct fault ignored = {0}; /* a body that is no JSON has no message */
+    if (!theirs || json_parse(arena, buf_view(&c->body), &doc, &ignored) != 0)
+        return arena_str(arena, why);
+    yyjson_val *error = yyjson_obj_get(yyjson_doc_get_root(doc), "error");
+    struct str message = yyjson_is_str(error) ? json_str(error) : json_get_str(error, "message");
+    if (!message.n)
+        return arena_str(arena, why);
+    return arena_printf(arena, "%.*s: %.*s", STR_ARGS(why),
+                        STR_ARGS(str_head_utf8(message, THEIR_BYTES_MAX)));
+}
+
 /* What came of the turn, before it ends; of its cost, what this try took is added. */
 static int answer_take(struct asking *x, int err, struct arena *arena, struct answer *ret)
 {
@@ -176,7 +204,7 @@ static int answer_take(struct asking *x, int err, struct arena *arena, struct an
         .live = is_live(t),
         .status = c ? c->status : 0,
         .error = err ? str_from(err_code(err)) : STR_NONE,
-        .why = err ? arena_str(arena, str_from(why_text(&t->fault, err))) : STR_NONE,
+        .why = err ? why_of(t, err, arena) : STR_NONE,
         .tokens = t->tokens,
         .cost_usd_nanos = t->calls_n ? cost_add(before, t->cost_usd_nanos) : before,
         .calls = ret->calls + t->calls_n,

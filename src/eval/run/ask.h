@@ -50,9 +50,10 @@ struct eval_question {
 
 void eval_asker_init(struct eval_asker *a);
 
-/* Would a question of this body go out? Its errors otherwise: E_BAD_REQUEST, E_UNKNOWN_MODEL ... */
+/* Would a question of this body go out, for which model, and to whom? Its errors otherwise:
+ * E_BAD_REQUEST, E_UNKNOWN_MODEL ... */
 MUSTCHECK int eval_ask_check(const struct eval_asker *a, struct str body, struct arena *arena,
-                             struct fault *f);
+                             struct str *ret_model, struct route *ret_route, struct fault *f);
 
 /*
  * 0: *ret_answer has what came of it, an answer or (`done` false) why there is none; its texts live

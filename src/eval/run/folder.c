@@ -38,6 +38,9 @@ static int facts_write(const struct run_facts *r, struct buf *out)
     text_member(out, "sluice", r->sluice);
     text_member(out, "began", r->began);
     text_member(out, "ended", r->ended);
+    text_member(out, "verdict", r->verdict);
+    if (r->score >= 0)
+        buf_printf(out, ",\n \"score_millionths\": %lld", (long long)r->score);
     buf_printf(out, ",\n \"cases\": %lld,\n \"samples\": %lld,\n \"complete\": %s}\n",
                (long long)r->cases, (long long)r->samples, r->complete ? "true" : "false");
     return out->failed;
@@ -57,6 +60,8 @@ static void facts_read(yyjson_val *o, struct run_facts *ret)
                               .ended = json_get_str(o, "ended"),
                               .cases = json_get_i64(o, "cases", 0),
                               .samples = json_get_i64(o, "samples", 0),
+                              .verdict = json_get_str(o, "verdict"),
+                              .score = json_get_i64(o, "score_millionths", -1),
                               .complete = yyjson_get_bool(yyjson_obj_get(o, "complete"))};
 }
 
@@ -154,6 +159,7 @@ int folder_make(struct arena *a, struct str runs, const struct run_facts *facts,
     snprintf(day, sizeof(day), "%.4s%.2s%.2s", iso, iso + 5, iso + 8);
     snprintf(time, sizeof(time), "%.2s%.2s%.2s", iso + 11, iso + 14, iso + 17);
     *ret_folder = (struct run_folder){.facts = *facts};
+    ret_folder->facts.score = -1;
     ret_folder->facts.id = arena_printf(a, "%s-%s-%.3s%c", day, time, iso + 20,
                                         id.text[ID_CHARS - 1]);
     ret_folder->facts.began = arena_str(a, str_from(iso));

@@ -32,7 +32,9 @@ struct run_facts {
     struct str sluice;       /* the program's version and commit */
     struct str began, ended; /* ISO; `ended` n == 0: it did not come to its end */
     int64_t cases, samples;
-    bool complete; /* every case has a result */
+    bool complete;      /* every case has a result */
+    struct str verdict; /* as it was judged last: "pass", "fail"; n == 0: it was not */
+    int64_t score;      /* millionths; -1: none */
 };
 
 struct run_folder {

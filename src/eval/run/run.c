@@ -1,6 +1,7 @@
 /* run.c: heap: results outlive the tasks that make them. */
 #include "eval/run/run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +124,27 @@ static int answer_get(struct eval_run *r, const struct suite_case *c, const stru
     return q.err ? q.err : eval_ask(r->asker, &question, arena, ret_answer, f);
 }
 
+/* Where nothing but failures of one kind comes at the beginning, the rest would fare no better, and
+ * cost as much: a misspelt model, a judge that does not answer as it is asked to. */
+static int alike_look(struct eval_run *r, const struct result *result, struct fault *f)
+{
+    const struct result *first = r->first ? r->first : result;
+    bool nothing = result->state == RESULT_ERROR || result->state == RESULT_UNGRADED;
+    if (r->alike + 1 != r->state.done || r->state.done > r->alike_most)
+        return 0;
+    if (!nothing || first->state != result->state || !str_eq(first->error, result->error))
+        return 0;
+    r->first = first;
+    if (++r->alike < r->alike_most || r->state.done == r->state.of)
+        return 0;
+    return fault_set(f, E_UPSTREAM_STATUS,
+                     "the first %u answers all came to nothing in the same way, so the rest is not "
+                     "asked (--keep-going asks it): %.*s: %.*s (case %.*s)",
+                     r->alike,
+                     STR_ARGS(first->state == RESULT_ERROR ? first->error : STR("no grade")),
+                     STR_ARGS(first->why), STR_ARGS(first->id));
+}
+
 static int case_run(void *arg, unsigned at, struct arena *arena, struct fault *f)
 {
     struct eval_run *r = arg;
@@ -149,7 +171,7 @@ static int case_run(void *arg, unsigned at, struct arena *arena, struct fault *f
     r->state.spent_nanos = r->asker->spent_nanos;
     if (r->progress)
         r->progress(r->arg, &r->state);
-    return 0;
+    return alike_look(r, result, f);
 }
 
 int eval_run(struct eval_run *r, struct fault *f)
@@ -165,35 +187,70 @@ int eval_run(struct eval_run *r, struct fault *f)
 
 /* ---- before it ---- */
 
+/* Is it no name of the configuration, but like one of them, or of a model that has no price? Then
+ * it may be misspelt, and no provider need complain of that (a recording does not). */
+static int as_is_look(struct eval_run *r, struct str model, const struct route *route,
+                      struct arena *arena)
+{
+    const struct models *m = r->asker->models;
+    const struct target *t = &route->at[0];
+    unsigned n = models_name_count(m);
+    if (r->as_is[0] || route->n != 1 || t->provider != models_default_provider(m) ||
+        !str_eq(t->model, model))
+        return 0;
+    struct str *names = ARENA_ARRAY(arena, struct str, n + 1);
+    if (!names)
+        return E_MEMORY;
+    for (unsigned i = 0; i < n; i++) {
+        names[i] = models_name_at(m, i);
+        if (str_eq(names[i], model))
+            return 0;
+    }
+    struct str near = str_nearest(model, names, n);
+    if (near.n == 0 && t->price)
+        return 0;
+    snprintf(r->as_is, sizeof(r->as_is), "%.*s",
+             STR_ARGS(str_head_utf8(model, sizeof(r->as_is) - 1)));
+    snprintf(r->as_is_near, sizeof(r->as_is_near), "%.*s",
+             STR_ARGS(str_head_utf8(near, sizeof(r->as_is_near) - 1)));
+    return 0;
+}
+
 /* What a grader takes for a mistake it does so whatever the answer is. */
-static int case_check(const struct eval_run *r, const struct suite_case *c, struct arena *arena,
+static int case_check(struct eval_run *r, const struct suite_case *c, struct arena *arena,
                       struct fault *f)
 {
     struct answer empty = {0};
     struct result ignored = {0};
     struct fault why = {0};
+    struct str model = STR_NONE;
+    struct route route;
     int err = suite_request(r->suite, c, r->model, arena, &empty.request, f);
     if (err)
         return err;
     if (r->asker && !r->only_kept)
-        err = eval_ask_check(r->asker, empty.request, arena, &why);
+        err = eval_ask_check(r->asker, empty.request, arena, &model, &route, &why);
+    if (!err && model.n)
+        err = as_is_look(r, model, &route, arena);
     if (err)
         return fault_set(f, err, "%s:%u: %s", c->file, c->line, why_text(&why, err));
     return eval_grade(r->suite, c, NULL, &empty, arena, &ignored, f);
 }
 
 /* Is there a model by each judge's name? */
-static int judges_check(const struct eval_run *r, struct fault *f)
+static int judges_check(struct eval_run *r, struct fault *f)
 {
     int err = 0;
     for (unsigned i = 0; r->asker && i < r->suite->graders_n && !err; i++) {
         const struct suite_grader *g = &r->suite->graders[i];
-        struct route route;
+        struct route route = {0};
         struct fault why = {0};
         struct arena arena;
         arena_init_private(&arena, CASE_BYTES_MAX);
         if (g->kind->waits && g->settings->judge.n)
             err = models_resolve(r->asker->models, g->settings->judge, &arena, &route, &why);
+        if (!err && route.n)
+            err = as_is_look(r, g->settings->judge, &route, &arena);
         if (err)
             fault_set(f, err, "grader %.*s: %s", STR_ARGS(g->name), why_text(&why, err));
         arena_fini(&arena);
@@ -201,7 +258,7 @@ static int judges_check(const struct eval_run *r, struct fault *f)
     return err;
 }
 
-int eval_run_check(const struct eval_run *r, struct fault *f)
+int eval_run_check(struct eval_run *r, struct fault *f)
 {
     int err = judges_check(r, f);
     for (unsigned i = 0; i < r->suite->cases_n && !err; i++) {

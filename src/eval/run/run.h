@@ -23,13 +23,24 @@ struct eval_run {
     const struct suite *suite;
     struct eval_asker *asker;
     struct str model; /* asked in place of the suite's; n == 0: as the suite says */
-    bool only_kept;   /* nothing new is asked of cases; judges are */
+    unsigned
+        alike_most; /* ends where the first so many answers come to nothing in one way; 0: not */
+    bool only_kept; /* nothing new is asked of cases; judges are */
     void (*progress)(void *arg, const struct eval_progress *p); /* NULL: nobody looks */
     void *arg;
 
     /* out: filled also where the run ends early; what was not come to is RESULT_MISSING */
     struct results results;
     struct eval_progress state;
+
+    /* out, of eval_run_check: the first name that the configuration does not know, that may well be
+     * misspelt, and that goes to the default provider as it is; "" where there is none */
+    char as_is[80];
+    char as_is_near[80]; /* the configuration's name that is like it, if any */
+
+    /* its own; zero to begin */
+    unsigned alike;             /* answers, all there are, that came to nothing in one way */
+    const struct result *first; /* of them */
 };
 
 /*
@@ -37,9 +48,10 @@ struct eval_run {
  * where there is an asker, E_UNKNOWN_MODEL, E_UNKNOWN_LANE, E_NO_PROVIDER of a case or a judge.
  * Does not yield.
  */
-MUSTCHECK int eval_run_check(const struct eval_run *r, struct fault *f);
+MUSTCHECK int eval_run_check(struct eval_run *r, struct fault *f);
 
-/* The errors of eval_ask, of graders (E_BAD_REQUEST), or 0. results_fini(&r->results) in any case.
+/* The errors of eval_ask, of graders (E_BAD_REQUEST), E_UPSTREAM_STATUS where the first
+ * `alike_most` answers came to nothing in one way, or 0. results_fini(&r->results) in any case.
  */
 YIELDS MUSTCHECK int eval_run(struct eval_run *r, struct fault *f);
 

@@ -399,6 +399,29 @@ static void bar_add(struct verdict *v, const char *name, double bound, bool at_l
                                 : str_from(without);
 }
 
+/* By the test that the verdict shows, which is stricter than what was seen. */
+static void bar_add_not_worse(struct verdict *v)
+{
+    const struct verdict_part *all = &v->parts[0];
+    const struct verdict_paired *p = &all->paired;
+    bool compared = all->has_baseline && p->common > 0;
+    struct verdict_bar *b = &v->bars[v->bars_n++];
+    *b = (struct verdict_bar){.name = "not_worse", .bound = -v->margin, .at_least = true};
+    b->state = BAR_UNKNOWN;
+    if (compared)
+        b->seen = p->difference;
+    if (!all->has_baseline)
+        b->why = STR("there is no baseline to compare with: --baseline RUN");
+    else if (!compared)
+        b->why = STR("the baseline has no case in common with the run");
+    else if (p->not_worse.holds)
+        b->state = BAR_MET;
+    else if (b->seen.has_value && b->seen.value < b->bound - ROUNDING)
+        b->state = BAR_MISSED;
+    else
+        b->why = STR("the cases are too few to show it");
+}
+
 static void bars_make(struct verdict *v, const struct bar_settings *bar)
 {
     const struct verdict_part *all = &v->parts[0];
@@ -418,6 +441,8 @@ static void bars_make(struct verdict *v, const struct bar_settings *bar)
         bar_add(v, "cost_per_success", (double)bar->cost_per_success_nanos, false,
                 all->success.usd_nanos, bar->certain,
                 all->unpriced ? "not every model has a price" : "no case passed");
+    if (bar->not_worse)
+        bar_add_not_worse(v);
     /* A mean over the priced cases alone would flatter. */
     for (unsigned i = 0; i < v->bars_n; i++)
         if (strcmp(v->bars[i].name, "cost_per_success") == 0 && all->unpriced) {
@@ -456,6 +481,8 @@ static int sentences_make(struct arena *a, struct verdict *v)
     double discordant = fmax(discordant_of(all), v->margin);
     int64_t n = paired ? all->paired.common : all->cases;
     int err = n > 0 ? power_sentence(&out, n, discordant, 2 * v->margin, STATS_LEVEL, &ignored) : 0;
+    if (!err && n > 0)
+        buf_str(&out, STR(" (that drop is twice the margin)"));
     if (!err &&
         power_cases_for_margin(discordant, v->margin, STATS_LEVEL, POWER_PLANNED,
                                &v->recommended_cases, &ignored) == 0 &&
@@ -468,8 +495,9 @@ static int sentences_make(struct arena *a, struct verdict *v)
     }
     if (all->errors + all->ungraded > 0) {
         line_begin(&out);
-        buf_printf(&out, "%u without an answer and %u without a grade count as failures",
-                   all->errors, all->ungraded);
+        buf_printf(&out,
+                   "of %u answers %u are errors and %u have no grade: these count as failures",
+                   all->answers, all->errors, all->ungraded);
     }
     v->sentences = arena_str(a, buf_view(&out));
     buf_fini(&out);

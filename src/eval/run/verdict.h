@@ -60,7 +60,8 @@ struct verdict_part {
 enum bar_state { BAR_MET, BAR_MISSED, BAR_UNKNOWN };
 extern const char *const bar_state_names[]; /* "met", "missed", "not known" */
 
-/* One line of the bar. Values as the part has them: shares, microseconds, nano-dollars. */
+/* One line of the bar. Values as the part has them: shares, microseconds, nano-dollars; of
+ * `not_worse` the difference to the baseline, and the bound is the margin below 0. */
 struct verdict_bar {
     const char *name; /* as in the suite's file */
     double bound;
@@ -69,7 +70,7 @@ struct verdict_bar {
     enum bar_state state;
     struct str why; /* for people, where it is not known or not certain */
 };
-#define VERDICT_BARS_MAX 5
+#define VERDICT_BARS_MAX 6
 
 struct verdict {
     unsigned parts_n;

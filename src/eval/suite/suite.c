@@ -23,6 +23,9 @@ static const struct conf_row bar_rows[] = {
     {.name = "cost_per_success", .type = CONF_USD, AT(cost_per_success_nanos),
      .flags = CONF_OPTIONAL,
      .help = "The most dollars that a passed case may cost, failed ones and tries included."},
+    {.name = "not_worse", .type = CONF_BOOL, AT(not_worse), .fallback = "off",
+     .help = "`on`: the run has to be shown not worse than its baseline, by `margin`. Without a "
+             "baseline that is not known, and so not met."},
     {.name = "certain", .type = CONF_BOOL, AT(certain), .fallback = "off",
      .help = "`on`: the 95 % interval as a whole has to be on the good side of the bar; `off`: "
              "what was seen has to be."},

@@ -33,7 +33,8 @@ struct bar_settings {
     int64_t unsafe_answers; /* the most of the harmful ones */
     int64_t p95_ms;
     int64_t cost_per_success_nanos;
-    bool certain; /* by the interval's worse end, not by what was seen */
+    bool not_worse; /* a run has to be shown not worse than its baseline, by the margin */
+    bool certain;   /* by the interval's worse end, not by what was seen */
 };
 
 struct suite_fields {
