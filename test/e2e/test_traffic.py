@@ -334,7 +334,8 @@ def test_coverage_rises_to_all(w):
     assert missing[0]["turns"] == 3 and missing[0]["text"] in QUESTIONS
     days = everything["days"]
     assert len(days) >= 1 and sum(d["turns"] for d in days) == w.eligible
-    evals(w, "coverage", "few.yaml", "--folder", "base", "--least", "90%", want=1)
+    done = evals(w, "coverage", "few.yaml", "--folder", "base", "--least", "90%", want=1)
+    assert " % is under --least 90%\n" in done.stderr, done.stderr
     evals(w, "coverage", "all.yaml", "--folder", "base", "--least", "90%")
 
 
@@ -404,3 +405,6 @@ def test_prompts_stay_untold_while_a_suite_cannot_be_read(w):
     assert chat(w, QUESTIONS[2], system="Another one altogether.").status == 200
     assert metric(w, "sluice_prompts_unseen_total") == before
     assert "broken.jsonl:" in s.log()
+    s.write(w.config % "evals: {suites: [gone.yaml]}")
+    s.process.send_signal(signal.SIGHUP)
+    until(lambda: "gone.yaml: cannot be read: No such file" in s.log().split("suites_unread")[-1])

@@ -1,7 +1,7 @@
 """`sluice eval check`: mistakes are named where they stand."""
 import json
 
-from place import SUITE, Eval
+from place import RECORDED, SUITE, Eval
 
 
 class Check(Eval):
@@ -74,3 +74,20 @@ class Check(Eval):
                              {"model": "m", "messages": asked})
         self.assertIn("there is no case 'qq2'; did you mean 'q2'?", self.check(SUITE, "--show", "qq2").stderr)
         self.assertIn("one at a time", self.check(SUITE, "--show", "q2", "--json").stderr)
+
+    def test_a_suite_that_is_not_there(self):
+        self.assertEqual(self.eval("check", "gone.yaml", code=3).stderr,
+                         "gone.yaml: error: cannot be read: No such file or directory\n")
+
+    def test_answers_that_were_written_by_hand(self):
+        self.write("sluice.yaml", RECORDED)
+        for line, says in (('{"promt": "a", "answer": "b"}', '"promt" is not known; did you mean "prompt"?'),
+                           ('{"prompt": "a"}', "the line answers nothing; expected"),
+                           ('{"answer": "b", "tokens": 5}', '"tokens" has to be an object: {"input": 20'),
+                           ('{"answer": 5}', '"answer" has to be a text')):
+            self.write("recorded.jsonl", '{"answer": "a"}\n' + line + "\n")
+            done = self.sluice("check")
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("recorded.jsonl: line 2: " + says, done.stderr)
+        self.write("recorded.jsonl", '{"id": 1, "gold": "4", "answer": null, "tags": ["x"]}\n')
+        self.assertEqual(self.sluice("check").returncode, 0)

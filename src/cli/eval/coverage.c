@@ -490,7 +490,12 @@ static int act(struct survey *s)
     if (err)
         return failed(s, err);
     double covered = (double)s->report.all.covered / (double)s->report.all.turns;
-    return s->least >= 0 && covered < (double)s->least / 1e6 ? EXIT_BAR : EXIT_DONE;
+    if (s->least < 0 || covered >= (double)s->least / 1e6)
+        return EXIT_DONE;
+    fflush(stdout);
+    fprintf(stderr, "sluice eval coverage: %.1f %% is under --least %s\n", covered * 100,
+            s->wish->least);
+    return EXIT_BAR;
 }
 
 static int run(int argc, char **argv)

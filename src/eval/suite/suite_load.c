@@ -82,8 +82,12 @@ int suite_digest(const char *path, char ret_hash[SHA256_HEX_CHARS + 1], struct f
     int err = conf_load(&suite_table, path, &doc);
     if (err) {
         const struct conf_problem *p = conf_problem_count(doc) ? conf_problem(doc, 0) : NULL;
-        fault_set(f, err, "the suite %s cannot be read: line %u: %.*s", path, p ? p->line : 0,
-                  STR_ARGS(p ? p->text : STR("no memory")));
+        if (p && p->line > 0)
+            fault_set(f, err, "the suite %s cannot be read: line %u: %.*s", path, p->line,
+                      STR_ARGS(p->text));
+        else
+            fault_set(f, err, "the suite %s: %.*s", path,
+                      STR_ARGS(p ? p->text : STR("cannot be read: no memory")));
         conf_unref(doc);
         return err;
     }
