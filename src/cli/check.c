@@ -95,10 +95,10 @@ static void summary(const struct conf_doc *doc, bool held)
 {
     const struct config *c = conf_root(doc);
     printf("%s %s: %u provider%s, %u name%s, %u lane%s, listening on %.*s, keys %s\n",
-           conf_path(doc), held ? "has no mistakes" : "is fine", c->models.providers.n, c->models.providers.n == 1 ? "" : "s",
-           c->models.models.n, c->models.models.n == 1 ? "" : "s", c->models.lanes.n,
-           c->models.lanes.n == 1 ? "" : "s", STR_ARGS(c->listen),
-           c->keys.require ? "required" : "not required");
+           conf_path(doc), held ? "has no mistakes" : "is fine", c->models.providers.n,
+           c->models.providers.n == 1 ? "" : "s", c->models.models.n,
+           c->models.models.n == 1 ? "" : "s", c->models.lanes.n, c->models.lanes.n == 1 ? "" : "s",
+           STR_ARGS(c->listen), c->keys.require ? "required" : "not required");
 }
 
 static int check(const char *file, bool json, bool print)

@@ -317,8 +317,8 @@ static void on_scalar(struct builder *b, struct fy_event *event)
     node_add(b, node);
 }
 
-/* A list or a map in the place of a name. One in two braces was meant as a text; it is not repeated,
- * since it may be a secret. */
+/* A list or a map in the place of a name. One in two braces was meant as a text; it is not
+ * repeated, since it may be a secret. */
 static void name_refuse(struct builder *b, const struct node *node)
 {
     struct str from = str_tail(b->source, node->from);

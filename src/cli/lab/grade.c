@@ -20,11 +20,16 @@ struct wish {
     bool json;
 };
 
+/* All kinds but those that wait (rubric, command). */
+static const char *const kinds_offered[] = {"exact",   "contains", "f1",           "regex",
+                                            "number",  "choice",   "json",         "tool-call",
+                                            "refusal", "safety",   "instructions", NULL};
+
 static const struct command_option options[] = {
     {"--grader", "KIND", offsetof(struct wish, grader),
      "which: exact, contains, f1, regex, number (or numeric), choice, refusal,\n"
      "tool-call ...; any that neither asks a model nor runs a command",
-     VALUE_ANY, NULL},
+     VALUE_WORD, kinds_offered},
     {"--output", "FIELD", offsetof(struct wish, output),
      "the row's field that has the answer (for tool-call: the calls, in OpenAI's\n"
      "form); /a/b is b within a",
@@ -353,10 +358,10 @@ static int row_write(struct lab *lab, yyjson_val *row, const struct grade *grade
 static const char *named_field(const struct lab *lab, unsigned i)
 {
     const struct wish *w = lab->wish;
-    return i == EXPECTED   ? w->expected
-           : i == HARMFUL  ? w->harmful
-           : i == WISHES   ? w->label
-                           : w->instructions;
+    return i == EXPECTED  ? w->expected
+           : i == HARMFUL ? w->harmful
+           : i == WISHES  ? w->label
+                          : w->instructions;
 }
 
 /* Which of the named fields there are. 0 or E_MEMORY. */

@@ -206,10 +206,10 @@ static int program_find(struct arena *arena, struct str word, bool *ret_is)
     struct str rest = str_from(in_path && path ? path : "/bin:/usr/bin");
     for (*ret_is = false; rest.n > 0 && !*ret_is;) {
         struct str folder = str_cut(&rest, ':');
-        struct str file = in_path ? arena_printf(arena, "%.*s/%.*s",
-                                                 STR_ARGS(folder.n ? folder : STR(".")),
-                                                 STR_ARGS(word))
-                                  : arena_printf(arena, "%.*s", STR_ARGS(word));
+        struct str file = in_path
+                              ? arena_printf(arena, "%.*s/%.*s",
+                                             STR_ARGS(folder.n ? folder : STR(".")), STR_ARGS(word))
+                              : arena_printf(arena, "%.*s", STR_ARGS(word));
         if (!file.p)
             return E_MEMORY;
         *ret_is = access(file.p, X_OK) == 0;
@@ -247,8 +247,8 @@ static int command_look(const struct grader_settings *s, struct conf_doc *doc, s
     return 0;
 }
 
-static int command_open(const struct grader_settings *s, struct conf_doc *doc,
-                        struct arena *arena, void **ret_self)
+static int command_open(const struct grader_settings *s, struct conf_doc *doc, struct arena *arena,
+                        void **ret_self)
 {
     *ret_self = (void *)s;
     for (unsigned i = 0; i < s->command.n; i++)

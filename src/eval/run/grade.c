@@ -170,7 +170,8 @@ static void result_sum(const struct suite *suite, const struct suite_case *c, st
     r->pass = graded && (c->pass >= 0 ? r->score >= c->pass - 1e-9 : pass);
 }
 
-/* The line of what the suite itself says to expect, without a field of the case; 0: it is not so. */
+/* The line of what the suite itself says to expect, without a field of the case; 0: it is not so.
+ */
 static unsigned literal_line(const struct suite *suite, const struct suite_grader *s)
 {
     const struct grader_settings *from = s->settings;

@@ -76,11 +76,10 @@ static struct str single_find_in(yyjson_val *v, yyjson_val *fields)
     yyjson_val *key, *value;
     struct str found = yyjson_is_str(v) ? single_find(json_str(v), fields) : STR_NONE;
     if (yyjson_is_arr(v))
-        yyjson_arr_foreach(v, i, n, value) found =
-            found.n ? found : single_find_in(value, fields);
+        yyjson_arr_foreach(v, i, n, value) found = found.n ? found : single_find_in(value, fields);
     if (yyjson_is_obj(v))
-        yyjson_obj_foreach(v, i, n, key, value) found =
-            found.n ? found : single_find_in(value, fields);
+        yyjson_obj_foreach(v, i, n, key, value) found = found.n ? found
+                                                                : single_find_in(value, fields);
     return found;
 }
 

@@ -3,9 +3,9 @@
 #include "base/json.h"
 
 /* What a line may say that was written by hand. */
-static const char *const known[] = {"model",  "prompt",   "answer",   "body",   "events",
-                                    "status", "headers",  "tokens",   "cost_usd",
-                                    "first_ms", "total_ms", "fault"};
+static const char *const known[] = {"model",    "prompt",   "answer",   "body",
+                                    "events",   "status",   "headers",  "tokens",
+                                    "cost_usd", "first_ms", "total_ms", "fault"};
 
 /* A name that is nearly one of those would be passed over, and the line fit what it should not. */
 static int names_check(yyjson_val *line, struct fault *f)
