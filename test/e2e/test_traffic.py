@@ -303,9 +303,9 @@ def test_wrong_use_is_told(w):
     done = evals(w, "coverage", "--config", "none.yaml", want=3)
     assert "none.yaml" in done.stderr and "--folder" not in done.stderr
     done = evals(w, "from-traffic", "--folder", "base", "--tenant", "nobody", want=3)
-    assert "no turn there can be a case (of 0 with --tenant nobody): " in done.stderr, done.stderr
+    assert "no turn there can be a case with --tenant nobody (of 31): " in done.stderr, done.stderr
     done = evals(w, "coverage", "all.yaml", "--folder", "base", "--tenant", "nobody", "--api", "anthropic", want=3)
-    assert "(of 0 with --tenant nobody, --api anthropic): " in done.stderr, done.stderr
+    assert " compared with --tenant nobody, --api anthropic (of 31): " in done.stderr, done.stderr
     done = evals(w, "from-traffic", "--folder", "base", "--out", "told.yaml")
     assert "(alike by 90 % or more): " in done.stdout and "coverage` counts from 50 % on." in done.stdout, done.stdout
 

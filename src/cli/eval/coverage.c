@@ -471,9 +471,9 @@ static int act(struct survey *s)
     if (!err && all == 0)
         err = fault_set(
             &s->fault, E_NOT_FOUND,
-            "no turn there can be compared (of %llu%.*s): it takes chats that were answered "
+            "no turn there can be compared%.*s (of %llu): it takes chats that were answered "
             "with status 200; `sluice recordings` shows what there is",
-            (unsigned long long)s->source.recordings.seen.turns, STR_ARGS(filter));
+            STR_ARGS(filter), (unsigned long long)s->source.recordings.seen.turns);
     if (!err)
         err = coverage_new(&s->set, &s->coverage);
     if (err)

@@ -209,9 +209,9 @@ static int draw(struct drawing *d)
     if (!err && sample_stats(d->sample).turns == 0)
         return fault_set(
             &d->fault, E_NOT_FOUND,
-            "no turn there can be a case (of %llu%.*s): it takes chats that were answered "
+            "no turn there can be a case%.*s (of %llu): it takes chats that were answered "
             "with status 200; `sluice recordings` shows what there is",
-            (unsigned long long)d->source.recordings.seen.turns, STR_ARGS(filter));
+            STR_ARGS(filter), (unsigned long long)d->source.recordings.seen.turns);
     if (!err)
         err = sample_draw(d->sample);
     if (err)

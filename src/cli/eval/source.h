@@ -36,8 +36,8 @@ extern const char *const source_apis[]; /* of chats; ends with NULL */
                       VALUE_FILE, NULL),                                                           \
         SOURCE_OPTION("--config", "FILE", type, member.config, SOURCE_CONFIG, VALUE_FILE, NULL)
 
-#define SOURCE_NEAR_COVERED 500000 /* millionths: how near coverage counts, unless told otherwise  \
-                                    */
+/* Millionths: from which likeness on coverage counts, unless told otherwise. */
+#define SOURCE_NEAR_COVERED 500000
 
 /* What is different with each turn tells no kinds of turns apart. */
 #define SOURCE_VARIETY_MAX 128

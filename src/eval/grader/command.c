@@ -198,18 +198,18 @@ static int command_grade(const void *self, const struct grading *g, struct grade
 
 /* ---- settings ---- */
 
-/* Is it a program, here or in PATH? 0 or E_MEMORY. */
+/* Is it a program: by its path, or in PATH? 0 or E_MEMORY. */
 static int program_find(struct arena *arena, struct str word, bool *ret_is)
 {
     const char *path = getenv("PATH");
-    bool in_path = word.n > 0 && !memchr(word.p, '/', word.n);
-    struct str rest = str_from(in_path && path ? path : "/bin:/usr/bin");
+    bool is_path = memchr(word.p, '/', word.n) != NULL;
+    struct str rest = str_from(is_path ? "." : path ? path : "/bin:/usr/bin");
     for (*ret_is = false; rest.n > 0 && !*ret_is;) {
         struct str folder = str_cut(&rest, ':');
-        struct str file = in_path
-                              ? arena_printf(arena, "%.*s/%.*s",
-                                             STR_ARGS(folder.n ? folder : STR(".")), STR_ARGS(word))
-                              : arena_printf(arena, "%.*s", STR_ARGS(word));
+        struct str file = is_path ? arena_str(arena, word)
+                                  : arena_printf(arena, "%.*s/%.*s",
+                                                 STR_ARGS(folder.n ? folder : STR(".")),
+                                                 STR_ARGS(word));
         if (!file.p)
             return E_MEMORY;
         *ret_is = access(file.p, X_OK) == 0;
