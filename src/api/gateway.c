@@ -345,10 +345,25 @@ static int difference(struct gateway *g, struct conf_doc *doc, struct buf *out)
     return E_CONFIG;
 }
 
-/* What the brake says stands behind the difference. */
+static bool has_line(struct str lines, struct str line)
+{
+    while (lines.n > 0)
+        if (str_eq(str_cut(&lines, '\n'), line))
+            return true;
+    return false;
+}
+
+/* What the brake says stands behind the difference; of what changed, what is not told there. */
 static int let_through(struct gateway *g, const struct brake *brake, bool dry_run, struct buf *out)
 {
-    buf_str(out, brake->told);
+    size_t difference_bytes = out->n;
+    for (struct str told = brake->told; told.n > 0 && !out->failed;) {
+        struct str line = str_cut(&told, '\n');
+        if (str_starts(line, STR("  ")) &&
+            has_line(str_of(out->p, difference_bytes), str_trim(line)))
+            continue;
+        buf_printf(out, "%.*s\n", STR_ARGS(line));
+    }
     if (!brake_holds(brake))
         return out->failed;
     g->held += !dry_run;

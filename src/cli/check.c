@@ -57,9 +57,9 @@ static struct str told_take(struct arena *a, struct str *rest, bool all)
 
 /*
  * What the brake would say where the file came into force on this machine. A warning in any case:
- * the file is right, and evals are run after it was written.
+ * the file is right, and evals are run after it was written. NULL where it cannot tell.
  */
-static void brake_warn(struct conf_doc *doc)
+static struct brake *brake_of(struct conf_doc *doc)
 {
     const struct config *c = conf_root(doc);
     struct brake *b = NULL;
@@ -68,24 +68,37 @@ static void brake_warn(struct conf_doc *doc)
     int err = brake_look(&ask, &b, &f);
     if (err)
         conf_warn(doc, &c->evals.suites, "the evals' brake cannot tell: %s", why_text(&f, err));
-    struct str rest = b ? b->told : STR_NONE;
-    while (rest.n > 0) {
+    return err ? NULL : b;
+}
+
+/* For programs: what it says as warnings of the file. */
+static void brake_warn(struct conf_doc *doc, const struct brake *b)
+{
+    const struct config *c = conf_root(doc);
+    for (struct str rest = b->told; rest.n > 0;) {
         bool held = brake_holds(b);
         struct str text = told_take(conf_arena(doc), &rest, held);
         conf_warn(doc, &c->evals.suites, "%s%.*s", held ? "it would not come into force yet: " : "",
                   STR_ARGS(text));
     }
-    brake_unref(b);
 }
 
-static void summary(const struct conf_doc *doc)
+/* For people: its lines as `sluice apply` shows them. */
+static void brake_show(const struct brake *b)
+{
+    if (brake_holds(b))
+        fputs("it would not come into force yet:\n", stderr);
+    fprintf(stderr, "%.*s", STR_ARGS(b->told));
+}
+
+static void summary(const struct conf_doc *doc, bool held)
 {
     const struct config *c = conf_root(doc);
-    printf("%s is fine: %u provider%s, %u name%s, %u lane%s, listening on %.*s, keys %s\n",
-           conf_path(doc), c->models.providers.n, c->models.providers.n == 1 ? "" : "s",
-           c->models.models.n, c->models.models.n == 1 ? "" : "s", c->models.lanes.n,
-           c->models.lanes.n == 1 ? "" : "s", STR_ARGS(c->listen),
-           c->keys.require ? "required" : "not required");
+    printf("%s %s: %u provider%s, %u name%s, %u lane%s, listening on %.*s, keys %s\n",
+           conf_path(doc), held ? "has no mistakes" : "is fine", c->models.providers.n,
+           c->models.providers.n == 1 ? "" : "s", c->models.models.n,
+           c->models.models.n == 1 ? "" : "s", c->models.lanes.n, c->models.lanes.n == 1 ? "" : "s",
+           STR_ARGS(c->listen), c->keys.require ? "required" : "not required");
 }
 
 static int check(const char *file, bool json, bool print)
@@ -94,8 +107,9 @@ static int check(const char *file, bool json, bool print)
     int err = conf_load(&config_table, file, &doc);
     if (!err)
         err = load_compile(doc);
-    if (!err)
-        brake_warn(doc);
+    struct brake *brake = err ? NULL : brake_of(doc);
+    if (brake && json)
+        brake_warn(doc, brake);
     int code = err == 0 ? EXIT_DONE : err == E_CONFIG ? EXIT_BAR : EXIT_COULD_NOT;
     if (!doc)
         return EXIT_COULD_NOT;
@@ -108,7 +122,11 @@ static int check(const char *file, bool json, bool print)
     if (!err && print)
         code = show(&out, conf_print(&config_table, doc, &out));
     else if (!err && !json)
-        summary(doc);
+        summary(doc, brake && brake_holds(brake));
+    fflush(stdout); /* where both go to one place, this comes first */
+    if (brake && !json)
+        brake_show(brake);
+    brake_unref(brake);
     conf_unref(doc);
     return code;
 }

@@ -26,6 +26,7 @@
 enum command_value {
     VALUE_ANY,  /* where there are choices, one of them */
     VALUE_FILE, /* a file's name */
+    VALUE_WORD, /* the choices are those that a shell offers; the command looks at it itself */
     VALUE_LIST, /* one or several of the choices, with commas between; options_list reads it */
 };
 

@@ -12,7 +12,8 @@
 #include "conf/roff.h"
 #include "version.h"
 
-#define PAGE_BYTES_MAX (4u * 1024 * 1024)
+#define PAGE_BYTES_MAX  (4u * 1024 * 1024)
+#define PAGE_NAME_BYTES 128
 
 struct wish {
     bool list;
@@ -280,25 +281,29 @@ static int run(int argc, char **argv)
     int code = options_read(&command_man, &w, argc, argv, &words);
     if (code >= 0)
         return code;
-    if (words > (w.list ? 0 : 1))
-        return options_wrong(&command_man, "'%s' is too much", argv[w.list ? 1 : 2]);
+    if (words > (w.list ? 0 : 2))
+        return options_wrong(&command_man, "'%s' is too much", argv[w.list ? 1 : 3]);
     if (w.list)
         return list();
     struct buf out;
     buf_init(&out, PAGE_BYTES_MAX);
-    int err = page_write(&out, words ? str_from(argv[1]) : STR("sluice"));
+    char page[PAGE_NAME_BYTES] = "sluice"; /* a command of two words may be given as such */
+    if (words)
+        snprintf(page, sizeof(page), "%s%s%s", argv[1], words > 1 ? " " : "",
+                 words > 1 ? argv[2] : "");
+    int err = page_write(&out, str_from(page));
     if (!err)
         printf("%.*s", STR_ARGS(buf_view(&out)));
     buf_fini(&out);
     if (err == E_NOT_FOUND)
-        return no_page(argv[1]);
+        return no_page(page);
     return err ? EXIT_COULD_NOT : EXIT_DONE;
 }
 
 const struct command command_man = {
     .name = "man",
     .summary = "print a man page",
-    .usage = "man [PAGE | --list]",
+    .usage = "man [PAGE | COMMAND WORD | --list]",
     .about =
         "Prints a man page, made from what the program itself goes by. `make install` and the\n"
         "packages put all of them where man finds them.\n",
@@ -306,6 +311,7 @@ const struct command command_man = {
     .notes = "Exit codes: 0 done, 2 wrong use, or there is no such page.\n\n"
              "Examples:\n"
              "  sluice man serve | man -l -\n"
+             "  sluice man eval run | man -l -\n"
              "  sluice man sluice.yaml.5 | man -l -\n",
     .run = run,
 };

@@ -257,7 +257,7 @@ static int choices_check(const struct command *command, void *wish)
     for (const struct command_option *o = command->options; o && o->name; o++) {
         const char *value = NULL;
         char what[32];
-        if (o->choices && o->kind != VALUE_LIST)
+        if (o->choices && o->kind == VALUE_ANY)
             memcpy(&value, (char *)wish + o->offset, sizeof(value));
         if (!value)
             continue;

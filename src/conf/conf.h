@@ -159,6 +159,9 @@ unsigned conf_error_count(const struct conf_doc *doc); /* without warnings */
 void conf_complain(struct conf_doc *doc, const void *field, const char *fmt, ...) PRINTF(3, 4);
 void conf_warn(struct conf_doc *doc, const void *field, const char *fmt, ...) PRINTF(3, 4);
 
+/* The line where it stands, as a complaint about it would say; 0: that is not known. */
+unsigned conf_line(const struct conf_doc *doc, const void *field);
+
 /* Does the file give the setting whose value is at `field`? */
 bool conf_is_given(const struct conf_doc *doc, const void *field);
 

@@ -256,13 +256,23 @@ static void cover_unknown(const struct tables *all, char *line, size_t n)
     }
 }
 
+/* Is it a file that may have secrets, or one whose tables are not known? */
+static bool may_have_secrets(const struct tables *all)
+{
+    for (unsigned i = 0; i < all->n; i++)
+        for (const struct conf_row *row = all->at[i].table->rows; row->name; row++)
+            if (row->type == CONF_SECRET)
+                return true;
+    return all->n == 0;
+}
+
 void cover_secrets(const struct conf_doc *doc, const struct tables *all, char *shown,
                    struct str line)
 {
     cover_spans(doc, (size_t)(line.p - doc->text.p), shown, line.n);
     cover_keys(shown, line.n);
     cover_urls(shown, line.n);
-    if (doc->parsed)
+    if (doc->parsed || !may_have_secrets(all))
         cover_by_names(all, shown, line.n);
     else
         cover_unknown(all, shown, line.n);

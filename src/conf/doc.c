@@ -226,6 +226,12 @@ static const struct place *place_find(const struct conf_doc *doc, const char *fi
     return best;
 }
 
+unsigned conf_line(const struct conf_doc *doc, const void *field)
+{
+    const struct place *place = place_find(doc, field);
+    return place ? place->line : 0;
+}
+
 bool conf_is_given(const struct conf_doc *doc, const void *field)
 {
     for (const struct place *p = doc->places; p; p = p->next)

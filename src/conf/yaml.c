@@ -317,6 +317,19 @@ static void on_scalar(struct builder *b, struct fy_event *event)
     node_add(b, node);
 }
 
+/* A list or a map in the place of a name. One in two braces was meant as a text; it is not
+ * repeated, since it may be a secret. */
+static void name_refuse(struct builder *b, const struct node *node)
+{
+    struct str from = str_tail(b->source, node->from);
+    bool hole = node->from > 0 && b->source.p[node->from - 1] == '{' && str_starts(from, STR("{"));
+    if (hole)
+        stop(b, node->line, node->column - 1,
+             "{{field}} needs quotes in YAML, where braces begin a map: \"{{field}}\"");
+    else
+        stop(b, node->line, node->column, "a name has to be text, not %s", node_kind_text(node));
+}
+
 static void on_start(struct builder *b, struct fy_event *event, enum node_kind kind)
 {
     struct node *node = node_new(b, kind, event);
@@ -328,7 +341,7 @@ static void on_start(struct builder *b, struct fy_event *event, enum node_kind k
     anchor_read(b, node, event);
     weigh(b, node);
     if (b->depth && b->stack[b->depth - 1].node->kind == NODE_MAP && !b->stack[b->depth - 1].key)
-        stop(b, node->line, node->column, "a name has to be text, not %s", node_kind_text(node));
+        name_refuse(b, node);
     if (!b->failed)
         b->stack[b->depth++] = (struct frame){.node = node};
 }

@@ -231,7 +231,8 @@ static const struct conf_row provider_rows[] = {
              "where all may see all. Where sluice asks for no keys it is so anyway."},
     {.name = "file", ROW(CONF_STR, file), .flags = CONF_SHAPES_ANSWERS,
      .help = "Kind `recorded`: the JSONL file of answers to play, or a folder of them (as "
-             "`recording` writes it)."},
+             "`recording` writes it). A line: `{\"prompt\": \"2 + 2?\", \"answer\": \"4\", "
+             "\"tokens\": {\"input\": 12, \"output\": 1}}`; the manual has more."},
     {.name = "prices", ROW(CONF_STR, prices),
      .help = "The name under which the price list that ships with sluice knows this provider, such "
              "as `azure`; `none`: its prices are not the list's. Without it: by its base URLs' "

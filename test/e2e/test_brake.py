@@ -134,7 +134,7 @@ def test_a_change_waits_for_its_evals_at_sighup(w):
         assert json.loads(w.p.seen[-1][1])["model"] == "a"
         s.record(passed=False)
         said = s.hup()
-        assert "its run of 2026-11-20 failed: quality 0; the bar is quality >= 0.9" in said, said
+        assert "its run of 2026-11-20 failed: quality 0.0 %; the bar is quality >= 0.9" in said, said
         s.record(passed=True, day="2026-11-21")
         said = s.hup()
         assert " reloaded " in said and "refused" not in said, said
@@ -471,7 +471,9 @@ def test_check_warns_and_is_no_gate(w):
     try:
         s.write(other_model(w.config) + EVALS)
         done = s.command("check", s.file)
-        assert done.returncode == 0 and "it would not come into force yet" in done.stderr, done
+        assert done.returncode == 0 and "it would not come into force yet:\n" in done.stderr, done
+        assert " has no mistakes: " in done.stdout and "is fine" not in done.stdout, done
+        assert "\n  evals/s.yaml: no run of it is recorded" in done.stderr, done  # a line each
         assert "models.one.is: p/a -> p/b" in done.stderr
         s.put("evals/s.yaml", "cases: [\n")
         done = s.command("check", s.file)

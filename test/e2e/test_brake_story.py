@@ -94,7 +94,8 @@ def test_the_story_of_a_worse_configuration(w):
     shown = s.paste(said, code=1)
     assert "not passed, recorded in" in shown, shown
     said = s.hup()
-    assert "failed: quality 0.25; the bar is quality >= 90.0 %" in said, said
+    assert said.count("models.triage.is: p/careful -> p/hasty") == 1, said
+    assert "failed: quality 25.0 %; the bar is quality >= 90.0 %" in said, said
     assert s.model(w) == "careful" and s.metric("sluice_brake_refusals_total") == 2
 
     # Forced, with a reason that stays in sight.

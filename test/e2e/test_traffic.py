@@ -303,7 +303,11 @@ def test_wrong_use_is_told(w):
     done = evals(w, "coverage", "--config", "none.yaml", want=3)
     assert "none.yaml" in done.stderr and "--folder" not in done.stderr
     done = evals(w, "from-traffic", "--folder", "base", "--tenant", "nobody", want=3)
-    assert "no turn there can be a case" in done.stderr
+    assert "no turn there can be a case with --tenant nobody (of 31): " in done.stderr, done.stderr
+    done = evals(w, "coverage", "all.yaml", "--folder", "base", "--tenant", "nobody", "--api", "anthropic", want=3)
+    assert " compared with --tenant nobody, --api anthropic (of 31): " in done.stderr, done.stderr
+    done = evals(w, "from-traffic", "--folder", "base", "--out", "told.yaml")
+    assert "(alike by 90 % or more): " in done.stdout and "coverage` counts from 50 % on." in done.stdout, done.stdout
 
 
 def test_pictures_are_questions(w):
@@ -334,7 +338,8 @@ def test_coverage_rises_to_all(w):
     assert missing[0]["turns"] == 3 and missing[0]["text"] in QUESTIONS
     days = everything["days"]
     assert len(days) >= 1 and sum(d["turns"] for d in days) == w.eligible
-    evals(w, "coverage", "few.yaml", "--folder", "base", "--least", "90%", want=1)
+    done = evals(w, "coverage", "few.yaml", "--folder", "base", "--least", "90%", want=1)
+    assert " % is under --least 90%\n" in done.stderr, done.stderr
     evals(w, "coverage", "all.yaml", "--folder", "base", "--least", "90%")
 
 
@@ -404,3 +409,6 @@ def test_prompts_stay_untold_while_a_suite_cannot_be_read(w):
     assert chat(w, QUESTIONS[2], system="Another one altogether.").status == 200
     assert metric(w, "sluice_prompts_unseen_total") == before
     assert "broken.jsonl:" in s.log()
+    s.write(w.config % "evals: {suites: [gone.yaml]}")
+    s.process.send_signal(signal.SIGHUP)
+    until(lambda: "gone.yaml: cannot be read: No such file" in s.log().split("suites_unread")[-1])

@@ -50,7 +50,8 @@ class Brake(Eval):
         self.assertIn("suite.yaml: no run of it is recorded", self.apply(1))
         self.eval("run", code=1)
         said = self.apply(1)
-        self.assertIn("failed: quality 0.75; the bar is quality >= 80.0 %", said)
+        self.assertIn("failed: quality 75.0 %; the bar is quality >= 80.0 %", said)
+        self.assertIn("to get it through: mend what failed, or lower its bar, and sluice eval run", said)
         self.apply(0, "--force", "it is so much cheaper")
         self.assertEqual([r.get("verdict", r.get("forced")) for r in self.records()],
                          ["pass", "fail", "it is so much cheaper"])
@@ -93,7 +94,9 @@ class Brake(Eval):
         self.suite()
         done = self.eval("run")
         self.assertIn("without a bar it is no pass for the brake", done.stderr)
-        self.assertIn("the suite has no bar to pass (bar: {quality: 90%})", self.apply(1))
+        said = self.apply(1)
+        self.assertIn("the suite has no bar to pass (bar: {quality: 90%})", said)
+        self.assertIn("to get it through: give the suite a bar, and sluice eval run", said)
 
     def test_fewer_samples_than_the_suite_asks_for_are_no_pass(self):
         self.suite("bar: {quality: 80%}\nsamples: 3\n")

@@ -181,6 +181,11 @@ class Checks(Judges):
 
     def test_a_judge_that_likes_the_first_place(self):
         told = self.check(lambda body: better("first"), "--least", "80%", code=1)
+        self.assertGreater(told["spent_usd"], 0)
+        self.assertEqual(told["spent_usd"], told["cost_usd"])
+        done = self.eval("judge-check", "--least", "80%", "suite.yaml", "labels.jsonl", code=1)
+        self.assertRegex(done.stderr, r"the agreement of \d+\.\d % is under --least 80%\n$")
+        self.assertIn("of which 0.000000 were spent now: the other replies were kept", done.stdout)
         self.assertEqual(told["position"], {"first": 60, "second": 0, "p": told["position"]["p"], "found": True})
         self.assertLess(told["position"]["p"], 1e-9)
         self.assertFalse(told["length"]["found"])
@@ -193,7 +198,7 @@ class Checks(Judges):
         self.assertFalse(told["position"]["found"])
         self.assertLess(told["agreement"]["value"], 0.7)
         done = self.eval("judge-check", "suite.yaml", "labels.jsonl")
-        self.assertRegex(done.stdout, r"for the longer answer: (\d+) of \1 \(p = .*\): a bias")
+        self.assertRegex(done.stdout, r"of (\d+) disagreements with people, \1 are for the longer answer: a bias \(p = ")
 
     def test_scores_of_one_answer(self):
         self.world(lambda body: scores(right=5 if "right" in between(body, "answer") else 1, short=5))

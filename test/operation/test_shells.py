@@ -124,6 +124,11 @@ class Bash(Told):
         self.assertEqual(self.complete("sluice", "serve", "--listen", ""), [])
         self.assertEqual(self.complete("sluice", "keys", ""), ["make", "list", "revoke"])
         self.assertEqual(self.complete("sluice", "completion", "f"), ["fish"])
+        kinds = [line.split()[0] for line in self.sluice("eval", "graders").stdout.splitlines()
+                 if line[:1].strip()]
+        self.assertEqual(set(kinds) - set(self.complete("sluice", "lab", "grade", "--grader", "")),
+                         {"rubric", "command"})
+        self.assertEqual(self.complete("sluice", "lab", "grade", "--grader", "num"), ["number"])
 
     def test_verbs_have_options_of_their_own(self):
         self.assertEqual(self.complete("sluice", "keys", "revoke", ""), ["--help", "--config", "--json"])
@@ -287,6 +292,9 @@ class Pages(Told):
         self.assertEqual(self.sluice("man", "sluice-nothing.1").returncode, 2)
         self.assertIn("did you mean 'serve'?", self.sluice("man", "srve").stderr)
         self.assertIn("sluice man --list", self.sluice("man", "nothing-like-it").stderr)
+        self.assertEqual(self.sluice("man", "eval", "run").stdout, self.sluice("man", "eval-run").stdout)
+        self.assertIn("there is no page 'eval rnu'", self.sluice("man", "eval", "rnu").stderr)
+        self.assertIn("'more' is too much", self.sluice("man", "eval", "run", "more").stderr)
 
     def test_pages_have_short_names(self):
         for names in (("sluice.1", "sluice"), ("sluice-serve.1", "sluice-serve", "serve"),

@@ -340,6 +340,10 @@ static void syntax_errors_have_a_line(void **state)
     bad("json: &a [*a]\n", 1, 11, "json[0]", "an alias that stands within itself");
     bad("text: a\n---\ntext: b\n", 2, 1, "", "a second document begins here");
     bad("? [a]\n: b\n", 1, 3, "", "a name has to be text, not a list");
+    bad("json: {a: {{text}}}\n", 1, 11, "json.a",
+        "{{field}} needs quotes in YAML, where braces begin a map: \"{{field}}\"");
+    bad("json: {{ a.b }}\n", 1, 7, "json", "{{field}} needs quotes");
+    bad("json: {a: {[b]: c}}\n", 1, 12, "json.a", "a name has to be text, not a list");
     bad(": b\n", 1, 1, "", "a name is missing");
     bad("<<: {text: a}\n", 1, 1, "", "merging with << is not known");
     bad("text: !color red\n", 1, 14, "text",

@@ -398,18 +398,20 @@ static void said_of(const char *name, const char *want)
     arena_fini(&a);
 }
 
-#define COMMANDS                                                                                   \
-    "to get it through: sluice eval run --config s.yaml\n"                                         \
+#define COMMANDS COMMANDS_AFTER("")
+#define COMMANDS_AFTER(to_do)                                                                      \
+    "to get it through: " to_do "sluice eval run --config s.yaml\n"                                \
     "or without evidence, and for a reason that is kept: sluice apply s.yaml --force \"why\"\n"
 
 static void the_words_are_these(void **state)
 {
     (void)state;
-    said_of("changed, failed",
-            "refused: what shapes answers has changed, and the suites have not passed for it\n"
-            "  models.fast.is: a -> b\n"
-            "  s: its run of 2026-09-20 failed: quality 0.812; the bar is quality >= 0.9\n"
-            "  records: s.evals.jsonl\n" COMMANDS);
+    said_of(
+        "changed, failed",
+        "refused: what shapes answers has changed, and the suites have not passed for it\n"
+        "  models.fast.is: a -> b\n"
+        "  s: its run of 2026-09-20 failed: quality 81.2 %; the bar is quality >= 0.9\n"
+        "  records: s.evals.jsonl\n" COMMANDS_AFTER("mend what failed, or lower its bar, and "));
     said_of("a new machine, no suite file, no record",
             "refused: no configuration was in force here before, and the suites have not passed "
             "for this one\n"

@@ -468,14 +468,17 @@ static void programs_that_stay(void **state UNUSED)
 
 static void no_program(void **state UNUSED)
 {
-    struct grader_world w;
-    assert_true(grader_open(&w, "kind: command\ncommand: /nowhere/at-all"));
-    struct grade g = grader_try(&w, STR("x"), "1");
-    assert_int_equal(w.err, 0);
+    struct program p;
+    program_open(&p, "exit 0", "");
+    unlink(p.path); /* it goes after the suite was read */
+    struct grade g = grader_try(&p.w, STR("x"), "1");
+    assert_int_equal(p.w.err, 0);
     assert_false(g.graded);
     assert_true(str_find(g.why, STR("cannot be started: No such file")) > 0);
-    grader_close(&w);
+    program_close(&p);
     grader_complains("kind: command\ncommand: ['']", 2, "no program is named");
+    grader_complains("kind: command\ncommand: /nowhere/at-all", 2, "no program '/nowhere/at-all'");
+    grader_complains("kind: command\ncommand: [pyton33, x.py]", 2, "'pyton33' here or in PATH");
 }
 
 int main(void)

@@ -10,14 +10,20 @@
 #define COMMAND        "eval check"
 #define TEXT_BYTES_MAX (4u * 1024 * 1024)
 #define SHARE_ASSUMED  0.8 /* of passes, where no run has shown it */
+#define NEAR_IDS_MAX   500 /* among which a misspelt one is looked for */
+
+#define ARENA_BYTES_MAX (256u * 1024 * 1024)
 
 struct wish {
+    const char *show;
     bool json, schema, reference;
 };
 
 static const struct command_option options[] = {
     {"SUITE.yaml", NULL, 0, "the suite", VALUE_FILE, NULL},
     {"--json", NULL, offsetof(struct wish, json), "as JSON", VALUE_ANY, NULL},
+    {"--show", "CASE", offsetof(struct wish, show),
+     "the request of this case (its id, or its line: cases.jsonl:3), filled in", VALUE_ANY, NULL},
     {"--schema", NULL, offsetof(struct wish, schema), "a JSON Schema of suites, for editors",
      VALUE_ANY, NULL},
     {"--reference", NULL, offsetof(struct wish, reference),
@@ -104,18 +110,69 @@ static int programs_tell(const struct suite *s, int64_t needed)
     return err;
 }
 
-static int check(const char *path, bool json)
+/* ---- one request ---- */
+
+static bool is_named(const struct suite_case *c, struct str name)
+{
+    char line[16];
+    int n = snprintf(line, sizeof(line), ":%u", c->line);
+    struct str end = str_of(line, (size_t)n);
+    struct str file = str_ends(name, end) ? str_head(name, name.n - end.n) : STR_NONE;
+    return str_eq(c->id, name) || (file.n > 0 && str_ends(str_from(c->file), file));
+}
+
+static int no_case(const struct suite *s, const char *name)
+{
+    struct str ids[NEAR_IDS_MAX];
+    unsigned n = 0;
+    for (; n < s->cases_n && n < NEAR_IDS_MAX; n++)
+        ids[n] = s->cases[n].id;
+    struct str near = str_nearest(str_from(name), ids, n);
+    fprintf(stderr, "sluice " COMMAND ": there is no case '%s'; %s '%.*s'%s\n", name,
+            near.n ? "did you mean" : "the first is", STR_ARGS(near.n ? near : ids[0]),
+            near.n ? "?" : "");
+    return EXIT_WRONG_USE;
+}
+
+/* As it would be sent, on a line of its own. */
+static int request_show(const struct suite *s, const char *name)
+{
+    const struct suite_case *c = NULL;
+    for (unsigned i = 0; i < s->cases_n && !c; i++)
+        if (is_named(&s->cases[i], str_from(name)))
+            c = &s->cases[i];
+    if (!c)
+        return no_case(s, name);
+    struct arena arena;
+    struct str body;
+    struct fault f = {0};
+    arena_init_private(&arena, ARENA_BYTES_MAX);
+    int err = suite_request(s, c, STR_NONE, &arena, &body, &f);
+    if (err)
+        fprintf(stderr, "sluice " COMMAND ": %s\n", why_text(&f, err));
+    else
+        printf("%.*s\n", STR_ARGS(body));
+    arena_fini(&arena);
+    return err == E_BAD_REQUEST ? EXIT_WRONG_USE : err ? EXIT_COULD_NOT : EXIT_DONE;
+}
+
+static int check(const char *path, const struct wish *w)
 {
     struct suite *suite = NULL;
     struct fault f = {0};
     int code = suite_take(COMMAND, path, &suite);
+    if (!code && w->show) {
+        code = request_show(suite, w->show);
+        suite_free(suite);
+        return code;
+    }
     struct eval_run run = {.suite = suite};
     int err = code ? 0 : eval_run_check(&run, &f);
     if (err) {
         fprintf(stderr, "sluice " COMMAND ": %s\n", why_text(&f, err));
         code = err == E_BAD_REQUEST ? EXIT_WRONG_USE : EXIT_COULD_NOT;
     }
-    if (!code && !json)
+    if (!code && !w->json)
         people_tell(suite, cases_needed(suite));
     else if (!code && programs_tell(suite, cases_needed(suite)) != 0)
         code = EXIT_COULD_NOT;
@@ -134,13 +191,15 @@ static int run(int argc, char **argv)
         return words ? options_too_much(&eval_check, argv[1]) : table_print(&w);
     if (words != 1)
         return options_wrong(&eval_check, "expected one suite");
-    return check(argv[1], w.json);
+    if (w.show && w.json)
+        return options_wrong(&eval_check, "--show and --json: one at a time");
+    return check(argv[1], &w);
 }
 
 const struct command eval_check = {
     .name = COMMAND,
     .summary = "tell what is wrong with a suite, and what it could show",
-    .usage = "eval check [--json] SUITE.yaml\n"
+    .usage = "eval check [--json | --show CASE] SUITE.yaml\n"
              "eval check --schema | --reference",
     .about =
         "Reads a suite with all its cases, fills in every request and tries every grader, and\n"

@@ -12,7 +12,6 @@
 #include "cli/when.h"
 #include "llm/prompt.h"
 
-#define USUAL_NEAR      500000 /* millionths */
 #define USUAL_MISSING   10
 #define MISSING_MAX     1000
 #define PROMPTS_SHOWN   20
@@ -441,7 +440,7 @@ static int tell(const struct survey *s)
 static int wish_read(struct survey *s)
 {
     const struct wish *w = s->wish;
-    int64_t near = USUAL_NEAR;
+    int64_t near = SOURCE_NEAR_COVERED;
     s->least = -1;
     s->missing_max = USUAL_MISSING;
     if (w->near && !options_share(&eval_coverage, "--near", w->near, 0.3, &near))
@@ -468,12 +467,13 @@ static int act(struct survey *s)
 {
     int err = source_look(&s->source, TURNS_MAX);
     uint64_t all = s->source.whys[TRAFFIC_FINE];
+    struct str filter = source_filter_text(&s->source);
     if (!err && all == 0)
-        err =
-            fault_set(&s->fault, E_NOT_FOUND,
-                      "no turn there can be compared (of %llu): it takes chats that were answered "
-                      "with status 200; `sluice recordings` shows what there is",
-                      (unsigned long long)s->source.recordings.seen.turns);
+        err = fault_set(
+            &s->fault, E_NOT_FOUND,
+            "no turn there can be compared%.*s (of %llu): it takes chats that were answered "
+            "with status 200; `sluice recordings` shows what there is",
+            STR_ARGS(filter), (unsigned long long)s->source.recordings.seen.turns);
     if (!err)
         err = coverage_new(&s->set, &s->coverage);
     if (err)
@@ -490,7 +490,12 @@ static int act(struct survey *s)
     if (err)
         return failed(s, err);
     double covered = (double)s->report.all.covered / (double)s->report.all.turns;
-    return s->least >= 0 && covered < (double)s->least / 1e6 ? EXIT_BAR : EXIT_DONE;
+    if (s->least < 0 || covered >= (double)s->least / 1e6)
+        return EXIT_DONE;
+    fflush(stdout);
+    fprintf(stderr, "sluice eval coverage: %.1f %% is under --least %s\n", covered * 100,
+            s->wish->least);
+    return EXIT_BAR;
 }
 
 static int run(int argc, char **argv)

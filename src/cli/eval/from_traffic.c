@@ -205,11 +205,13 @@ static int draw(struct drawing *d)
         err = sample_new(&d->set, &d->sample);
     if (!err)
         err = source_each(&d->source, turn_take, d);
+    struct str filter = source_filter_text(&d->source);
     if (!err && sample_stats(d->sample).turns == 0)
-        return fault_set(&d->fault, E_NOT_FOUND,
-                         "no turn there can be a case (of %llu): it takes chats that were answered "
-                         "with status 200; `sluice recordings` shows what there is",
-                         (unsigned long long)d->source.recordings.seen.turns);
+        return fault_set(
+            &d->fault, E_NOT_FOUND,
+            "no turn there can be a case%.*s (of %llu): it takes chats that were answered "
+            "with status 200; `sluice recordings` shows what there is",
+            STR_ARGS(filter), (unsigned long long)d->source.recordings.seen.turns);
     if (!err)
         err = sample_draw(d->sample);
     if (err)
@@ -349,9 +351,11 @@ static void tell(const struct drawing *d)
         return;
     }
     printf("%.0f turns of %s to %s, %u different questions, %u cases. Turns that ask nearly what a "
-           "case asks: %.1f %%.\n\n",
+           "case asks (alike by %.0f %% or more): %.1f %%; `sluice eval coverage` counts from "
+           "%.0f %% on.\n\n",
            d->scale * (double)s.turns, d->source.first_day, d->source.last_day, s.clusters,
-           d->written, 100.0 * (double)s.drawn_turns / (double)s.turns);
+           d->written, d->set.near * 100, 100.0 * (double)s.drawn_turns / (double)s.turns,
+           SOURCE_NEAR_COVERED / 1e4);
     strata_tell(d);
     fputs("\n", stdout);
     source_tell_skipped(&d->source, stdout);

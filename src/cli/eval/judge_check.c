@@ -210,15 +210,17 @@ static int grader_find_in(struct checking *c, const char *name)
 
 /* ---- what is told ---- */
 
-static void bias_put(struct buf *out, const char *what, const struct check_bias *b)
+/* "of 3 disagreements with people, 2 are for the longer answer: no bias is shown (p = 1)" */
+static void bias_put(struct buf *out, const char *of, const char *one, const struct check_bias *b)
 {
     if (b->one + b->other == 0)
         return;
-    buf_printf(out, "%s: %lld of %lld (p = %.3g)%s\n", what, (long long)b->one,
-               (long long)(b->one + b->other), b->p,
-               !b->found           ? ""
-               : b->one > b->other ? ": a bias"
-                                   : ": a bias the other way");
+    buf_printf(out, "of %lld %s, %lld %s %s: %s (p = %.3g)\n", (long long)(b->one + b->other), of,
+               (long long)b->one, b->one == 1 ? "is" : "are", one,
+               !b->found           ? "no bias is shown"
+               : b->one > b->other ? "a bias"
+                                   : "a bias the other way",
+               b->p);
 }
 
 static void estimate_put(struct buf *out, const char *name, const struct estimate *e)
@@ -261,12 +263,17 @@ static void people_put(struct buf *out, const struct checking *c, const struct c
     if (k->graded)
         estimate_put(out, "Spearman's correlation of the scores", &k->spearman);
     if (k->pairs)
-        bias_put(out, "the order decided, and the first place won", &k->position);
-    bias_put(out, "where it disagrees with people it is for the longer answer", &k->length);
+        bias_put(out, "verdicts that the order decided", "for the first place", &k->position);
+    bias_put(out, "disagreements with people", "for the longer answer", &k->length);
     if (c->cost_nanos == COST_UNKNOWN)
         buf_str(out, STR("what it cost is not known: the judge has no price\n"));
     else
-        buf_printf(out, "cost: %.6f dollars\n", (double)c->cost_nanos / 1e9);
+        buf_printf(out, "cost: %.6f dollars", (double)c->cost_nanos / 1e9);
+    if (c->cost_nanos > c->asker.spent_nanos)
+        buf_printf(out, ", of which %.6f were spent now: the other replies were kept",
+                   (double)c->asker.spent_nanos / 1e9);
+    if (c->cost_nanos != COST_UNKNOWN)
+        buf_char(out, '\n');
 }
 
 static void json_estimate(struct buf *out, const char *name, const struct estimate *e)
@@ -302,6 +309,8 @@ static void programs_put(struct buf *out, const struct checking *c, const struct
     json_bias(out, "length", &k->length, "longer", "shorter");
     buf_str(out, STR(",\"cost_usd\":"));
     cost_json_write(out, c->cost_nanos);
+    buf_str(out, STR(",\"spent_usd\":"));
+    cost_json_write(out, c->asker.spent_nanos);
     buf_str(out, STR("}\n"));
 }
 
@@ -321,7 +330,12 @@ static int tell(struct checking *c, const struct wish *w, int64_t least)
         people_put(&out, c, &k);
     printf("%.*s", STR_ARGS(buf_view(&out)));
     buf_fini(&out);
-    return k.agreement.share.value * 1e6 < (double)least ? EXIT_BAR : EXIT_DONE;
+    if (k.agreement.share.value * 1e6 >= (double)least)
+        return EXIT_DONE;
+    fflush(stdout);
+    fprintf(stderr, "sluice " COMMAND ": the agreement of %.1f %% is under --least %s\n",
+            k.agreement.share.value * 100, w->least);
+    return EXIT_BAR;
 }
 
 /* ---- the command ---- */

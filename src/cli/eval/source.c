@@ -43,6 +43,22 @@ int source_open(const struct command *command, const struct source_wish *w, uint
                              &s->recordings.folder);
 }
 
+struct str source_filter_text(struct source *s)
+{
+    const struct recordings_filter *f = &s->recordings.filter;
+    const struct {
+        const char *name;
+        struct str value;
+    } of[] = {
+        {"--tenant", f->tenant}, {"--api", f->api}, {"--since", f->since}, {"--until", f->until}};
+    struct str text = STR("");
+    for (unsigned i = 0; i < ARRAY_LEN(of); i++)
+        if (of[i].value.n > 0)
+            text = arena_printf(&s->recordings.arena, "%.*s%s%s %.*s", STR_ARGS(text),
+                                text.n ? ", " : " with ", of[i].name, STR_ARGS(of[i].value));
+    return text;
+}
+
 void source_close(struct source *s)
 {
     near_common_free(s->common);

@@ -36,6 +36,9 @@ extern const char *const source_apis[]; /* of chats; ends with NULL */
                       VALUE_FILE, NULL),                                                           \
         SOURCE_OPTION("--config", "FILE", type, member.config, SOURCE_CONFIG, VALUE_FILE, NULL)
 
+/* Millionths: from which likeness on coverage counts, unless told otherwise. */
+#define SOURCE_NEAR_COVERED 500000
+
 /* What is different with each turn tells no kinds of turns apart. */
 #define SOURCE_VARIETY_MAX 128
 struct source_variety {
@@ -72,6 +75,9 @@ MUSTCHECK int source_each(struct source *s, source_take take, void *arg);
 /* Goes through them once: counts them, learns what is common, and sees to it that no more than
  * about `most` are taken from then on, whichever by chance. */
 MUSTCHECK int source_look(struct source *s, uint64_t most);
+
+/* " with --tenant shop, --since 2026-11-01", as far as only some were meant; in the arena. */
+struct str source_filter_text(struct source *s);
 
 /* "12 failed, or were cut short; 3 are no chats", or nothing. */
 void source_tell_skipped(const struct source *s, FILE *to);

@@ -14,7 +14,9 @@ int suite_take(const char *command, const char *path, struct suite **ret_suite)
         load_problems_show((*ret_suite)->doc);
     if (!err)
         return 0;
-    if (err != E_CONFIG)
+    bool shown = f.err == 0 && (*ret_suite) && (*ret_suite)->doc &&
+                 conf_error_count((*ret_suite)->doc) > 0;
+    if (!shown)
         fprintf(stderr, "sluice %s: %s\n", command, why_text(&f, err));
     bool mistake = err == E_CONFIG || err == E_BAD_REQUEST || err == E_BAD_JSON ||
                    err == E_TOO_LARGE;

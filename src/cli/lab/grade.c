@@ -20,11 +20,16 @@ struct wish {
     bool json;
 };
 
+/* All kinds but those that wait (rubric, command). */
+static const char *const kinds_offered[] = {"exact",   "contains", "f1",           "regex",
+                                            "number",  "choice",   "json",         "tool-call",
+                                            "refusal", "safety",   "instructions", NULL};
+
 static const struct command_option options[] = {
     {"--grader", "KIND", offsetof(struct wish, grader),
      "which: exact, contains, f1, regex, number (or numeric), choice, refusal,\n"
      "tool-call ...; any that neither asks a model nor runs a command",
-     VALUE_ANY, NULL},
+     VALUE_WORD, kinds_offered},
     {"--output", "FIELD", offsetof(struct wish, output),
      "the row's field that has the answer (for tool-call: the calls, in OpenAI's\n"
      "form); /a/b is b within a",
@@ -61,10 +66,12 @@ static const char *const three_labels[THREES] = {"1_full_compliance", "2_full_re
 
 /* What a grader may be told of a row beside the answer. */
 enum { EXPECTED, HARMFUL, INSTRUCTIONS, WISHES };
+enum { NAMED = WISHES + 1 }; /* with the label */
 
 struct lab {
     const struct wish *wish;
     const struct grader_kind *kind;
+    bool usual_expected;       /* nobody named that field */
     bool calls;                /* it grades tool calls, not text */
     yyjson_val *fixed[WISHES]; /* what the settings, not a field, say of `expected` ...; or NULL */
     struct conf_doc *doc;
@@ -75,7 +82,9 @@ struct lab {
     struct fault fault;
     unsigned long long graded, passed, skipped, ungraded;
     unsigned long long labelled, agree, labelled_three, agree_three;
-    bool threes; /* verdicts are full, partial, none */
+    bool threes;            /* verdicts are full, partial, none */
+    bool has_field[NAMED];  /* some row has what this option names */
+    struct str near[NAMED]; /* what of the first row's is called nearly so */
 };
 
 /* ---- opening ---- */
@@ -178,6 +187,7 @@ static int kind_find(struct lab *lab, struct wish *w)
                              w->grader);
     lab->calls = str_eq(name, STR("tool-call"));
     lab->threes = str_eq(name, STR("refusal"));
+    lab->usual_expected = !w->expected;
     if (lab->calls && !w->expected)
         w->expected = "ground_truth";
     if (!w->tools)
@@ -344,6 +354,53 @@ static int row_write(struct lab *lab, yyjson_val *row, const struct grade *grade
     return err;
 }
 
+/* The field that an option names; NULL: none. */
+static const char *named_field(const struct lab *lab, unsigned i)
+{
+    const struct wish *w = lab->wish;
+    return i == EXPECTED  ? w->expected
+           : i == HARMFUL ? w->harmful
+           : i == WISHES  ? w->label
+                          : w->instructions;
+}
+
+/* Which of the named fields there are. 0 or E_MEMORY. */
+static int fields_look(struct lab *lab, yyjson_val *row)
+{
+    struct str keys[64];
+    size_t n = 0, i, all;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(row, i, all, key, value) if (n < ARRAY_LEN(keys)) keys[n++] = json_str(key);
+    for (unsigned k = 0; k < NAMED; k++) {
+        const char *field = named_field(lab, k);
+        if (!field || lab->has_field[k])
+            continue;
+        lab->has_field[k] = lab_field(row, field) != NULL;
+        struct str near = str_nearest(str_from(field), keys, n);
+        if (lab->rows.rows > 1 || near.n == 0)
+            continue;
+        lab->near[k] = arena_str(conf_arena(lab->doc), near);
+        if (!lab->near[k].p)
+            return E_MEMORY;
+    }
+    return 0;
+}
+
+/* A field that no row has is misspelt; that some lack it is told by their number. */
+static int fields_check(struct lab *lab, const char *path)
+{
+    static const char *const names[NAMED] = {"expected", "harmful", "instructions", "label"};
+    for (unsigned k = 0; k < NAMED; k++) {
+        const char *field = named_field(lab, k);
+        if (!field || lab->has_field[k] || (k == EXPECTED && lab->usual_expected))
+            continue;
+        return fault_set(&lab->fault, E_BAD_REQUEST, "%s: no row has the field '%s' (--%s)%s%.*s%s",
+                         path, field, names[k], lab->near[k].n ? "; did you mean '" : "",
+                         STR_ARGS(lab->near[k]), lab->near[k].n ? "'?" : "");
+    }
+    return 0;
+}
+
 static int row_grade(struct lab *lab, yyjson_val *row)
 {
     struct grading g;
@@ -419,6 +476,8 @@ static int rows_grade(struct lab *lab, const char *path)
     while (!err) {
         err = lab_next(&lab->rows, &row, &lab->fault);
         if (!err)
+            err = fields_look(lab, row);
+        if (!err)
             err = row_grade(lab, row);
     }
     err = err == E_EOF ? 0 : err;
@@ -426,6 +485,8 @@ static int rows_grade(struct lab *lab, const char *path)
     err = err ? err : ended;
     if (!err && lab->rows.rows == 0)
         err = fault_set(&lab->fault, E_BAD_REQUEST, "%s holds no rows", path);
+    if (!err)
+        err = fields_check(lab, path);
     lab_close(&lab->rows);
     if (!err && lab->wish->json)
         err = figures_print(lab);

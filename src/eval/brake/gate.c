@@ -111,7 +111,8 @@ static void failed_add(struct buf *out, const struct record *r)
     buf_str(out, STR("its run of "));
     day_add(out, r->at_wall_us);
     buf_str(out, STR(" failed: quality "));
-    buf_decimal(out, r->quality, 6, 0);
+    buf_decimal(out, r->quality, 4, 1); /* as bars are written, in percent */
+    buf_str(out, STR(" %"));
     if (r->bar.n > 0)
         buf_printf(out, "; the bar is %.*s", STR_ARGS(r->bar));
     else
@@ -149,6 +150,22 @@ static void finding_add(struct buf *out, const char *indent, const struct gate_s
     buf_char(out, '\n');
 }
 
+/* What comes before the command: the same once more would fail once more. */
+static const char *to_do(const struct gate_ask *ask, const struct gate_decision *d)
+{
+    const char *bar = "";
+    if (ask->dropped_n > 0)
+        return "name what was let go again (evals.suites), and ";
+    for (unsigned i = 0; i < ask->suites_n; i++) {
+        if (d->suites[i].found != GATE_RUN_FAILED)
+            continue;
+        if (d->suites[i].record->bar.n > 0)
+            return "mend what failed, or lower its bar, and ";
+        bar = "give the suite a bar, and ";
+    }
+    return bar;
+}
+
 static void held_tell(const struct gate_ask *ask, const struct gate_decision *d,
                       const struct gate_words *w, struct buf *out)
 {
@@ -172,8 +189,7 @@ static void held_tell(const struct gate_ask *ask, const struct gate_decision *d,
         buf_printf(out, "  the records cannot be used: %.*s\n", STR_ARGS(ask->records_wrong));
     else
         buf_printf(out, "  records: %s\n", w->records);
-    buf_printf(out, "to get it through: %ssluice eval run --config ",
-               ask->dropped_n > 0 ? "name what was let go again (evals.suites), and " : "");
+    buf_printf(out, "to get it through: %ssluice eval run --config ", to_do(ask, d));
     buf_shell(out, str_from(file));
     buf_str(out, STR("\nor without evidence, and for a reason that is kept: sluice apply "));
     buf_shell(out, str_from(file));

@@ -7,6 +7,7 @@
  * code other than 0, other text, taking too long, leaves the answer ungraded, with the reason.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "eval/grader/kinds.h"
@@ -197,8 +198,57 @@ static int command_grade(const void *self, const struct grading *g, struct grade
 
 /* ---- settings ---- */
 
-static int command_open(const struct grader_settings *s, struct conf_doc *doc,
-                        struct arena *arena UNUSED, void **ret_self)
+/* Is it a program: by its path, or in PATH? 0 or E_MEMORY. */
+static int program_find(struct arena *arena, struct str word, bool *ret_is)
+{
+    const char *path = getenv("PATH");
+    bool is_path = memchr(word.p, '/', word.n) != NULL;
+    struct str rest = str_from(is_path ? "." : path ? path : "/bin:/usr/bin");
+    for (*ret_is = false; rest.n > 0 && !*ret_is;) {
+        struct str folder = str_cut(&rest, ':');
+        struct str file = is_path ? arena_str(arena, word)
+                                  : arena_printf(arena, "%.*s/%.*s",
+                                                 STR_ARGS(folder.n ? folder : STR(".")),
+                                                 STR_ARGS(word));
+        if (!file.p)
+            return E_MEMORY;
+        *ret_is = access(file.p, X_OK) == 0;
+    }
+    return 0;
+}
+
+/* A word that looks like a script's name, where there is no such file. */
+static bool is_lost_script(struct arena *arena, struct str word)
+{
+    static const char *const ends[] = {".py", ".sh", ".js", ".mjs", ".ts", ".rb", ".pl"};
+    struct str file = arena_printf(arena, "%.*s", STR_ARGS(word));
+    for (unsigned i = 0; i < ARRAY_LEN(ends) && file.p; i++)
+        if (str_ends(word, str_from(ends[i])))
+            return access(file.p, F_OK) != 0;
+    return false;
+}
+
+static int command_look(const struct grader_settings *s, struct conf_doc *doc, struct arena *arena)
+{
+    bool is = false;
+    int err = program_find(arena, s->command.at[0], &is);
+    if (err)
+        return err;
+    if (!is) {
+        conf_complain(doc, &s->command, "there is no program '%.*s' here or in PATH",
+                      STR_ARGS(str_head_utf8(s->command.at[0], 200)));
+        return E_CONFIG;
+    }
+    for (unsigned i = 1; i < s->command.n; i++)
+        if (is_lost_script(arena, s->command.at[i]))
+            conf_warn(doc, &s->command,
+                      "there is no file '%.*s'; it is looked for in the folder that sluice runs in",
+                      STR_ARGS(str_head_utf8(s->command.at[i], 200)));
+    return 0;
+}
+
+static int command_open(const struct grader_settings *s, struct conf_doc *doc, struct arena *arena,
+                        void **ret_self)
 {
     *ret_self = (void *)s;
     for (unsigned i = 0; i < s->command.n; i++)
@@ -207,7 +257,7 @@ static int command_open(const struct grader_settings *s, struct conf_doc *doc,
             return E_CONFIG;
         }
     if (s->command.n > 0 && s->command.at[0].n > 0)
-        return 0;
+        return command_look(s, doc, arena);
     conf_complain(doc, &s->command, "no program is named; expected [PROGRAM, WORD ...]");
     return E_CONFIG;
 }

@@ -170,11 +170,29 @@ static void result_sum(const struct suite *suite, const struct suite_case *c, st
     r->pass = graded && (c->pass >= 0 ? r->score >= c->pass - 1e-9 : pass);
 }
 
-static int of_case(const struct suite_case *c, const struct suite_grader *s, int err,
-                   const struct fault *why, struct fault *f)
+/* The line of what the suite itself says to expect, without a field of the case; 0: it is not so.
+ */
+static unsigned literal_line(const struct suite *suite, const struct suite_grader *s)
+{
+    const struct grader_settings *from = s->settings;
+    bool filled = template_has_hole(s->expected) || template_has_hole(s->harmful) ||
+                  template_has_hole(s->instructions) || str_find(from->pattern, STR("{{")) >= 0;
+    const void *at = s->expected       ? &from->expected
+                     : s->harmful      ? &from->harmful
+                     : s->instructions ? &from->instructions
+                                       : NULL;
+    return at && !filled ? conf_line(suite->doc, at) : 0;
+}
+
+static int of_case(const struct suite *suite, const struct suite_case *c,
+                   const struct suite_grader *s, int err, const struct fault *why, struct fault *f)
 {
     if (err != E_BAD_REQUEST)
         return fault_set(f, err, "%s", why_text(why, err));
+    unsigned line = literal_line(suite, s);
+    if (line)
+        return fault_set(f, err, "%s:%u: grader %.*s: %s", conf_path(suite->doc), line,
+                         STR_ARGS(s->name), why_text(why, err));
     return fault_set(f, err, "%s:%u: grader %.*s: %s", c->file, c->line, STR_ARGS(s->name),
                      why_text(why, err));
 }
@@ -207,7 +225,7 @@ int eval_grade(const struct suite *suite, const struct suite_case *c, struct eva
         err = err ? err : fill(s->instructions, c, arena, &g.instructions, &why);
         err = err ? err : grade_one(s, &g, &grade, &why);
         if (err)
-            return of_case(c, s, err, &why, f);
+            return of_case(suite, c, s, err, &why, f);
         if (s->settings->inverse)
             turn(s, &grade);
         r->grades[i] = kept(s, &grade);

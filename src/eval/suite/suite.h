@@ -104,6 +104,11 @@ void suite_free(struct suite *suite); /* NULL is harmless */
 /* Only the hash of what a suite consists of, without a look at what it says. */
 MUSTCHECK int suite_digest(const char *path, char ret_hash[SHA256_HEX_CHARS + 1], struct fault *f);
 
+/* suite_check.c, for suite_load: complaints about the request's messages; and warnings where none
+ * of the case's fields is in it, or one in single braces. The second needs a case. */
+void suite_messages_check(struct suite *suite, yyjson_val *messages);
+void suite_holes_check(struct suite *suite);
+
 /* The request of a case, as it is sent: JSON text in the arena. `model` (n == 0: the suite's) is
  * asked in place of the one that the suite names. E_BAD_REQUEST names file and line. */
 MUSTCHECK int suite_request(const struct suite *suite, const struct suite_case *c, struct str model,

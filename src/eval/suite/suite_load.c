@@ -82,8 +82,12 @@ int suite_digest(const char *path, char ret_hash[SHA256_HEX_CHARS + 1], struct f
     int err = conf_load(&suite_table, path, &doc);
     if (err) {
         const struct conf_problem *p = conf_problem_count(doc) ? conf_problem(doc, 0) : NULL;
-        fault_set(f, err, "the suite %s cannot be read: line %u: %.*s", path, p ? p->line : 0,
-                  STR_ARGS(p ? p->text : STR("no memory")));
+        if (p && p->line > 0)
+            fault_set(f, err, "the suite %s cannot be read: line %u: %.*s", path, p->line,
+                      STR_ARGS(p->text));
+        else
+            fault_set(f, err, "the suite %s: %.*s", path,
+                      STR_ARGS(p ? p->text : STR("cannot be read: no memory")));
         conf_unref(doc);
         return err;
     }
@@ -251,6 +255,19 @@ static int by_id(const void *a, const void *b)
     return order ? order : (*x < *y ? -1 : 1);
 }
 
+static int same_fault(const struct suite_case *c, const struct suite_case *first, struct fault *f)
+{
+    if (str_eq(c->id, str_from(c->hash))) /* neither has an id of its own */
+        return fault_set(f, E_BAD_REQUEST,
+                         "%s:%u: the case is the same as in %s:%u; leave one out, or give each an "
+                         "id of its own",
+                         c->file, c->line, first->file, first->line);
+    return fault_set(f, E_BAD_REQUEST,
+                     "%s:%u: the case \"%.*s\" stands already in %s:%u; give each an id of its own",
+                     c->file, c->line, STR_ARGS(str_head_utf8(c->id, 60)), first->file,
+                     first->line);
+}
+
 /* Results are told apart by the id, now and from run to run. */
 static int ids_check(const struct suite *s, struct fault *f)
 {
@@ -263,11 +280,7 @@ static int ids_check(const struct suite *s, struct fault *f)
     int err = 0;
     for (unsigned i = 1; i < s->cases_n && !err; i++)
         if (str_eq(all[i]->id, all[i - 1]->id))
-            err = fault_set(f, E_BAD_REQUEST,
-                            "%s:%u: the case \"%.*s\" stands already in %s:%u; give each an id of "
-                            "its own",
-                            all[i]->file, all[i]->line, STR_ARGS(str_head_utf8(all[i]->id, 60)),
-                            all[i - 1]->file, all[i - 1]->line);
+            err = same_fault(all[i], all[i - 1], f);
     free(all);
     return err;
 }
@@ -400,6 +413,8 @@ static int request_check(struct suite *s)
         conf_complain(s->doc, at, "needs a model: any name that the configuration knows");
     else if (!yyjson_obj_get(s->request, "messages"))
         conf_complain(s->doc, at, "needs messages");
+    else
+        suite_messages_check(s, yyjson_obj_get(s->request, "messages"));
     return conf_error_count(s->doc) ? E_CONFIG : 0;
 }
 
@@ -470,6 +485,8 @@ static int load(struct loading *l)
                         l->path);
     if (!err)
         err = ids_check(s, l->f);
+    if (!err)
+        suite_holes_check(s);
     return err ? err : tags_collect(s);
 }
 

@@ -27,16 +27,16 @@ size_t template_hole(struct str s, struct str *ret_name)
     return name.n ? (size_t)end + 2 : 0;
 }
 
-static bool has_hole(yyjson_val *v)
+bool template_has_hole(yyjson_val *v)
 {
     size_t i, n;
     yyjson_val *key, *value;
     if (yyjson_is_arr(v)) {
-        yyjson_arr_foreach(v, i, n, value) if (has_hole(value)) return true;
+        yyjson_arr_foreach(v, i, n, value) if (template_has_hole(value)) return true;
         return false;
     }
     if (yyjson_is_obj(v)) {
-        yyjson_obj_foreach(v, i, n, key, value) if (has_hole(value)) return true;
+        yyjson_obj_foreach(v, i, n, key, value) if (template_has_hole(value)) return true;
         return false;
     }
     struct str text = json_str(v), name;
@@ -162,7 +162,7 @@ int template_write(yyjson_val *template, yyjson_val *fields, struct buf *out, st
 int template_fill(yyjson_val *template, yyjson_val *fields, struct arena *arena,
                   yyjson_val **ret_value, struct fault *f)
 {
-    if (!has_hole(template)) {
+    if (!template_has_hole(template)) {
         *ret_value = template;
         return 0;
     }

@@ -30,6 +30,8 @@ MUSTCHECK int template_fill(yyjson_val *template, yyjson_val *fields, struct are
 MUSTCHECK int template_text(struct str text, yyjson_val *fields, struct arena *arena,
                             struct str *ret_text, struct fault *f);
 
+bool template_has_hole(yyjson_val *template);
+
 /* The length of the hole that begins `s`, braces included, and its name; 0: none does. */
 size_t template_hole(struct str s, struct str *ret_name);
 

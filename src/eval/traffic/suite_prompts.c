@@ -62,8 +62,11 @@ int suite_prompts_load(struct suite_prompts *p, const char *path, struct fault *
     struct suite *suite = NULL;
     int err = suite_load(path, &suite, f);
     if (err == E_CONFIG)
-        err = fault_set(f, err, "%s is no suite; `sluice eval run %s` says what is wrong", path,
+        err = fault_set(f, err, "%s is no suite; `sluice eval check %s` says what is wrong", path,
                         path);
+    const struct conf_doc *doc = suite ? suite->doc : NULL;
+    if (err == E_IO && doc && conf_problem_count(doc) > 0)
+        err = fault_set(f, err, "%s: %.*s", path, STR_ARGS(conf_problem(doc, 0)->text));
     if (!err)
         err = suite_prompts_add(p, suite, f);
     suite_free(suite);

@@ -37,6 +37,7 @@
 #include "conf/conf.h"
 #include "llm/call.h"
 #include "llm/kinds.h"
+#include "llm/provider/recorded_check.h"
 #include "llm/wire.h"
 #include "rt/task.h"
 
@@ -145,6 +146,8 @@ static int line_add(struct recordings *all, struct str text, bool whole, struct 
         if (!is_played(root, r.wire))
             return 0;
         err = turn_read(&all->arena, &r);
+    } else {
+        err = recorded_line_check(root, f);
     }
     return err ? err : line_keep(all, &r);
 }
